@@ -1,0 +1,105 @@
+"""The data folder: where the exchange keeps what must survive, and the lock that guards it."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from pbx.errors import MisuseError, StartError
+from pbx.locale import say
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        # a service account without a home folder; DataFolder.open says what to do
+        return Path("~")
+
+
+DEFAULT_FOLDER = _home() / ".minisipserver"
+"""Where miniSIPServer has its data on Linux."""
+
+
+class DataFolder:
+    """The data folder, made where it is missing, and locked while it is open.
+
+    Args:
+        path: of the folder; `DEFAULT_FOLDER` where nobody says another.
+    """
+
+    def __init__(self, path: Path = DEFAULT_FOLDER) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    @property
+    def cdr(self) -> Path:
+        """Where call records go, a CSV file a day."""
+        return self.path / "cdr"
+
+    @property
+    def log(self) -> Path:
+        """Where logs go that are not the system's."""
+        return self.path / "log"
+
+    def open(self) -> None:
+        """Make what is missing, for the owner only, and lock the folder until `close`.
+
+        Raises:
+            StartError: the folder can't be made or written to, or another exchange has it.
+        """
+        if self._lock is not None:
+            raise MisuseError("the data folder is open already")
+        if self.path.parts[:1] == ("~",):
+            raise StartError(say("no-home"), os.EX_OSFILE)
+        try:
+            for folder in (self.path, self.cdr, self.log):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            sentence = say("data-folder-not-made", path=self.path, why=error.strerror or error)
+            raise StartError(sentence, os.EX_CANTCREAT) from error
+        try:
+            self._lock = self._locked()
+            for folder in (self.path, self.cdr, self.log):
+                _try_to_write(folder)
+        except OSError as error:
+            self.close()
+            raise self._refusal(error) from error
+
+    def close(self) -> None:
+        """Let another exchange have the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _locked(self) -> int:
+        # The kernel lets go of the lock when the process ends, however that happens, and a new
+        # process doesn't inherit the descriptor (PEP 446), so no lock can be left behind.
+        lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            os.close(lock)
+            raise
+        return lock
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / "lock"
+
+    def _refusal(self, error: OSError) -> StartError:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN):
+            pid = self._lock_path.read_text("ascii", "replace").strip() or "?"
+            return StartError(say("data-folder-in-use", path=self.path, pid=pid), os.EX_TEMPFAIL)
+        why = error.strerror or error
+        return StartError(say("data-folder-not-writable", path=self.path, why=why), os.EX_NOPERM)
+
+
+def _try_to_write(folder: Path) -> None:
+    """Raise OSError unless files can be made in `folder` and its files can be listed."""
+    next(folder.iterdir(), None)
+    probe = folder / ".probe"
+    probe.touch(mode=0o600)
+    probe.unlink()

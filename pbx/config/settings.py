@@ -1,0 +1,251 @@
+"""The settings file, `minisip.toml`: every setting is optional."""
+
+import ipaddress
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from pbx.config.database_url import parse_database
+from pbx.errors import StartError
+from pbx.locale import LANGUAGES, say
+
+CDR_SIDES: tuple[str, ...] = ("LO", "LT", "OO", "OT")
+"""The half-calls of miniSIPServer's model, as `CdrSettings` names them."""
+
+MAX_SOCKET_PATH = 107
+"""Bytes in the path of a Unix socket (unix(7): 108 with the closing NUL)."""
+
+MAX_REALM = 64
+"""Characters in the realm."""
+
+# RFC 3261 §10.3 step 7: 423 is for intervals "less than one hour" only
+_LONGEST_MINIMUM_S = 3600
+
+# RFC 3261 §20.19: "decimal integer number of seconds from 0 to (2**32)-1"
+_LONGEST_EXPIRES_S = 2**32 - 1
+
+# A year: a longer limit is a slip of the keyboard.
+_LONGEST_LIMIT_S = 31_536_000
+
+# What msgspec says: "Expected `int`, got `str` - at `$.sip.port`"
+_COMPLAINT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?\Z", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
+
+
+class SipSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[sip]``: where phones reach the exchange, and how registrations run.
+
+    Args:
+        port: UDP and TCP port.
+        addresses: listen on these local addresses only; empty for all that the machine has.
+        realm: the realm of digest authentication; changing it voids every stored password.
+        min_expires_s, max_expires_s, default_expires_s: bounds of a registration (RFC 3261 §10.3).
+        max_contacts: phones that one user may register.
+    """
+
+    port: int = 5060
+    addresses: tuple[str, ...] = ()
+    realm: str = "minisipserver"
+    min_expires_s: int = 60
+    max_expires_s: int = 3600
+    default_expires_s: int = 3600
+    max_contacts: int = 10
+
+
+class CallSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[calls]``: time limits in seconds; 0 for none."""
+
+    no_answer_s: float = 60.0
+    max_duration_s: float = 0.0
+
+
+class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[media]``: the RTP port range and when a silent call is ended.
+
+    Args:
+        first_port, last_port: RTP takes the even ports, RTCP the odd ones.
+        timeout_s: end a call when a party that should send has sent nothing for so long; 0 never.
+        grace_s: how long calls keep their sound when the exchange itself has died.
+    """
+
+    first_port: int = 20000
+    last_port: int = 20999
+    timeout_s: float = 60.0
+    grace_s: float = 20.0
+
+
+class CdrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[cdr]``: which half-calls leave a record: LO, LT, OO, OT.
+
+    L: local user, O: outside; O: as caller (originating), T: as callee (terminating).
+    """
+
+    sides: tuple[str, ...] = ("LO", "OO")
+
+
+class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[http]``: provisioning of softphones by QR code; port 0 opens nothing."""
+
+    port: int = 8080
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of `minisip.toml`.
+
+    Args:
+        database: empty for the embedded SQLite, or
+            ``mysql://user:password@host[:port]/name`` for MariaDB.
+        language: ``en``, ``zh``, or empty for the environment's.
+        control_socket: the control API's socket; empty for ``control.sock`` in the data folder.
+    """
+
+    database: str = ""
+    language: str = ""
+    control_socket: str = ""
+    sip: SipSettings = SipSettings()
+    calls: CallSettings = CallSettings()
+    media: MediaSettings = MediaSettings()
+    cdr: CdrSettings = CdrSettings()
+    http: HttpSettings = HttpSettings()
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings of the file at `path`.
+
+    Raises:
+        StartError: with the file's name and, where it can be told, the setting that is wrong.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        sentence = say("cannot-read-settings", path=path, why=error.strerror or error)
+        raise StartError(sentence, os.EX_CONFIG) from error
+    return parse_settings(text, str(path))
+
+
+def parse_settings(text: bytes, name: str) -> Settings:
+    """Return the settings in `text`; `name` stands in the error's sentence.
+
+    Raises:
+        StartError: naming the setting that is wrong, such as ``sip.port``.
+    """
+    try:
+        settings = msgspec.toml.decode(text, type=Settings)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        sentence = say("bad-settings", path=name, why=_complaint(str(error)))
+        raise StartError(sentence, os.EX_CONFIG) from error
+    for why in _faults(settings):
+        raise StartError(say("bad-settings", path=name, why=why), os.EX_CONFIG)
+    return settings
+
+
+def _complaint(text: str) -> str:
+    """What the decoder says, with the setting's path in the words of the file."""
+    match = _COMPLAINT.fullmatch(text)
+    why, path = (match["why"], match["path"] or "") if match else (text, "")
+    unknown = _UNKNOWN.fullmatch(why)
+    if unknown:
+        return say("setting-unknown", setting=".".join(filter(None, (path, unknown["name"]))))
+    return say("setting-type", setting=path, why=why.replace("`", "'")) if path else why
+
+
+def _faults(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each thing that is wrong, each naming its setting."""
+    yield from _choice("language", settings.language, ("", *LANGUAGES))
+    yield from _database_faults(settings.database)
+    if len(os.fsencode(settings.control_socket)) > MAX_SOCKET_PATH:
+        yield say("setting-path-long", setting="control_socket", most=MAX_SOCKET_PATH)
+    yield from _sip_faults(settings.sip)
+    yield from _range("calls.no_answer_s", settings.calls.no_answer_s, 0, _LONGEST_LIMIT_S)
+    yield from _range("calls.max_duration_s", settings.calls.max_duration_s, 0, _LONGEST_LIMIT_S)
+    yield from _media_faults(settings.media)
+    yield from _cdr_faults(settings.cdr)
+    yield from _range("http.port", settings.http.port, 0, 65535)
+    yield from _port_clashes(settings)
+
+
+def _range(setting: str, value: float, least: float, most: float) -> Iterator[str]:
+    # A number that isn't finite (TOML has inf and nan) is in no range.
+    if not (least <= value <= most and math.isfinite(value)):
+        yield say("setting-range", setting=setting, value=value, least=least, most=most)
+
+
+def _choice(setting: str, value: str, choices: tuple[str, ...]) -> Iterator[str]:
+    if value not in choices:
+        listed = ", ".join(f"'{choice}'" for choice in choices)
+        yield say("setting-choice", setting=setting, value=value, choices=listed)
+
+
+def _database_faults(url: str) -> Iterator[str]:
+    try:
+        parse_database(url)
+    except ValueError:
+        # the value isn't repeated: it holds a password
+        yield say("setting-database", setting="database")
+
+
+def _sip_faults(sip: SipSettings) -> Iterator[str]:
+    yield from _range("sip.port", sip.port, 1, 65535)
+    for index, text in enumerate(sip.addresses):
+        if not _is_local_address(text):
+            yield say("setting-address", setting=f"sip.addresses[{index}]", value=text)
+        elif text in sip.addresses[:index]:
+            yield say("setting-repeated", setting="sip.addresses", value=text)
+    if (
+        not 0 < len(sip.realm) <= MAX_REALM
+        or not sip.realm.isprintable()
+        or '"' in sip.realm
+        or "\\" in sip.realm
+    ):
+        yield say("setting-realm", setting="sip.realm")
+    yield from _range("sip.min_expires_s", sip.min_expires_s, 1, _LONGEST_MINIMUM_S)
+    yield from _range("sip.max_expires_s", sip.max_expires_s, 1, _LONGEST_EXPIRES_S)
+    if sip.min_expires_s > sip.default_expires_s:
+        yield say("setting-order", low="sip.min_expires_s", high="sip.default_expires_s")
+    if sip.default_expires_s > sip.max_expires_s:
+        yield say("setting-order", low="sip.default_expires_s", high="sip.max_expires_s")
+    yield from _range("sip.max_contacts", sip.max_contacts, 1, 100)
+
+
+def _is_local_address(text: str) -> bool:
+    """Whether text is an address that a machine can have; 0.0.0.0 and :: are none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return not (address.is_unspecified or address.is_multicast)
+
+
+def _media_faults(media: MediaSettings) -> Iterator[str]:
+    yield from _range("media.first_port", media.first_port, 1024, 65534)
+    yield from _range("media.last_port", media.last_port, 1025, 65535)
+    # RFC 3550 §11: RTP takes an even port, RTCP the odd one above it
+    if media.first_port % 2:
+        yield say("setting-even", setting="media.first_port", value=media.first_port)
+    if not media.last_port % 2:
+        yield say("setting-odd", setting="media.last_port", value=media.last_port)
+    if media.first_port > media.last_port:
+        yield say("setting-order", low="media.first_port", high="media.last_port")
+    elif media.last_port - media.first_port < 3:
+        yield say("setting-ports-few")
+    yield from _range("media.timeout_s", media.timeout_s, 0, _LONGEST_LIMIT_S)
+    yield from _range("media.grace_s", media.grace_s, 0, _LONGEST_LIMIT_S)
+
+
+def _cdr_faults(cdr: CdrSettings) -> Iterator[str]:
+    for index, side in enumerate(cdr.sides):
+        yield from _choice(f"cdr.sides[{index}]", side, CDR_SIDES)
+        if side in cdr.sides[:index]:
+            yield say("setting-repeated", setting="cdr.sides", value=side)
+
+
+def _port_clashes(settings: Settings) -> Iterator[str]:
+    media = settings.media
+    if media.first_port <= settings.sip.port <= media.last_port:
+        yield say("setting-ports-clash", setting="sip.port")
+    if settings.http.port == settings.sip.port:
+        yield say("setting-ports-same", one="http.port", other="sip.port")

@@ -1,0 +1,189 @@
+"""The settings file: every fault is told with the setting's path."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pbx.config.settings import Settings, parse_settings, read_settings
+from pbx.errors import StartError
+from pbx.locale import choose
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> None:
+    choose("en")
+
+
+def fault(text: str) -> str:
+    """What is wrong with a settings file of this text."""
+    with pytest.raises(StartError) as caught:
+        parse_settings(text.encode(), "minisip.toml")
+    assert caught.value.exit_code == os.EX_CONFIG
+    prefix = "The settings file minisip.toml is wrong: "
+    assert caught.value.sentence.startswith(prefix)
+    return caught.value.sentence.removeprefix(prefix)
+
+
+class TestGood:
+    def test_every_setting_is_optional(self) -> None:
+        assert parse_settings(b"", "x") == Settings()
+
+    def test_all_of_it(self) -> None:
+        text = b"""
+            database = "mysql://pbx:p%40ss@[2001:db8::1]:3307/pbx"
+            language = "zh"
+            control_socket = "/run/minisipserver/control.sock"
+            [sip]
+            port = 5070
+            addresses = ["192.0.2.1", "2001:db8::5", "fe80::1%eth0"]
+            realm = "my house"
+            min_expires_s = 30
+            default_expires_s = 600
+            max_expires_s = 7200
+            max_contacts = 3
+            [calls]
+            no_answer_s = 20.5
+            max_duration_s = 3600
+            [media]
+            first_port = 30000
+            last_port = 30003
+            timeout_s = 0
+            grace_s = 5
+            [cdr]
+            sides = ["LO", "LT", "OO", "OT"]
+            [http]
+            port = 0
+        """
+        settings = parse_settings(text, "x")
+        assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
+        assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
+
+    def test_no_records_at_all(self) -> None:
+        assert parse_settings(b"[cdr]\nsides = []", "x").cdr.sides == ()
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("text", "setting"),
+        [
+            ("prot = 5060", "prot"),
+            ("[sip]\nprot = 5060", "sip.prot"),
+            ("[telephone]\nport = 1", "telephone"),
+        ],
+    )
+    def test_an_unknown_setting_is_named(self, text: str, setting: str) -> None:
+        assert fault(text) == f"there is no setting {setting}."
+
+    @pytest.mark.parametrize(
+        ("text", "setting"),
+        [
+            ('[sip]\nport = "5060"', "sip.port"),
+            ("sip = 5060", "sip"),
+            ("[sip]\naddresses = [1]", "sip.addresses[0]"),
+            ("[calls]\nno_answer_s = true", "calls.no_answer_s"),
+            ("database = 3", "database"),
+        ],
+    )
+    def test_a_wrong_type_is_named(self, text: str, setting: str) -> None:
+        assert fault(text).startswith(f"{setting} has the wrong kind of value")
+
+    @pytest.mark.parametrize(
+        ("text", "setting"),
+        [
+            ("[sip]\nport = 0", "sip.port"),
+            ("[sip]\nport = 65536", "sip.port"),
+            ("[sip]\nmin_expires_s = 0", "sip.min_expires_s"),
+            ("[sip]\nmin_expires_s = 3601", "sip.min_expires_s"),
+            ("[sip]\nmax_expires_s = 4294967296", "sip.max_expires_s"),
+            ("[sip]\nmin_expires_s = 700\ndefault_expires_s = 600", "sip.min_expires_s"),
+            ("[sip]\ndefault_expires_s = 601\nmax_expires_s = 600", "sip.default_expires_s"),
+            ("[sip]\nmax_contacts = 0", "sip.max_contacts"),
+            ("[calls]\nno_answer_s = -1", "calls.no_answer_s"),
+            ("[calls]\nno_answer_s = nan", "calls.no_answer_s"),
+            ("[calls]\nmax_duration_s = inf", "calls.max_duration_s"),
+            ("[media]\nfirst_port = 80", "media.first_port"),
+            ("[media]\nlast_port = 65537", "media.last_port"),
+            ("[media]\nfirst_port = 20001", "media.first_port"),
+            ("[media]\nlast_port = 20998", "media.last_port"),
+            ("[media]\nfirst_port = 30000", "media.first_port"),
+            ("[media]\nlast_port = 20001", "media.last_port"),
+            ("[media]\ntimeout_s = -0.5", "media.timeout_s"),
+            ("[media]\ngrace_s = inf", "media.grace_s"),
+            ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
+            ('[cdr]\nsides = ["LO", "LO"]', "cdr.sides"),
+            ("[http]\nport = -1", "http.port"),
+            ("[http]\nport = 65536", "http.port"),
+            ("[http]\nport = 5060", "http.port"),
+            ("[sip]\nport = 20500", "sip.port"),
+            ('language = "de"', "language"),
+            (f'control_socket = "/{"x" * 107}"', "control_socket"),
+        ],
+    )
+    def test_a_wrong_value_is_named(self, text: str, setting: str) -> None:
+        assert setting in fault(text)
+
+    @pytest.mark.parametrize(
+        "address", ["", "localhost", "192.0.2", "[::1]", "0.0.0.0", "::", "224.0.0.1", "1.2.3.4:5"]
+    )
+    def test_addresses(self, address: str) -> None:
+        assert fault(f'[sip]\naddresses = ["192.0.2.1", "{address}"]').startswith(
+            f"sip.addresses[1]: '{address}'"
+        )
+
+    def test_an_address_twice(self) -> None:
+        assert "twice" in fault('[sip]\naddresses = ["192.0.2.1", "192.0.2.1"]')
+
+    @pytest.mark.parametrize("realm", ["", 'a\\"b', "a\\\\b", "a\\nb", "x" * 65])
+    def test_a_realm_that_no_header_can_carry(self, realm: str) -> None:
+        assert fault(f'[sip]\nrealm = "{realm}"').startswith("sip.realm")
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "sqlite:///x",
+            "mysql://host/name",
+            "mysql://user@/name",
+            "mysql://user@host",
+            "mysql://user@host/",
+            "mysql://user@host/a/b",
+            "mysql://user@host:port/name",
+            "mysql://user@host:70000/name",
+            "mysql://user@host/name?ssl=1",
+            "mysql://user@host/name#x",
+            "mysql://user:geheim@[::1/name",
+        ],
+    )
+    def test_a_database_url(self, url: str) -> None:
+        told = fault(f'database = "{url}"')
+        assert told.startswith("database must be empty or mysql://")
+        assert "geheim" not in told
+
+    @pytest.mark.parametrize(
+        "text", ["sip.port = ", "[sip", 'x = "', "port = 1\nport = 2", "\x00", "a = 2026-13-01"]
+    )
+    def test_no_toml_at_all(self, text: str) -> None:
+        assert fault(text)
+
+    def test_no_utf8_at_all(self) -> None:
+        with pytest.raises(StartError):
+            parse_settings(b'language = "\xff"', "x")
+
+    def test_in_chinese_too(self) -> None:
+        choose("zh")
+        with pytest.raises(StartError, match=r"sip\.port 为 0"):
+            parse_settings(b"[sip]\nport = 0", "x")
+
+
+class TestFile:
+    def test_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "minisip.toml"
+        path.write_text("[sip]\nport = 5070\n")
+        assert read_settings(path).sip.port == 5070
+
+    @pytest.mark.parametrize("name", ["missing.toml", ""])
+    def test_cannot_be_read(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(StartError) as caught:
+            read_settings(tmp_path / name)
+        assert caught.value.exit_code == os.EX_CONFIG
+        assert str(tmp_path / name) in caught.value.sentence
