@@ -1,0 +1,122 @@
+"""Users and passwords: what is allowed, how they are made, and those of the first start."""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from pbx.errors import CommandError
+from pbx.locale import english
+from pbx.sip.digest import ha1
+from pbx.store.snapshot import LocalUser
+
+FIRST_NUMBERS: tuple[str, ...] = ("100", "101", "102")
+"""The users of a first start, as miniSIPServer has them."""
+
+MIN_PASSWORD, MAX_PASSWORD = 6, 64
+"""Characters in a password that a person chooses."""
+
+MAX_DISPLAY_NAME = 64
+"""Characters in a display name."""
+
+ALGORITHMS: tuple[str, ...] = ("MD5", "SHA-256")
+"""What a user may be challenged with; never both at once, which breaks several phones."""
+
+_NEW_PASSWORD_LENGTH = 12
+# What is read from a screen and typed on a phone: without 0 o, 1 l i. 31**12 is 59 bits.
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+_NUMBER = re.compile(r"[0-9]{1,20}\Z")
+_PASSWORD = re.compile(rf"[!-~]{{{MIN_PASSWORD},{MAX_PASSWORD}}}\Z")
+
+
+def command_error(code: str, **values: object) -> CommandError:
+    """Return the error of a catalogue key, with its English sentence."""
+    return CommandError(code, english(code, **values))
+
+
+def check_number(number: str) -> None:
+    """Raise CommandError ``bad-number`` unless a user may have this number."""
+    if not _NUMBER.match(number):
+        raise command_error("bad-number")
+
+
+def check_password(password: str) -> None:
+    """Raise CommandError ``bad-password`` unless a user may have this password."""
+    if not _PASSWORD.match(password):
+        raise command_error("bad-password", least=MIN_PASSWORD, most=MAX_PASSWORD)
+
+
+def check_display_name(name: str) -> None:
+    """Raise CommandError ``bad-display-name`` unless a user may be called so."""
+    if len(name) > MAX_DISPLAY_NAME or not name.isprintable():
+        raise command_error("bad-display-name", most=MAX_DISPLAY_NAME)
+
+
+def new_password() -> str:
+    """Return a random password of characters that nobody mistakes."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_NEW_PASSWORD_LENGTH))
+
+
+def make_user(number: str, password: str, realm: str, display_name: str = "") -> LocalUser:
+    """Return a user who has this password, of which only the digests are kept."""
+    return LocalUser(
+        number,
+        display_name,
+        ha1_md5=ha1(number, realm, password, "MD5"),
+        ha1_sha256=ha1(number, realm, password, "SHA-256"),
+        realm=realm,
+    )
+
+
+class InitialPasswords:
+    """The passwords of the first start, readable until they are changed.
+
+    Args:
+        path: of the JSON file, which only its owner may read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._passwords: dict[str, str] = {}
+
+    def load(self, users: Mapping[str, LocalUser]) -> None:
+        """Read the file; a password that is not its user's any more is left out."""
+        try:
+            found = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            found = {}
+        passwords = found if isinstance(found, dict) else {}
+        self._passwords = {
+            number: password
+            for number, password in passwords.items()
+            if number in users
+            and isinstance(password, str)
+            and ha1(number, users[number].realm, password, "SHA-256") == users[number].ha1_sha256
+        }
+
+    def all(self) -> dict[str, str]:
+        """Return the passwords by number."""
+        return dict(self._passwords)
+
+    def save(self, passwords: Mapping[str, str]) -> None:
+        """Write these, in one step.
+
+        Raises:
+            OSError: the file can't be written; the old one stands.
+        """
+        fresh = self._path.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            json.dump(dict(passwords), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self._path)
+        self._passwords = dict(passwords)
+
+    def drop(self, number: str) -> None:
+        """Forget a user's: it has been changed, or the user is gone."""
+        if number in self._passwords:
+            self.save({key: value for key, value in self._passwords.items() if key != number})

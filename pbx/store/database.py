@@ -1,0 +1,120 @@
+"""Engines for the two kinds of database, and their migrations."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.pool import QueuePool
+
+from pbx.config.database_url import DatabaseAddress
+from pbx.store.schema import REVISION
+
+CONNECT_S = 3
+"""How long MariaDB may take to accept a connection; it is a neighbour, or it is down."""
+
+ANSWER_S = 5
+"""How long MariaDB may take to answer. Nothing but the writer thread ever waits for it."""
+
+
+class NewerDatabase(Exception):
+    """A newer program has changed the schema; this one would spoil it."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(f"a newer program has made its tables (revision {revision})")
+
+
+def make_private(path: Path) -> None:
+    """Make the file where it is missing, for its owner only; SQLite's side files follow it.
+
+    Raises:
+        OSError: it can be neither made nor written to.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def local_engine(path: Path) -> Engine:
+    """Return an engine for the embedded SQLite file.
+
+    Write-ahead log and ``synchronous=NORMAL``: a commit waits for no SD card; a power cut may
+    take the last moment's commits, but never the consistency.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=QueuePool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def mariadb_engine(address: DatabaseAddress) -> Engine:
+    """Return an engine for MariaDB with one connection, which gives up soon."""
+    url = URL.create(
+        "mysql+pymysql",
+        username=address.user,
+        password=address.password,
+        host=address.host,
+        port=address.port,
+        database=address.name,
+    )
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        # A connection that died while nobody used it (wait_timeout) is noticed and replaced.
+        pool_pre_ping=True,
+        connect_args={
+            "charset": "utf8mb4",
+            "connect_timeout": CONNECT_S,
+            "read_timeout": ANSWER_S,
+            "write_timeout": ANSWER_S,
+        },
+    )
+
+
+def make_durable(engine: Engine) -> None:
+    """Put what SQLite has committed on the disk now; MariaDB does so by itself."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+def revision_of(connection: Connection) -> str:
+    """Return the migration that the database is at; empty for a new database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to `REVISION`; it costs one query where it is there already.
+
+    Raises:
+        NewerDatabase: it is beyond that.
+        SQLAlchemyError: it can't be used.
+    """
+    with engine.begin() as connection:
+        revision = revision_of(connection)
+        if revision > REVISION:
+            raise NewerDatabase(revision)
+        if revision < REVISION:
+            _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    # Alembic with its template engine is slow to import on a small board, and is needed at a
+    # first start and after an update only.
+    from alembic import command
+    from alembic.config import Config
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", "pbx.store:migrations")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,483 @@
+"""The store: configuration, registrations and call records, kept without anybody waiting.
+
+Two databases: the *local* one, always the embedded SQLite file in the data folder, has the
+registrations; the *main* one has the configuration and the call records. Without the `database`
+setting both are the same. With it the main one is MariaDB, and the local one keeps a copy of the
+configuration to start from when MariaDB is down.
+"""
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from pbx.config.database_url import parse_database
+from pbx.config.settings import Settings
+from pbx.errors import CommandError, StartError
+from pbx.locale import say
+from pbx.store import rows
+from pbx.store.accounts import (
+    ALGORITHMS,
+    FIRST_NUMBERS,
+    InitialPasswords,
+    check_display_name,
+    check_number,
+    check_password,
+    command_error,
+    make_user,
+    new_password,
+)
+from pbx.store.database import (
+    NewerDatabase,
+    local_engine,
+    make_durable,
+    make_private,
+    mariadb_engine,
+    migrate,
+)
+from pbx.store.feeder import Feeder
+from pbx.store.main_database import DatabaseDown, MainDatabase
+from pbx.store.snapshot import Account, BindingRow, LocalUser, Snapshot, StoreStatus
+from pbx.store.writer import Writer
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+LOCAL_RETRY_S = 2.0
+"""How long registrations wait when the disk did not take them."""
+
+
+class Store:
+    """What the exchange keeps.
+
+    `snapshot`, `status` and `initial_passwords` may be read at any time; whatever changes
+    something returns at once and is carried out in the writer's thread.
+
+    Args:
+        folder: the data folder.
+        settings: which database, and the realm of passwords.
+        deliver: has a function called in the exchange's own thread, soon.
+        changed: called there when `snapshot` or `status` has changed.
+        clock: seconds, monotonic; wall: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        deliver: Callable[[Callable[[], None]], object],
+        changed: Callable[[], None] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.snapshot = Snapshot.of(0, ())
+        self._path = folder / "minisip.db"
+        self._cdr_folder = folder / "cdr"
+        self._realm = settings.sip.realm
+        address = parse_database(settings.database)
+        self._shared = address is not None
+        self._local = local_engine(self._path)
+        self._main = MainDatabase(mariadb_engine(address) if address else self._local, clock)
+        self._feeder = Feeder(self._cdr_folder, "")
+        self._deliver = deliver
+        self._changed = changed
+        self._clock = clock
+        self._wall = wall
+        self._initial = InitialPasswords(folder / "initial-passwords.json")
+        self._writer = Writer("store", self._duty)
+        self._bindings: list[BindingRow] = []
+        # What follows is touched by the writer's thread only, once that runs.
+        self._latest = self.snapshot
+        self._prepared = False
+        self._looked = False
+        self._pending: dict[str, Sequence[BindingRow]] = {}
+        self._pending_until = 0.0
+        self._told: StoreStatus | None = None
+
+    # ---------------------------------------------------------------- start and stop
+
+    def open(self) -> Snapshot:
+        """Open the databases, make the first users where there are none, and start the writer.
+
+        Waits for MariaDB only at a first start, when there is no copy to begin with.
+
+        Raises:
+            StartError: the data folder's database can't be used.
+        """
+        try:
+            self._open_local()
+        except NewerDatabase as error:
+            self._dispose()
+            raise StartError(say("database-newer", path=self._path), os.EX_DATAERR) from error
+        except (SQLAlchemyError, OSError) as error:
+            self._dispose()
+            why = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+            sentence = say("database-broken", path=self._path, why=why)
+            raise StartError(sentence, os.EX_IOERR) from error
+        self.snapshot = self._latest
+        self._initial.load(self._latest.users)
+        self._warn_of_realms()
+        self._writer.start()
+        return self.snapshot
+
+    def _open_local(self) -> None:
+        make_private(self._path)
+        migrate(self._local)
+        with self._local.begin() as connection:
+            folder_id = rows.get_setting(connection, rows.FOLDER_ID)
+            if folder_id is None:
+                folder_id = secrets.token_hex(8)
+                rows.set_setting(connection, rows.FOLDER_ID, folder_id)
+            self._latest = rows.load_snapshot(connection)
+            self._bindings = rows.load_bindings(connection)
+        self._feeder = Feeder(self._cdr_folder, folder_id)
+        if not self._latest.version:
+            self._first_start()
+        self._prepared = self._prepared or not self._shared
+
+    def _first_start(self) -> None:
+        """Take MariaDB's configuration, or else make the first users."""
+        if self._shared:
+            try:
+                self._prepare()
+            except DatabaseDown:
+                log.warning("first start without MariaDB: it gets these users when it answers")
+        if not self._prepared:
+            passwords = {number: new_password() for number in FIRST_NUMBERS}
+            users = [make_user(number, word, self._realm) for number, word in passwords.items()]
+            self._latest = Snapshot.of(1, users)
+            # Before the commit: users whose passwords nobody knows would be worse.
+            self._initial.save(passwords)
+            with self._local.begin() as connection:
+                rows.replace_configuration(connection, self._latest)
+            make_durable(self._local)
+
+    def close(self) -> None:
+        """Bring what is under way to its end and close the databases."""
+        self._writer.close()
+        self._dispose()
+
+    def _dispose(self) -> None:
+        self._main.engine.dispose()
+        self._local.dispose()
+
+    # ---------------------------------------------------------------- what is known
+
+    @property
+    def status(self) -> StoreStatus:
+        """How the main database is."""
+        kind = "sqlite" if not self._shared else "mysql"
+        return StoreStatus(kind, self._main.ok, self._main.why, self._feeder.waiting)
+
+    def bindings(self) -> list[BindingRow]:
+        """Return the registrations as they were when the store was opened, expired ones too."""
+        return list(self._bindings)
+
+    def initial_passwords(self) -> dict[str, str]:
+        """Return the passwords of the first start that still hold, by number."""
+        return self._initial.all()
+
+    # ---------------------------------------------------------------- what changes
+
+    def save_bindings(self, number: str, rows_: Sequence[BindingRow]) -> None:
+        """Keep these as all of a user's registrations; soon, not now."""
+        kept = tuple(rows_)
+        self._writer.post(lambda: self._pending.__setitem__(number, kept))
+
+    def record_written(self, path: Path, offset: int) -> None:
+        """Take note that a record file has a record that ends at `offset` and is on the disk."""
+        self._writer.post(lambda: self._feeder.written(path.name, offset))
+
+    def add_user(
+        self,
+        number: str,
+        password: str | None,
+        display_name: str,
+        done: Callable[[Account | CommandError], None],
+        *,
+        actor: str = "",
+    ) -> None:
+        """Add a local user.
+
+        Args:
+            number: 1 to 20 digits.
+            password: None for a random one.
+            display_name: what called parties see; may be empty.
+            done: gets the account, or why there is none (``bad-number``, ``bad-password``,
+                ``bad-display-name``, ``user-exists``, ``database-down`` ...).
+            actor: who wants it, for the audit.
+        """
+
+        def work(connection: Connection) -> Account:
+            check_number(number)
+            check_display_name(display_name)
+            account = self._account(number, password)
+            if _find(connection, number) is not None:
+                raise command_error("user-exists", number=number)
+            user = make_user(number, account.password, self._realm, display_name)
+            rows.insert_users(connection, [user])
+            rows.note_change(connection, self._wall(), actor, "user.add", number, display_name)
+            return account
+
+        self._command(work, done)
+
+    def remove_user(
+        self, number: str, done: Callable[[CommandError | None], None], *, actor: str = ""
+    ) -> None:
+        """Remove a local user; `done` gets None, or why not (``unknown-user`` ...)."""
+
+        def work(connection: Connection) -> None:
+            self._known(connection, number)
+            rows.delete_user(connection, number)
+            rows.note_change(connection, self._wall(), actor, "user.remove", number, "")
+
+        self._command(work, done, partial(self._user_gone, number))
+
+    def set_password(
+        self,
+        number: str,
+        password: str | None,
+        done: Callable[[Account | CommandError], None],
+        *,
+        actor: str = "",
+    ) -> None:
+        """Give a user another password, None for a random one; arguments as for `add_user`."""
+
+        def work(connection: Connection) -> Account:
+            user = self._known(connection, number)
+            account = self._account(number, password)
+            fresh = make_user(number, account.password, self._realm, user.display_name)
+            fresh = replace(fresh, algorithm=user.algorithm, enabled=user.enabled)
+            rows.update_user(connection, fresh)
+            rows.note_change(connection, self._wall(), actor, "user.password", number, "")
+            return account
+
+        self._command(work, done, partial(self._drop_initial, number))
+
+    def set_algorithm(
+        self,
+        number: str,
+        algorithm: str,
+        done: Callable[[CommandError | None], None],
+        *,
+        actor: str = "",
+    ) -> None:
+        """Challenge a user with ``MD5`` or ``SHA-256``; `done` gets None, or why not."""
+
+        def work(connection: Connection) -> None:
+            if algorithm not in ALGORITHMS:
+                raise command_error("bad-algorithm")
+            user = self._known(connection, number)
+            rows.update_user(connection, replace(user, algorithm=algorithm))
+            rows.note_change(connection, self._wall(), actor, "user.algorithm", number, algorithm)
+
+        self._command(work, done)
+
+    def _account(self, number: str, password: str | None) -> Account:
+        chosen = new_password() if password is None else password
+        check_password(chosen)
+        return Account(number, chosen)
+
+    def _known(self, connection: Connection, number: str) -> LocalUser:
+        user = _find(connection, number)
+        if user is None:
+            raise command_error("unknown-user", number=number)
+        return user
+
+    def _command(
+        self,
+        work: Callable[[Connection], Result],
+        done: Callable[[Result | CommandError], None],
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Have `work` change the configuration, then `after` done, in the writer's thread."""
+        if not self._writer.post(lambda: self._carry_out(work, done, after)):
+            self._deliver(lambda: done(command_error("store-closed")))
+
+    def _carry_out(
+        self,
+        work: Callable[[Connection], Result],
+        done: Callable[[Result | CommandError], None],
+        after: Callable[[], None],
+    ) -> None:
+        outcome: Result | CommandError
+        try:
+            outcome = self._change(work)
+            after()
+        except CommandError as error:
+            outcome = error
+        except Exception:
+            log.exception("a change of the configuration failed")
+            outcome = command_error("internal-error")
+        snapshot = self._latest
+
+        def tell() -> None:
+            self._swap(snapshot)
+            done(outcome)
+
+        self._deliver(tell)
+
+    def _change(self, work: Callable[[Connection], Result]) -> Result:
+        def whole(connection: Connection) -> tuple[Result, Snapshot]:
+            return work(connection), rows.load_snapshot(connection)
+
+        try:
+            if not self._prepared:
+                self._prepare()
+            result, self._latest = self._main.run(whole)
+        except DatabaseDown as error:
+            self._lost()
+            raise command_error("database-down") from error
+        self._keep_configuration()
+        return result
+
+    # ---------------------------------------------------------------- in the writer's thread
+
+    def _duty(self) -> float | None:
+        """Write registrations, and bring the next piece of call records to the main database."""
+        waits = [self._save_pending(), self._look()]
+        try:
+            waits.append(self._serve_main())
+        except DatabaseDown:
+            self._lost()
+            waits.append(self._main.pause())
+        self._tell_changes()
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _look(self) -> float | None:
+        """Find the records that came while the exchange was off, or that MariaDB has missed."""
+        if self._looked:
+            return None
+        try:
+            with self._local.connect() as connection:
+                self._feeder.look(rows.load_positions(connection, self._feeder.folder_id))
+        except SQLAlchemyError as error:
+            log.error("the call records could not be looked through, trying again: %s", error)
+            return LOCAL_RETRY_S
+        self._looked = True
+        return None
+
+    def _save_pending(self) -> float | None:
+        if not self._pending:
+            return None
+        wait = self._pending_until - self._clock()
+        if wait > 0:
+            return wait
+        try:
+            with self._local.begin() as connection:
+                for number, bindings in self._pending.items():
+                    rows.replace_bindings(connection, number, bindings)
+        except SQLAlchemyError as error:
+            log.error("registrations could not be saved, trying again: %s", error)
+            self._pending_until = self._clock() + LOCAL_RETRY_S
+            return LOCAL_RETRY_S
+        self._pending.clear()
+        return None
+
+    def _serve_main(self) -> float | None:
+        pause = self._main.pause()
+        if pause > 0:
+            return pause
+        if not self._prepared:
+            self._prepare()
+            self._swap_soon()
+        if not self._feeder.hungry:
+            return None
+        taken = self._main.run(self._feeder.feed)
+        self._feeder.committed(taken)
+        if taken is not None and self._shared:
+            self._remember_position(taken.name, taken.position)
+        return 0.0 if self._feeder.hungry else None
+
+    def _prepare(self) -> None:
+        """Bring MariaDB's tables up to date and take its configuration, or give it ours."""
+
+        def configure(connection: Connection) -> Snapshot:
+            if rows.get_setting(connection, rows.VERSION) is None and self._latest.version:
+                rows.replace_configuration(connection, self._latest)
+            return rows.load_snapshot(connection)
+
+        self._main.attempt(lambda: migrate(self._main.engine))
+        snapshot = self._main.run(configure)
+        if snapshot.version:
+            self._prepared = True
+            self._latest = snapshot
+            self._initial.load(snapshot.users)
+            self._keep_configuration()
+
+    def _lost(self) -> None:
+        self._feeder.interrupted()
+        # Where MariaDB is another when it comes back, it needs its tables first.
+        self._prepared = not self._shared
+
+    def _keep_configuration(self) -> None:
+        """Put it on the disk, and MariaDB's into the copy that a start without it begins with."""
+        try:
+            if self._shared:
+                with self._local.begin() as connection:
+                    rows.replace_configuration(connection, self._latest)
+            make_durable(self._local)
+        except SQLAlchemyError as error:
+            log.error("the configuration could not be kept: %s", error)
+
+    def _remember_position(self, name: str, position: int) -> None:
+        """Keep MariaDB's position too: to count what waits while it is down."""
+        try:
+            with self._local.begin() as connection:
+                rows.set_position(connection, self._feeder.folder_id, name, position)
+        except SQLAlchemyError as error:
+            log.error("the position in %s could not be copied: %s", name, error)
+
+    def _user_gone(self, number: str) -> None:
+        self._pending[number] = ()
+        self._drop_initial(number)
+
+    def _drop_initial(self, number: str) -> None:
+        try:
+            self._initial.drop(number)
+        except OSError as error:
+            log.error("the first password of %s could not be forgotten: %s", number, error)
+
+    # ---------------------------------------------------------------- to the exchange's thread
+
+    def _swap_soon(self) -> None:
+        snapshot = self._latest
+        self._deliver(lambda: self._swap(snapshot))
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        if snapshot != self.snapshot:
+            self.snapshot = snapshot
+            self._warn_of_realms()
+            if self._changed is not None:
+                self._changed()
+
+    def _tell_changes(self) -> None:
+        status = self.status
+        if status != self._told and self._changed is not None:
+            self._told = status
+            self._deliver(self._changed)
+
+    def _warn_of_realms(self) -> None:
+        strangers = [
+            user.number for user in self.snapshot.users.values() if user.realm != self._realm
+        ]
+        if strangers:
+            log.warning(
+                "the realm has changed to %r: these users need a new password: %s",
+                self._realm,
+                ", ".join(strangers),
+            )
+
+
+def _find(connection: Connection, number: str) -> LocalUser | None:
+    return rows.load_snapshot(connection).users.get(number)

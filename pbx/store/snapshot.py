@@ -1,0 +1,107 @@
+"""What the exchange knows of its configuration: frozen, swapped in one step, never waited for."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class LocalUser:
+    """A local user: a number that phones register as.
+
+    Args:
+        number: 1 to 20 digits.
+        display_name: what called parties see; empty for what the phone itself says.
+        ha1_md5, ha1_sha256: H(number:realm:password), in hexadecimal (RFC 7616 §3.4.2). The
+            password itself is kept nowhere.
+        algorithm: the one that the user is challenged with: ``MD5`` or ``SHA-256``.
+        enabled: False: the user may neither register nor call.
+        realm: of the two digests; under another realm the user needs a new password.
+    """
+
+    number: str
+    display_name: str
+    ha1_md5: str = field(repr=False)
+    ha1_sha256: str = field(repr=False)
+    algorithm: str = "MD5"
+    enabled: bool = True
+    realm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The configuration at one moment.
+
+    Args:
+        version: rises by one with every change that a person makes.
+        users: local users by number.
+    """
+
+    version: int
+    users: Mapping[str, LocalUser]
+
+    @classmethod
+    def of(cls, version: int, users: Iterable[LocalUser]) -> "Snapshot":
+        """Return the snapshot with these users."""
+        return cls(version, MappingProxyType({user.number: user for user in users}))
+
+
+@dataclass(frozen=True, slots=True)
+class BindingRow:
+    """One registered contact of a user, as it is kept over a restart.
+
+    Args:
+        number: the user.
+        contact: the contact's URI, as registered.
+        instance: ``+sip.instance`` (RFC 5626 §4.1); empty for none.
+        call_id, cseq: of the REGISTER that made it.
+        transport: ``udp`` or ``tcp``.
+        source_host, source_port: where the REGISTER came from.
+        local_host, local_port: our own address that it came to.
+        connection: number of the TCP connection; 0 for UDP. Says nothing after a restart.
+        path: Route values that reach the contact (RFC 3327).
+        user_agent: what the phone calls itself.
+        q: the contact's preference as text, 0 to 1; empty for none.
+        expires_wall_s: when it ends, seconds since 1970.
+    """
+
+    number: str
+    contact: str
+    call_id: str
+    cseq: int
+    transport: str
+    source_host: str
+    source_port: int
+    local_host: str
+    local_port: int
+    expires_wall_s: float
+    connection: int = 0
+    instance: str = ""
+    path: tuple[str, ...] = ()
+    user_agent: str = ""
+    q: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user as just made, or given another password: the only time that it can be read."""
+
+    number: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How the main database is.
+
+    Args:
+        database: ``sqlite`` or ``mysql``.
+        ok: False: it does not answer; calls go on.
+        why: what it said last, for people; empty while all is well.
+        records_waiting: call records that it has not taken yet.
+    """
+
+    database: str
+    ok: bool
+    why: str
+    records_waiting: int
