@@ -1,0 +1,1 @@
+"""The compiled part of the media engine; nothing in here holds the GIL while it runs."""

@@ -1,0 +1,161 @@
+"""The loop of the packet thread: it enters here and stays until it is told to stop."""
+
+from typing import Any
+
+from pbx.media.engine import ring_row
+from pbx.media.engine import stream_row as row
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.relay import relay
+from pbx.media.engine.kernels.reporting import answer_query, report, tick
+from pbx.media.engine.kernels.ring import first, room, taken, waiting
+from pbx.media.engine.native import (
+    EINTR,
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLLIN,
+    entry_kernel,
+    epoll_ctl,
+    epoll_wait,
+    errno,
+    kernel,
+    load_32,
+    load_acquire,
+    monotonic_ns,
+    read,
+    store_32,
+    write,
+)
+
+WAKE = -1
+"""Data of the command eventfd's epoll entry; all others are socket indices."""
+
+IDLE_MS = 1000
+
+
+@kernel
+def _watch(tables: Any, operation: Any, fd: Any, data: Any) -> Any:
+    """Add a socket to the epoll set, or take it out."""
+    event = tables.events.ctypes.data
+    store_32(event, EPOLLIN)
+    # The data's high half is never read: socket indices are small, and so is WAKE.
+    store_32(event + tables.facts[t.EVENT_DATA], data)
+    return epoll_ctl(tables.facts[t.EPOLL_FD], operation, fd, event)
+
+
+@kernel
+def _set_stream(tables: Any, command: Any, now: Any) -> None:
+    slot = command[ring_row.ROW]
+    stream = tables.streams[slot]
+    settings = command[ring_row.SETTINGS :]
+    fresh = stream[row.STATE] == 0
+    if fresh:
+        for word in range(row.WIDTH):
+            stream[word] = 0
+        tables.totals[t.RUNNING] += 1
+    watched = not fresh and stream[row.FLAGS] & row.WAIT == 0
+    wanted = settings[row.FLAGS - 1] & row.WAIT == 0
+    if watched != wanted:
+        # epoll is level-triggered: what has waited in a socket comes with the next turn.
+        operation = EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL
+        for socket in range(2 * slot, 2 * slot + 2):
+            _watch(tables, operation, tables.fds[socket], socket)
+    moved = settings[row.GENERATION - 1] > stream[row.GENERATION]
+    if fresh or moved:
+        stream[row.LATCHED_RTP] = 0
+        stream[row.LATCHED_RTCP] = 0
+        stream[row.SEQ_AFTER_JUMP] = -1
+        stream[row.TRANSIT] = -1
+    if fresh or moved or settings[row.TIMEOUT_NS - 1] != stream[row.TIMEOUT_NS]:
+        stream[row.LAST_NS] = now
+        stream[row.TIMED_OUT] = 0
+    for word in range(1, row.SETTINGS_END):
+        stream[word] = settings[word - 1]
+    stream[row.STATE] = 1
+
+
+@kernel
+def _release_stream(tables: Any, slot: Any) -> None:
+    stream = tables.streams[slot]
+    if stream[row.STATE] == 0:
+        return
+    for socket in range(2 * slot, 2 * slot + 2):
+        _watch(tables, EPOLL_CTL_DEL, tables.fds[socket], socket)
+    report(tables, ring_row.RELEASED, slot)
+    stream[row.STATE] = 0
+    tables.totals[t.RUNNING] -= 1
+
+
+@kernel
+def _obey(tables: Any, now: Any) -> None:
+    """Carry out the commands that are there; each one only once its report will find room."""
+    while tables.totals[t.QUERY_ROW] < 0 and room(tables.reports, tables.report_cursors) > 0:
+        if waiting(tables.command_cursors) <= 0:
+            return
+        command = tables.commands[first(tables.commands, tables.command_cursors)]
+        operation = command[ring_row.OPERATION]
+        if operation == ring_row.SET:
+            _set_stream(tables, command, now)
+        elif operation == ring_row.RELEASE:
+            _release_stream(tables, command[ring_row.ROW])
+        elif operation == ring_row.QUERY:
+            tables.totals[t.QUERY_ROW] = 0
+            answer_query(tables)
+        elif operation == ring_row.PROBE:
+            tables.totals[t.QUERY_ROW] = tables.streams.shape[0]
+            answer_query(tables)
+        elif operation == ring_row.REARM:
+            for slot in range(tables.streams.shape[0]):
+                tables.streams[slot, row.TIMED_OUT] = 0
+        taken(tables.command_cursors)
+
+
+@kernel
+def _wait_ms(tables: Any, until_tick_ns: Any) -> Any:
+    """Return how long the loop may sleep."""
+    if waiting(tables.command_cursors) > 0 or tables.totals[t.QUERY_ROW] >= 0:
+        return 1
+    if tables.totals[t.RUNNING] == 0:
+        return IDLE_MS
+    return max(until_tick_ns // 1_000_000 + 1, 1)
+
+
+@kernel
+def _wake_main(tables: Any) -> None:
+    if tables.totals[t.REPORTED] != 0:
+        tables.totals[t.REPORTED] = 0
+        tables.scratch[0] = 1
+        write(tables.facts[t.REPORT_FD], tables.scratch.ctypes.data, 8)
+
+
+@entry_kernel
+def packet_loop(tables: Any) -> Any:
+    """Relay until `stop` is set; returns 0, or an error number where epoll has failed.
+
+    Args:
+        tables: a `Tables`; its descriptors must stay open until this has returned.
+    """
+    if _watch(tables, EPOLL_CTL_ADD, tables.facts[t.COMMAND_FD], WAKE) != 0:
+        return errno()
+    now = monotonic_ns(tables.scratch)
+    next_tick = now + tables.facts[t.TICK_NS]
+    events = tables.events.ctypes.data
+    while load_acquire(tables.stop.ctypes.data) == 0:
+        wait = _wait_ms(tables, next_tick - now)
+        ready = epoll_wait(tables.facts[t.EPOLL_FD], events, t.EVENTS, wait)
+        if ready < 0 and errno() != EINTR:
+            return errno()
+        now = monotonic_ns(tables.scratch)
+        for index in range(ready):
+            event = events + index * tables.facts[t.EVENT_SIZE]
+            socket = load_32(event + tables.facts[t.EVENT_DATA])
+            if socket == WAKE:
+                read(tables.facts[t.COMMAND_FD], tables.scratch.ctypes.data, 8)
+            else:
+                relay(tables, socket, monotonic_ns(tables.scratch))
+        _obey(tables, now)
+        answer_query(tables)
+        if now >= next_tick:
+            tick(tables, now)
+            next_tick = now + tables.facts[t.TICK_NS]
+        _wake_main(tables)
+    return 0

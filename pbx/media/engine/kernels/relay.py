@@ -1,0 +1,159 @@
+"""One turn of one socket: a batch in, checked and counted, and out through the sink's socket."""
+
+from typing import Any
+
+from pbx.media.engine import stream_row as row
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.reporting import owe
+from pbx.media.engine.kernels.rtp import (
+    RTCP,
+    RTP,
+    big_endian_16,
+    big_endian_32,
+    count_jitter,
+    count_sequence,
+    packet_kind,
+)
+from pbx.media.engine.kernels.source import accept_rtcp, accept_rtp
+from pbx.media.engine.native import MSG_DONTWAIT, MSG_TRUNC, kernel, recvmmsg, sendmmsg
+
+_LOW_32 = 0xFFFFFFFF
+
+
+@kernel
+def receive(tables: Any, fd: Any) -> Any:
+    """Fetch up to a batch from a socket; returns the number of packets, 0 for none or an error."""
+    return recvmmsg(fd, tables.read_headers.ctypes.data, t.BATCH, MSG_DONTWAIT, 0)
+
+
+@kernel
+def _accept(tables: Any, slot: Any, on_rtcp_port: Any, index: Any, length: Any, now: Any) -> Any:
+    """Check one packet's source and count it; returns its kind, or -1 where it is refused."""
+    stream = tables.streams[slot]
+    packet = tables.packets[index]
+    kind = packet_kind(packet, length)
+    if on_rtcp_port:
+        verdict = accept_rtcp(tables.facts, stream, tables.names[index], kind)
+    else:
+        verdict = accept_rtp(tables.facts, stream, tables.names[index], kind)
+    if verdict == 0:
+        stream[row.REFUSED] += 1
+        return -1
+    stream[row.LAST_NS] = now
+    stream[row.TIMED_OUT] = 0
+    if on_rtcp_port or (kind == RTCP and stream[row.FLAGS] & row.MUX != 0):
+        stream[row.RTCP_RECEIVED] += 1
+        return RTCP
+    stream[row.RECEIVED] += 1
+    stream[row.RECEIVED_OCTETS] += length
+    if kind == RTP:
+        count_sequence(stream, big_endian_32(packet, 8), big_endian_16(packet, 2))
+        count_jitter(stream, big_endian_32(packet, 4), now)
+    if verdict == 2:
+        owe(tables, slot, row.OWES_LATCHED)
+    return kind
+
+
+@kernel
+def _send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
+    """Hand `count` prepared packets to the kernel; what it won't take is counted and dropped."""
+    stream = tables.streams[slot]
+    headers = tables.write_headers.ctypes.data
+    done = 0
+    while done < count:
+        sent = sendmmsg(fd, headers + 64 * done, count - done, MSG_DONTWAIT)
+        if sent <= 0:
+            # The first one can't go (no route, buffer full, address gone): the others may.
+            stream[row.UNSENT] += 1
+            done += 1
+            continue
+        if as_rtcp:
+            stream[row.RTCP_SENT] += sent
+        else:
+            stream[row.SENT] += sent
+            for index in range(done, done + sent):
+                stream[row.SENT_OCTETS] += tables.write_vectors[index, 1]
+        done += sent
+
+
+@kernel
+def _destination(stream: Any, as_rtcp: Any) -> Any:
+    """Return the column of the address to send to, or -1: the latched source, else SDP's."""
+    flags = stream[row.FLAGS]
+    column = -1
+    if as_rtcp and flags & row.MUX == 0:
+        if stream[row.LATCHED_RTCP] != 0:
+            column = row.SOURCE_RTCP
+        elif flags & row.HAS_RTCP != 0:
+            column = row.REMOTE_RTCP
+    elif stream[row.LATCHED_RTP] != 0:
+        column = row.SOURCE_RTP
+    elif flags & row.HAS_RTP != 0:
+        column = row.REMOTE_RTP
+    return column
+
+
+@kernel
+def _prepare(tables: Any, at: Any, index: Any, length: Any, sink: Any, column: Any) -> None:
+    """Fill message `at` of the batch to send with packet `index`, to the sink's peer."""
+    tables.write_vectors[at, 0] = tables.read_vectors[index, 0]
+    tables.write_vectors[at, 1] = length
+    words = tables.streams.ctypes.data + 8 * row.WIDTH * sink
+    used = tables.streams[sink, row.CONTROL_LENGTH]
+    tables.write_headers[at, 0] = words + 8 * column
+    tables.write_headers[at, 4] = words + 8 * row.CONTROL if used != 0 else 0
+    tables.write_headers[at, 5] = used
+    tables.write_headers[at, 6] = 0
+
+
+@kernel
+def relay(tables: Any, socket: Any, now: Any) -> None:
+    """Receive a batch on `socket` and send it on through the sink that signalling has set.
+
+    Args:
+        tables: a `Tables`.
+        socket: index into `fds`: twice the stream's row, one more for RTCP.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    slot = socket >> 1
+    on_rtcp_port = socket & 1 != 0
+    stream = tables.streams[slot]
+    received = receive(tables, tables.fds[socket])
+    sink = stream[row.SINK]
+    if sink >= 0 and tables.streams[sink, row.STATE] == 0:
+        sink = -1
+    pending = 0
+    pending_rtcp = False
+    for index in range(received):
+        header = tables.read_headers[index]
+        length = header[7] & _LOW_32
+        truncated = header[6] & MSG_TRUNC != 0
+        header[1] = tables.facts[t.NAME_LENGTH]
+        kind = _accept(tables, slot, on_rtcp_port, index, length, now)
+        if kind < 0:
+            continue
+        as_rtcp = kind == RTCP and (on_rtcp_port or stream[row.FLAGS] & row.MUX != 0)
+        if sink < 0 or truncated:
+            stream[row.UNSENT] += 1
+            continue
+        if tables.streams[sink, row.FLAGS] & row.SEND == 0:
+            continue
+        column = _destination(tables.streams[sink], as_rtcp)
+        if column < 0:
+            tables.streams[sink, row.UNSENT] += 1
+            continue
+        if pending > 0 and as_rtcp != pending_rtcp:
+            _send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+            pending = 0
+        _prepare(tables, pending, index, length, sink, column)
+        pending_rtcp = as_rtcp
+        pending += 1
+    if pending > 0:
+        _send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+
+
+@kernel
+def _outlet(tables: Any, sink: Any, as_rtcp: Any) -> Any:
+    """Return the socket that a packet leaves from: RTCP shares RTP's where the peer muxes."""
+    own_socket = as_rtcp and tables.streams[sink, row.FLAGS] & row.MUX == 0
+    return tables.fds[2 * sink + (1 if own_socket else 0)]

@@ -1,0 +1,77 @@
+"""Reports from the packet thread: put into the ring at once, or owed where it is full."""
+
+from typing import Any
+
+from pbx.media.engine import ring_row
+from pbx.media.engine import stream_row as row
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.ring import next_free, room, written
+from pbx.media.engine.kernels.rtp import lost
+from pbx.media.engine.native import kernel
+
+
+@kernel
+def report(tables: Any, kind: Any, slot: Any) -> Any:
+    """Put one record, with all that its stream has counted, into the ring; False if it's full."""
+    if room(tables.reports, tables.report_cursors) <= 0:
+        return False
+    record = tables.reports[next_free(tables.reports, tables.report_cursors)]
+    stream = tables.streams[slot]
+    record[ring_row.KIND] = kind
+    record[ring_row.ROW] = slot
+    record[ring_row.HAS_SOURCE] = stream[row.LATCHED_RTP]
+    record[ring_row.LOST] = lost(stream)
+    record[ring_row.JITTER_16] = stream[row.JITTER_16]
+    for word in range(4):
+        record[ring_row.SOURCE + word] = stream[row.SOURCE_RTP + word]
+    for word in range(row.RTCP_SENT + 1 - row.RECEIVED):
+        record[ring_row.COUNTS + word] = stream[row.RECEIVED + word]
+    written(tables.report_cursors)
+    tables.totals[t.REPORTED] = 1
+    return True
+
+
+@kernel
+def pay(tables: Any, slot: Any) -> None:
+    """Report what stream `slot` owes, as far as there is room."""
+    stream = tables.streams[slot]
+    if stream[row.OWED] & row.OWES_LATCHED != 0 and report(tables, ring_row.LATCHED, slot):
+        stream[row.OWED] &= ~row.OWES_LATCHED
+    if stream[row.OWED] & row.OWES_TIMEOUT != 0 and report(tables, ring_row.TIMEOUT, slot):
+        stream[row.OWED] &= ~row.OWES_TIMEOUT
+
+
+@kernel
+def owe(tables: Any, slot: Any, what: Any) -> None:
+    """Report `what` (`OWES_LATCHED` or `OWES_TIMEOUT`) now, or as soon as there is room."""
+    tables.streams[slot, row.OWED] |= what
+    pay(tables, slot)
+
+
+@kernel
+def tick(tables: Any, now: Any) -> None:
+    """Look for streams that have gone silent, and pay what is owed."""
+    for slot in range(tables.streams.shape[0]):
+        stream = tables.streams[slot]
+        if stream[row.STATE] == 0:
+            continue
+        silence = now - stream[row.LAST_NS]
+        if 0 < stream[row.TIMEOUT_NS] <= silence and stream[row.TIMED_OUT] == 0:
+            stream[row.TIMED_OUT] = 1
+            stream[row.OWED] |= row.OWES_TIMEOUT
+        if stream[row.OWED] != 0:
+            pay(tables, slot)
+
+
+@kernel
+def answer_query(tables: Any) -> None:
+    """Go on reporting counts, from where the ring was full."""
+    while tables.totals[t.QUERY_ROW] >= 0:
+        slot = tables.totals[t.QUERY_ROW]
+        if slot == tables.streams.shape[0]:
+            if report(tables, ring_row.COUNTED_ALL, 0):
+                tables.totals[t.QUERY_ROW] = -1
+            break
+        if tables.streams[slot, row.STATE] != 0 and not report(tables, ring_row.COUNTED, slot):
+            break
+        tables.totals[t.QUERY_ROW] = slot + 1

@@ -1,0 +1,121 @@
+"""libc by symbol name, atomics, and the decorator of every kernel.
+
+The JIT linker resolves `ExternalFunction` names when code is loaded, so kernels that call libc
+can be cached on disk (a ctypes pointer can't). Memory order matters on ARM: a plain store from
+Python or from a kernel may become visible before the data that it announces.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.core.extending import intrinsic
+
+from pbx.media.engine.kernel_cache import KernelCache
+
+EINTR = 4
+MSG_DONTWAIT = 0x40
+MSG_TRUNC = 0x20
+EPOLLIN = 1
+EPOLL_CTL_ADD = 1
+EPOLL_CTL_DEL = 2
+CLOCK_MONOTONIC = 1
+
+_i32, _i64 = types.int32, types.int64
+
+
+def _libc(name: str, result: Any, *arguments: Any) -> Any:
+    return types.ExternalFunction(name, result(*arguments))
+
+
+# numba's decorator is typed as if intrinsics were called with the typing context.
+_intrinsic: Any = intrinsic
+
+# Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
+recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
+sendmmsg = _libc("sendmmsg", _i32, _i32, _i64, types.uint32, _i32)
+epoll_wait = _libc("epoll_wait", _i32, _i32, _i64, _i32, _i32)
+epoll_ctl = _libc("epoll_ctl", _i32, _i32, _i32, _i32, _i64)
+read = _libc("read", _i64, _i32, _i64, _i64)
+write = _libc("write", _i64, _i32, _i64, _i64)
+clock_gettime = _libc("clock_gettime", _i32, _i32, _i64)
+_errno_location = _libc("__errno_location", _i64)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` when another kernel calls it; the GIL is free while it runs."""
+    return njit(nogil=True, error_model="numpy")(function)
+
+
+def entry_kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function`, which Python calls, and keep it on disk with all that it calls.
+
+    The signature is given by `loading`; one cached file holds a whole loop, so that a warm start
+    reads few files.
+    """
+    dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+    # numba's own choice of cache folder knows nothing of callees in other files.
+    cache: Any = KernelCache
+    dispatcher._cache = cache(function)
+    return dispatcher
+
+
+def _pointer(builder: Any, address: Any, bits: int) -> Any:
+    return builder.inttoptr(address, ir.IntType(bits).as_pointer())
+
+
+@_intrinsic
+def load_acquire(typing_context: Any, address: Any) -> Any:
+    """Read the int64 at `address`; nothing after it is read or written before it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load_atomic(_pointer(builder, arguments[0], 64), "acquire", 8)
+
+    return _i64(_i64), generate
+
+
+@_intrinsic
+def store_release(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write the int64 at `address`; nothing before it is read or written after it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store_atomic(arguments[1], _pointer(builder, arguments[0], 64), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(_i64, _i64), generate
+
+
+@_intrinsic
+def load_32(typing_context: Any, address: Any) -> Any:
+    """Read the int32 at `address`, which need not be aligned (epoll_event is packed on x86-64)."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_pointer(builder, arguments[0], 32), align=1)
+
+    return _i32(_i64), generate
+
+
+@_intrinsic
+def store_32(typing_context: Any, address: Any, value: Any) -> Any:
+    """Write the int32 at `address`, which need not be aligned."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[1], _pointer(builder, arguments[0], 32), align=1)
+        return context.get_dummy_value()
+
+    return types.void(_i64, _i32), generate
+
+
+@kernel
+def errno() -> Any:
+    """Return the calling thread's error number after a call that answered -1."""
+    return load_32(_errno_location())
+
+
+@kernel
+def monotonic_ns(scratch: Any) -> Any:
+    """Return CLOCK_MONOTONIC; `scratch` is room for a struct timespec."""
+    clock_gettime(CLOCK_MONOTONIC, scratch.ctypes.data)
+    return scratch[0] * 1_000_000_000 + scratch[1]

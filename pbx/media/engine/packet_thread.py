@@ -1,0 +1,112 @@
+"""The packet thread as the main thread sees it: commands in, reports out, start and stop."""
+
+import logging
+import os
+import select
+import signal
+import struct
+import threading
+from collections import deque
+
+import numpy as np
+
+from pbx.media.engine import ring_row
+from pbx.media.engine import tables as t
+from pbx.media.engine.loading import Kernels
+from pbx.media.engine.sockets import Pair
+
+_log = logging.getLogger(__name__)
+
+_PRIORITY = 10
+"""SCHED_FIFO: above every ordinary process, below the kernel's own threads. Not the default: a
+thread that wakes at once for each packet relays it for half as much CPU again."""
+
+_ONE = struct.pack("=Q", 1)
+
+
+class PacketThread:
+    """Runs `packet_loop` over a pool of sockets, outside the GIL.
+
+    Args:
+        kernels: compiled.
+        pairs: the pool; row n of the stream table is `pairs[n]`.
+        dual_stack: the sockets are AF_INET6 ones.
+        real_time: ask for SCHED_FIFO; goes on without where that's not allowed.
+    """
+
+    def __init__(
+        self, kernels: Kernels, pairs: list[Pair], *, dual_stack: bool, real_time: bool
+    ) -> None:
+        self._kernels = kernels
+        self._real_time = real_time
+        fds = [fd for pair in pairs for fd in (pair.rtp.fileno(), pair.rtcp.fileno())]
+        self._tables = t.make_tables(fds, dual_stack=dual_stack)
+        self._epoll = select.epoll()
+        self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self.report_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._tables.facts[t.EPOLL_FD] = self._epoll.fileno()
+        self._tables.facts[t.COMMAND_FD] = self._command_fd
+        self._tables.facts[t.REPORT_FD] = self.report_fd
+        self._backlog: deque[t.Words] = deque()
+        self._error: int | None = None
+        self._thread = threading.Thread(target=self._run, name="packets", daemon=True)
+
+    def start(self) -> None:
+        """Begin to relay."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, then give its descriptors back; the sockets stay the pool's."""
+        self._kernels.publish(self._tables.stop, t.STOP, 1)
+        os.write(self._command_fd, _ONE)
+        self._thread.join()
+        self._epoll.close()
+        os.close(self._command_fd)
+        os.close(self.report_fd)
+
+    def failure(self) -> str | None:
+        """Return why the loop has ended by itself, if it has."""
+        return None if self._error is None else f"the packet loop ended: {os.strerror(self._error)}"
+
+    def command(self, record: t.Words) -> None:
+        """Hand a record to the packet thread, after those that wait already."""
+        self._backlog.append(record)
+        self.pump()
+
+    def pump(self) -> bool:
+        """Move waiting records into the ring; True while some are left for want of room."""
+        moved = False
+        while self._backlog and self._kernels.ring_put(
+            self._tables.commands, self._tables.command_cursors, self._backlog[0]
+        ):
+            self._backlog.popleft()
+            moved = True
+        if moved:
+            os.write(self._command_fd, _ONE)
+        return bool(self._backlog)
+
+    def reports(self) -> list[t.Words]:
+        """Return the records that have come; to be called when `report_fd` is readable."""
+        try:
+            os.read(self.report_fd, 8)
+        except BlockingIOError:
+            pass
+        records: list[t.Words] = []
+        record = np.zeros(ring_row.WIDTH, np.int64)
+        while self._kernels.ring_take(self._tables.reports, self._tables.report_cursors, record):
+            records.append(record.copy())
+        return records
+
+    def _run(self) -> None:
+        # A signal in here would interrupt epoll_wait and be seen by nobody: Python's handlers run
+        # in the main thread.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        if self._real_time:
+            try:
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
+            except OSError as error:
+                _log.warning("no real-time priority: %s", error.strerror)
+        error_number = int(self._kernels.packet_loop(self._tables))
+        if error_number:
+            self._error = error_number
+            os.write(self.report_fd, _ONE)

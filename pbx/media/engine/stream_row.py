@@ -1,0 +1,98 @@
+"""Words of one stream's row in the stream table: 64 int64, 512 octets, eight cache lines.
+
+Only the packet thread writes these rows; the main thread sends command records and gets report
+records (`ring_row`). An address takes four words: a `struct sockaddr_in6` (or `sockaddr_in` where
+the kernel has no IPv6) as the kernel reads and writes it, filled up with zeros.
+"""
+
+WIDTH = 64
+
+# --- what the exchange has set; a SET command carries these words in this order -----------------
+STATE = 0
+"""0 free, 1 running."""
+
+SINK = 1
+"""Row of the stream that gets what comes in here; -1 drops it."""
+
+FLAGS = 2
+GENERATION = 3
+TIMEOUT_NS = 4
+"""Silence that is reported; 0 never."""
+
+CONTROL_LENGTH = 5
+"""Octets used of `CONTROL`; 0 leaves the source address to the kernel."""
+
+REMOTE_RTP = 8
+REMOTE_RTCP = 12
+CONTROL = 16
+"""A control message with IPV6_PKTINFO (or IP_PKTINFO): the address that packets leave from."""
+
+SETTINGS_END = 22
+"""The words 1 to 21 come from the command."""
+
+# --- what the packet thread has learnt ----------------------------------------------------------
+LATCHED_RTP = 22
+"""1 as soon as `SOURCE_RTP` is known."""
+
+LATCHED_RTCP = 23
+SOURCE_RTP = 24
+SOURCE_RTCP = 28
+LAST_NS = 32
+"""When the last packet came (CLOCK_MONOTONIC)."""
+
+TIMED_OUT = 33
+OWED = 34
+"""Reports that found the report ring full; see `OWES_LATCHED`, `OWES_TIMEOUT`."""
+
+# --- counts -------------------------------------------------------------------------------------
+RECEIVED = 36
+RECEIVED_OCTETS = 37
+SENT = 38
+SENT_OCTETS = 39
+REFUSED = 40
+REORDERED = 41
+UNSENT = 42
+RTCP_RECEIVED = 43
+RTCP_SENT = 44
+
+# --- sequence numbers and jitter of the present SSRC (RFC 3550 A.1, A.3, A.8) ---------------------
+SEQ_STARTED = 48
+SSRC = 49
+SEQ_BASE = 50
+SEQ_MAX = 51
+"""Highest sequence number, extended by 65536 for each turn of the 16 bits."""
+
+SEQ_RECEIVED = 52
+"""Different packets since `SEQ_BASE`."""
+
+SEQ_SEEN = 53
+"""Bit n: the packet `SEQ_MAX` - n has come."""
+
+SEQ_AFTER_JUMP = 54
+"""The sequence number that would prove that the peer has started anew; -1 none."""
+
+LOST_BEFORE = 55
+"""Lost in the sequences before this one."""
+
+TRANSIT = 56
+"""Arrival less timestamp of the last packet, in timestamp units, modulo 2^32; -1 none."""
+
+TIMESTAMP = 57
+JITTER_16 = 58
+"""Jitter in 1/16 of a timestamp unit."""
+
+# --- bits of FLAGS ------------------------------------------------------------------------------
+SEND = 1
+LATCH = 2
+MUX = 4
+HAS_RTP = 8
+HAS_RTCP = 16
+IPV4 = 32
+"""The peer is an IPv4 one: a source of the other family is refused."""
+
+WAIT = 64
+"""Packets stay in the sockets for now."""
+
+# --- bits of OWED -------------------------------------------------------------------------------
+OWES_LATCHED = 1
+OWES_TIMEOUT = 2

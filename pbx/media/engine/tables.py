@@ -1,0 +1,149 @@
+"""The memory that the main thread and one packet thread share, as numpy arrays.
+
+Who writes what: the stream table, headers and buffers belong to the packet thread once it runs;
+of each ring one side writes records and `WRITTEN`, the other only `TAKEN` (`ring_row`). A further
+packet thread gets tables of its own; only `sinks` between them would then need a rule.
+"""
+
+import os
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pbx.media.engine import ring_row, stream_row
+
+Words = npt.NDArray[np.int64]
+
+BATCH = 32
+"""Packets of one socket in one system call: more than a socket gets between two turns, and few
+enough that no other socket waits long."""
+
+PACKET = 2048
+"""Octets of the longest packet that is relayed; longer ones are dropped."""
+
+EVENTS = 128
+
+# --- facts: what the kernels must know of this machine, at run time, so that a cache that was built
+# on another kind of machine (epoll_event is packed on x86-64 alone) still fits ------------------------
+EPOLL_FD = 0
+COMMAND_FD = 1
+"""Eventfd that wakes the packet thread for commands."""
+
+REPORT_FD = 2
+"""Eventfd that wakes the main thread for reports."""
+
+NAME_LENGTH = 3
+SOURCE_MASK = 4
+"""Bits of an address' first word that belong to host or port."""
+
+HOST_MASK = 5
+"""Bits of an address' first word that belong to the host."""
+
+EVENT_SIZE = 6
+EVENT_DATA = 7
+TICK_NS = 8
+DUAL_STACK = 9
+FACTS = 16
+
+# --- stop: its own array, so that its cache line is read only -----------------------------------------
+STOP = 0
+
+# --- totals: words that only the packet thread writes -------------------------------------------------
+RUNNING = 0
+"""Rows of the stream table in use."""
+
+REPORTED = 1
+"""1 while the main thread has to be woken for reports."""
+
+QUERY_ROW = 2
+"""The next row whose counts are owed to a query; -1 none."""
+
+TOTALS = 8
+
+
+class Tables(NamedTuple):
+    """All arrays of one packet thread; `kernels.packet_loop` takes them as one argument."""
+
+    facts: Words
+    stop: Words
+    totals: Words
+    fds: Words
+    streams: Words
+    commands: Words
+    command_cursors: Words
+    reports: Words
+    report_cursors: Words
+    events: npt.NDArray[np.uint8]
+    packets: npt.NDArray[np.uint8]
+    names: Words
+    read_vectors: Words
+    read_headers: Words
+    write_vectors: Words
+    write_headers: Words
+    scratch: Words
+
+
+def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000) -> Tables:
+    """Return the tables of a packet thread over these sockets.
+
+    Args:
+        fds: RTP and RTCP sockets in turn; row n of the stream table owns 2n and 2n+1.
+        dual_stack: the sockets are AF_INET6 ones; False: AF_INET.
+        tick_ns: how often silence is looked for, in nanoseconds.
+    """
+    tables = Tables(
+        facts=np.zeros(FACTS, np.int64),
+        stop=np.zeros(8, np.int64),
+        totals=np.zeros(TOTALS, np.int64),
+        fds=np.array(fds, np.int64),
+        streams=np.zeros((len(fds) // 2, stream_row.WIDTH), np.int64),
+        commands=np.zeros((ring_row.COMMANDS, ring_row.WIDTH), np.int64),
+        command_cursors=np.zeros(ring_row.CURSORS, np.int64),
+        reports=np.zeros((ring_row.REPORTS, ring_row.WIDTH), np.int64),
+        report_cursors=np.zeros(ring_row.CURSORS, np.int64),
+        events=np.zeros(EVENTS * 16, np.uint8),
+        packets=np.zeros((BATCH, PACKET), np.uint8),
+        names=np.zeros((BATCH, 4), np.int64),
+        read_vectors=np.zeros((BATCH, 2), np.int64),
+        read_headers=np.zeros((BATCH, 8), np.int64),
+        write_vectors=np.zeros((BATCH, 2), np.int64),
+        write_headers=np.zeros((BATCH, 8), np.int64),
+        scratch=np.zeros(2, np.int64),
+    )
+    _fill_facts(tables.facts, dual_stack=dual_stack, tick_ns=tick_ns)
+    _fill_headers(tables)
+    tables.totals[QUERY_ROW] = -1
+    return tables
+
+
+def _fill_facts(facts: Words, *, dual_stack: bool, tick_ns: int) -> None:
+    # sockaddr_in6: family 2, port 2, flow 4, address 16, scope 4; sockaddr_in: 2, 2, address 4.
+    octets = bytes(2) + b"\xff\xff" + (bytes(4) if dual_stack else b"\xff" * 4)
+    host = bytes(4) + (bytes(4) if dual_stack else b"\xff" * 4)
+    facts[NAME_LENGTH] = 28 if dual_stack else 16
+    facts[SOURCE_MASK] = int.from_bytes(octets, sys.byteorder, signed=True)
+    facts[HOST_MASK] = int.from_bytes(host, sys.byteorder, signed=True)
+    facts[DUAL_STACK] = dual_stack
+    packed = os.uname().machine == "x86_64"
+    facts[EVENT_SIZE] = 12 if packed else 16
+    facts[EVENT_DATA] = 4 if packed else 8
+    facts[TICK_NS] = tick_ns
+
+
+def _fill_headers(tables: Tables) -> None:
+    """Point the message headers at their buffers, once and for all.
+
+    Words of `struct mmsghdr` (the same on x86-64 and aarch64): name, name length, vector, vectors,
+    control, control length, flags, length.
+    """
+    for index in range(BATCH):
+        tables.read_vectors[index] = tables.packets[index].ctypes.data, PACKET
+        tables.read_headers[index, 0] = tables.names[index].ctypes.data
+        tables.read_headers[index, 1] = tables.facts[NAME_LENGTH]
+        tables.read_headers[index, 2] = tables.read_vectors[index].ctypes.data
+        tables.read_headers[index, 3] = 1
+        tables.write_headers[index, 1] = tables.facts[NAME_LENGTH]
+        tables.write_headers[index, 2] = tables.write_vectors[index].ctypes.data
+        tables.write_headers[index, 3] = 1

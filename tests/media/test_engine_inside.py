@@ -1,0 +1,105 @@
+"""The engine's parts in this process: what a real process on this machine can't be made to do."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from pbx.media.engine import tables as t
+from pbx.media.engine.control_socket import ControlListener
+from pbx.media.engine.engine import Engine
+from pbx.media.engine.loading import load_kernels
+from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.sockets import NoPortsError, bind_pairs, is_local
+from pbx.media.protocol import VERSION, Hello, Latched, Ready, Refused
+from tests.media.engine_process import PORTS, Link, Phone, free_block, rtcp, stream, until
+
+StartEngine = Callable[..., tuple[Link, list[str | None]]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartEngine]:
+    """Start engines without IPv6 in threads; each returns a greeted link and how it ended."""
+    with ExitStack() as stack:
+
+        def start_one(*, break_epoll: bool = False) -> tuple[Link, list[str | None]]:
+            block = free_block()
+            pairs = bind_pairs(block, block + PORTS - 1, ipv6=False)
+            for pair in pairs:
+                stack.callback(pair.close)
+            packets = PacketThread(load_kernels({}), pairs, dual_stack=False, real_time=False)
+            path = tmp_path / f"{block}.sock"
+            listener = ControlListener(path)
+            readable, writable = os.pipe()
+            engine = Engine(pairs, packets, listener, readable, ipv6=False, grace_s=20.0)
+            ended: list[str | None] = []
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(str(path))
+            link = Link(connection)
+            link.send(Hello(VERSION, 20.0))
+            if break_epoll:
+                packets._tables.facts[t.EPOLL_FD] = -1
+            thread = threading.Thread(target=lambda: ended.append(engine.run()))
+            thread.start()
+            stack.callback(os.close, readable)
+            stack.callback(os.close, writable)
+            stack.callback(link.close)
+            stack.callback(thread.join)
+            stack.callback(os.write, writable, b"x")
+            return link, ended
+
+        yield start_one
+
+
+class TestWithoutIpv6:
+    def test_relay(self, start: StartEngine) -> None:
+        link, ended = start()
+        ready = link.expect(Ready)
+        assert not ready.ipv6
+        one, two = ready.ports[:2]
+        a, b, other = Phone(), Phone(), Phone()
+        link.send(stream(one, two, a.address), stream(two, one, b.address, local="127.0.0.2"))
+        link.settle()
+        packet = a.say(one)
+        assert b.rtp.recvfrom(4096) == (packet, ("127.0.0.2", two))
+        assert link.expect(Latched) == Latched(one, a.address)
+        a.rtcp.sendto(rtcp(), ("127.0.0.1", one + 1))
+        assert b.rtcp.recvfrom(4096) == (rtcp(), ("127.0.0.2", two + 1))
+        other.say(one)
+        until(lambda: link.counts()[one].refused == 1)
+        counts = link.release(one, two)
+        assert counts[one].source == a.address
+        assert counts[two].sent == counts[two].rtcp_sent == 1
+        assert ended == []
+        for phone in (a, b, other):
+            phone.close()
+
+    def test_addresses_of_ipv6(self, start: StartEngine) -> None:
+        link, _ = start()
+        port = link.expect(Ready).ports[0]
+        link.send(stream(port, 0, None, local="::1"))
+        assert "no IPv6" in link.expect(Refused).reason
+
+
+class TestFailure:
+    def test_the_packet_loop_ends(self, start: StartEngine) -> None:
+        """The engine ends too, so that a working one takes its place."""
+        _, ended = start(break_epoll=True)
+        until(lambda: ended)
+        assert ended == ["the packet loop ended: Bad file descriptor"]
+
+
+class TestSockets:
+    def test_no_ports(self) -> None:
+        with pytest.raises(NoPortsError):
+            bind_pairs(30001, 30002, ipv6=False)
+
+    def test_is_local(self) -> None:
+        assert is_local("127.0.0.1")
+        assert is_local("127.0.0.77")
+        assert not is_local("198.51.100.1")
+        assert not is_local("2001:db8::1") or not socket.has_ipv6
