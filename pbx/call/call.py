@@ -1,0 +1,339 @@
+"""One call: a caller, the phones that ring for it, and the one that answers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
+from pbx.call.events import (
+    Answered,
+    Confirmed,
+    Ended,
+    LegEvent,
+    MediaAnswered,
+    MediaOffered,
+    MediaRefused,
+    MediaWithdrawn,
+    Progress,
+    Ringing,
+)
+from pbx.call.facts import CallFacts
+from pbx.call.fork import Fork
+from pbx.call.journal import CallState
+from pbx.call.leg import Leg
+from pbx.media import protocol
+from pbx.media.session import NoPortsLeft, bridge
+from pbx.sdp.payload import audio_codec
+from pbx.sip.timers import TimerQueue
+
+
+@dataclass(frozen=True, slots=True)
+class MediaCommands:
+    """For the media engine."""
+
+    commands: list[protocol.Command]
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """A call began, rings, was answered, or changed its session: for journal and console.
+
+    Args:
+        state: what an answered call needs to go on after a crash; else None.
+    """
+
+    facts: CallFacts
+    state: CallState | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """A call is over; its facts are complete."""
+
+    facts: CallFacts
+
+
+Output = MediaCommands | CallChanged | CallEnded
+
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
+"""Reason for phones that lose the race, so that they show no missed call (RFC 3326 §3.1)."""
+
+
+@dataclass(slots=True)
+class _Reoffer:
+    """A session change under way: `asker` offered, `other` is to answer.
+
+    Without an asker it puts `other` back to the session that both had before.
+    """
+
+    asker: Leg | None
+    other: Leg
+    late: bool
+
+
+class Call:
+    """The B2BUA's call: two legs once it is answered, one and a fork before.
+
+    Args:
+        facts: what is known so far; kept up to date here.
+        caller: the leg that called, its description already learned.
+        offer: the caller's SDP; empty for a late offer (RFC 3261 §13.2.1).
+        timers: the exchange's timers.
+        emit: takes what is to be done or published.
+        no_answer_s, max_duration_s: time limits; 0 for none.
+    """
+
+    def __init__(
+        self,
+        facts: CallFacts,
+        caller: Leg,
+        offer: bytes,
+        timers: TimerQueue,
+        emit: Callable[[Output], None],
+        *,
+        no_answer_s: float,
+        max_duration_s: float,
+    ) -> None:
+        self.facts = facts
+        self.caller = caller
+        self.offer = offer
+        self.callee: Leg | None = None
+        self.ended = False
+        self._fork = Fork([])
+        self._timers = timers
+        self._emit = emit
+        self._no_answer_s = no_answer_s
+        self._max_duration_s = max_duration_s
+        self._early: Leg | None = None
+        self._late_offer = False
+        self._reoffer: _Reoffer | None = None
+
+    @property
+    def legs(self) -> Iterator[Leg]:
+        """Every leg that the call has had, the caller's first."""
+        yield self.caller
+        yield from self._fork.branches
+
+    def ring(self, branches: list[Leg], now: float) -> None:
+        """Wait for an answer of any of `branches`, whose INVITEs have been sent."""
+        self._fork = Fork(branches)
+        self._emit(CallChanged(self.facts))
+        # A phone that rings alone may be heard at once (RFC 3264 §5.1); of several, none yet.
+        heard_by = self.caller.media if len(branches) == 1 else None
+        streams = [one for leg in branches for one in leg.media.ready(heard_by, wait=False)]
+        self._tell_engine([*streams, *self.caller.media.ready(None, wait=True)])
+        if self._no_answer_s:
+            self._timers.set((self, "no-answer"), now + self._no_answer_s)
+
+    def state(self) -> CallState | None:
+        """Return what the journal keeps so that an answered call survives the exchange."""
+        if self.callee is None or self._late_offer:
+            return None
+        caller, callee = self.caller.state(), self.callee.state()
+        return CallState(caller, callee) if caller and callee else None
+
+    def resume(self, callee: Leg, now: float) -> None:
+        """Go on with a call that was answered before the exchange was restarted."""
+        self.callee = callee
+        self._fork = Fork([callee])
+        self._connect(callee, answered=True)
+        if self._max_duration_s and self.facts.talk is not None:
+            until = max(self.facts.talk + self._max_duration_s, now)
+            self._timers.set((self, "max-duration"), until)
+        self._emit(CallChanged(self.facts, self.state()))
+
+    def timer_fired(self, name: str, now: float) -> None:
+        """End the call: nobody answered, or it has lasted as long as it may."""
+        tag = CallTag.NO_ANSWER if name == "no-answer" else CallTag.MAX_DURATION
+        self.end(by_server(tag), now)
+
+    def receive(self, leg: Leg, event: LegEvent, now: float) -> None:
+        """Take what a leg says."""
+        if self.ended:
+            return
+        try:
+            self._receive(leg, event, now)
+        except NoPortsLeft:
+            self.end(by_server(CallTag.LIMIT), now)
+
+    def _receive(self, leg: Leg, event: LegEvent, now: float) -> None:
+        match event:
+            case Ringing():
+                self._ringing(leg, event, now)
+            case Progress():
+                self._progress(leg, event, now)
+            case Answered():
+                self._answered(leg, event.sdp, now)
+            case Confirmed():
+                self._confirmed(leg, event.sdp, now)
+            case MediaOffered():
+                self._media_offered(leg, event.sdp, now)
+            case MediaWithdrawn():
+                self._media_withdrawn(leg, now)
+            case MediaAnswered():
+                self._media_answered(leg, event.sdp, now)
+            case MediaRefused():
+                self._media_refused(event, now)
+            case Ended():
+                self._leg_ended(leg, event.cause, now)
+
+    def end(self, cause: Cause, now: float) -> None:
+        """Release every leg and port, and close the facts."""
+        if self.ended:
+            return
+        self.ended = True
+        self._timers.cancel((self, "no-answer"))
+        self._timers.cancel((self, "max-duration"))
+        for leg in self.legs:
+            leg.hang_up(cause, now)
+            self._release(leg)
+        self.facts.cause = cause
+        self.facts.release = now
+        self._emit(CallEnded(self.facts))
+
+    # ---------------------------------------------------------------- before the answer
+
+    def _ringing(self, leg: Leg, event: Ringing, now: float) -> None:
+        if self.facts.alert is None:
+            self.facts.alert = now
+            self.caller.progress(event.status, event.reason, b"", leg.fork, now)
+            self._emit(CallChanged(self.facts))
+
+    def _progress(self, leg: Leg, event: Progress, now: float) -> None:
+        if event.status == 180 and self.facts.alert is None:
+            self.facts.alert = now
+            self._emit(CallChanged(self.facts))
+        if self._early is None:
+            self._early = leg
+        if self._early is leg:
+            # Two early media at once can't be heard; the first phone's goes through.
+            self.caller.progress(event.status, event.reason, event.sdp, leg.fork, now)
+            self._connect(leg, answered=False)
+
+    def _answered(self, leg: Leg, sdp: bytes, now: float) -> None:
+        self.callee = leg
+        self._timers.cancel((self, "no-answer"))
+        elsewhere = by_hang_up(CallTag.CALLEE_HUNG_UP, [])
+        for other in self._fork.ringing:
+            if other is not leg:
+                other.hang_up(elsewhere, now, ELSEWHERE)
+                self._release(other)
+        self._late_offer = not self.offer
+        self.caller.answer(sdp, leg.fork, now)
+        if not self._late_offer:
+            leg.acknowledge(b"", now)
+            self._agreed(sdp)
+        else:
+            self._tell_engine(self.caller.media.ready(None, wait=True))
+        self.facts.talk = now
+        self.facts.called_addr = leg.address
+        if self._max_duration_s:
+            self._timers.set((self, "max-duration"), now + self._max_duration_s)
+        self._emit(CallChanged(self.facts, self.state()))
+
+    # ---------------------------------------------------------------- in the call
+
+    def _confirmed(self, leg: Leg, sdp: bytes, now: float) -> None:
+        if self._late_offer and self.callee is not None and leg is self.caller:
+            self._late_offer = False
+            self._finish_late(self.callee, sdp, now)
+        elif self._reoffer is not None and self._reoffer.asker is leg and self._reoffer.late:
+            other, self._reoffer = self._reoffer.other, None
+            self._finish_late(other, sdp, now)
+
+    def _finish_late(self, other: Leg, sdp: bytes, now: float) -> None:
+        if not sdp:
+            # RFC 3264 §4: an offer without an answer leaves no session
+            self.end(by_server(CallTag.REQUEST_UNUSABLE), now)
+            return
+        other.acknowledge(sdp, now)
+        self._agreed(sdp)
+
+    def _media_offered(self, leg: Leg, sdp: bytes, now: float) -> None:
+        other = self.callee if leg is self.caller else self.caller
+        status, reason = 491, "Request Pending"
+        if other is not None and self._reoffer is None:
+            try:
+                if other.reoffer(sdp, now):
+                    self._reoffer = _Reoffer(leg, other, late=not sdp)
+                    return
+            except NoPortsLeft:
+                # The change is refused, and the call goes on without it
+                status, reason = 488, "Not Acceptable Here"
+                other.restore()
+        leg.restore()
+        leg.refuse_reoffer(status, reason, now)
+
+    def _media_withdrawn(self, leg: Leg, now: float) -> None:
+        change = self._reoffer
+        if change is not None and change.asker is leg:
+            self._reoffer = None
+            leg.restore()
+            change.other.restore()
+            change.other.cancel_reoffer(now)
+
+    def _media_answered(self, leg: Leg, sdp: bytes, now: float) -> None:
+        change = self._reoffer
+        if change is None:
+            self._put_back(leg, now)
+            return
+        if change.asker is not None:
+            change.asker.accept_reoffer(sdp, now)
+        if not change.late:
+            self._reoffer = None
+            leg.acknowledge(b"", now)
+            self._agreed(sdp)
+
+    def _put_back(self, leg: Leg, now: float) -> None:
+        """Undo a change that was accepted just when it was withdrawn (RFC 3261 §14.1)."""
+        other = self.callee if leg is self.caller else self.caller
+        leg.acknowledge(b"", now)
+        if other is not None and leg.reoffer(other.media.last_remote, now):
+            self._reoffer = _Reoffer(None, leg, late=False)
+
+    def _media_refused(self, event: MediaRefused, now: float) -> None:
+        change, self._reoffer = self._reoffer, None
+        if change is not None and change.asker is not None:
+            change.asker.restore()
+            change.other.restore()
+            change.asker.refuse_reoffer(event.status, event.reason, now)
+
+    def _leg_ended(self, leg: Leg, cause: Cause, now: float) -> None:
+        if leg is self.caller or leg is self.callee:
+            self.end(cause, now)
+            return
+        self._release(leg)
+        self._fork.failed(cause)
+        if self._fork.settled:
+            self.end(self._fork.best_failure(), now)
+        elif leg is self._early:
+            # Its ports will be another call's: the caller's media must not go there any more.
+            self._early = None
+            self._connect(leg, answered=False)
+
+    # ---------------------------------------------------------------- media
+
+    def _agreed(self, answer: bytes) -> None:
+        """Offer and answer are complete: let the media engine follow."""
+        self.facts.codec = audio_codec(answer) or self.facts.codec
+        if self.callee is not None:
+            self._connect(self.callee, answered=True)
+        if self.facts.talk is not None:
+            self._emit(CallChanged(self.facts, self.state()))
+
+    def _connect(self, leg: Leg, *, answered: bool) -> None:
+        """Join the caller's media with `leg`'s; what has ended is released first."""
+        # The callee's first: what the caller has sent meanwhile must find its way.
+        streams = bridge(leg.media, self.caller.media, timed=answered)
+        self._end_streams([*self.caller.media.take_released(), *leg.media.take_released()])
+        self._tell_engine(streams)
+
+    def _release(self, leg: Leg) -> None:
+        self._end_streams(leg.media.close())
+
+    def _end_streams(self, ports: list[int]) -> None:
+        if ports:
+            self._emit(MediaCommands([protocol.Release(ports)]))
+
+    def _tell_engine(self, streams: list[protocol.Stream]) -> None:
+        if streams:
+            self._emit(MediaCommands([*streams]))

@@ -1,0 +1,136 @@
+"""Why a call ended: the callTag (where in the exchange, and by whom) and the Q.850 cause."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pbx.sip.message import REASONS
+from pbx.sip.reason import build_reason, q850_of_status, released_cause, status_of_q850
+
+
+class CallTag(IntEnum):
+    """Where a call was released, and by whom: the ``callTag`` of a call record.
+
+    Published in README.md; a number never changes its meaning.
+    """
+
+    CALLER_CANCELLED = 101
+    CALLER_HUNG_UP = 102
+    CALLEE_REJECTED = 201
+    CALLEE_HUNG_UP = 202
+    CALLEE_UNREACHABLE = 203
+    NO_ROUTE = 301
+    NO_RIGHT = 302
+    LIMIT = 303
+    NO_ANSWER = 304
+    MAX_DURATION = 305
+    MEDIA_TIMEOUT = 306
+    SESSION_EXPIRED = 307
+    RESTART = 308
+    ADMINISTRATOR = 309
+    APPLICATION_SERVER = 310
+    NOT_REGISTERED = 311
+    REQUEST_UNUSABLE = 312
+    SERVER_STOPPED = 313
+    TRANSPORT_FAILED = 401
+    TRANSACTION_TIMED_OUT = 402
+
+    @property
+    def released_by(self) -> str:
+        """``caller``, ``callee``, ``server`` or ``network``."""
+        return {1: "caller", 2: "callee", 3: "server"}.get(self // 100, "network")
+
+
+# What the exchange tells a caller that has had no final response, and the Q.850 cause.
+_SERVER_STATUS: dict[CallTag, tuple[int, str, int]] = {
+    CallTag.CALLER_CANCELLED: (487, "Request Terminated", 16),
+    CallTag.CALLER_HUNG_UP: (487, "Request Terminated", 16),
+    CallTag.CALLEE_HUNG_UP: (480, "Temporarily Unavailable", 16),
+    CallTag.CALLEE_UNREACHABLE: (480, "Temporarily Unavailable", 18),
+    CallTag.NO_ROUTE: (404, "Not Found", 1),
+    CallTag.NO_RIGHT: (403, "Forbidden", 21),
+    CallTag.LIMIT: (503, "Service Unavailable", 42),
+    CallTag.NO_ANSWER: (480, "Temporarily Unavailable", 19),
+    CallTag.MAX_DURATION: (480, "Temporarily Unavailable", 102),
+    CallTag.MEDIA_TIMEOUT: (480, "Temporarily Unavailable", 41),
+    CallTag.SESSION_EXPIRED: (480, "Temporarily Unavailable", 102),
+    CallTag.RESTART: (503, "Service Unavailable", 41),
+    CallTag.ADMINISTRATOR: (480, "Temporarily Unavailable", 16),
+    CallTag.APPLICATION_SERVER: (480, "Temporarily Unavailable", 16),
+    CallTag.NOT_REGISTERED: (480, "Temporarily Unavailable", 20),
+    CallTag.REQUEST_UNUSABLE: (488, "Not Acceptable Here", 79),
+    CallTag.SERVER_STOPPED: (503, "Service Unavailable", 41),
+    # Not 503, which says that we ourselves are overloaded: phones go to another server then.
+    CallTag.TRANSPORT_FAILED: (480, "Temporarily Unavailable", 41),
+    CallTag.TRANSACTION_TIMED_OUT: (480, "Temporarily Unavailable", 102),
+}
+
+_OF_THE_CALLED_PARTY = frozenset(
+    {403, 404, 406, 408, 410, 480, 483, 484, 485, 486, 488, 500, 501, 504}
+)
+"""Failures that say something of the called party, so that the caller may hear them as they are.
+
+Others are of the hop between the phone and us: a 401 or 407 asks for our password, a 405 or 420
+lists what the phone lacks, a 482 or 491 is about our request.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a call, or a leg of it, ended.
+
+    Args:
+        tag: where and by whom.
+        q850: the cause of ITU-T Q.850, 1 to 127.
+        status, reason: the SIP final response for a caller that has had none.
+        heard: the SIP status that a peer really sent; 0 where none did.
+    """
+
+    tag: CallTag
+    q850: int
+    status: int
+    reason: str
+    heard: int = 0
+
+    def __str__(self) -> str:
+        return f"callTag={self.tag:d} cause={self.q850} ({self.status} {self.reason})"
+
+    @property
+    def header(self) -> str:
+        """The Reason header value for BYE, CANCEL and failure responses (RFC 3326)."""
+        return build_reason(self.q850)
+
+
+def by_server(tag: CallTag) -> Cause:
+    """Return the cause of a release that the exchange decided itself."""
+    status, reason, q850 = _SERVER_STATUS[tag]
+    return Cause(tag, q850, status, reason)
+
+
+def by_response(status: int, reason: str, reasons: list[str]) -> Cause:
+    """Return the cause of a failure response from the called side.
+
+    A cause in its Reason header decides, and the caller hears the status that fits it; without
+    one the status is mapped (RFC 3398 §8.2.6.1), and passed on where it speaks of the called party.
+    """
+    told = released_cause(reasons)
+    q850 = q850_of_status(status) if told is None else told
+    if status >= 600 or (told is None and status in _OF_THE_CALLED_PARTY):
+        # §21.6: nobody else is to be tried, which no Q.850 cause can say
+        answer, phrase = status, reason if reason.isprintable() else REASONS.get(status, "")
+    elif told is not None:
+        answer, phrase = status_of_q850(told)
+    elif status < 400:
+        # §21.3: it has moved; a 3xx without its Contact says nothing
+        answer, phrase = 480, REASONS[480]
+    else:
+        answer, phrase = status_of_q850(q850)
+        if answer == 503:
+            # §16.7 step 6: one phone's 503 must not look as if this exchange were overloaded
+            answer, phrase = 500, REASONS[500]
+    return Cause(CallTag.CALLEE_REJECTED, q850, answer, phrase, status)
+
+
+def by_hang_up(tag: CallTag, reasons: list[str]) -> Cause:
+    """Return the cause of a BYE or CANCEL, with the peer's Reason header where it gave one."""
+    status, reason, q850 = _SERVER_STATUS[tag]
+    return Cause(tag, released_cause(reasons) or q850, status, reason)

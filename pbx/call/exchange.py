@@ -1,0 +1,362 @@
+"""The exchange: every running call, and which of them a SIP event belongs to."""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import cast
+
+from pbx.call.call import Call, CallEnded, MediaCommands, Output
+from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.facts import CallFacts
+from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
+from pbx.call.leg import Leg, Target
+from pbx.config.settings import Settings
+from pbx.errors import PeerError
+from pbx.media import protocol
+from pbx.media.session import LegMedia, NoPortsLeft, PortPool
+from pbx.sdp.offer_answer import reject_all
+from pbx.sip.dialog import Dialog
+from pbx.sip.dialog_usage import usage_key
+from pbx.sip.endpoint import DEFAULT_PORT, Endpoint
+from pbx.sip.events import Event, RequestReceived
+from pbx.sip.flow import Flow
+from pbx.sip.headers import NameAddr
+from pbx.sip.inspection import SDP_TYPE, session_description
+from pbx.sip.invite_uac import Outgoing
+from pbx.sip.invite_uas import Incoming
+from pbx.sip.invite_usage import Usage
+from pbx.sip.message import Request, response_to
+from pbx.sip.server_transaction import ServerTransaction
+from pbx.sip.timers import T4, TRANSACTION_LIMIT_S, TimerQueue
+from pbx.sip.uri import SipUri
+from pbx.sip.usage_events import UsageEvent
+
+PREPARED_PORTS = 32
+"""Ports whose sockets are open before a call takes them: those of a few calls at once."""
+
+LINGER_S = TRANSACTION_LIMIT_S + T4
+"""How long an ended leg still answers the peer: until each transaction that it had has ended."""
+
+
+class Exchange:
+    """Call control, sans-I/O: events in, endpoint calls and outputs out.
+
+    Args:
+        endpoint: the SIP endpoint that this exchange is the user of.
+        tokens: fresh random names.
+        settings: time limits are read from it at each call.
+    """
+
+    def __init__(self, endpoint: Endpoint, tokens: Callable[[], str], settings: Settings) -> None:
+        self._endpoint = endpoint
+        self._tokens = tokens
+        self._settings = settings
+        self._timers = TimerQueue()
+        self._outputs: deque[Output] = deque()
+        self._by_key: dict[tuple[str, str], Leg] = {}
+        self._by_invite: dict[ServerTransaction, Leg] = {}
+        self._owners: dict[Leg, Call] = {}
+        self._media_sessions = 0
+        self.pool = PortPool([])
+        self.calls: dict[str, Call] = {}
+        self.calls_total = 0
+
+    # ---------------------------------------------------------------- a new call
+
+    def refuse(self, invite: ServerTransaction, facts: CallFacts, cause: Cause, now: float) -> None:
+        """Answer an INVITE that leads nowhere, and leave its record."""
+        self.calls_total += 1
+        response = response_to(invite.request, cause.status, cause.reason, to_tag=self._tokens())
+        response.add("Reason", cause.header)
+        self._endpoint.respond(invite, response, now)
+        facts.cause = cause
+        facts.release = now
+        self._outputs.append(CallEnded(facts))
+
+    def offered(
+        self,
+        invite: ServerTransaction,
+        facts: CallFacts,
+        caller: NameAddr,
+        targets: Iterable[Target],
+        now: float,
+    ) -> None:
+        """Take an INVITE of a known caller and ring `targets`.
+
+        Args:
+            facts: the call's facts as far as routing knows them.
+            caller: what callees see as From: the display name and the number as user part.
+            targets: the phones to ring, at least one.
+        """
+        offer = session_description(invite.request)
+        media = self._leg_media(invite.flow)
+        try:
+            if offer:
+                media.remote(offer)
+            usage = Incoming(
+                self._endpoint,
+                self._timers,
+                lambda flow: contact(facts.called_number, flow),
+                lambda offer: reject_all(offer, invite.flow.local.host),
+                invite,
+                self._tokens,
+            )
+        except PeerError as error:
+            cause = Cause(CallTag.REQUEST_UNUSABLE, 79, error.status, error.reason)
+            self.refuse(invite, facts, cause, now)
+            return
+        leg = Leg("a", usage, media, facts.caller_number)
+        call = self._new_call(facts, leg, offer)
+        self._by_invite[invite] = leg
+        self._ring(call, invite.request, caller, targets, now)
+        self._prepare_ports()
+
+    def _prepare_ports(self) -> None:
+        prepare = protocol.Prepare(self.pool.ahead(PREPARED_PORTS))
+        self._outputs.append(MediaCommands([prepare]))
+
+    def _ring(
+        self, call: Call, invite: Request, caller: NameAddr, targets: Iterable[Target], now: float
+    ) -> None:
+        branches: list[Leg] = []
+        for number, target in enumerate(targets, start=1):
+            media = self._leg_media(target.flow)
+            try:
+                call.caller.media.reserve()
+                offer = media.describe(call.offer) if call.offer else b""
+            except NoPortsLeft:
+                media.close()
+                break
+            request = self._invitation(call, invite, caller, target, offer)
+            branches.append(self._call_out(call, f"b{number}", request, target, media, now))
+        if branches:
+            call.ring(branches, now)
+        else:
+            self._end(call, by_server(CallTag.LIMIT), now)
+
+    def _invitation(
+        self, call: Call, invite: Request, caller: NameAddr, target: Target, offer: bytes
+    ) -> Request:
+        """The INVITE for one phone."""
+        number = call.facts.caller_number
+        identity = NameAddr(
+            caller.display_name, address_of(number, target.flow), (("tag", self._tokens()),)
+        )
+        request = Request(
+            "INVITE",
+            target.uri,
+            [
+                *(("Route", route) for route in target.route),
+                ("Max-Forwards", str(max((invite.max_forwards or 70) - 1, 0))),
+                ("From", str(identity)),
+                ("To", f"<{address_of(target.number, target.flow)}>"),
+                ("Call-ID", self._tokens()),
+                ("CSeq", "1 INVITE"),
+                ("Contact", contact(number, target.flow)),
+            ],
+        )
+        if offer:
+            request.add("Content-Type", SDP_TYPE)
+            request.body = offer
+        return request
+
+    def _call_out(
+        self, call: Call, name: str, request: Request, target: Target, media: LegMedia, now: float
+    ) -> Leg:
+        number = call.facts.caller_number
+        usage = Outgoing(
+            self._endpoint,
+            self._timers,
+            lambda flow: contact(number, flow),
+            lambda offer: reject_all(offer, target.flow.local.host),
+            request,
+            target.flow,
+            now,
+        )
+        leg = Leg(name, usage, media, target.number, offered=bool(request.body))
+        self._add(call, leg)
+        return leg
+
+    # ---------------------------------------------------------------- a call from before a restart
+
+    def resume(self, facts: CallFacts, state: CallState, now: float) -> None:
+        """Go on with an answered call whose sound the media engine has kept.
+
+        Raises:
+            NoPortsLeft, PeerError: the journal's state doesn't fit any more.
+        """
+        caller = self._resumed("a", state.caller, facts.called_number)
+        try:
+            callee = self._resumed("b1", state.callee, facts.caller_number)
+        except (NoPortsLeft, PeerError):
+            caller.media.close()
+            raise
+        call = self._new_call(facts, caller, state.callee.media.told)
+        self._add(call, callee)
+        call.resume(callee, now)
+
+    def _resumed(self, name: str, state: LegState, shown: str) -> Leg:
+        flow = state.flow.flow
+        media = LegMedia.resume(self.pool, state.media, timeout_s=self._settings.media.timeout_s)
+        dialog = Dialog.from_dict(state.dialog)
+        dialog.local_seq += SEQUENCE_RESERVE
+        usage = Usage.resumed(
+            self._endpoint,
+            self._timers,
+            lambda flow: contact(shown, flow),
+            flow,
+            lambda offer: reject_all(offer, flow.local.host),
+            dialog,
+        )
+        return Leg(name, usage, media, state.number)
+
+    def _new_call(self, facts: CallFacts, caller: Leg, offer: bytes) -> Call:
+        limits = self._settings.calls
+        call = Call(
+            facts,
+            caller,
+            offer,
+            self._timers,
+            self._outputs.append,
+            no_answer_s=limits.no_answer_s,
+            max_duration_s=limits.max_duration_s,
+        )
+        self.calls[facts.id] = call
+        self.calls_total += 1
+        self._add(call, caller)
+        return call
+
+    def _add(self, call: Call, leg: Leg) -> None:
+        self._owners[leg] = call
+        self._by_key[leg.usage.key] = leg
+
+    def _leg_media(self, flow: Flow) -> LegMedia:
+        self._media_sessions += 1
+        return LegMedia(
+            self.pool,
+            flow.local.host,
+            self._media_sessions,
+            timeout_s=self._settings.media.timeout_s,
+        )
+
+    # ---------------------------------------------------------------- what comes in
+
+    def handle(self, event: Event, now: float) -> None:
+        """Take an endpoint event of a running call; others are answered 481 or ignored."""
+        leg = self._leg_of(event)
+        if leg is None:
+            if isinstance(event, RequestReceived) and event.transaction is not None:
+                response = response_to(
+                    event.request, 481, "Call/Transaction Does Not Exist", to_tag=None
+                )
+                self._endpoint.respond(event.transaction, response, now)
+            return
+        self._take(leg, leg.usage.receive(event, now), now)
+
+    def _take(self, leg: Leg, events: list[UsageEvent], now: float) -> None:
+        call = self._owners[leg]
+        was_over = call.ended
+        for event in leg.receive(events, now):
+            call.receive(leg, event, now)
+        if call.ended and not was_over:
+            self._forget_later(call, now)
+
+    def _leg_of(self, event: Event) -> Leg | None:
+        """The leg whose own tag stands in the event's request."""
+        if isinstance(event, RequestReceived):
+            return self._by_key.get(usage_key(event.request.call_id, event.request.to.tag))
+        transaction = event.transaction
+        request = transaction.request
+        if isinstance(transaction, ServerTransaction):
+            leg = self._by_invite.get(transaction)
+            return leg or self._by_key.get(usage_key(request.call_id, request.to.tag))
+        return self._by_key.get(usage_key(request.call_id, request.from_.tag))
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is due; None for never."""
+        return self._timers.next_timer()
+
+    def handle_timer(self, now: float) -> None:
+        """Run what is due: 2xx retransmissions, time limits."""
+        for key in self._timers.pop_due(now):
+            owner, name = cast(tuple[Call | Usage, str], key)
+            if isinstance(owner, Call):
+                if name == "forget":
+                    self._forget(owner)
+                    continue
+                owner.timer_fired(name, now)
+                self._forget_later(owner, now)
+            else:
+                leg = self._by_key.get(owner.key)
+                if leg is not None:
+                    self._take(leg, owner.timer_fired(name, now), now)
+
+    def next_output(self) -> Output | None:
+        """The next thing to do outside call control, oldest first."""
+        return self._outputs.popleft() if self._outputs else None
+
+    # ---------------------------------------------------------------- engine and administrator
+
+    def engine_ready(self, ready: protocol.Ready) -> None:
+        """Take a new engine's ports and set up every running stream in it again."""
+        self.pool.replace(ready.ports)
+        commands: list[protocol.Command] = []
+        wanted: set[int] = set()
+        for call in self.calls.values():
+            for leg in call.legs:
+                streams = leg.media.everything()
+                wanted.update(stream.port for stream in streams)
+                commands += streams
+        stray = [port for port in ready.streams if port not in wanted]
+        if stray:
+            commands.append(protocol.Release(stray))
+        if commands:
+            self._outputs.append(MediaCommands(commands))
+        self._prepare_ports()
+
+    def stream_timed_out(self, port: int, now: float) -> None:
+        """End the call whose party has sent no media for too long."""
+        for call in self.calls.values():
+            if any(port in leg.media.ports for leg in call.legs):
+                self._end(call, by_server(CallTag.MEDIA_TIMEOUT), now)
+                return
+
+    def hang_up(self, call_id: str, now: float) -> bool:
+        """End a call for the administrator; False where no such call runs."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return False
+        self._end(call, by_server(CallTag.ADMINISTRATOR), now)
+        return True
+
+    def stop(self, now: float) -> None:
+        """End every call: the exchange is going down."""
+        for call in list(self.calls.values()):
+            self._end(call, by_server(CallTag.SERVER_STOPPED), now)
+
+    def _end(self, call: Call, cause: Cause, now: float) -> None:
+        call.end(cause, now)
+        self._forget_later(call, now)
+
+    def _forget_later(self, call: Call, now: float) -> None:
+        self.calls.pop(call.facts.id, None)
+        self._timers.set((call, "forget"), now + LINGER_S)
+
+    def _forget(self, call: Call) -> None:
+        for leg in call.legs:
+            del self._owners[leg]
+            del self._by_key[leg.usage.key]
+            if isinstance(leg.usage, Incoming):
+                del self._by_invite[leg.usage.transaction]
+
+
+def address_of(number: str, flow: Flow) -> SipUri:
+    """Return the address of `number` as a phone can call it back: From and To (§8.1.1.3)."""
+    port = flow.local.port
+    return SipUri("sip", number, None, flow.local.host, None if port == DEFAULT_PORT else port)
+
+
+def contact(number: str, flow: Flow) -> str:
+    """Return our Contact header value towards `flow` (RFC 3261 §8.1.1.8)."""
+    local = flow.local
+    params = (("transport", flow.transport),) if flow.transport != "udp" else ()
+    return f"<{SipUri('sip', number, None, local.host, local.port, params)}>"

@@ -1,0 +1,45 @@
+"""What is known of a call: for its record, the journal and the console."""
+
+from dataclasses import dataclass
+
+from pbx.call.cause import Cause
+
+
+@dataclass(slots=True)
+class CallFacts:
+    """One call from INVITE to release. Times are seconds of the exchange's monotonic clock.
+
+    Args:
+        id: our own name of the call, unique for ever.
+        call_id: the caller's Call-ID.
+        caller_number: who calls.
+        dialed_number: what was dialled, as dialled.
+        called_number: who was reached, after routing.
+        caller_addr, called_addr: ``udp 192.0.2.7:5060``; empty where no phone was reached.
+        route: which rule decided, for people.
+        codec: the first audio codec agreed on.
+    """
+
+    id: str
+    call_id: str
+    caller_number: str
+    dialed_number: str
+    setup: float
+    called_number: str = ""
+    caller_addr: str = ""
+    called_addr: str = ""
+    route: str = ""
+    codec: str = ""
+    alert: float | None = None
+    talk: float | None = None
+    release: float | None = None
+    cause: Cause | None = None
+
+    @property
+    def state(self) -> str:
+        """``calling``, ``ringing``, ``talking`` or ``ended``."""
+        if self.release is not None:
+            return "ended"
+        if self.talk is not None:
+            return "talking"
+        return "calling" if self.alert is None else "ringing"

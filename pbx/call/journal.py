@@ -1,0 +1,69 @@
+"""An answered call as the journal keeps it, so that it goes on when the exchange has died.
+
+The media engine relays for a grace time without the exchange; what comes back reads this and is
+the user agent that both phones are in a dialog with.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pbx.media.session import MediaState
+from pbx.sip.flow import Address, Flow
+
+SEQUENCE_RESERVE = 16
+"""Added to our CSeq numbers: requests that the journal has not seen may have used some."""
+
+
+class FlowState(msgspec.Struct, frozen=True):
+    """A path to a phone. Connections end with the process, so their number is not kept."""
+
+    transport: str
+    local_host: str
+    local_port: int
+    remote_host: str
+    remote_port: int
+
+    @classmethod
+    def of(cls, flow: Flow) -> "FlowState":
+        """Return the state of `flow`."""
+        return cls(
+            flow.transport, flow.local.host, flow.local.port, flow.remote.host, flow.remote.port
+        )
+
+    @property
+    def flow(self) -> Flow:
+        """The path, to be connected anew where it needs a connection."""
+        return Flow(
+            self.transport,
+            Address(self.local_host, self.local_port),
+            Address(self.remote_host, self.remote_port),
+        )
+
+
+class LegState(msgspec.Struct, frozen=True):
+    """One party of an answered call.
+
+    Args:
+        number: who it is.
+        flow: the path to it.
+        dialog: what `Dialog.to_dict` gave.
+        media: its ports and descriptions.
+    """
+
+    number: str
+    flow: FlowState
+    dialog: dict[str, Any]
+    media: MediaState
+
+
+class CallState(msgspec.Struct, frozen=True):
+    """Both parties of an answered call."""
+
+    caller: LegState
+    callee: LegState
+
+    @property
+    def ports(self) -> set[int]:
+        """The RTP ports that the call needs again."""
+        return {port for leg in (self.caller, self.callee) for _, port in leg.media.ports}

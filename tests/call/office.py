@@ -1,0 +1,233 @@
+"""An exchange on a fake clock, and its phones.
+
+Nothing here opens a socket: what the exchange sends is laid into the phones' inboxes.
+"""
+
+import itertools
+from collections.abc import Callable
+from typing import Protocol
+
+from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
+from pbx.call.exchange import Exchange
+from pbx.call.facts import CallFacts
+from pbx.config.settings import CallSettings, Settings, SipSettings
+from pbx.media.protocol import Command, Ready, Release, Stream
+from pbx.registrar.admission import Admission, account_of
+from pbx.registrar.authenticator import Authenticator
+from pbx.registrar.bindings import Bindings
+from pbx.sip import digest
+from pbx.sip.endpoint import Endpoint
+from pbx.sip.events import RequestReceived
+from pbx.sip.flow import Address, Flow
+from pbx.sip.message import Request
+from pbx.store.snapshot import LocalUser, Snapshot
+from tests.call.phone import HOME, Invite, Phone
+
+__all__ = ["HOME", "Invite", "Office", "Phone", "established", "talking"]
+
+REALM = "minisipserver"
+
+Wire = Callable[[bytes], int]
+"""How often a message arrives: 0 for lost, 2 for repeated."""
+
+
+class Peer(Protocol):
+    """Who hears what the exchange sends."""
+
+    def deliver(self, data: bytes, flow: Flow) -> None: ...
+
+
+class Ticking(Protocol):
+    """Who lives on the office's clock too."""
+
+    def next_timer(self) -> float | None: ...
+
+    def handle_timer(self, now: float) -> None: ...
+
+
+class Office:
+    """The exchange with users 100 to 103, whose passwords are ``pw`` and the number."""
+
+    def __init__(
+        self,
+        limits: CallSettings | None = None,
+        ports: int = 20,
+        sip: SipSettings | None = None,
+    ) -> None:
+        self.now = 1000.0
+        self.serial = itertools.count(1)
+        self.wire: Wire = lambda data: 1
+        self.settings = Settings(calls=limits or CallSettings(), sip=sip or SipSettings())
+        tokens = (f"{number:016x}" for number in itertools.count(1))
+        self.tokens = lambda: next(tokens)
+        users = [self._user(str(number)) for number in range(100, 104)]
+        self.snapshot = Snapshot.of(1, users)
+        self.endpoint = Endpoint(
+            self.tokens,
+            user_agent="office",
+            allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER"),
+        )
+        self.exchange = Exchange(self.endpoint, self.tokens, self.settings)
+        self.bindings = Bindings(self.settings.sip)
+        authenticator = Authenticator(
+            REALM, b"key", lambda number: account_of(self.snapshot.users.get(number))
+        )
+        self.admission = Admission(
+            self.endpoint,
+            self.exchange,
+            self.bindings,
+            authenticator,
+            self.tokens,
+            lambda: self.snapshot,
+        )
+        self.phones: dict[Address, Peer] = {}
+        self.ticking: list[Ticking] = []
+        self.media: list[Command] = []
+        self.changed: list[str] = []
+        self.ended: list[CallFacts] = []
+        self.ports = ports
+        self.exchange.engine_ready(
+            Ready(1, 1, [20000 + 2 * number for number in range(ports)], [], True)
+        )
+
+    @staticmethod
+    def _user(number: str) -> LocalUser:
+        def ha1(algorithm: str) -> str:
+            return digest.ha1(number, REALM, f"pw{number}", algorithm)
+
+        return LocalUser(number, f"User {number}", ha1("MD5"), ha1("SHA-256"))
+
+    def phone(
+        self, number: str, host: str | None = None, *, register: bool = True, connection: int = 0
+    ) -> Phone:
+        """A phone of `number`, registered unless said otherwise."""
+        address = Address(host or f"192.0.2.{int(number) - 90}", 5060)
+        phone = self.phones[address] = Phone(self, number, address, connection)
+        if register:
+            phone.register()
+        return phone
+
+    # ---------------------------------------------------------------- the network
+
+    def hear(self, data: bytes, flow: Flow) -> None:
+        """Carry a message to the exchange, as often as the wire lets it through."""
+        for _ in range(self.wire(data)):
+            self.endpoint.receive(data, flow, self.now)
+            self.pump()
+
+    def disconnect(self, phone: Phone) -> None:
+        """End a phone's connection, as the transport tells it."""
+        self.bindings.disconnected(phone.flow)
+        self.endpoint.flow_failed(phone.flow, "closed", self.now)
+        phone.connection = 0
+        self.pump()
+
+    def pump(self) -> None:
+        """Carry every consequence through, as the application does."""
+        busy = True
+        while busy:
+            busy = False
+            while (event := self.endpoint.next_event()) is not None:
+                busy = True
+                if isinstance(event, RequestReceived) and event.request.to.tag is None:
+                    self.admission.receive(event, self.now)
+                else:
+                    self.exchange.handle(event, self.now)
+            while (output := self.exchange.next_output()) is not None:
+                busy = True
+                self._note(output)
+            for data, flow in self.endpoint.to_send():
+                busy = True
+                peer = self.phones.get(flow.remote)
+                for _ in range(self.wire(data) if peer is not None else 0):
+                    assert peer is not None
+                    peer.deliver(data, flow)
+
+    def _note(self, output: Output) -> None:
+        match output:
+            case MediaCommands():
+                self.media += output.commands
+            case CallChanged():
+                self.changed.append(output.facts.state)
+            case CallEnded():
+                self.ended.append(output.facts)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, stopping at each timer."""
+        end = self.now + seconds
+        parts: list[Ticking] = [self.endpoint, self.exchange, *self.ticking]
+        while True:
+            due = [
+                when
+                for when in (part.next_timer() for part in parts)
+                if when is not None and when <= end
+            ]
+            if not due:
+                break
+            self.now = max(self.now, min(due))
+            for part in parts:
+                part.handle_timer(self.now)
+            self.pump()
+        self.now = end
+
+    # ---------------------------------------------------------------- what a test looks at
+
+    def streams(self) -> dict[int, Stream]:
+        """The streams as the engine was last told, those included that have ended."""
+        return {one.port: one for one in self.media if isinstance(one, Stream)}
+
+    def running(self) -> dict[int, Stream]:
+        """The streams that run."""
+        streams: dict[int, Stream] = {}
+        for command in self.media:
+            if isinstance(command, Stream):
+                streams[command.port] = command
+            elif isinstance(command, Release):
+                for port in command.ports:
+                    del streams[port]
+        return streams
+
+    def cause(self) -> tuple[str, int]:
+        """Tag and Q.850 cause of the one call that has ended."""
+        (facts,) = self.ended
+        assert facts.cause is not None
+        return facts.cause.tag.name, facts.cause.q850
+
+    def assert_private(self) -> None:
+        """No stream leads out of its call."""
+        running = self.running()
+        for call in self.exchange.calls.values():
+            ports = {port for leg in call.legs for port in leg.media.ports}
+            assert {running[port].sink for port in ports & running.keys()} <= ports | {0}
+
+    def assert_empty(self) -> None:
+        """Nothing is left of any call: no entry, timer, transaction or port."""
+        exchange = self.exchange
+        assert exchange.calls == {}
+        assert exchange._owners == {}
+        assert exchange._by_key == {}
+        assert exchange._by_invite == {}
+        assert exchange.next_timer() is None
+        assert self.endpoint.transaction_count == 0
+        assert exchange.pool.free == self.ports
+        assert self.running() == {}
+        assert len(self.ended) == exchange.calls_total
+
+
+def talking(alice: Phone, bob: Phone) -> tuple[Invite, Request]:
+    """Return alice's answered call to bob, and bob's INVITE."""
+    call = alice.invite(bob.number, call_id=f"call-{alice.number}")
+    invite = bob.hears("INVITE")
+    bob.respond(invite, 180, "Ringing")
+    alice.response(180)
+    bob.respond(invite, 200, "OK", bob.sdp())
+    bob.hears("ACK")
+    call.answered()
+    call.ack()
+    return call, invite
+
+
+def established(office: Office) -> tuple[Phone, Phone, Invite, Request]:
+    """Return alice (100), bob (101), alice's call, and bob's INVITE, in an answered call."""
+    alice, bob = office.phone("100"), office.phone("101")
+    return alice, bob, *talking(alice, bob)

@@ -1,0 +1,307 @@
+"""Session changes in a call: RFC 3261 §14, RFC 3264 §8, RFC 5057 §5.1."""
+
+import pytest
+
+from pbx.media.protocol import Release
+from pbx.sdp.description import parse_sdp
+from pbx.sip.message import Request
+from tests.call.office import Office, Phone, established, talking
+
+VIDEO = b"m=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def hang_up(office: Office, bob: Phone, invite: Request, cseq: int = 9) -> None:
+    """Bob ends the call, and nothing of it is left."""
+    bob.within(invite, "BYE", cseq)
+    office.advance(120)
+    office.assert_empty()
+
+
+class TestRfc3261Section14_1:
+    """UAC behaviour: what a re-INVITE of ours is answered."""
+
+    @pytest.mark.parametrize(
+        ("status", "told"),
+        [(488, 488), (491, 491), (606, 606), (500, 491), (401, 488), (302, 488), (480, 488)],
+    )
+    def test_a_refusal_never_ends_the_other_dialog(
+        self, office: Office, status: int, told: int
+    ) -> None:
+        alice, bob, call, invite = established(office)
+        call.reinvite(alice.sdp(port=4100))
+        bob.respond(bob.hears("INVITE"), status)
+        bob.hears("ACK")
+        alice.response(told)
+        assert office.ended == []
+        hang_up(office, bob, invite)
+
+    def test_no_dialog_any_more(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        call.reinvite(alice.sdp("sendonly"))
+        bob.respond(bob.hears("INVITE"), 408)
+        bob.hears("ACK")
+        bob.hears("BYE")
+        assert office.cause() == ("TRANSACTION_TIMED_OUT", 102)
+
+    @pytest.mark.parametrize("offer", [True, False])
+    def test_an_acceptance_without_description_changes_nothing(
+        self, office: Office, offer: bool
+    ) -> None:
+        alice, bob, call, invite = established(office)
+        before = office.running()
+        call.reinvite(alice.sdp(port=4100) if offer else b"")
+        bob.respond(bob.hears("INVITE"), 200, "OK")
+        bob.hears("ACK")
+        alice.response(488)
+        assert office.running() == before
+        hang_up(office, bob, invite)
+
+    def test_provisional_responses_change_nothing(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        call.reinvite(alice.sdp())
+        change = bob.hears("INVITE")
+        bob.respond(change, 180)
+        bob.respond(change, 183, "-", bob.sdp())
+        assert not alice.inbox
+
+    def test_the_caller_is_reached_after_early_media(self, office: Office) -> None:
+        """Its dialog has a tag of its own then, with the fork's number."""
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101")
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 183, "-", bob.sdp())
+        alice.response(183)
+        bob.respond(invite, 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        alice.respond(alice.hears("INVITE"), 200, "OK", alice.sdp("recvonly"))
+        alice.hears("ACK")
+        bob.response(200)
+        bob.within(invite, "ACK", 1)
+        bob.within(invite, "BYE", 2)
+        bob.response(200)
+        alice.respond(alice.hears("BYE"), 200)
+        office.advance(120)
+        office.assert_empty()
+
+    def test_an_acceptance_after_the_end_is_acknowledged(self, office: Office) -> None:
+        alice, bob, call, invite = established(office)
+        call.reinvite(b"")
+        change = bob.hears("INVITE")
+        bob.respond(change, 100)
+        call.bye()
+        assert alice.response(487).cseq.method == "INVITE"
+        assert alice.response(200).cseq.method == "BYE"
+        bob.hears("CANCEL")
+        bob.hears("BYE")
+        bob.respond(change, 200, "OK", bob.sdp())
+        assert parse_sdp(bob.hears("ACK").body).media[0].port == 0
+        assert not bob.inbox
+        office.advance(120)
+        office.assert_empty()
+
+    def test_a_refusal_after_the_end_is_no_matter(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        call.reinvite(alice.sdp())
+        change = bob.hears("INVITE")
+        call.bye()
+        bob.hears("BYE")
+        bob.respond(change, 487)
+        bob.hears("ACK")
+        office.advance(120)
+        office.assert_empty()
+
+    def test_a_phone_that_never_answers_a_change_leaves_nothing(self, office: Office) -> None:
+        """Neither the change nor, after the end, its transaction waits for ever."""
+        alice, bob, call, _ = established(office)
+        call.reinvite(alice.sdp())
+        bob.respond(bob.hears("INVITE"), 180)
+        office.advance(600)
+        assert office.ended == []
+        call.bye()
+        office.advance(120)
+        office.assert_empty()
+
+    def test_a_lost_path_refuses_the_change(self, office: Office) -> None:
+        alice, bob, call, invite = established(office)
+        call.reinvite(alice.sdp())
+        office.endpoint.flow_failed(bob.flow, "unreachable", office.now)
+        office.pump()
+        alice.response(488)
+        assert office.ended == []
+        hang_up(office, bob, invite)
+
+
+class TestRfc3261Section14_2:
+    """UAS behaviour: a re-INVITE to us."""
+
+    def test_no_change_before_the_ack(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101")
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        call.answered()
+        call.reinvite(alice.sdp("sendonly"))
+        alice.response(491)
+        assert not bob.inbox
+
+    def test_no_change_by_the_callee_before_the_callers_ack(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101")
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        call.answered()
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        bob.response(491)
+        assert not alice.inbox
+
+    def test_no_change_before_the_answer(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101")
+        bob.respond(bob.hears("INVITE"), 180)
+        call.answer = alice.response(180)
+        call.reinvite(alice.sdp())
+        assert 0 <= int(alice.response(500).get("Retry-After") or "-1") <= 10
+
+    def test_a_change_that_gets_no_ack_ends_the_call(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        call.reinvite(alice.sdp("sendonly"))
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp("recvonly"))
+        office.advance(33)
+        assert office.cause() == ("TRANSACTION_TIMED_OUT", 102)
+
+    def test_a_late_offer_that_is_never_answered(self, office: Office) -> None:
+        alice, bob, call, invite = established(office)
+        call.reinvite(b"")
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
+        call.answered()
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        bob.response(491)
+        call.ack()
+        bob.hears("ACK")
+        bob.hears("BYE")
+        assert office.cause() == ("REQUEST_UNUSABLE", 79)
+
+    def test_there_is_no_port_for_what_is_added(self) -> None:
+        office = Office(ports=3)
+        alice, bob, call, invite = established(office)
+        before = office.running()
+        call.reinvite(alice.sdp() + VIDEO)
+        change = bob.hears("INVITE")
+        bob.respond(change, 200, "OK", bob.sdp() + VIDEO)
+        # One port for bob's video, none for alice's: as far as that the call can't go on
+        assert office.cause() == ("LIMIT", 42)
+        office.advance(120)
+        office.assert_empty()
+        office = Office(ports=2)
+        alice, bob, call, invite = established(office)
+        before = office.running()
+        call.reinvite(alice.sdp() + VIDEO)
+        alice.response(488)
+        assert not bob.inbox
+        assert office.running() == before
+        hang_up(office, bob, invite)
+
+
+class TestWithdrawnChange:
+    """A re-INVITE that is cancelled (§9, §14.1)."""
+
+    def test_the_other_party_hears_the_cancel(self, office: Office) -> None:
+        alice, bob, call, invite = established(office)
+        before = office.running()
+        branch = call.reinvite(alice.sdp(port=4100))
+        change = bob.hears("INVITE")
+        bob.respond(change, 180)
+        call.cancel_reinvite(branch)
+        assert alice.response(200).cseq.method == "CANCEL"
+        assert alice.response(487).cseq.method == "INVITE"
+        bob.respond(bob.hears("CANCEL"), 200)
+        bob.respond(change, 487)
+        bob.hears("ACK")
+        assert office.running() == before
+        assert office.ended == []
+        call.reinvite(alice.sdp(port=4200))
+        bob.hears("INVITE")
+        hang_up(office, bob, invite)
+
+    def test_an_acceptance_that_crosses_the_cancel_is_undone(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        branch = call.reinvite(alice.sdp("sendonly"))
+        change = bob.hears("INVITE")
+        bob.respond(change, 180)
+        call.cancel_reinvite(branch)
+        bob.hears("CANCEL")
+        alice.inbox.clear()
+        bob.respond(change, 200, "OK", bob.sdp("recvonly"))
+        bob.hears("ACK")
+        back = bob.hears("INVITE")
+        assert b"a=sendrecv" in back.body
+        bob.respond(back, 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        assert not alice.inbox
+        assert all(stream.send for stream in office.running().values())
+
+    def test_a_callees_change_is_undone_too(self, office: Office) -> None:
+        alice, bob, _, invite = established(office)
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        change = alice.hears("INVITE")
+        alice.respond(change, 180)
+        # The path to bob fails while his change is open: it can't be answered any more
+        office.endpoint.flow_failed(bob.flow, "unreachable", office.now)
+        office.pump()
+        alice.hears("CANCEL")
+        alice.respond(change, 200, "OK", alice.sdp("recvonly"))
+        alice.hears("ACK")
+        alice.respond(alice.hears("INVITE"), 488)
+        alice.hears("ACK")
+        assert office.ended == []
+        hang_up(office, bob, invite)
+
+    def test_a_cancel_after_the_acceptance_changes_nothing(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        branch = call.reinvite(alice.sdp("sendonly"))
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp("recvonly"))
+        bob.hears("ACK")
+        call.answered()
+        call.cancel_reinvite(branch)
+        assert alice.response(200).cseq.method == "CANCEL"
+        call.ack()
+        assert not bob.inbox
+        assert office.ended == []
+
+
+class TestPortsOfAChange:
+    def test_what_was_added_and_removed_gives_its_ports_back(self, office: Office) -> None:
+        alice, bob, call, invite = established(office)
+        free = office.exchange.pool.free
+        for theirs in (VIDEO, VIDEO.replace(b"5000", b"0")):
+            call.reinvite(alice.sdp() + theirs)
+            bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp() + theirs)
+            bob.hears("ACK")
+            call.answered()
+            call.ack()
+        assert office.exchange.pool.free == free
+        assert any(isinstance(one, Release) for one in office.media)
+        hang_up(office, bob, invite)
+
+    def test_another_call_runs_beside_it(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        carol, dave = office.phone("102"), office.phone("103")
+        other, _ = talking(carol, dave)
+        call.bye()
+        alice.response(200)
+        assert len(office.running()) == 2
+        other.bye()
+        assert office.running() == {}

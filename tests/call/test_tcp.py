@@ -1,0 +1,175 @@
+"""Calls over connections: RFC 3261 §18, RFC 5626 §5.3 in spirit."""
+
+from dataclasses import replace
+
+import pytest
+
+from pbx.sip.flow import Address
+from tests.call.office import Office, Phone, talking
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+@pytest.fixture
+def alice(office: Office) -> Phone:
+    return office.phone("100", connection=1)
+
+
+@pytest.fixture
+def bob(office: Office) -> Phone:
+    return office.phone("101", connection=2)
+
+
+class TestBasicCall:
+    def test_it_goes_the_same_way(self, office: Office, alice: Phone, bob: Phone) -> None:
+        call, invite = talking(alice, bob)
+        assert "transport=tcp" in (invite.get("Contact") or "")
+        assert invite.via.transport == "TCP"
+        call.bye()
+        alice.response(200)
+        bob.respond(bob.hears("BYE"), 200)
+        office.advance(40)
+        office.assert_empty()
+        assert office.ended[0].caller_addr == "tcp 192.0.2.10:5060"
+
+    def test_between_tcp_and_udp(self, office: Office, alice: Phone) -> None:
+        carol = office.phone("102")
+        call, invite = talking(alice, carol)
+        assert invite.via.transport == "UDP"
+        call.bye()
+        alice.response(200)
+        carol.hears("BYE")
+
+    def test_a_connection_repeats_by_itself(self, office: Office, alice: Phone, bob: Phone) -> None:
+        """§17.1.1.2: no Timer A over a reliable transport; Timer B is the same."""
+        alice.invite("101")
+        bob.hears("INVITE")
+        office.advance(31)
+        assert not bob.inbox
+        office.advance(2)
+        assert not bob.inbox
+        alice.response(480)
+        assert office.cause() == ("CALLEE_UNREACHABLE", 18)
+
+    def test_a_200_is_repeated_all_the_same(self, office: Office, alice: Phone, bob: Phone) -> None:
+        """§13.3.1.4: "even if the transport at the UAS is reliable"."""
+        call = alice.invite("101")
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
+        call.answered()
+        office.advance(0.6)
+        alice.response(200)
+
+    def test_an_invite_is_cancelled(self, office: Office, alice: Phone, bob: Phone) -> None:
+        call = alice.invite("101")
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 180)
+        alice.response(180)
+        call.cancel()
+        bob.respond(bob.hears("CANCEL"), 200)
+        bob.respond(invite, 487)
+        bob.hears("ACK")
+        assert alice.response(200).cseq.method == "CANCEL"
+        call.ack_failure(alice.response(487))
+        office.advance(40)
+        office.assert_empty()
+
+
+class TestLostConnection:
+    """A connection that ends: the phone may be reached by a new one at its Contact."""
+
+    def test_of_a_caller_before_the_answer(self, office: Office, alice: Phone, bob: Phone) -> None:
+        alice.invite("101")
+        bob.respond(bob.hears("INVITE"), 180)
+        office.disconnect(alice)
+        bob.hears("CANCEL")
+        assert office.cause() == ("TRANSPORT_FAILED", 41)
+
+    def test_of_a_phone_that_rings(self, office: Office, alice: Phone, bob: Phone) -> None:
+        alice.invite("101")
+        bob.hears("INVITE")
+        office.disconnect(bob)
+        # 503 would say that the exchange itself is overloaded (§21.5.4)
+        alice.response(480)
+        assert office.cause() == ("TRANSPORT_FAILED", 41)
+        office.advance(120)
+        office.assert_empty()
+
+    def test_in_a_call_costs_nothing(self, office: Office, alice: Phone, bob: Phone) -> None:
+        call, _ = talking(alice, bob)
+        alice.reconnect(11)
+        old = bob.flow
+        bob.reconnect(12)
+        assert office.ended == []
+        call.bye()
+        alice.response(200)
+        # The transport finds that bob's connection is not there any more
+        assert not bob.inbox
+        office.endpoint.flow_failed(old, "gone", office.now)
+        office.pump()
+        bye = bob.hears("BYE")
+        assert bye.get("Reason") is not None
+        bob.respond(bye, 200)
+        office.advance(120)
+        office.assert_empty()
+
+    def test_the_bye_goes_to_the_contact(self, office: Office, bob: Phone) -> None:
+        """Not to the port that the lost connection came from."""
+        address = Address("192.0.2.10", 40001)
+        alice = office.phones[address] = Phone(office, "100", address, 1)
+        listening = Phone(office, "100", Address("192.0.2.10", 5060), 0)
+        office.phones[listening.address] = listening
+        _, invite = talking(alice, bob)
+        bob.within(invite, "BYE", 1)
+        office.disconnect(alice)
+        bye = listening.hears("BYE")
+        assert bye.uri == "sip:100@192.0.2.10:5060;transport=tcp"
+
+    def test_a_bye_is_tried_again_once(self, office: Office, alice: Phone, bob: Phone) -> None:
+        _, invite = talking(alice, bob)
+        bob.within(invite, "BYE", 1)
+        bob.response(200)
+        alice.hears("BYE")
+        flow = alice.flow
+        office.disconnect(alice)
+        alice.hears("BYE")
+        office.endpoint.flow_failed(replace(flow, connection=0), "refused", office.now)
+        office.pump()
+        assert not alice.inbox
+        office.advance(120)
+        office.assert_empty()
+
+    def test_a_change_is_refused_and_the_next_one_gets_through(
+        self, office: Office, alice: Phone, bob: Phone
+    ) -> None:
+        call, _ = talking(alice, bob)
+        call.reinvite(alice.sdp("sendonly"))
+        bob.hears("INVITE")
+        bob.reconnect(5)
+        alice.response(488)
+        call.reinvite(alice.sdp("sendonly"))
+        change = bob.hears("INVITE")
+        bob.respond(change, 200, "OK", bob.sdp("recvonly"))
+        bob.hears("ACK")
+        assert b"recvonly" in call.answered().body
+        assert office.ended == []
+
+    def test_while_a_change_is_open(self, office: Office, alice: Phone, bob: Phone) -> None:
+        call, _ = talking(alice, bob)
+        call.reinvite(alice.sdp("sendonly"))
+        change = bob.hears("INVITE")
+        bob.respond(change, 180)
+        alice.reconnect(21)
+        bob.hears("CANCEL")
+        bob.respond(change, 487)
+        assert office.ended == []
+
+    def test_a_binding_falls_back_to_the_contact(self, office: Office, bob: Phone) -> None:
+        alice = office.phone("100")
+        office.disconnect(bob)
+        (binding,) = office.bindings.of("101", office.now)
+        assert binding.target.flow.connection == 0
+        alice.invite("101")
+        assert bob.hears("INVITE")
