@@ -1,0 +1,176 @@
+"""Digest authentication of local users (RFC 7616, RFC 2617, RFC 3261 §22)."""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from pbx.errors import PeerError
+from pbx.sip import digest
+from pbx.sip.message import Request
+from pbx.sip.uri import SipUri, parse_uri
+
+NONCE_LIFE_S = 300.0
+"""How long a nonce may be used; a phone that comes later is told that it is stale."""
+
+NONCES_REMEMBERED = 4096
+"""Nonces whose counts are kept against replay; the oldest are declared stale."""
+
+WINDOW = 64
+"""Nonce counts that may arrive out of order, as UDP does it."""
+
+
+class Verdict(Enum):
+    """How credentials were found."""
+
+    GOOD = auto()
+    MISSING = auto()
+    STALE = auto()
+    WRONG = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What authentication needs of a local user: H(username:realm:password) by algorithm."""
+
+    number: str
+    algorithm: str
+    ha1: str
+
+
+@dataclass(slots=True)
+class _Counts:
+    """The nonce counts seen of one nonce: the highest, and a bit for each below it."""
+
+    highest: int = 0
+    seen: int = 0
+
+    def fresh(self, count: int) -> bool:
+        """Note `count`; False where it has been used, or is too old to tell."""
+        if count > self.highest:
+            # No further than the window is wide: a count may leap by 2**32
+            ahead = min(count - self.highest, WINDOW)
+            self.seen = ((self.seen << ahead) | 1) & ((1 << WINDOW) - 1)
+            self.highest = count
+            return True
+        back = self.highest - count
+        if count < 1 or back >= WINDOW or self.seen >> back & 1:
+            return False
+        self.seen |= 1 << back
+        return True
+
+
+class Authenticator:
+    """Challenges and checks requests. Nonces carry their own time and signature.
+
+    Args:
+        realm: the protection space.
+        secret: signs nonces; new at each start, so that older nonces become stale.
+        account: finds a user's account by user name, None for none.
+    """
+
+    def __init__(self, realm: str, secret: bytes, account: Callable[[str], Account | None]) -> None:
+        self.realm = realm
+        self._secret = secret
+        self._account = account
+        self._counts: OrderedDict[str, _Counts] = OrderedDict()
+        self._serial = 0
+        self._forgotten = 0
+
+    def check(self, request: Request, *, proxy: bool, now: float) -> tuple[Verdict, str]:
+        """Return how the request's credentials are, and the user that they prove.
+
+        Args:
+            proxy: look at Proxy-Authorization (after 407) instead of Authorization (401).
+
+        Raises:
+            PeerError: the credentials can't be read, or are for another URI.
+        """
+        name = "Proxy-Authorization" if proxy else "Authorization"
+        credentials = digest.find_credentials(request.all(name), self.realm)
+        if credentials is None:
+            return Verdict.MISSING, ""
+        # A user that doesn't exist is answered as a wrong password is: numbers can't be probed.
+        account = self._account(credentials.username) or Account("", "MD5", "")
+        if credentials.algorithm.upper() != account.algorithm:
+            return Verdict.WRONG, credentials.username
+        # RFC 7616 §3.4.6: the digest must be for the resource that was asked for
+        if not _same_resource(credentials.uri, request.uri):
+            raise PeerError(400, "Credentials For Another URI")
+        if credentials.qop not in (None, "auth"):
+            raise PeerError(400, "Unsupported Quality Of Protection")
+        expected = digest.response(
+            account.ha1,
+            request.method,
+            credentials.uri,
+            credentials.nonce,
+            credentials.nc,
+            credentials.cnonce,
+            credentials.qop,
+            account.algorithm,
+        )
+        given = credentials.response.lower().encode("utf-8", "replace")
+        if not account.ha1 or not hmac.compare_digest(expected.encode(), given):
+            if not self._issued(credentials.nonce, now):
+                return Verdict.STALE, credentials.username
+            return Verdict.WRONG, credentials.username
+        if not self._issued(credentials.nonce, now) or not self._unused(credentials):
+            return Verdict.STALE, account.number
+        return Verdict.GOOD, account.number
+
+    def challenge(self, algorithm: str, *, stale: bool, now: float) -> str:
+        """Return the value of WWW-Authenticate or Proxy-Authenticate, with a new nonce."""
+        self._serial += 1
+        stamp = f"{int(now * 1000):x}.{self._serial:x}"
+        return digest.challenge(
+            self.realm, f"{stamp}.{self._signature(stamp)}", algorithm, stale=stale
+        )
+
+    def _signature(self, stamp: str) -> str:
+        octets = stamp.encode("utf-8", "surrogateescape")
+        return hmac.new(self._secret, octets, hashlib.sha256).hexdigest()[:24]
+
+    def _issued(self, nonce: str, now: float) -> bool:
+        """True for a nonce that we made and that is not too old."""
+        stamp, _, signature = nonce.rpartition(".")
+        if not hmac.compare_digest(
+            self._signature(stamp).encode(), signature.encode("utf-8", "replace")
+        ):
+            return False
+        made = int(stamp.partition(".")[0], 16) / 1000
+        return now - made <= NONCE_LIFE_S
+
+    def _unused(self, credentials: digest.Credentials) -> bool:
+        """True the first time a nonce count is used (RFC 7616 §5.4); without a count, once."""
+        counts = self._counts.get(credentials.nonce)
+        if counts is None:
+            if _serial(credentials.nonce) <= self._forgotten:
+                return False
+            counts = self._counts[credentials.nonce] = _Counts()
+            if len(self._counts) > NONCES_REMEMBERED:
+                dropped, _ = self._counts.popitem(last=False)
+                self._forgotten = max(self._forgotten, _serial(dropped))
+        return counts.fresh(int(credentials.nc or "1", 16))
+
+
+def _serial(nonce: str) -> int:
+    """The running number in a nonce that we made."""
+    return int(nonce.split(".")[1], 16)
+
+
+def _same_resource(credential_uri: str, request_uri: str) -> bool:
+    """True where both name the same user at the same host.
+
+    Parameters are not compared: several phones leave them out of ``uri``.
+    """
+    if credential_uri == request_uri:
+        return True
+    one, other = parse_uri(credential_uri), parse_uri(request_uri)
+    if not isinstance(one, SipUri) or not isinstance(other, SipUri):
+        return False
+    ports = one.port, other.port
+    return (one.user, one.host.lower()) == (other.user, other.host.lower()) and (
+        ports[0] == ports[1] or None in ports
+    )
