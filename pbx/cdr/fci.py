@@ -1,0 +1,69 @@
+"""Furnish Charging Information: the `fci` column of a call record, ``key=value`` items."""
+
+from dataclasses import dataclass
+
+from pbx.call.cause import CallTag, Cause
+
+__all__ = ["CallTag", "Fci", "format_fci", "parse_fci"]
+
+# What would end a value, and what starts an escape.
+_ESCAPES = {ord(char): f"%{ord(char):02X}" for char in "%;="}
+
+
+@dataclass(frozen=True, slots=True)
+class Fci:
+    """Who released a call, where, and why.
+
+    Args:
+        call_tag: where in the exchange, and by whom.
+        cause: the Q.850 cause.
+        sip: the final SIP status: 200 of an answered call, else what the called side said, or
+            what the exchange told the caller; 0 for none.
+        codec: the first audio codec agreed on; empty for none.
+        pdd_s: post-dial delay: from setup to ringing; None where nothing rang.
+    """
+
+    call_tag: CallTag
+    cause: int
+    sip: int = 0
+    codec: str = ""
+    pdd_s: float | None = None
+
+    @classmethod
+    def of(cls, cause: Cause, *, answered: bool, codec: str, pdd_s: float | None) -> "Fci":
+        """Return the FCI of a call that ended by `cause`."""
+        sip = 200 if answered else cause.heard or cause.status
+        return cls(cause.tag, cause.q850, sip, codec, pdd_s)
+
+    def __str__(self) -> str:
+        """``callTag=`` and ``cause=`` first, as miniSIPServer has them; the rest is ours."""
+        items = [
+            ("callTag", str(self.call_tag.value)),
+            ("cause", str(self.cause)),
+            ("sip", str(self.sip) if self.sip else ""),
+            ("releasedBy", self.call_tag.released_by),
+            ("codec", self.codec),
+            ("pdd", f"{self.pdd_s:.3f}" if self.pdd_s is not None else ""),
+        ]
+        return format_fci(items)
+
+
+def format_fci(items: list[tuple[str, str]]) -> str:
+    """Return the column's text; items with an empty value are left out."""
+    return ";".join(f"{key}={value.translate(_ESCAPES)}" for key, value in items if value)
+
+
+def parse_fci(text: str) -> dict[str, str]:
+    """Return the items of the column's text by key; what is no item is left out."""
+    found = {}
+    for item in text.split(";"):
+        key, equals, value = item.partition("=")
+        if equals:
+            found[key.strip()] = _unescape(value)
+    return found
+
+
+def _unescape(value: str) -> str:
+    for char in ";=%":
+        value = value.replace(f"%{ord(char):02X}", char)
+    return value

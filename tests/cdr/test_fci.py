@@ -1,0 +1,62 @@
+"""The FCI column (vendor's post 7: callTag and cause)."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pbx.call.cause import by_hang_up, by_response, by_server
+from pbx.cdr.fci import CallTag, Fci, format_fci, parse_fci
+
+README = Path(__file__).parents[2] / "pbx" / "cdr" / "README.md"
+
+
+class TestCallTag:
+    @pytest.mark.parametrize(
+        ("tag", "who"),
+        [(101, "caller"), (202, "callee"), (301, "server"), (313, "server"), (401, "network")],
+    )
+    def test_t7_7_the_hundreds_tell_who(self, tag: int, who: str) -> None:
+        assert CallTag(tag).released_by == who
+
+    @pytest.mark.parametrize("tag", list(CallTag))
+    def test_t7_2_every_number_is_published(self, tag: CallTag) -> None:
+        assert f"| {tag.value} |" in README.read_text("utf-8")
+
+
+class TestFci:
+    @pytest.mark.parametrize("tag", list(CallTag))
+    def test_t7_1_call_tag_and_cause_come_first(self, tag: CallTag) -> None:
+        assert str(Fci(tag, 16)).startswith(f"callTag={tag.value};cause=16;")
+
+    def test_t7_4_the_callees_reason_decides(self) -> None:
+        cause = by_response(486, "Busy Here", ["Q.850;cause=34"])
+        fci = Fci.of(cause, answered=False, codec="", pdd_s=0.1234)
+        assert str(fci) == "callTag=201;cause=34;sip=486;releasedBy=callee;pdd=0.123"
+
+    def test_t7_4_without_a_reason_the_cause_is_ours(self) -> None:
+        fci = Fci.of(by_response(486, "Busy Here", []), answered=False, codec="", pdd_s=None)
+        assert str(fci) == "callTag=201;cause=17;sip=486;releasedBy=callee"
+
+    def test_t7_5_an_answered_call_has_a_cause_too(self) -> None:
+        cause = by_hang_up(CallTag.CALLEE_HUNG_UP, [])
+        fci = Fci.of(cause, answered=True, codec="opus", pdd_s=None)
+        assert str(fci) == "callTag=202;cause=16;sip=200;releasedBy=callee;codec=opus"
+
+    def test_what_the_exchange_told_the_caller(self) -> None:
+        fci = Fci.of(by_server(CallTag.NO_ROUTE), answered=False, codec="", pdd_s=None)
+        assert parse_fci(str(fci))["sip"] == "404"
+
+    def test_no_status_at_all(self) -> None:
+        assert str(Fci(CallTag.RESTART, 41)) == "callTag=308;cause=41;releasedBy=server"
+
+
+class TestItems:
+    @given(st.dictionaries(st.from_regex("[a-zA-Z]+", fullmatch=True), st.text(min_size=1)))
+    def test_round_trip(self, items: dict[str, str]) -> None:
+        assert parse_fci(format_fci(list(items.items()))) == items
+
+    def test_what_is_no_item_is_left_out(self) -> None:
+        assert parse_fci("") == {}
+        assert parse_fci("callTag=101;x; cause=16") == {"callTag": "101", "cause": "16"}
