@@ -1,0 +1,157 @@
+"""SIP over TCP (RFC 3261 §18): a connection, accepted or made by us."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from typing import cast
+
+from pbx.errors import PeerError
+from pbx.sip.flow import Address, Flow
+from pbx.sip.framing import KeepAlive, StreamFramer
+
+log = logging.getLogger(__name__)
+
+BACKLOG_LIMIT = 1 << 20
+"""Octets that wait for a peer that doesn't read; more, and the connection is given up."""
+
+FIRST_MESSAGE_S = 30.0
+"""How long whoever connects to us may take for its first message; phones register at once."""
+
+LINGER_S = 2.0
+"""How long a connection that we end may take to deliver what is queued."""
+
+PROBES: tuple[tuple[int, int, int], ...] = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 32_000),
+)
+"""A phone that lost its power says no goodbye. An idle connection to it is found dead after some
+two minutes (tcp(7)), one that something is sent on as fast as a transaction times out."""
+
+
+class StreamConnection(asyncio.Protocol):
+    """One TCP connection.
+
+    Args:
+        number: its name in `Flow.connection`.
+        port: our listening port, which Via and Contact say.
+        receive: takes each message and its flow.
+        opened, closed: told of the connection's life; `closed` with the reason.
+        first_message_s: for the peer's first message; None where it needn't send one.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        port: int,
+        receive: Callable[[bytes, Flow], None],
+        opened: Callable[["StreamConnection"], None],
+        closed: Callable[["StreamConnection", str], None],
+        first_message_s: float | None = None,
+    ) -> None:
+        self._port = port
+        self._receive = receive
+        self._opened = opened
+        self._closed = closed
+        self._first_message_s = first_message_s
+        self._framer = StreamFramer()
+        self._transport: asyncio.Transport | None = None
+        self._limit: asyncio.TimerHandle | None = None
+        self._why = ""
+        self.flow = Flow("tcp", Address("", 0), Address("", 0), number)
+        self.spoke = False
+        """True once a SIP message has come."""
+        self.heard = 0.0
+        """When something came last, or when it was made: seconds of the event loop's clock."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Learn both addresses (asyncio calls this)."""
+        # uvloop's transports are not asyncio's by class, only by their methods.
+        self._transport = cast(asyncio.Transport, transport)
+        local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        if local is None or remote is None:
+            self._transport.abort()
+            return
+        end = transport.get_extra_info("socket")
+        for level, option, value in PROBES:
+            end.setsockopt(level, option, value)
+        self.flow = Flow(
+            "tcp", Address(local[0], self._port), Address(remote[0], remote[1]), self.number
+        )
+        loop = asyncio.get_running_loop()
+        self.heard = loop.time()
+        if self._first_message_s is not None:
+            self._limit = loop.call_later(self._first_message_s, self.close, "it says nothing")
+        self._opened(self)
+
+    @property
+    def number(self) -> int:
+        """Its name in `Flow.connection`."""
+        return self.flow.connection
+
+    def data_received(self, data: bytes) -> None:
+        """Cut messages out of the stream (asyncio calls this)."""
+        self.heard = asyncio.get_running_loop().time()
+        try:
+            # Again without data: a fault that comes after the last whole message shows only then.
+            while items := self._framer.feed(data):
+                data = b""
+                for item in items:
+                    if self._transport is None or self._transport.is_closing():
+                        return
+                    self._take(item)
+        except PeerError as error:
+            # Where a message ends can't be told any more, so the stream is of no further use.
+            self.finish(error.reason)
+
+    def _take(self, item: bytes | KeepAlive) -> None:
+        if isinstance(item, KeepAlive):
+            # RFC 5626 §4.4.1: a double CRLF is answered by a single one
+            self.send(b"\r\n")
+            return
+        if b"SIP/" not in item.partition(b"\r\n")[0].upper():
+            raise PeerError(400, "It does not speak SIP")
+        self.spoke = True
+        self._stop_limit()
+        self._receive(item, self.flow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report the end (asyncio calls this)."""
+        self._stop_limit()
+        self._closed(self, self._why or str(exc or "the peer closed the connection"))
+
+    def _stop_limit(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+
+    def send(self, data: bytes) -> None:
+        """Queue octets for the peer; while the connection ends, they are lost with it."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > BACKLOG_LIMIT:
+            self.close("the peer does not read")
+            return
+        self._transport.write(data)
+
+    def close(self, why: str) -> None:
+        """Drop the connection at once."""
+        if self._transport is not None:
+            self._ending(why)
+            self._transport.abort()
+
+    def finish(self, why: str) -> None:
+        """Close once what is queued has been sent, or `LINGER_S` have passed."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._ending(why)
+            self._stop_limit()
+            self._transport.close()
+            self._limit = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+
+    def _ending(self, why: str) -> None:
+        if not self._why:
+            self._why = why
+            log.info("%s: connection dropped: %s", self.flow, why)

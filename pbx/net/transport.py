@@ -1,0 +1,279 @@
+"""All SIP sockets of the exchange: which one a message leaves by, and what arrives."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import logging
+from collections.abc import Callable, Collection, Iterable
+
+from pbx.errors import StartError
+from pbx.locale import say
+from pbx.net.stream import FIRST_MESSAGE_S, LINGER_S, StreamConnection
+from pbx.net.udp import UdpSocket
+from pbx.sip.flow import Address, Flow
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 5.0
+"""How long a TCP connection may take to come up."""
+
+CONNECTIONS_LIMIT = 512
+"""TCP connections at once; a home or small office has 30 phones."""
+
+
+class SipTransport:
+    """Sends and receives for the endpoint; every call is made on the event loop.
+
+    Args:
+        port: UDP and TCP port on every local address.
+        receive: takes each message and its flow.
+        failed: told of a flow that can't be used, and why.
+        needed: names the connections that a registration or a call needs. When there are too
+            many, one that isn't needed makes room for a new one.
+        connections_limit: TCP connections at once.
+        first_message_s: how long whoever connects may take for its first message.
+        connect_s: how long a connection of ours may take to come up.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        receive: Callable[[bytes, Flow], None],
+        failed: Callable[[Flow, str], None],
+        needed: Callable[[], Collection[int]],
+        *,
+        connections_limit: int = CONNECTIONS_LIMIT,
+        first_message_s: float = FIRST_MESSAGE_S,
+        connect_s: float = CONNECT_S,
+    ) -> None:
+        self._port = port
+        self._receive = receive
+        self._failed = failed
+        self._needed = needed
+        self._connections_limit = connections_limit
+        self._first_message_s = first_message_s
+        self._connect_s = connect_s
+        self._udp: dict[str, UdpSocket] = {}
+        self._servers: dict[str, asyncio.Server] = {}
+        self._connections: dict[int, StreamConnection] = {}
+        self._by_remote: dict[Address, int] = {}
+        self._connecting: dict[Address, list[tuple[bytes, Flow]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serial = 0
+        self._closing = False
+        self._all_closed = asyncio.Event()
+
+    @property
+    def addresses(self) -> list[str]:
+        """What phones can register at: ``udp 192.0.2.1:5060``."""
+        return [
+            f"{transport} {Address(host, self._port)}"
+            for transport in ("udp", "tcp")
+            for host in self._udp
+        ]
+
+    @property
+    def hosts(self) -> list[str]:
+        """The local addresses that it listens on, in the order of `open` or the last `follow`."""
+        return list(self._udp)
+
+    # ---------------------------------------------------------------- listening
+
+    async def open(self, hosts: Iterable[str]) -> None:
+        """Listen on every address of `hosts`; one that the machine doesn't have is left out.
+
+        Raises:
+            StartError: the machine has none of them, or another program has the port.
+        """
+        for host in _canonical(hosts):
+            try:
+                await self._open_one(host)
+            except _NoSuchAddress:
+                log.warning("this machine has no address %s now", host)
+        if not self._udp:
+            raise StartError(say("no-address"), 69)
+
+    async def follow(self, hosts: Iterable[str]) -> None:
+        """Listen on addresses that have come, and stop on those that have gone.
+
+        One call at a time; a connection on an address that has gone ends by itself.
+        """
+        wanted = _canonical(hosts)
+        for host in self._udp.keys() - wanted:
+            self._servers.pop(host).close()
+            await self._udp.pop(host).close()
+            log.info("no longer listening on %s", Address(host, self._port))
+        for host in wanted:
+            if host in self._udp:
+                continue
+            try:
+                await self._open_one(host)
+                log.info("listening on %s", Address(host, self._port))
+            except _NoSuchAddress:
+                log.debug("this machine has no address %s now", host)
+            except StartError as error:
+                log.error("%s", error.sentence)
+        self._udp = {host: self._udp[host] for host in wanted if host in self._udp}
+
+    async def _open_one(self, host: str) -> None:
+        local = Address(host, self._port)
+        loop = asyncio.get_running_loop()
+        try:
+            udp = await UdpSocket.open(local, self._receive, self._failed)
+        except OSError as error:
+            raise _cannot_listen("UDP", local, error) from error
+        try:
+            server = await loop.create_server(self._accepted, host, self._port)
+        except BaseException as error:
+            await udp.close()
+            if isinstance(error, OSError):
+                raise _cannot_listen("TCP", local, error) from error
+            raise
+        self._udp[host], self._servers[host] = udp, server
+
+    # ---------------------------------------------------------------- sending
+
+    def send(self, data: bytes, flow: Flow) -> None:
+        """Send one message on `flow`."""
+        if flow.transport == "udp":
+            self._send_udp(data, flow)
+            return
+        number = flow.connection or self._by_remote.get(flow.remote, 0)
+        connection = self._connections.get(number)
+        if connection is not None:
+            connection.send(data)
+        elif flow.connection:
+            self._failed(flow, "the connection is gone")
+        else:
+            self._connect_and_send(data, flow)
+
+    def _send_udp(self, data: bytes, flow: Flow) -> None:
+        udp = self._udp.get(flow.local.host) or self._any_udp(flow.remote.host)
+        if udp is None:
+            self._failed(flow, "no local address of the peer's kind")
+        else:
+            udp.send(data, flow)
+
+    def _any_udp(self, remote: str) -> UdpSocket | None:
+        """A socket for a flow whose own address has gone (a new DHCP lease)."""
+        version = ipaddress.ip_address(remote).version
+        for host, udp in self._udp.items():
+            if ipaddress.ip_address(host).version == version:
+                return udp
+        return None
+
+    def _connect_and_send(self, data: bytes, flow: Flow) -> None:
+        waiting = self._connecting.setdefault(flow.remote, [])
+        waiting.append((data, flow))
+        if len(waiting) == 1:
+            task = asyncio.get_running_loop().create_task(self._connect(flow))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, flow: Flow) -> None:
+        """Connect to a flow's peer, and send what waits for it."""
+        loop = asyncio.get_running_loop()
+        # From the address that the peer knows us by, where that is still ours.
+        ours = flow.local.host if flow.local.host in self._udp else None
+        remote, number, why = flow.remote, 0, ""
+        try:
+            async with asyncio.timeout(self._connect_s):
+                _, connection = await loop.create_connection(
+                    self._made, remote.host, remote.port, local_addr=(ours, 0) if ours else None
+                )
+            number = connection.number
+        except TimeoutError:
+            why = f"no connection within {self._connect_s:g} s"
+        except OSError as error:
+            why = error.strerror or str(error)
+        finally:
+            waiting = self._connecting.pop(remote)
+        for data, wanted in waiting:
+            # It may be gone again, and must not be made again and again.
+            if number in self._connections:
+                self._connections[number].send(data)
+            else:
+                self._failed(wanted, why or "the connection ended at once")
+
+    # ---------------------------------------------------------------- connections
+
+    def _accepted(self) -> StreamConnection:
+        return self._connection(self._first_message_s)
+
+    def _made(self) -> StreamConnection:
+        return self._connection(None)
+
+    def _connection(self, first_message_s: float | None) -> StreamConnection:
+        self._serial += 1
+        return StreamConnection(
+            self._serial, self._port, self._receive, self._opened, self._closed, first_message_s
+        )
+
+    def _opened(self, connection: StreamConnection) -> None:
+        if self._closing:
+            connection.close("the exchange stops")
+            return
+        if len(self._connections) >= self._connections_limit and not self._make_room():
+            connection.close("too many connections")
+            return
+        self._connections[connection.number] = connection
+        self._by_remote[connection.flow.remote] = connection.number
+
+    def _make_room(self) -> bool:
+        """Drop the connection that can be missed most; False where all are needed."""
+        needed = self._needed()
+        spare = [one for number, one in self._connections.items() if number not in needed]
+        if not spare:
+            return False
+        missed = min(spare, key=lambda one: (one.spoke, one.heard))
+        missed.close("it makes room for another one")
+        self._closed(missed, "too many connections")
+        return True
+
+    def _closed(self, connection: StreamConnection, why: str) -> None:
+        flow = connection.flow
+        if self._connections.pop(flow.connection, None) is None:
+            return
+        if self._by_remote.get(flow.remote) == flow.connection:
+            del self._by_remote[flow.remote]
+        if not self._connections:
+            self._all_closed.set()
+        if not self._closing:
+            self._failed(flow, why)
+
+    async def close(self) -> None:
+        """Close every socket; what has been sent is delivered first where it can be."""
+        self._closing = True
+        for task in list(self._tasks):
+            task.cancel()
+        for server in self._servers.values():
+            server.close()
+        sockets = list(self._udp.values())
+        self._udp.clear()
+        self._servers.clear()
+        self._all_closed.clear()
+        for connection in list(self._connections.values()):
+            connection.finish("the exchange stops")
+        await asyncio.gather(*(udp.close() for udp in sockets))
+        if self._connections:
+            # Each one ends by itself after LINGER_S.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_closed.wait(), 2 * LINGER_S)
+
+
+class _NoSuchAddress(StartError):
+    """The machine doesn't have the address, or not yet."""
+
+
+def _canonical(hosts: Iterable[str]) -> list[str]:
+    return [str(ipaddress.ip_address(host)) for host in hosts]
+
+
+def _cannot_listen(kind: str, local: Address, error: OSError) -> StartError:
+    why = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        return StartError(say("port-in-use", kind=kind, address=local), 69)
+    unknown = error.errno == errno.EADDRNOTAVAIL
+    failure = _NoSuchAddress if unknown else StartError
+    return failure(say("cannot-listen", kind=kind, address=local, why=why), 69)
