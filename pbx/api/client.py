@@ -1,0 +1,324 @@
+"""Clients of the control API: a plain one for commands, an asyncio one for the console.
+
+Both speak one call at a time on one connection.
+"""
+
+import asyncio
+import itertools
+import os
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from pbx.api.schema import (
+    METHODS,
+    Call,
+    Failure,
+    NewUser,
+    RunningCall,
+    Status,
+    User,
+    Welcome,
+)
+from pbx.errors import CommandError
+
+__all__ = ["AsyncClient", "Client", "CommandError", "ExchangeUnreachable"]
+
+ANSWER_LIMIT = 64 << 20
+"""Octets in one answer: thousands of users with all their phones, and still an end to it."""
+
+TIMEOUT_S = 10.0
+"""How long the exchange may take to answer; a database that is away takes a while."""
+
+CHUNK = 1 << 16
+
+
+class ExchangeUnreachable(Exception):
+    """The exchange does not answer.
+
+    Args:
+        key: what to tell the user: ``exchange-not-running``, ``exchange-forbidden`` (the socket is
+            another group's), ``exchange-silent`` (no answer in time), ``exchange-gone`` (it closed
+            the connection) or ``exchange-strange`` (what answers is no exchange).
+        path: the socket that was tried.
+    """
+
+    def __init__(self, key: str, path: Path) -> None:
+        super().__init__(f"{key}: {path}")
+        self.key = key
+        self.path = path
+
+
+class _Answer(msgspec.Struct):
+    """`Result` or `Failure`, as it comes; 0 is the id of an answer to no call in particular."""
+
+    id: int
+    result: msgspec.Raw = msgspec.Raw(b"")
+    code: str = ""
+    error: str = ""
+
+
+class Client:
+    """A connection to the exchange, for programs without an event loop; a context manager.
+
+    Args:
+        path: the control socket.
+        timeout_s: how long to wait for each answer.
+
+    Raises:
+        ExchangeUnreachable: nobody listens there; likewise from every call when that ends.
+    """
+
+    def __init__(self, path: Path, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._path = path
+        self._numbers = itertools.count(1)
+        self._rest = b""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout_s)
+        try:
+            self._socket.connect(os.fspath(path))
+        except OSError as error:
+            self._socket.close()
+            raise _unreachable(error, path) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def status(self) -> Status:
+        """Return how the exchange is."""
+        status: Status = self._call("status")
+        return status
+
+    def users(self) -> list[User]:
+        """Return all local users."""
+        users: list[User] = self._call("users")
+        return users
+
+    def calls(self) -> list[RunningCall]:
+        """Return the calls that have not ended."""
+        calls: list[RunningCall] = self._call("calls")
+        return calls
+
+    def hangup(self, call_id: str) -> None:
+        """End a call."""
+        self._call("hangup", call=call_id)
+
+    def add_user(self, number: str, password: str | None = None, display_name: str = "") -> NewUser:
+        """Make a user; without `password`, with a random one."""
+        user: NewUser = self._call(
+            "user.add", number=number, password=password, display_name=display_name or None
+        )
+        return user
+
+    def remove_user(self, number: str) -> None:
+        """Remove a user."""
+        self._call("user.remove", number=number)
+
+    def set_password(self, number: str, password: str | None = None) -> NewUser:
+        """Give a user another password; without `password`, a random one."""
+        user: NewUser = self._call("user.password", number=number, password=password)
+        return user
+
+    def set_algorithm(self, number: str, algorithm: str) -> None:
+        """Challenge a user with ``MD5`` or ``SHA-256`` from now on."""
+        self._call("user.algorithm", number=number, algorithm=algorithm)
+
+    def welcome(self) -> Welcome:
+        """Return what a person needs to register the first phones."""
+        welcome: Welcome = self._call("welcome")
+        return welcome
+
+    def _call(self, method: str, **params: str | None) -> Any:
+        """Carry out one call; parameters that are None are left out.
+
+        Raises:
+            CommandError: the exchange refused.
+            ExchangeUnreachable: it did not answer.
+        """
+        number = next(self._numbers)
+        try:
+            self._socket.sendall(_encode(number, method, params))
+            line = self._read_line()
+        except OSError as error:
+            # What comes later would be taken for the answer to another call.
+            self.close()
+            raise _unreachable(error, self._path) from error
+        return _decode(line, number, method, self._path)
+
+    def _read_line(self) -> bytes:
+        parts = [self._rest]
+        size = len(self._rest)
+        while b"\n" not in parts[-1]:
+            part = self._socket.recv(CHUNK)
+            size += len(part)
+            if not part or size > ANSWER_LIMIT:
+                raise ConnectionResetError
+            parts.append(part)
+        line, _, self._rest = b"".join(parts).partition(b"\n")
+        return line
+
+
+class AsyncClient:
+    """A connection to the exchange on an event loop; an asynchronous context manager.
+
+    Calls that are made at the same time are carried out one after the other.
+
+    Args:
+        path: the control socket.
+        timeout_s: how long to wait for each answer.
+    """
+
+    def __init__(self, path: Path, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._numbers = itertools.count(1)
+        self._turn = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def connect(self) -> None:
+        """Connect, also anew after the exchange was gone.
+
+        Raises:
+            ExchangeUnreachable: nobody listens there.
+        """
+        self.close()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                self._streams = await asyncio.open_unix_connection(self._path, limit=ANSWER_LIMIT)
+        except OSError as error:
+            raise _unreachable(error, self._path) from error
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+    async def status(self) -> Status:
+        """Return how the exchange is."""
+        status: Status = await self._call("status")
+        return status
+
+    async def users(self) -> list[User]:
+        """Return all local users."""
+        users: list[User] = await self._call("users")
+        return users
+
+    async def calls(self) -> list[RunningCall]:
+        """Return the calls that have not ended."""
+        calls: list[RunningCall] = await self._call("calls")
+        return calls
+
+    async def hangup(self, call_id: str) -> None:
+        """End a call."""
+        await self._call("hangup", call=call_id)
+
+    async def add_user(
+        self, number: str, password: str | None = None, display_name: str = ""
+    ) -> NewUser:
+        """Make a user; without `password`, with a random one."""
+        user: NewUser = await self._call(
+            "user.add", number=number, password=password, display_name=display_name or None
+        )
+        return user
+
+    async def remove_user(self, number: str) -> None:
+        """Remove a user."""
+        await self._call("user.remove", number=number)
+
+    async def set_password(self, number: str, password: str | None = None) -> NewUser:
+        """Give a user another password; without `password`, a random one."""
+        user: NewUser = await self._call("user.password", number=number, password=password)
+        return user
+
+    async def set_algorithm(self, number: str, algorithm: str) -> None:
+        """Challenge a user with ``MD5`` or ``SHA-256`` from now on."""
+        await self._call("user.algorithm", number=number, algorithm=algorithm)
+
+    async def welcome(self) -> Welcome:
+        """Return what a person needs to register the first phones."""
+        welcome: Welcome = await self._call("welcome")
+        return welcome
+
+    async def _call(self, method: str, **params: str | None) -> Any:
+        """Carry out one call; see `Client._call`."""
+        async with self._turn:
+            if self._streams is None:
+                raise ExchangeUnreachable("exchange-gone", self._path)
+            reader, writer = self._streams
+            number = next(self._numbers)
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    writer.write(_encode(number, method, params))
+                    await writer.drain()
+                    line = await reader.readuntil(b"\n")
+            except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
+                self.close()
+                raise _unreachable(error, self._path) from error
+            except asyncio.CancelledError:
+                # The answer is still to come and would be taken for the next call's.
+                self.close()
+                raise
+        return _decode(line, number, method, self._path)
+
+
+def _encode(number: int, method: str, params: dict[str, str | None]) -> bytes:
+    given = {name: value for name, value in params.items() if value is not None}
+    return msgspec.json.encode(Call(number, method, given)) + b"\n"
+
+
+def _decode(line: bytes, number: int, method: str, path: Path) -> Any:
+    """Return the answer in `line` to call `number` as the type that its method promises."""
+    try:
+        answer = msgspec.json.decode(line, type=_Answer)
+        if answer.code and answer.id in (0, number):
+            failure = Failure(answer.id, answer.code, answer.error)
+            raise CommandError(failure.code, failure.error)
+        if answer.id != number:
+            raise ExchangeUnreachable("exchange-strange", path)
+        return msgspec.json.decode(answer.result, type=METHODS[method])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ExchangeUnreachable("exchange-strange", path) from error
+
+
+def _unreachable(error: Exception, path: Path) -> ExchangeUnreachable:
+    """Say which way the exchange can't be reached."""
+    if isinstance(error, TimeoutError | BlockingIOError):
+        key = "exchange-silent"
+    elif isinstance(error, PermissionError):
+        key = "exchange-forbidden"
+    elif isinstance(error, ConnectionRefusedError | FileNotFoundError | NotADirectoryError):
+        key = "exchange-not-running"
+    elif isinstance(error, OSError) and not isinstance(error, ConnectionError):
+        # A path that is too long, a name in it that can't be: nothing runs there.
+        key = "exchange-not-running"
+    else:
+        key = "exchange-gone"
+    return ExchangeUnreachable(key, path)

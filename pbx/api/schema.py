@@ -1,0 +1,128 @@
+"""The control API's words: one JSON object a line, each way, over a Unix socket.
+
+A client sends a `Call` and gets a `Result` or a `Failure` with the same `id`. The console, the
+commands and the hardware agent need nothing else of the exchange.
+"""
+
+import msgspec
+
+LINE_LIMIT = 1 << 20
+"""Octets in one line; more is refused, so that a broken client costs no memory."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How the exchange is (answer to ``status``)."""
+
+    version: str
+    pid: int
+    uptime_s: float
+    addresses: list[str]
+    """Where phones reach it: ``udp 192.0.2.1:5060`` ..."""
+    database: str
+    """``sqlite`` or ``mysql``."""
+    database_ok: bool
+    records_waiting: int
+    """Call records that the database has not taken yet."""
+    users: int
+    users_registered: int
+    calls: int
+    calls_total: int
+    engine_pid: int
+    """0 while there is no media engine."""
+    engine_restarts: int
+    streams_free: int
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """One phone of a local user."""
+
+    uri: str
+    source: str
+    """``udp 192.0.2.7:5060``."""
+    user_agent: str
+    expires_s: float
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """A local user (answer to ``users`` is a list of these)."""
+
+    number: str
+    display_name: str
+    state: str
+    """``offline``, ``idle``, ``ringing`` or ``talking``."""
+    contacts: list[Contact]
+
+
+class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that has not ended (answer to ``calls`` is a list of these)."""
+
+    id: str
+    caller: str
+    called: str
+    state: str
+    """``calling``, ``ringing`` or ``talking``."""
+    since: str
+    """ISO 8601 with offset: when the caller began."""
+    talk_s: float
+
+
+class NewUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user as just made, or given another password: the only time that it can be read."""
+
+    number: str
+    password: str
+
+
+class WelcomeUser(msgspec.Struct, frozen=True, kw_only=True):
+    """A user that still has the password of the first start."""
+
+    number: str
+    password: str
+    provisioning_url: str
+    """What Linphone's «Scan QR code» reads; empty where HTTP is off."""
+
+
+class Welcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person needs to register the first phones (answer to ``welcome``)."""
+
+    addresses: list[str]
+    users: list[WelcomeUser]
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request: ``{"id":1,"method":"user.add","params":{"number":"103"}}``."""
+
+    id: int
+    method: str
+    params: dict[str, str] = {}
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The answer to a call; `result` is the struct (or list) that the method names."""
+
+    id: int
+    result: msgspec.Raw
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A call that could not be carried out: a stable `code` and a sentence."""
+
+    id: int
+    code: str
+    error: str
+
+
+METHODS: dict[str, object] = {
+    "status": Status,
+    "users": list[User],
+    "calls": list[RunningCall],
+    "hangup": None,
+    "user.add": NewUser,
+    "user.remove": None,
+    "user.password": NewUser,
+    "user.algorithm": None,
+    "welcome": Welcome,
+}
+"""Every method and what it answers. ``hangup`` takes `call`; ``user.*`` take `number`, and
+``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`, ``user.algorithm`` an `algorithm`
+(``MD5`` or ``SHA-256``)."""

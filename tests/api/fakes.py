@@ -1,0 +1,155 @@
+"""An exchange that is none: what the control API and HTTP control, in memory."""
+
+import asyncio
+from collections.abc import Callable
+
+from pbx.api.provisioning import SipAccount
+from pbx.api.schema import (
+    Contact,
+    NewUser,
+    RunningCall,
+    Status,
+    User,
+    Welcome,
+    WelcomeUser,
+)
+from pbx.errors import CommandError
+from pbx.locale import english
+
+PASSWORDS = {"100": "first-secret", "101": "second-secret", "102": "third-secret"}
+
+
+class FakeExchange:
+    """Three users, 100 registered and called 「前台」, and one call."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.passwords = dict(PASSWORDS)
+        self.algorithms: dict[str, str] = {}
+        self.names = {"100": "前台"}
+        self.initial = dict(PASSWORDS)
+        self.running = {"c1": ("100", "101")}
+        self.user_agent = "Linphone/5.1"
+        self.provisioning_url: Callable[[str], str] = lambda number: ""
+        self.database_answers = asyncio.Event()
+        self.database_answers.set()
+        self.failure: Exception | None = None
+        self.status_values: dict[str, object] = {}
+
+    def _ask(self, method: str) -> None:
+        self.asked.append(method)
+        if self.failure is not None:
+            raise self.failure
+
+    def status(self) -> Status:
+        self._ask("status")
+        values = {
+            "version": "0.1.0",
+            "pid": 4711,
+            "uptime_s": 93784.2,
+            "addresses": ["udp 192.0.2.1:5060", "tcp 192.0.2.1:5060"],
+            "database": "sqlite",
+            "database_ok": True,
+            "records_waiting": 0,
+            "users": len(self.passwords),
+            "users_registered": 1,
+            "calls": len(self.running),
+            "calls_total": 12,
+            "engine_pid": 4712,
+            "engine_restarts": 0,
+            "streams_free": 500,
+        }
+        return Status(**{**values, **self.status_values})  # type: ignore[arg-type]
+
+    def users(self) -> list[User]:
+        self._ask("users")
+        return [
+            User(
+                number=number,
+                display_name=self.names.get(number, ""),
+                state="talking" if number == "100" else "offline",
+                contacts=[self._contact()] if number == "100" else [],
+            )
+            for number in sorted(self.passwords)
+        ]
+
+    def _contact(self) -> Contact:
+        return Contact(
+            uri="sip:100@192.0.2.7:5062",
+            source="udp 192.0.2.7:5062",
+            user_agent=self.user_agent,
+            expires_s=598.4,
+        )
+
+    def calls(self) -> list[RunningCall]:
+        self._ask("calls")
+        return [
+            RunningCall(
+                id=name,
+                caller=caller,
+                called=called,
+                state="talking",
+                since="2026-11-23T04:00:39+08:00",
+                talk_s=61.5,
+            )
+            for name, (caller, called) in self.running.items()
+        ]
+
+    def hangup(self, call_id: str) -> None:
+        self._ask("hangup")
+        if self.running.pop(call_id, None) is None:
+            raise CommandError("unknown-call", english("unknown-call"))
+
+    async def add_user(self, number: str, password: str | None, display_name: str) -> NewUser:
+        self._ask("add_user")
+        await self.database_answers.wait()
+        if number in self.passwords:
+            raise CommandError("user-exists", english("user-exists", number=number))
+        if password is not None and len(password) < 4:
+            raise CommandError("bad-password", english("bad-password", least=4, most=64))
+        self.passwords[number] = password or "made-up"
+        self.names[number] = display_name
+        return NewUser(number=number, password=self.passwords[number])
+
+    async def remove_user(self, number: str) -> None:
+        self._ask("remove_user")
+        if self.passwords.pop(number, None) is None:
+            raise CommandError("unknown-user", english("unknown-user", number=number))
+        self.initial.pop(number, None)
+
+    async def set_password(self, number: str, password: str | None) -> NewUser:
+        self._ask("set_password")
+        if number not in self.passwords:
+            raise CommandError("unknown-user", english("unknown-user", number=number))
+        self.passwords[number] = password or "made-up"
+        self.initial.pop(number, None)
+        return NewUser(number=number, password=self.passwords[number])
+
+    async def set_algorithm(self, number: str, algorithm: str) -> None:
+        self._ask("set_algorithm")
+        if number not in self.passwords:
+            raise CommandError("unknown-user", english("unknown-user", number=number))
+        self.algorithms[number] = algorithm
+
+    def welcome(self) -> Welcome:
+        self._ask("welcome")
+        return Welcome(
+            addresses=["tcp [2001:db8::1]:5060", "udp 127.0.0.1:5060", "udp 192.0.2.1:5060"],
+            users=[
+                WelcomeUser(
+                    number=number, password=secret, provisioning_url=self.provisioning_url(number)
+                )
+                for number, secret in sorted(self.initial.items())
+            ],
+        )
+
+    def initial_account(self, number: str) -> SipAccount | None:
+        if number not in self.initial:
+            return None
+        return SipAccount(
+            number=number,
+            display_name=self.names.get(number, ""),
+            password=self.initial[number],
+            realm="minisipserver",
+            sip_port=5060,
+        )
