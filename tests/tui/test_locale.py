@@ -1,0 +1,31 @@
+"""Refusals of the exchange, put into the user's language."""
+
+import pytest
+
+from pbx.api.client import CommandError
+from tui.locale import translate
+
+
+@pytest.fixture(autouse=True)
+def _chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "shown"),
+    [
+        ("unknown-user", "There is no user 999.", "没有用户 999。"),
+        ("unknown-user", "There is no user {0}\n.", "没有用户 {0}\n。"),
+        ("unknown-call", "There is no call c9.", "没有这个呼叫。"),
+        ("internal", "Whatever.", "交换机未能完成此操作；原因见日志。"),
+        ("unknown-user", "Nobody has that number.", "Nobody has that number."),
+        ("code-of-tomorrow", "Not today.", "Not today."),
+    ],
+)
+def test_chinese(code: str, sentence: str, shown: str) -> None:
+    assert translate(CommandError(code, sentence)) == shown
+
+
+def test_english_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert translate(CommandError("unknown-user", "Nobody.")) == "Nobody."

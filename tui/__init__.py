@@ -1,0 +1,1 @@
+"""The console and the `minisip` commands: clients of the control API."""

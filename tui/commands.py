@@ -1,0 +1,294 @@
+"""The commands of `minisip`, each a client of the control API.
+
+The texts are in the language that the environment names when the program starts.
+"""
+
+import getpass
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import msgspec
+import typer
+from typer.exceptions import TyperException
+
+from pbx import __version__
+from pbx.api.client import Client, CommandError, ExchangeUnreachable
+from pbx.api.schema import NewUser
+from tui import report
+from tui.locale import say, translate
+from tui.usage import (
+    TranslatedCommand,
+    TranslatedGroup,
+    translate_headings,
+    usage_hint,
+    usage_sentence,
+)
+
+T = TypeVar("T")
+
+SYSTEM_SOCKET = Path("/run/minisipserver/control.sock")
+"""Where the systemd unit has it."""
+
+POLL_S = 0.1
+
+EX_FAILED = 1
+EX_USAGE = 2
+EX_DATAERR = 65
+EX_UNAVAILABLE = 69
+EX_SOFTWARE = 70
+EX_IOERR = 74
+EX_NOPERM = 77
+EX_INTERRUPTED = 130
+
+Json = Annotated[bool, typer.Option("--json", metavar="", help=say("help-json"))]
+Number = Annotated[str, typer.Argument(metavar=say("metavar-number"), help=say("help-number"))]
+Password = Annotated[
+    str | None,
+    typer.Option(metavar=say("metavar-password"), help=say("help-password"), show_default=False),
+]
+
+app = typer.Typer(
+    cls=TranslatedGroup,
+    help=say("about"),
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    options_metavar=say("metavar-options"),
+    subcommand_metavar=say("metavar-command"),
+)
+user_app = typer.Typer(
+    cls=TranslatedGroup,
+    help=say("help-user"),
+    no_args_is_help=True,
+    options_metavar=say("metavar-options"),
+    subcommand_metavar=say("metavar-command"),
+)
+app.add_typer(user_app, name="user")
+
+
+def run() -> int:
+    """Run the command line and return the exit code; whatever happens is told in one sentence."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that can't show a character shows ? in its place.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    translate_headings()
+    try:
+        code = app(standalone_mode=False, prog_name="minisip")
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return EX_INTERRUPTED
+    except ExchangeUnreachable as error:
+        forbidden = error.key == "exchange-forbidden"
+        code = EX_NOPERM if forbidden else EX_UNAVAILABLE
+        return _fail(say(error.key, path=error.path), code)
+    except CommandError as error:
+        return _fail(translate(error), EX_FAILED)
+    except TyperException as error:
+        return _usage_failed(error)
+    except UnicodeError:
+        return _fail(say("not-text"), EX_DATAERR)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EX_IOERR
+    except OSError as error:
+        return _fail(say("cannot-write", why=error.strerror or error), EX_IOERR)
+    except Exception as error:
+        return _fail(say("unexpected", why=repr(error)), EX_SOFTWARE)
+
+
+def _fail(sentence: str, code: int) -> int:
+    sys.stderr.write(f"minisip: {report.clean(sentence)}\n")
+    return code
+
+
+def _usage_failed(error: TyperException) -> int:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        # The help has been shown already.
+        return EX_USAGE
+    code = _fail(usage_sentence(error), EX_USAGE)
+    sys.stderr.write(f"{report.clean(usage_hint(error))}\n")
+    return code
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"miniSIPServer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    ctx: typer.Context,
+    socket: Annotated[
+        Path | None,
+        typer.Option(metavar=say("metavar-path"), help=say("help-socket"), show_default=False),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            help=say("help-version"),
+            callback=_show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    ctx.obj = socket
+
+
+@app.command(help=say("help-status"), cls=TranslatedCommand)
+def status(ctx: typer.Context, json: Json = False) -> None:
+    """Show how the exchange is."""
+    _show(_ask(ctx, Client.status), json, report.show_status)
+
+
+@app.command(help=say("help-users"), cls=TranslatedCommand)
+def users(ctx: typer.Context, json: Json = False) -> None:
+    """List the users and their phones."""
+    _show(_ask(ctx, Client.users), json, report.show_users)
+
+
+@app.command(help=say("help-calls"), cls=TranslatedCommand)
+def calls(ctx: typer.Context, json: Json = False) -> None:
+    """List the running calls."""
+    _show(_ask(ctx, Client.calls), json, report.show_calls)
+
+
+@app.command(help=say("help-hangup"), cls=TranslatedCommand)
+def hangup(
+    ctx: typer.Context,
+    call: Annotated[str, typer.Argument(metavar=say("metavar-call"), help=say("help-call"))],
+    json: Json = False,
+) -> None:
+    """End a call."""
+    _ask(ctx, lambda client: client.hangup(call))
+    _show(None, json, lambda _: report.show_sentence(say("call-ended", call=call)))
+
+
+@app.command(help=say("help-welcome"), cls=TranslatedCommand)
+def welcome(
+    ctx: typer.Context,
+    wait: Annotated[
+        float,
+        typer.Option(
+            metavar=say("metavar-seconds"), help=say("help-wait"), min=0, show_default=False
+        ),
+    ] = 0,
+    json: Json = False,
+) -> None:
+    """Show how to register the first phones."""
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            answer = _ask(ctx, Client.welcome)
+            break
+        except ExchangeUnreachable as error:
+            if error.key == "exchange-forbidden" or time.monotonic() >= deadline:
+                raise
+        time.sleep(POLL_S)
+    _show(answer, json, report.show_welcome)
+
+
+@user_app.command("add", help=say("help-user-add"), cls=TranslatedCommand)
+def add_user(
+    ctx: typer.Context,
+    number: Number,
+    password: Password = None,
+    name: Annotated[
+        str, typer.Option(metavar=say("metavar-name"), help=say("help-name"), show_default=False)
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Add a user."""
+    secret = _secret(password)
+    _show(
+        _ask(ctx, lambda client: client.add_user(number, secret, name)),
+        json,
+        lambda user: _show_user("user-added", user),
+    )
+
+
+@user_app.command("remove", help=say("help-user-remove"), cls=TranslatedCommand)
+def remove_user(ctx: typer.Context, number: Number, json: Json = False) -> None:
+    """Remove a user."""
+    _ask(ctx, lambda client: client.remove_user(number))
+    _show(None, json, lambda _: report.show_sentence(say("user-removed", number=number)))
+
+
+@user_app.command("password", help=say("help-user-password"), cls=TranslatedCommand)
+def set_password(
+    ctx: typer.Context, number: Number, password: Password = None, json: Json = False
+) -> None:
+    """Give a user another password."""
+    secret = _secret(password)
+    _show(
+        _ask(ctx, lambda client: client.set_password(number, secret)),
+        json,
+        lambda user: _show_user("user-password", user),
+    )
+
+
+@user_app.command("algorithm", help=say("help-user-algorithm"), cls=TranslatedCommand)
+def set_algorithm(
+    ctx: typer.Context,
+    number: Number,
+    algorithm: Annotated[
+        str, typer.Argument(metavar=say("metavar-algorithm"), help=say("help-algorithm"))
+    ],
+    json: Json = False,
+) -> None:
+    """Choose how a user proves its password."""
+    _ask(ctx, lambda client: client.set_algorithm(number, algorithm))
+    sentence = say("user-algorithm", number=number, algorithm=algorithm)
+    _show(None, json, lambda _: report.show_sentence(sentence))
+
+
+def _show_user(key: str, user: NewUser) -> None:
+    report.show_sentence(say(key, number=user.number, password=user.password))
+
+
+def _ask(ctx: typer.Context, call: Callable[[Client], T]) -> T:
+    with Client(socket_path(ctx.obj)) as client:
+        return call(client)
+
+
+def _show(answer: T, json: bool, show: Callable[[T], None]) -> None:
+    if not json:
+        show(answer)
+        return
+    # JSON is UTF-8 (RFC 8259 §8.1), whatever the terminal's encoding.
+    text = msgspec.json.format(msgspec.json.encode(answer), indent=2)
+    sys.stdout.buffer.write(text + b"\n")
+
+
+def _secret(password: str | None) -> str | None:
+    """Return the password given; ``-`` has it read, so that `ps` doesn't show it."""
+    if password == "-":
+        if sys.stdin.isatty():
+            password = getpass.getpass(say("prompt-password"))
+        else:
+            password = sys.stdin.readline().rstrip("\r\n")
+    if password == "":
+        raise CommandError("no-password", say("no-password"))
+    return password
+
+
+def socket_path(asked: Path | None) -> Path:
+    """Return the control socket to use: the one asked for, else where one usually is."""
+    environment = os.environ
+    if asked is not None:
+        return asked
+    if environment.get("MINISIP_SOCKET"):
+        return Path(environment["MINISIP_SOCKET"])
+    if environment.get("MINISIP_DATA"):
+        return Path(environment["MINISIP_DATA"]) / "control.sock"
+    if SYSTEM_SOCKET.exists():
+        return SYSTEM_SOCKET
+    return Path("~/.minisipserver/control.sock").expanduser()
