@@ -1,0 +1,107 @@
+"""`minisipserver-cli`: the exchange as a foreground program."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - an older one is told so
+    # Before anything is imported that such a Python can't import.
+    sys.exit("minisipserver-cli: miniSIPServer needs Python 3.11, 3.12 or 3.13.")
+
+import argparse
+import asyncio
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pbx import __version__
+from pbx.config.data_folder import DEFAULT_FOLDER
+from pbx.config.settings import Settings, read_settings
+from pbx.errors import StartError
+from pbx.locale import choose, say
+from pbx.ops.log import log_to_stderr
+
+ARCHITECTURES = ("aarch64", "x86_64")
+PYTHONS = ((3, 11), (3, 14))
+"""From the first, up to but not including the second."""
+
+
+def check_platform(system: str, machine: str, python: tuple[int, int]) -> None:
+    """Refuse a machine that the exchange can't run on.
+
+    Raises:
+        StartError: with what is wrong and what is needed.
+    """
+    if system != "Linux":
+        raise StartError(say("wrong-system", system=system), 69)
+    if machine not in ARCHITECTURES:
+        raise StartError(say("wrong-architecture", machine=machine), 69)
+    if not PYTHONS[0] <= python < PYTHONS[1]:
+        raise StartError(say("wrong-python", version=".".join(map(str, python))), 69)
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="minisipserver-cli", description=say("daemon-about"))
+    parser.add_argument("--version", action="version", version=f"miniSIPServer {__version__}")
+    parser.add_argument("--data-dir", type=Path, default=None, help=say("help-data-dir"))
+    parser.add_argument("--config", type=Path, default=None, help=say("help-config"))
+    parser.add_argument("--check-config", action="store_true", help=say("help-check-config"))
+    parser.add_argument("--verbose", action="store_true", help=say("help-verbose"))
+    return parser.parse_args(argv)
+
+
+def _settings(config: Path | None, folder: Path) -> Settings:
+    """The settings of the file asked for, else of the data folder's, else the defaults."""
+    if config is not None:
+        return read_settings(config)
+    usual = folder / "minisip.toml"
+    try:
+        there = usual.exists()
+    except OSError:
+        # The folder can't be looked into: reading says why.
+        there = True
+    return read_settings(usual) if there else Settings()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the exchange until SIGTERM or SIGINT; return the exit code."""
+    choose("")
+    try:
+        arguments = _arguments(argv)
+        check_platform(platform.system(), platform.machine(), sys.version_info[:2])
+        folder = arguments.data_dir or DEFAULT_FOLDER
+        settings = _settings(arguments.config, folder)
+        if settings.language:
+            choose(settings.language)
+        if arguments.check_config:
+            sys.stdout.write(say("config-good") + "\n")
+            return 0
+        log_to_stderr(os.environ, verbose=arguments.verbose)
+        return _run(folder, settings)
+    except StartError as error:
+        sys.stderr.write(f"minisipserver-cli: {error.sentence}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(folder: Path, settings: Settings) -> int:
+    # Imported late: --version and a bad configuration answer at once.
+    from pbx.app import App
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(App(folder, settings).run())
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop takes a fifth of asyncio's time for a datagram; without it all works the same."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+"""The exchange as a real process, in a data folder of its own."""
+
+import csv
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from pbx.api.client import Client
+from pbx.api.schema import Status, User
+from tests.interop.ports import Ports
+from tests.interop.waiting import until
+
+START_S = 90.0
+"""The media engine compiles its kernels once on a machine."""
+
+SETTINGS = """\
+{top}
+[sip]
+port = {port}
+addresses = ["127.0.0.1", "::1"]
+[media]
+first_port = {first_rtp}
+last_port = {last_rtp}
+[http]
+port = {http}
+{more}
+"""
+
+
+class Daemon:
+    """`python -m pbx` with what it logs.
+
+    Args:
+        ports: where free ports come from.
+        program: what is run instead of ``-m pbx``.
+        http: its HTTP port.
+        top, more: lines at the begin and the end of its settings file.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        *,
+        program: Sequence[str] = ("-m", "pbx"),
+        http: int = 0,
+        top: str = "",
+        more: str = "",
+    ) -> None:
+        # Short: a Unix socket's path has 107 octets at most.
+        self.folder = Path(tempfile.mkdtemp(prefix="pbx"))
+        self.port = ports.one()
+        self.first_rtp = ports.block(20)
+        self._program = program
+        self._log = bytearray()
+        self._news = threading.Condition()
+        self._reader: threading.Thread | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.configure(http=http, top=top, more=more)
+
+    def configure(self, *, http: int = 0, top: str = "", more: str = "") -> None:
+        """Write the settings file."""
+        text = SETTINGS.format(
+            top=top,
+            port=self.port,
+            first_rtp=self.first_rtp,
+            last_rtp=self.first_rtp + 19,
+            http=http,
+            more=more,
+        )
+        (self.folder / "minisip.toml").write_text(text)
+
+    # ---------------------------------------------------------------- its life
+
+    def launch(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start it and don't wait; ``JOURNAL_STREAM=own`` stands for its standard error's."""
+        argv = [sys.executable, *self._program, "--data-dir", str(self.folder)]
+        variables = {**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}
+        read, write = os.pipe()
+        if variables.get("JOURNAL_STREAM") == "own":
+            about = os.fstat(write)
+            variables["JOURNAL_STREAM"] = f"{about.st_dev}:{about.st_ino}"
+        with os.fdopen(write) as stderr:
+            self._process = subprocess.Popen(
+                argv,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+        self._reader = threading.Thread(target=self._read, args=(read,), daemon=True)
+        self._reader.start()
+
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
+        """Start it and wait until it serves."""
+        before = self.log.count("ready: pid ")
+        self.launch(environment)
+        self.wait_log(lambda log: log.count("ready: pid ") > before, START_S)
+
+    def _read(self, descriptor: int) -> None:
+        with os.fdopen(descriptor, "rb", buffering=0) as output:
+            while piece := output.read(65536):
+                with self._news:
+                    self._log += piece
+                    self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    @property
+    def log(self) -> str:
+        """All that it has logged, over all starts."""
+        with self._news:
+            return self._log.decode(errors="surrogateescape")
+
+    def wait_log(self, wanted: Callable[[str], object], within_s: float = 10.0) -> None:
+        """Wait until the log is as `wanted` says."""
+
+        def there() -> bool:
+            return not self.running or bool(wanted(self.log))
+
+        with self._news:
+            met = self._news.wait_for(there, within_s)
+        assert met, f"not logged within {within_s:g} s:\n{self.log[-4000:]}"
+        assert self.running, f"it ended:\n{self.log[-4000:]}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the exchange alone."""
+        os.kill(self.pid, number)
+
+    def wait(self, within_s: float = 15.0) -> int:
+        """Return its exit code, once all that it logged has been read."""
+        assert self._process is not None
+        assert self._reader is not None
+        code = self._process.wait(within_s)
+        if not self.processes():
+            self._reader.join(within_s)
+        return code
+
+    def stop(self) -> int:
+        """End it by SIGTERM; return its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """`kill -9` of the exchange alone; its media engine goes on."""
+        self.signal(signal.SIGKILL)
+        self.wait()
+
+    def processes(self) -> dict[int, str]:
+        """Every process with this data folder in its command line: the exchange, its engine."""
+        found = {}
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                line = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.folder) in line:
+                found[int(path.name)] = line
+        return found
+
+    def close(self) -> None:
+        """End what still runs, and remove the folder."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if self._process is not None:
+            self._process.wait(10)
+            if self._reader is not None:
+                self._reader.join(10)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # ---------------------------------------------------------------- what it knows
+
+    def client(self) -> Client:
+        """Return a connection to its control API."""
+        return Client(self.folder / "control.sock")
+
+    def status(self) -> Status:
+        """Return how it is."""
+        with self.client() as client:
+            return client.status()
+
+    def users(self) -> dict[str, User]:
+        """Return its users by number."""
+        with self.client() as client:
+            return {user.number: user for user in client.users()}
+
+    def passwords(self) -> dict[str, str]:
+        """Return the passwords of the first start."""
+        with self.client() as client:
+            return {user.number: user.password for user in client.welcome().users}
+
+    def records(self) -> list[dict[str, str]]:
+        """Return all call records."""
+        found: list[dict[str, str]] = []
+        for path in sorted((self.folder / "cdr").glob("CDR_*.csv")):
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                found += csv.DictReader(lines)
+        return found
+
+    def wait_records(self, count: int) -> list[dict[str, str]]:
+        """Wait until there are so many records."""
+        until(
+            f"{count} call records",
+            lambda: len(self.records()) >= count,
+            why_not=lambda: self.log[-3000:],
+        )
+        records = self.records()
+        assert len(records) == count
+        return records
+
+    def wait_kept(self, contacts: int, *, call: bool = False) -> None:
+        """Wait until so many contacts, and perhaps an answered call, are out of its memory.
+
+        Both are written behind its back; a `kill -9` before that loses them, as it may.
+        """
+        database = f"file:{self.folder / 'minisip.db'}?mode=ro"
+        journal = self.folder / "calls.journal"
+
+        def kept() -> bool:
+            with closing(sqlite3.connect(database, uri=True)) as connection:
+                (count,) = connection.execute("SELECT COUNT(*) FROM binding").fetchone()
+            return count == contacts and (not call or b'"resume":{' in journal.read_bytes())
+
+        until(f"{contacts} contacts are kept", kept)
+
+    def wait_idle(self) -> None:
+        """Wait until no call is left."""
+        until("no call is left", lambda: self.status().calls == 0, why_not=lambda: self.log[-3000:])
+
+    def assert_sane(self) -> None:
+        """It runs, answers, and has logged neither a fault nor what could fool a terminal."""
+        assert self.status().pid == self.pid
+        self.assert_log_sane()
+
+    def assert_log_sane(self) -> None:
+        """The log has no traceback, and each of its lines is printable text."""
+        log = self.log
+        assert "Traceback" not in log, log[max(log.index("Traceback") - 500, 0) :][:4000]
+        assert [line for line in log.split("\n") if not line.isprintable()] == []
+
+
+def fci(record: Mapping[str, str]) -> dict[str, str]:
+    """The items of a record's FCI."""
+    items = (item.partition("=") for item in record["fci"].split(";") if item)
+    return {name: value for name, _, value in items}

@@ -1,0 +1,269 @@
+"""The exchange under test, as a user starts it, and its records and control socket."""
+
+import csv
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from pbx.api.schema import RunningCall, Status, User, Welcome
+from tests.interop.ports import Ports
+from tests.interop.program import Program
+from tests.interop.waiting import until
+
+START_S = 90.0
+"""For the first start on a fresh machine: the media engine compiles its kernels once."""
+
+_SETTINGS = """\
+{top}
+[sip]
+port = {sip_port}
+addresses = ["127.0.0.1", "::1"]
+{sip}
+[media]
+first_port = {first_port}
+last_port = {last_port}
+{media}
+[calls]
+{calls}
+[http]
+port = 0
+"""
+
+
+def command(name: str) -> str:
+    """Return the path of a command of our own, from the environment that runs the tests."""
+    return str(Path(sys.executable).parent / name)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One line of the day's CDR file, decoded as far as the tests need."""
+
+    fields: dict[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.fields[name]
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.fields["duration"])
+
+    @property
+    def talk_s(self) -> float:
+        """Seconds from answer to release by the record's own times."""
+        talk, release = (
+            datetime.fromisoformat(self.fields[name]) for name in ("talk_time", "release_time")
+        )
+        return (release - talk).total_seconds()
+
+    @property
+    def fci(self) -> dict[str, str]:
+        """The FCI's items: callTag, cause ..."""
+        items = (item.partition("=") for item in self.fields["fci"].split(";") if item)
+        return {name: value for name, _, value in items}
+
+
+class Exchange:
+    """minisipserver-cli in the foreground with a data folder of its own.
+
+    Args:
+        folder: its data folder, made if missing.
+        ports: where SIP and RTP ports come from.
+        streams: how many RTP/RTCP port pairs it gets.
+        top, sip, media, calls: further lines of minisip.toml, by section.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports,
+        *,
+        streams: int = 40,
+        top: str = "",
+        sip: str = "",
+        media: str = "",
+        calls: str = "",
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.port = ports.one()
+        self.first_rtp = ports.block(2 * streams)
+        self.last_rtp = self.first_rtp + 2 * streams - 1
+        self.socket = folder / "control.sock"
+        self.settings = _SETTINGS.format(
+            top=top,
+            sip_port=self.port,
+            sip=sip,
+            first_port=self.first_rtp,
+            last_port=self.last_rtp,
+            media=media,
+            calls=calls,
+        )
+        (folder / "minisip.toml").write_text(self.settings)
+        self.program: Program | None = None
+        self._calls = 0
+
+    @property
+    def host(self) -> str:
+        """Host and port as phones by IPv4 are told."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def host6(self) -> str:
+        """Host and port as phones by IPv6 are told."""
+        return f"[::1]:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self.program is not None
+        return self.program.pid
+
+    def start(self, within_s: float = START_S) -> None:
+        """Start it and wait until it answers and has a media engine."""
+        argv = [command("minisipserver-cli"), "--data-dir", str(self.folder)]
+        self.program = Program("exchange", argv, self.folder)
+        until("the exchange is ready", self._ready, within_s, why_not=self.why)
+
+    def _ready(self) -> bool:
+        assert self.program is not None
+        assert self.program.running, f"the exchange ended\n{self.why()}"
+        status = self.try_status()
+        return status is not None and status.pid == self.program.pid and status.engine_pid > 0
+
+    def why(self) -> str:
+        """Return what it logged at the end."""
+        return self.program.last_words() if self.program else "never started"
+
+    def log(self) -> str:
+        """Return all that it has logged, over all starts."""
+        return self.program.said() if self.program else ""
+
+    def stop(self, within_s: float = 15.0) -> int:
+        """Send SIGTERM; return its exit code."""
+        assert self.program is not None
+        self.program.signal(signal.SIGTERM)
+        return self.program.wait(within_s)
+
+    def kill(self) -> None:
+        """`kill -9` of the exchange alone, as a crash would."""
+        assert self.program is not None
+        self.program.signal(signal.SIGKILL)
+        self.program.process.wait(10)
+
+    def close(self) -> None:
+        """End it, and its media engine, whatever state they are in."""
+        if self.program is None:
+            return
+        engines = {pid for pid in _pids() if str(self.folder) in _command_line(pid)}
+        self.program.end(15)
+        for pid in engines & _pids():
+            if str(self.folder) in _command_line(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def call(self, method: str, **params: str) -> bytes:
+        """Carry out one call of the control API; return its result as JSON."""
+        self._calls += 1
+        request = {"id": self._calls, "method": method, "params": params}
+        with socket.socket(socket.AF_UNIX) as link:
+            link.settimeout(10)
+            link.connect(str(self.socket))
+            link.sendall(json.dumps(request).encode() + b"\n")
+            line = link.makefile("rb").readline()
+        answer = json.loads(line)
+        assert "error" not in answer, f"{method} {params}: {answer}"
+        return json.dumps(answer["result"]).encode()
+
+    def status(self) -> Status:
+        """Return how it is."""
+        return msgspec.json.decode(self.call("status"), type=Status)
+
+    def try_status(self) -> Status | None:
+        """Return how it is, or None where it does not answer."""
+        try:
+            return self.status()
+        except (OSError, ValueError):
+            return None
+
+    def users(self) -> dict[str, User]:
+        """Return its users by number."""
+        users = msgspec.json.decode(self.call("users"), type=list[User])
+        return {user.number: user for user in users}
+
+    def running_calls(self) -> list[RunningCall]:
+        """Return the calls that have not ended."""
+        return msgspec.json.decode(self.call("calls"), type=list[RunningCall])
+
+    def passwords(self) -> dict[str, str]:
+        """Return the passwords of the first start, by number."""
+        welcome = msgspec.json.decode(self.call("welcome"), type=Welcome)
+        return {user.number: user.password for user in welcome.users}
+
+    def add_user(self, number: str, password: str) -> None:
+        """Add a user by the command that a person types."""
+        argv = [command("minisip"), "--socket", str(self.socket), "user", "add", number]
+        argv += ["--password", password, "--json"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def wait_contacts(self, number: str, count: int = 1, within_s: float = 15.0) -> None:
+        """Wait until a user has so many phones registered."""
+        until(
+            f"user {number} has {count} contacts",
+            lambda: len(self.users()[number].contacts) == count,
+            within_s,
+            why_not=self.why,
+        )
+
+    def wait_idle(self, within_s: float = 15.0) -> None:
+        """Wait until no call is left and every port has been given back."""
+        until("no call is left", lambda: self.status().calls == 0, within_s, why_not=self.why)
+
+    def records(self) -> list[Record]:
+        """Return all lines of all CDR files."""
+        found: list[Record] = []
+        for path in sorted((self.folder / "cdr").glob("CDR_*.csv")):
+            with path.open(encoding="utf-8-sig", newline="") as lines:
+                found += [Record(row) for row in csv.DictReader(lines)]
+        return found
+
+    def wait_records(self, count: int, within_s: float = 10.0) -> list[Record]:
+        """Wait until there are at least `count` records; there must not be more."""
+        until(
+            f"{count} call records",
+            lambda: len(self.records()) >= count,
+            within_s,
+            why_not=lambda: f"there are {len(self.records())}\n{self.why()}",
+        )
+        records = self.records()
+        assert len(records) == count
+        return records
+
+    def assert_sane(self) -> None:
+        """Assert that it runs, answers, and never logged a traceback."""
+        assert self.program is not None
+        assert self.program.running, self.why()
+        assert self.try_status() is not None, self.why()
+        log = self.log()
+        assert "Traceback" not in log, log[log.index("Traceback") - 1000 :][:6000]
+
+
+def _pids() -> set[int]:
+    return {int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()}
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
+    except OSError:
+        return ""

@@ -1,0 +1,165 @@
+"""linphonec (Debian's linphone-cli): a phone of another make, driven by its command line."""
+
+import re
+from pathlib import Path
+
+from tests.interop.ports import Ports
+from tests.interop.program import Program, find
+from tests.interop.tones import Recording, heard_seconds, read_recording, write_tone
+from tests.interop.waiting import until
+
+SETTLE_S = 1.5
+"""linphonec evens out its buffer once in the first second, also directly from phone to phone."""
+
+_CONFIG = """\
+[sip]
+sip_port={udp}
+sip_tcp_port={tcp}
+sip_tls_port=0
+use_ipv6=0
+default_proxy=0
+register_only_when_network_is_up=0
+guess_hostname=1
+media_encryption=none
+[rtp]
+audio_rtp_port={rtp}
+audio_jitt_comp=60
+audio_adaptive_jitt_comp_enabled=0
+[net]
+mtu=1300
+[sound]
+echocancellation=0
+remote_ring=
+local_ring=
+[video]
+capture=0
+display=0
+[proxy_0]
+reg_proxy=<sip:{server};transport={transport}>
+reg_identity=sip:{number}@{server}
+reg_expires=120
+reg_sendregister={register}
+publish=0
+[auth_info_0]
+username={number}
+passwd={password}
+realm=minisipserver
+[audio_codec_0]
+mime=PCMU
+rate=8000
+channels=1
+enabled=1
+[audio_codec_1]
+mime=PCMA
+rate=8000
+channels=1
+enabled=1
+"""
+
+
+class Linphone:
+    """One linphonec with one account; it plays a tone from a file and records to another.
+
+    Args:
+        folder: its own folder, which is its home too.
+        ports: where it gets its ports from.
+        number, password: the account.
+        server: the exchange's host and port.
+        tone_hz: what it plays.
+        transport: ``udp`` or ``tcp``.
+        answer: True to answer calls at once.
+        register: False for a phone without exchange.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports,
+        *,
+        number: str,
+        password: str,
+        server: str,
+        tone_hz: float,
+        transport: str = "udp",
+        answer: bool = True,
+        register: bool = True,
+    ) -> None:
+        program = find("linphonec")
+        # Without its folder for databases linphonec complains, and goes on.
+        (folder / ".local/share/linphone").mkdir(parents=True)
+        self.number = number
+        self._server = server
+        first = ports.block(8)
+        self.sip = f"127.0.0.1:{first}"
+        self._heard = folder / "heard.wav"
+        tone = folder / "tone.wav"
+        write_tone(tone, tone_hz, 60.0)
+        own = {"udp": first if transport == "udp" else 0, "tcp": first if transport == "tcp" else 0}
+        (folder / "rc").write_text(
+            _CONFIG.format(
+                **own,
+                rtp=first + 2,
+                server=server,
+                transport=transport,
+                number=number,
+                password=password,
+                register=int(register),
+            )
+        )
+        argv = [program, "-c", str(folder / "rc"), *(["-a"] if answer else [])]
+        self.program = Program(
+            f"linphonec-{number}", argv, folder, env={"HOME": str(folder)}, stdin=True
+        )
+        try:
+            self.wait_said("linphonec>", 15)
+            self.command("soundcard use files")
+            self.command(f"play {tone}")
+            self.command(f"record {self._heard}")
+        except AssertionError:
+            self.program.end()
+            raise
+
+    def command(self, text: str) -> None:
+        """Type one line."""
+        pipe = self.program.process.stdin
+        assert pipe is not None
+        pipe.write(text.encode() + b"\n")
+        pipe.flush()
+
+    def wait_said(self, pattern: str, within_s: float = 10.0) -> None:
+        """Wait until it has printed something that matches."""
+        until(
+            f"linphonec {self.number} says {pattern}",
+            lambda: re.search(pattern, self.program.said()),
+            within_s,
+            why_not=self.program.last_words,
+        )
+
+    def dial(self, number: str) -> None:
+        """Call a number of the exchange."""
+        self.command(f"call sip:{number}@{self._server}")
+
+    def hang_up(self) -> None:
+        """End the call."""
+        self.command("terminate")
+
+    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 20.0) -> None:
+        """Wait until its recording holds so much of the tone."""
+        until(
+            f"linphonec {self.number} hears {seconds:g} s of {tone_hz:g} Hz",
+            lambda: self.heard_s(tone_hz) >= seconds,
+            within_s,
+            why_not=self.program.last_words,
+        )
+
+    def heard_s(self, tone_hz: float) -> float:
+        """Return for how long it has heard the tone."""
+        return heard_seconds(self._heard, tone_hz) if self._heard.exists() else 0.0
+
+    def recording(self) -> Recording:
+        """Return what it has heard."""
+        return read_recording(self._heard)
+
+    def close(self) -> None:
+        """End the program."""
+        self.program.end()

@@ -1,0 +1,109 @@
+"""Many calls at once, each with sound both ways, and many calls over a bad network."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.interop import scenario
+from tests.interop.exchange import Exchange
+from tests.interop.lossy import LossyPath
+from tests.interop.phones import Phones
+from tests.interop.sipp import Account, Load, register
+from tests.interop.talkers import Talkers
+from tests.interop.waiting import until
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(240)]
+
+NewExchange = Callable[..., Exchange]
+PhonesOf = Callable[[Exchange], Phones]
+
+CALLS, RATE = 2000, 50
+PACKETS = 50
+TALK_S = 1.5
+"""Longer than the 50 packets take, so that a call's last packet is not too late for its BYE."""
+
+PORTS = 400
+"""RTP ports of one side: one comes round again after 8 s."""
+
+
+def test_two_thousand_calls_with_sound_at_fifty_a_second(
+    new_exchange: NewExchange, phones_of: PhonesOf
+) -> None:
+    exchange = new_exchange(streams=600)
+    phones = phones_of(exchange)
+    first = phones.ports.block(4 * PORTS)
+    logs = [phones.folder / "caller.log", phones.folder / "callee.log"]
+    for log in logs:
+        log.touch()
+    talkers = Talkers(phones.folder, first, 2 * PORTS, PACKETS, logs)
+    phones.closing.callback(talkers.close)
+    calling, answering = talkers.ports[:PORTS], talkers.ports[PORTS:]
+    callee = phones.callee(scenario.callee(), load=Load(calls=0, rtp_ports=answering, limit_s=200))
+    load = Load(CALLS, RATE, int(1000 * TALK_S), calling, limit_s=200)
+    caller = phones.caller(scenario.caller(), load=load)
+    caller.finish(200)
+    assert caller.successful == CALLS
+    until("every call ended at the callee", lambda: callee.successful == CALLS, 15)
+    assert callee.failed == 0, callee.why()
+
+    report = talkers.report()
+    assert report.streams == 2 * CALLS
+    assert report.sent == 2 * CALLS * PACKETS
+    assert report.received == report.sent, report
+    assert report.pairs == report.complete == 2 * CALLS, report
+
+    records = exchange.wait_records(CALLS)
+    assert len({record["record_id"] for record in records}) == CALLS
+    assert len({record["call_id"] for record in records}) == CALLS
+    wrong = [r.fields for r in records if not TALK_S - 0.5 <= r.duration_s <= TALK_S + 0.5]
+    assert not wrong, f"{len(wrong)} durations are wrong: {wrong[:3]}"
+    wrong = [r.fields for r in records if not TALK_S - 0.5 <= r.talk_s <= TALK_S + 0.5]
+    assert not wrong, f"{len(wrong)} times are wrong: {wrong[:3]}"
+    assert Counter(record.fci["cause"] for record in records) == {"16": CALLS}
+    exchange.wait_idle()
+    assert exchange.status().streams_free == 600
+    exchange.assert_sane()
+
+
+LOSS = 0.1
+LOSSY_CALLS = 200
+
+
+def test_every_call_succeeds_when_a_tenth_of_sip_is_lost_each_way(
+    new_exchange: NewExchange, phones_of: PhonesOf
+) -> None:
+    exchange = new_exchange(streams=600)
+    phones = phones_of(exchange)
+    calling = _behind_loss(phones, phones.users.caller, seed=1)
+    answering = _behind_loss(phones, phones.users.callee, seed=2)
+    register(phones.folder, answering)
+    callee = phones.callee(
+        scenario.callee_over_lossy_path(),
+        at=answering,
+        load=Load(calls=0, limit_s=200, lossy=True),
+    )
+    load = Load(LOSSY_CALLS, 10, 1000, limit_s=150, lossy=True)
+    caller = phones.caller(scenario.caller(), at=calling, load=load)
+    caller.finish(160)
+    assert caller.successful == LOSSY_CALLS
+
+    def ended() -> int:
+        return len({line for line in callee.log.read_text().splitlines() if "ended" in line})
+
+    until("every call ends at the callee", lambda: ended() == LOSSY_CALLS, 40)
+    assert callee.failed == 0, callee.why()
+    exchange.wait_idle()
+
+    records = exchange.wait_records(LOSSY_CALLS)
+    assert len({record["call_id"] for record in records}) == LOSSY_CALLS
+    assert all(record["talk_time"] for record in records)
+    exchange.assert_sane()
+
+
+def _behind_loss(phones: Phones, user: str, *, seed: int) -> Account:
+    """Return an account whose only path to the exchange loses packets."""
+    port, near, far = (phones.ports.one() for _ in range(3))
+    path = LossyPath(phones.exchange.port, port, near, far, loss=LOSS, seed=seed)
+    phones.closing.callback(path.close)
+    return Account(user, phones.users.password, port, far, f"127.0.0.1:{near}")

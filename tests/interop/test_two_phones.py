@@ -1,0 +1,227 @@
+"""Two ordinary phones call each other, and each hears what the other one says."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.interop.baresip import Baresip
+from tests.interop.exchange import Exchange
+from tests.interop.linphone import SETTLE_S, Linphone
+from tests.interop.phones import Users
+from tests.interop.tones import assert_pure_tone
+from tests.interop.waiting import until
+
+pytestmark = pytest.mark.interop
+
+LOW_HZ, HIGH_HZ = 440.0, 880.0
+TALK_S = 3.0
+
+NewPhone = Callable[..., Baresip]
+NewLinphone = Callable[..., Linphone]
+
+
+def _talk(caller: Baresip, callee: Baresip) -> None:
+    caller.dial(callee.number)
+    for phone in (caller, callee):
+        phone.wait_event("CALL_ESTABLISHED")
+    caller.wait_heard(HIGH_HZ, TALK_S)
+    callee.wait_heard(LOW_HZ, TALK_S)
+
+
+def _assert_both_hear(caller: Baresip, callee: Baresip) -> None:
+    assert_pure_tone(caller.recording(), HIGH_HZ, LOW_HZ, at_least_s=TALK_S)
+    assert_pure_tone(callee.recording(), LOW_HZ, HIGH_HZ, at_least_s=TALK_S)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate_hz"),
+    [("pcmu", 8000), ("pcma", 8000), pytest.param("L16/16000/1", 16000, id="unknown-to-us")],
+)
+def test_each_hears_the_other_by_udp(
+    exchange: Exchange, users: Users, new_phone: NewPhone, codec: str, rate_hz: int
+) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ, codec=codec, rate_hz=rate_hz)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ, codec=codec, rate_hz=rate_hz)
+    _talk(caller, callee)
+    (running,) = exchange.running_calls()
+    assert (running.caller, running.called, running.state) == (
+        users.caller,
+        users.callee,
+        "talking",
+    )
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    _assert_both_hear(caller, callee)
+    exchange.wait_idle()
+    exchange.assert_sane()
+
+
+def test_the_media_goes_through_the_exchange(
+    exchange: Exchange, users: Users, new_phone: NewPhone
+) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ)
+    _talk(caller, callee)
+    free = exchange.status().streams_free
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    until(
+        "both legs' ports are given back",
+        lambda: exchange.status().streams_free == free + 2,
+        why_not=exchange.why,
+    )
+
+
+def test_by_tcp(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ, transport="tcp")
+    caller = new_phone(users.caller, exchange.host, LOW_HZ, transport="tcp")
+    (contact,) = exchange.users()[users.callee].contacts
+    assert contact.source.startswith("tcp ")
+    _talk(caller, callee)
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    _assert_both_hear(caller, callee)
+
+
+def test_from_tcp_to_udp_and_the_callee_hangs_up(
+    exchange: Exchange, users: Users, new_phone: NewPhone
+) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ, transport="tcp")
+    _talk(caller, callee)
+    callee.hang_up()
+    caller.wait_event("CALL_CLOSED")
+    _assert_both_hear(caller, callee)
+
+
+def test_by_ipv6(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
+    callee = new_phone(users.callee, exchange.host6, HIGH_HZ)
+    caller = new_phone(users.caller, exchange.host6, LOW_HZ)
+    _talk(caller, callee)
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    _assert_both_hear(caller, callee)
+
+
+def test_from_ipv4_to_ipv6(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
+    callee = new_phone(users.callee, exchange.host6, HIGH_HZ)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ)
+    _talk(caller, callee)
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    _assert_both_hear(caller, callee)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("calling", ["linphone", "baresip"])
+def test_with_linphone_on_one_side(
+    exchange: Exchange,
+    users: Users,
+    new_phone: NewPhone,
+    new_linphone: NewLinphone,
+    transport: str,
+    calling: str,
+) -> None:
+    baresip_number, linphone_number = (
+        (users.callee, users.caller) if calling == "linphone" else (users.caller, users.callee)
+    )
+    baresip = new_phone(baresip_number, exchange.host, LOW_HZ)
+    linphone = new_linphone(linphone_number, exchange, HIGH_HZ, transport=transport)
+    if calling == "linphone":
+        linphone.dial(baresip_number)
+    else:
+        baresip.dial(linphone_number)
+    baresip.wait_event("CALL_ESTABLISHED")
+    baresip.wait_heard(HIGH_HZ, TALK_S)
+    linphone.wait_heard(LOW_HZ, TALK_S)
+    linphone.hang_up()
+    baresip.wait_event("CALL_CLOSED")
+    linphone.wait_said("Call 1 with .* ended")
+    assert_pure_tone(baresip.recording(), HIGH_HZ, LOW_HZ, at_least_s=TALK_S)
+    assert_pure_tone(
+        linphone.recording(), LOW_HZ, HIGH_HZ, at_least_s=TALK_S - SETTLE_S, settle_s=SETTLE_S
+    )
+
+
+@pytest.mark.parametrize("holding", ["baresip", "linphone"])
+def test_hold_silences_and_resume_brings_the_sound_back(
+    exchange: Exchange,
+    users: Users,
+    new_phone: NewPhone,
+    new_linphone: NewLinphone,
+    holding: str,
+) -> None:
+    baresip = new_phone(users.caller, exchange.host, LOW_HZ)
+    linphone = new_linphone(users.callee, exchange, HIGH_HZ)
+    baresip.dial(users.callee)
+    baresip.wait_heard(HIGH_HZ, 1)
+    linphone.wait_heard(LOW_HZ, 1)
+
+    if holding == "baresip":
+        baresip.command("hold")
+        _wait_still("baresip's packets", baresip.packets_received)
+    else:
+        linphone.command("pause")
+    _wait_still("what linphone hears", lambda: linphone.heard_s(LOW_HZ))
+    packets, heard = baresip.packets_received(), linphone.heard_s(LOW_HZ)
+
+    if holding == "baresip":
+        baresip.command("resume")
+    else:
+        linphone.command("resume")
+    linphone.wait_heard(LOW_HZ, heard + 2)
+    until("baresip gets RTP again", lambda: baresip.packets_received() >= packets + 100)
+    (call,) = [c for c in exchange.running_calls() if c.caller == users.caller]
+    assert call.state == "talking"
+    baresip.hang_up()
+    linphone.wait_said("Call 1 with .* ended")
+    heard_again = linphone.recording().talking(LOW_HZ)
+    last = heard_again.part(heard_again.seconds - 0.5, heard_again.seconds)
+    assert_pure_tone(last, LOW_HZ, HIGH_HZ, at_least_s=0.4)
+
+
+def _wait_still(what: str, value: Callable[[], float]) -> None:
+    """Wait until half a second has changed nothing."""
+    seen = [(time.monotonic(), value())]
+
+    def still() -> bool:
+        now = time.monotonic(), value()
+        if now[1] != seen[-1][1]:
+            seen.append(now)
+        return now[0] - seen[-1][0] > 0.5
+
+    until(f"{what} no longer change", still, 10)
+
+
+def test_digits_arrive(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ)
+    _talk(caller, callee)
+    for digit in "159#":
+        mark = callee.mark
+        caller.command("sndcode", digit)
+        assert callee.wait_event("CALL_DTMF_START", after=mark).param == digit
+        callee.wait_event("CALL_DTMF_END", after=mark)
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+
+
+def test_each_call_leaves_one_record(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ)
+    _talk(caller, callee)
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+
+    def own() -> list[dict[str, str]]:
+        return [r.fields for r in exchange.records() if r["caller_number"] == users.caller]
+
+    until("the call's record", own, why_not=exchange.why)
+    (record,) = own()
+    assert record["cdr_type"] == "LO"
+    assert record["dialed_number"] == users.callee
+    assert record["called_number"] == users.callee
+    assert TALK_S - 0.5 <= float(record["duration"]) <= TALK_S + 10
+    assert record["fci"].startswith("callTag=")
+    assert "cause=16" in record["fci"]
