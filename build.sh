@@ -163,7 +163,7 @@ find_python() { # sets PYTHON, by apt or uv where need be
 uv_ready() { # the locked uv in build/uv
   [ -x build/uv/bin/uv ] && cmp -s requirements/bootstrap.txt build/uv/locked && return
   if ! { python3 -m venv --clear build/uv &&
-    build/uv/bin/python -m pip install -q --require-hashes -r requirements/bootstrap.txt &&
+    build/uv/bin/python -m pip install -q --no-deps --require-hashes -r requirements/bootstrap.txt &&
     cp requirements/bootstrap.txt build/uv/locked; }; then
     die 69 "Could not install uv into build/uv: Python's words are above." \
       "无法把 uv 安装到 build/uv：原因见上文。"
@@ -212,7 +212,8 @@ make_venv() { # make_venv run|test
   rm -f .venv/.stamp
   tell "Installing the Python packages of requirements/$kind.txt (a minute or two the first time) ..." \
     "正在安装 requirements/$kind.txt 中的 Python 软件包（首次需要一两分钟）……"
-  if ! { .venv/bin/python -m pip install -q --require-hashes -r "requirements/$kind.txt" &&
+  # --no-deps: the lock names everything, and old pips look for newer versions of what an extra names.
+  if ! { .venv/bin/python -m pip install -q --no-deps --require-hashes -r "requirements/$kind.txt" &&
     .venv/bin/python -m pip install -q --no-deps --no-build-isolation -e .; }; then
     die 69 "Could not install the Python packages: pip's words are above (no network, or no room?)." \
       "无法安装 Python 软件包：pip 的说明见上文（没有网络，或磁盘空间不足？）。"
