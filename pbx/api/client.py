@@ -16,7 +16,10 @@ import msgspec
 from pbx.api.schema import (
     METHODS,
     Call,
+    Changes,
     Failure,
+    Health,
+    LogLine,
     NewUser,
     RunningCall,
     Status,
@@ -143,6 +146,25 @@ class Client:
         welcome: Welcome = self._call("welcome")
         return welcome
 
+    def health(self) -> Health:
+        """Return how the exchange is, in a word, and what to look at."""
+        health: Health = self._call("health")
+        return health
+
+    def log(self, after: int = 0) -> list[LogLine]:
+        """Return the last lines of the log, those after line `after` only."""
+        lines: list[LogLine] = self._call("log", after=str(after))
+        return lines
+
+    def watch(self, mark: str = "") -> Changes:
+        """Wait until something has changed since `mark`, `schema.WATCH_S` at the most."""
+        changes: Changes = self._call("watch", mark=mark or None)
+        return changes
+
+    def note_hardware(self, kind: str, event: str, name: str, port: str = "") -> None:
+        """Tell the exchange's log what happened to a piece of hardware."""
+        self._call("hardware.note", kind=kind, event=event, name=name, port=port or None)
+
     def _call(self, method: str, **params: str | None) -> Any:
         """Carry out one call; parameters that are None are left out.
 
@@ -266,6 +288,25 @@ class AsyncClient:
         """Return what a person needs to register the first phones."""
         welcome: Welcome = await self._call("welcome")
         return welcome
+
+    async def health(self) -> Health:
+        """Return how the exchange is, in a word, and what to look at."""
+        health: Health = await self._call("health")
+        return health
+
+    async def log(self, after: int = 0) -> list[LogLine]:
+        """Return the last lines of the log, those after line `after` only."""
+        lines: list[LogLine] = await self._call("log", after=str(after))
+        return lines
+
+    async def watch(self, mark: str = "") -> Changes:
+        """Wait until something has changed since `mark`, `schema.WATCH_S` at the most."""
+        changes: Changes = await self._call("watch", mark=mark or None)
+        return changes
+
+    async def note_hardware(self, kind: str, event: str, name: str, port: str = "") -> None:
+        """Tell the exchange's log what happened to a piece of hardware."""
+        await self._call("hardware.note", kind=kind, event=event, name=name, port=port or None)
 
     async def _call(self, method: str, **params: str | None) -> Any:
         """Carry out one call; see `Client._call`."""

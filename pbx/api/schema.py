@@ -10,6 +10,16 @@ LINE_LIMIT = 1 << 20
 """Octets in one line; more is refused, so that a broken client costs no memory."""
 
 
+WATCH_S = 5.0
+"""How long ``watch`` waits for something to tell."""
+
+TOPICS = ("calls", "users", "health", "log")
+"""What ``watch`` tells changes of."""
+
+HARDWARE_KINDS = ("sound", "usb", "board")
+HARDWARE_EVENTS = ("added", "removed", "pressed", "warning")
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How the exchange is (answer to ``status``)."""
 
@@ -71,6 +81,8 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True):
 
     number: str
     password: str
+    provisioning_url: str = ""
+    """What Linphone's «Scan QR code» reads, for a quarter of an hour; empty where HTTP is off."""
 
 
 class WelcomeUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +99,51 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True):
 
     addresses: list[str]
     users: list[WelcomeUser]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person should look at.
+
+    A client says it in its user's language: ``problem-SLUG`` and ``remedy-SLUG`` with `values`.
+    """
+
+    slug: str
+    """Which health check found it: ``no-engine``, ``database-away`` ..."""
+    severity: str
+    """``attention``, or ``failed`` where no call can be made."""
+    values: dict[str, str]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the exchange is, in a word (answer to ``health``)."""
+
+    state: str
+    """``ready``, ``attention`` or ``failed``: the worst of the problems."""
+    problems: list[Problem]
+    """The worst first."""
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the exchange's log (answer to ``log`` is a list of these, the oldest first)."""
+
+    number: int
+    """Counts up; the next ``log`` call asks for lines after the last one."""
+    when: str
+    """ISO 8601 with offset."""
+    level: str
+    """``info``, ``warning`` or ``error``."""
+    text: str
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What has changed (answer to ``watch``, given when there is something to tell).
+
+    A client asks again with the `mark` that it got; without a mark everything counts as changed.
+    """
+
+    mark: str
+    topics: list[str]
+    """Of ``calls``, ``users``, ``health`` and ``log``; empty after `WATCH_S` without a change."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -122,7 +179,14 @@ METHODS: dict[str, object] = {
     "user.password": NewUser,
     "user.algorithm": None,
     "welcome": Welcome,
+    "health": Health,
+    "log": list[LogLine],
+    "watch": Changes,
+    "hardware.note": None,
 }
 """Every method and what it answers. ``hangup`` takes `call`; ``user.*`` take `number`, and
-``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`, ``user.algorithm`` an `algorithm`
-(``MD5`` or ``SHA-256``)."""
+``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
+``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``). ``log`` takes an optional `after` (a line's
+number), ``watch`` an optional `mark`. ``hardware.note``, by which the hardware agent tells the log what
+it saw, takes `kind` (of `HARDWARE_KINDS`), `event` (of `HARDWARE_EVENTS`), `name`, and optionally
+`port`."""

@@ -21,7 +21,10 @@ import msgspec
 from pbx.api.schema import (
     LINE_LIMIT,
     Call,
+    Changes,
     Failure,
+    Health,
+    LogLine,
     NewUser,
     Result,
     RunningCall,
@@ -93,6 +96,22 @@ class ControlTarget(Protocol):
 
     def welcome(self) -> Welcome:
         """Return what a person needs to register the first phones."""
+        ...
+
+    def health(self) -> Health:
+        """Return how the exchange is, in a word, and what to look at."""
+        ...
+
+    def log(self, after: str) -> list[LogLine]:
+        """Return the log's last lines, those after line `after` only."""
+        ...
+
+    async def watch(self, mark: str) -> Changes:
+        """Wait until something has changed since `mark`, `schema.WATCH_S` at the most."""
+        ...
+
+    def note_hardware(self, kind: str, event: str, name: str, port: str) -> None:
+        """Tell the log what happened to a piece of hardware."""
         ...
 
 
@@ -288,6 +307,20 @@ def _methods(target: ControlTarget) -> dict[str, _Method]:
             number | {"algorithm"},
         ),
         "welcome": _Method(lambda _: target.welcome()),
+        "health": _Method(lambda _: target.health()),
+        "log": _Method(
+            lambda given: target.log(given.get("after", "0")), optional=frozenset({"after"})
+        ),
+        "watch": _Method(
+            lambda given: target.watch(given.get("mark", "")), optional=frozenset({"mark"})
+        ),
+        "hardware.note": _Method(
+            lambda given: target.note_hardware(
+                given["kind"], given["event"], given["name"], given.get("port", "")
+            ),
+            frozenset({"kind", "event", "name"}),
+            frozenset({"port"}),
+        ),
     }
 
 
