@@ -23,6 +23,9 @@ DIM = 0.35
 FRAME_S = 0.04
 """How often the brightness is set anew while it glides."""
 
+LEAST_REST_S = 0.005
+"""An edge may come so late; a rest shorter than clocks resolve would keep the program busy."""
+
 WINK_S = 0.15
 BLINK_S = 0.25
 SPACING_S = 0.6
@@ -74,7 +77,7 @@ class Pattern:
         if len(self.steps) == 1 and self.repeats and self.steps[0].first == self.steps[0].last:
             return None
         step, into_s = self._place(at_s)
-        left_s = step.duration_s - into_s
+        left_s = max(step.duration_s - into_s, LEAST_REST_S)
         return left_s if step.first == step.last else min(left_s, FRAME_S)
 
     def ended(self, at_s: float) -> bool:
