@@ -75,6 +75,11 @@ def _take_over(work: _Work, gathered: Gathered, before: State | None) -> State:
         taken, notes = exchange.set_exchange(machine, wishes.exchange, old.exchange)
         return notes
 
+    def settle_hardware() -> list[Note]:
+        if PRESET not in gathered.readable:
+            return []
+        return exchange.set_hardware(machine, wishes.hardware, old.hardware)
+
     def let_somebody_in() -> list[Note]:
         nonlocal one_time
         if before or accounts.who_may_log_in(machine, wishes):
@@ -87,11 +92,13 @@ def _take_over(work: _Work, gathered: Gathered, before: State | None) -> State:
     work.step("password", let_somebody_in)
     work.step("network", lambda: _set_networks(machine, gathered, old))
     work.step("exchange", settle_exchange)
+    work.step("hardware", settle_hardware)
     work.step("users", lambda: _set_users(machine, wishes, before))
     return State(
         gathered.digests,
         tuple(work.notes),
         taken,
+        dict(wishes.hardware if PRESET in gathered.readable else old.hardware),
         one_time,
         accounts.who_may_log_in(machine, wishes) or old.login,
         gathered.wifi_from or old.wifi_from,

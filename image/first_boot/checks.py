@@ -20,6 +20,7 @@ _RAW_KEY = re.compile(r"[0-9A-Fa-f]{64}")
 _PASSPHRASE = re.compile(r"[ -~]{8,63}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _PHONE_PASSWORD = re.compile(r"[!-~]{6,64}")
+_NIGHT = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 MAX_NAME = 64
 """Characters in a phone user's name."""
@@ -197,6 +198,40 @@ def phone_password(value: object) -> str:
     if password != TAKEN_OVER and not _PHONE_PASSWORD.fullmatch(password):
         raise BadValue("value-phone-password")
     return password
+
+
+def pins(value: object) -> list[int]:
+    """Return the GPIO numbers of a lamp: none, one, or three for red, green and blue."""
+    if not isinstance(value, list) or len(value) not in (0, 1, 3) or not all(map(_is_pin, value)):
+        raise BadValue("value-pins", value=shown(value))
+    return value
+
+
+def pin_or_none(value: object) -> int:
+    """Return the GPIO number of a button; 0 for none."""
+    if value != 0 and not _is_pin(value):
+        raise BadValue("value-pin", value=shown(value))
+    return int(str(value))
+
+
+def _is_pin(value: object) -> bool:
+    # GPIO 0 and 1 belong to the EEPROM of HATs
+    return type(value) is int and 2 <= value <= 27
+
+
+def brightness(value: object) -> float:
+    """Return how bright a lamp is at most, 0 to 1."""
+    if type(value) not in (int, float) or not 0 <= float(str(value)) <= 1:
+        raise BadValue("value-brightness", value=shown(value))
+    return float(str(value))
+
+
+def night(value: object) -> str:
+    """Return the hours in which the lamp is dark; empty for never."""
+    hours = text(value)
+    if hours and not _NIGHT.fullmatch(hours):
+        raise BadValue("value-night", value=shown(hours))
+    return hours
 
 
 def reachable_gateways(gateways: Sequence[str], own: Sequence[str]) -> None:

@@ -8,11 +8,6 @@ from first_boot.boot_text import TAKEN_OVER, BootText, Span
 from first_boot.notes import BadValue
 from first_boot.wishes import Account, Addressing, Reading, Taker, Wifi, Wishes
 
-try:
-    import yaml
-except ImportError:  # pragma: no cover - the image has Debian's python3-yaml
-    yaml = None  # type: ignore[assignment]
-
 USER_DATA = "user-data"
 NETWORK_CONFIG = "network-config"
 
@@ -74,7 +69,10 @@ def read_network_config(source: BootText) -> Reading:
 
 def _load(text: str, taker: Taker) -> Mapping[str, Any] | None:
     """Return what the YAML says; None, with a note, where it can't be read."""
-    if yaml is None:  # pragma: no cover
+    try:
+        # imported late: a boot that finds nothing new needs none of it
+        import yaml
+    except ImportError:
         taker.note("yaml-missing")
         return None
     try:
@@ -158,8 +156,10 @@ def _addressing(device: Mapping[Any, Any], taker: Taker) -> Addressing | None:
 def _blank(source: BootText, secrets: set[str]) -> BootText | None:
     """Return the text with these secrets blanked."""
     secrets -= {"", TAKEN_OVER}
-    if not secrets or yaml is None:
+    if not secrets:
         return None
+    import yaml
+
     return source.replaced(
         Span(node.start_mark.index, node.end_mark.index, f'"{TAKEN_OVER}"')
         for node in _secret_nodes(yaml.compose(source.text))
@@ -168,11 +168,11 @@ def _blank(source: BootText, secrets: set[str]) -> BootText | None:
 
 
 def _secret_nodes(node: Any) -> Iterator[Any]:
-    if isinstance(node, yaml.SequenceNode):
+    if node.id == "sequence":
         for one in node.value:
             yield from _secret_nodes(one)
-    elif isinstance(node, yaml.MappingNode):
+    elif node.id == "mapping":
         for key, value in node.value:
-            if isinstance(value, yaml.ScalarNode) and key.value in _SECRET_KEYS:
+            if value.id == "scalar" and key.value in _SECRET_KEYS:
                 yield value
             yield from _secret_nodes(value)

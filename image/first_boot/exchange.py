@@ -1,14 +1,14 @@
-"""What the exchange gets: its settings, which it checks itself, and its first users."""
+"""What the exchange and the hardware agent get: settings, and the first users."""
 
 import copy
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from first_boot.accounts import SERVICE_USER
 from first_boot.boot_text import TAKEN_OVER
 from first_boot.machine import Machine, Outcome, Owner
+from first_boot.merging import Settings, leaves, merged, without, without_paths
 from first_boot.notes import LANGUAGES, Note, note
 from first_boot.toml_source import write_toml
 from first_boot.wishes import FirstUser
@@ -16,12 +16,11 @@ from first_boot.wishes import FirstUser
 PROGRAM = "/usr/bin/minisipserver-cli"
 DATA_FOLDER = ".minisipserver"
 SETTINGS = "minisip.toml"
+HARDWARE = "hardware.toml"
 FIRST_USERS = "first-users.json"
 
 _EX_CONFIG = 78
 _LOCALES = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
-
-Settings = dict[str, Any]
 
 
 def data_folder(machine: Machine) -> tuple[str, Owner] | None:
@@ -57,16 +56,18 @@ def set_exchange(
         return {}, [note("exchange-file-broken", path=name)]
     wishes: Settings = copy.deepcopy(dict(wished))
     notes = _keep_secret(wishes, there)
-    base = _without(there, before)
+    if wishes == before:
+        return wishes, notes
+    base = without(there, before)
     while wishes:
-        sentences = _refusal(machine, folder, owner, _merged(base, wishes))
+        sentences = _refusal(machine, folder, owner, merged(base, wishes))
         if not sentences:
             break
         notes.append(note("exchange-setting", why=sentences))
-        named = [path for path in _leaves(wishes) if ".".join(path) in _words(sentences["en"])]
+        named = [path for path in leaves(wishes) if ".".join(path) in _words(sentences["en"])]
         # a sentence that names no setting leaves no better guess than all of them
-        wishes = _without_paths(wishes, named) if named else {}
-    result = _merged(base, wishes)
+        wishes = without_paths(wishes, named) if named else {}
+    result = merged(base, wishes)
     if result != there:
         machine.write(name, write_toml(result), 0o600, owner)
     return wishes, notes
@@ -115,45 +116,24 @@ def _words(sentence: str) -> set[str]:
     return {word.strip(".,:;()'\"").partition("[")[0] for word in sentence.split()}
 
 
-def _leaves(settings: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    for key, value in settings.items():
-        yield (key,)
-        if isinstance(value, Mapping):
-            yield from ((key, name) for name in value)
-
-
-def _merged(base: Settings, above: Settings) -> Settings:
-    merged = copy.deepcopy(base)
-    for key, value in above.items():
-        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
-            merged[key].update(value)
-        else:
-            merged[key] = copy.deepcopy(value)
-    return merged
-
-
-def _without(settings: Settings, before: Mapping[str, Any]) -> Settings:
-    """Return settings without those that are still as `before` has them."""
-    kept: Settings = {}
-    for key, value in settings.items():
-        old = before.get(key)
-        if isinstance(value, dict) and isinstance(old, Mapping):
-            rest = {name: one for name, one in value.items() if old.get(name) != one}
-            if rest:
-                kept[key] = rest
-        elif old != value:
-            kept[key] = value
-    return kept
-
-
-def _without_paths(settings: Settings, paths: list[tuple[str, ...]]) -> Settings:
-    kept = copy.deepcopy(settings)
-    for table, *names in paths:
-        if not names:
-            kept.pop(table, None)
-        elif isinstance(kept.get(table), dict):
-            kept[table].pop(names[0], None)
-    return {key: value for key, value in kept.items() if value != {}}
+def set_hardware(
+    machine: Machine, wished: Mapping[str, object], before: Mapping[str, object]
+) -> list[Note]:
+    """Bring the wished settings of lamp and button into the hardware agent's file."""
+    if wished == before:
+        return []
+    place = data_folder(machine)
+    if place is None:
+        return [note("account-missing", name=SERVICE_USER)]
+    folder, owner = place
+    name = f"{folder}/{HARDWARE}"
+    try:
+        there = tomllib.loads(machine.read(name))
+    except tomllib.TOMLDecodeError:
+        return [note("exchange-file-broken", path=name)]
+    text = write_toml(merged(without(there, before), dict(wished)))
+    machine.write(name, text, 0o600, owner)
+    return []
 
 
 def set_first_users(machine: Machine, users: tuple[FirstUser, ...]) -> list[Note]:

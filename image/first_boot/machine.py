@@ -71,6 +71,8 @@ class Machine:
 
     def run(self, *arguments: str, text: str = "", patience_s: float = PROGRAM_S) -> Outcome:
         """Run a program; `text` is its standard input, `patience_s` the seconds it may take."""
+        if self.root != Path("/") and self._runner is run_program:
+            arguments = ("chroot", str(self.root), *arguments)
         return self._runner(arguments, text, patience_s)
 
     def path(self, name: str) -> Path:

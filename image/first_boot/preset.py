@@ -49,6 +49,12 @@ _TABLES: dict[str, dict[str, Check]] = {
         **_ADDRESSING,
     },
     "network": _ADDRESSING,
+    "hardware": {
+        "led_pins": checks.pins,
+        "led_brightness": checks.brightness,
+        "night": checks.night,
+        "button_pin": checks.pin_or_none,
+    },
 }
 _USER: dict[str, Check] = {
     "number": checks.phone_number,
@@ -101,6 +107,7 @@ class _Preset:
             wifi=self._wifi(wifi),
             wired=self._addressing("network", network),
             exchange=self._exchange(),
+            hardware=self._table("hardware"),
             users=tuple(self._users()),
         )
 

@@ -22,6 +22,7 @@ class State:
         digests: SHA-256 of each file on the boot partition, as it was left there.
         notes: what was wrong.
         exchange: the settings that the exchange got from `minisip.toml`.
+        hardware: those that the hardware agent got.
         one_time: the one-time password, until it has been changed.
         login: who may log in.
         wifi_from, wired_from: the files that the networks came from.
@@ -30,6 +31,7 @@ class State:
     digests: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     exchange: Mapping[str, object] = field(default_factory=dict)
+    hardware: Mapping[str, object] = field(default_factory=dict)
     one_time: OneTime | None = None
     login: str = SERVICE_USER
     wifi_from: str = ""

@@ -61,11 +61,13 @@ class Wishes:
     wifi: Wifi | None = None
     wired: Addressing | None = None
     exchange: Mapping[str, object] = field(default_factory=dict)
+    hardware: Mapping[str, object] = field(default_factory=dict)
     users: tuple[FirstUser, ...] = ()
 
     def over(self, other: "Wishes") -> "Wishes":
         """Return these wishes, with `other`'s where these say nothing."""
-        return replace(_over(self, other), accounts=_accounts(self.accounts, other.accounts))
+        joined: Wishes = _over(self, other)
+        return replace(joined, accounts=_accounts(self.accounts, other.accounts))
 
 
 @dataclass(frozen=True)
