@@ -99,6 +99,7 @@ def _take_over(work: _Work, gathered: Gathered, before: State | None) -> State:
         tuple(work.notes),
         taken,
         dict(wishes.hardware if PRESET in gathered.readable else old.hardware),
+        old.users if before else tuple(user.number for user in wishes.users),
         one_time,
         accounts.who_may_log_in(machine, wishes) or old.login,
         gathered.wifi_from or old.wifi_from,
@@ -130,7 +131,11 @@ def _set_users(machine: Machine, wishes: Wishes, before: State | None) -> list[N
     if before is None:
         return exchange.set_first_users(machine, wishes.users)
     # The exchange has its users; a later edit of theirs belongs to `minisip user`.
-    late = [user.number for user in wishes.users if user.password != TAKEN_OVER]
+    late = [
+        user.number
+        for user in wishes.users
+        if user.number not in before.users or user.password not in ("", TAKEN_OVER)
+    ]
     return [note("users-late", numbers=", ".join(late))] if late else []
 
 

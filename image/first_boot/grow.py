@@ -34,17 +34,19 @@ def grow(machine: Machine) -> list[Note]:
     partition = last_partition(machine)
     if partition is None:
         return [note("grow-no-disk")]
-    notes = []
+    notes: list[Note] = []
     if partition.free >= WORTHWHILE:
-        disk = f"/dev/{partition.disk}"
-        number = str(partition.number)
-        # The disk is in use: sfdisk writes the table, partx tells the kernel of this one partition.
-        notes += run_or_note(
-            machine, "sfdisk", "--no-reread", "--no-tell-kernel", "-N", number, disk, text=", +\n"
-        )
-        notes += notes or run_or_note(machine, "partx", "--update", "--nr", number, disk)
+        notes = _grow_partition(machine, partition)
     # Also where a power cut came between the partition and the file system: it finds nothing to do.
     return notes or run_or_note(machine, "resize2fs", f"/dev/{partition.name}")
+
+
+def _grow_partition(machine: Machine, partition: Partition) -> list[Note]:
+    disk, number = f"/dev/{partition.disk}", str(partition.number)
+    # The disk is in use: sfdisk writes the table, partx tells the kernel of this one partition.
+    return run_or_note(
+        machine, "sfdisk", "--no-reread", "--no-tell-kernel", "-N", number, disk, text=", +\n"
+    ) or run_or_note(machine, "partx", "--update", "--nr", number, disk)
 
 
 def last_partition(machine: Machine) -> Partition | None:
@@ -52,10 +54,11 @@ def last_partition(machine: Machine) -> Partition | None:
     boot = _boot_device(machine)
     if boot is None:
         return None
-    disk = machine.path(f"/sys/dev/block/{boot}").resolve().parent
-    found = [path for path in disk.iterdir() if (path / "partition").is_file()]
-    if not found:
+    device = machine.path(f"/sys/dev/block/{boot}")
+    if not (device / "partition").is_file():
         return None
+    disk = device.resolve().parent
+    found = [path for path in disk.iterdir() if (path / "partition").is_file()]
     last = max(found, key=lambda path: _number(path / "start"))
     end = _number(last / "start") + _number(last / "size")
     free = _number(disk / "size") - end

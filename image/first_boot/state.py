@@ -23,6 +23,7 @@ class State:
         notes: what was wrong.
         exchange: the settings that the exchange got from `minisip.toml`.
         hardware: those that the hardware agent got.
+        users: the numbers that the exchange began with.
         one_time: the one-time password, until it has been changed.
         login: who may log in.
         wifi_from, wired_from: the files that the networks came from.
@@ -32,6 +33,7 @@ class State:
     notes: tuple[Note, ...] = ()
     exchange: Mapping[str, object] = field(default_factory=dict)
     hardware: Mapping[str, object] = field(default_factory=dict)
+    users: tuple[str, ...] = ()
     one_time: OneTime | None = None
     login: str = SERVICE_USER
     wifi_from: str = ""
@@ -44,9 +46,11 @@ def load(machine: Machine) -> State | None:
         data: dict[str, Any] = json.loads(machine.read(FILE))
         one_time = data.pop("one_time")
         notes = data.pop("notes")
+        users = data.pop("users")
         return State(
             **data,
             notes=tuple(Note(**row) for row in notes if row["key"] in catalogue("en")),
+            users=tuple(users),
             one_time=OneTime(**one_time) if one_time else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -134,10 +134,10 @@ class Box:
             "useradd": self._useradd,
             "chpasswd": self._chpasswd,
             "runuser": self._runuser,
-            "ip": lambda *_: Outcome(0, json.dumps(self.links)),
+            "ip": lambda _words, _text: Outcome(0, json.dumps(self.links)),
         }
-        program = programs.get(arguments[0], lambda *_: Outcome(0))
-        return program(arguments[1:], text)
+        program = programs.get(arguments[0])
+        return program(arguments[1:], text) if program else Outcome(0)
 
     def _useradd(self, arguments: Sequence[str], _: str) -> Outcome:
         name = arguments[-1]
