@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from first_boot import accounts, exchange, network, place, sources
 from first_boot.boot_text import TAKEN_OVER
+from first_boot.changed import digests, read_files
 from first_boot.machine import Machine, overwrite, replace_file
 from first_boot.notes import Note, note
 from first_boot.preset import NAME as PRESET
@@ -48,8 +49,8 @@ def apply(machine: Machine) -> State | None:
     before = load(machine)
     work.step("machine-id", lambda: _machine_id(machine))
     work.step(CMDLINE, lambda: _boot_normally(machine))
-    files = sources.read_files(machine.boot)
-    if before and before.digests == sources.digests(files) and not work.notes:
+    files = read_files(str(machine.boot))
+    if before and before.digests == digests(files) and not work.notes:
         return None
     gathered = sources.gather(files)
     work.notes += gathered.notes
@@ -57,7 +58,7 @@ def apply(machine: Machine) -> State | None:
     # On the disk before the secrets go from the card: a power cut in between repeats, and loses nothing.
     save(machine, state)
     work.step("blanking", lambda: _blank(machine, gathered))
-    left = sources.digests(sources.read_files(machine.boot))
+    left = digests(read_files(str(machine.boot)))
     state = replace(state, digests=left, notes=tuple(work.notes))
     save(machine, state)
     return state

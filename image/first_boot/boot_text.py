@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from first_boot.changed import SIZE_LIMIT
 from first_boot.notes import BadValue
 
 TAKEN_OVER = "(taken over)"
 """Stands where a secret was: the box has it, the card doesn't show it any more."""
-
-SIZE_LIMIT = 1 << 20
-"""Octets in a settings file; a longer one is none."""
 
 _MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 

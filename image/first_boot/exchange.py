@@ -61,6 +61,10 @@ def set_exchange(
     base = without(there, before)
     while wishes:
         sentences = _refusal(machine, folder, owner, merged(base, wishes))
+        if sentences is None:
+            notes.append(note("exchange-unchecked"))
+            wishes = {}
+            break
         if not sentences:
             break
         notes.append(note("exchange-setting", why=sentences))
@@ -84,8 +88,13 @@ def _keep_secret(wishes: Settings, there: Settings) -> list[Note]:
     return [note("secret-gone", setting="database")]
 
 
-def _refusal(machine: Machine, folder: str, owner: Owner, settings: Settings) -> dict[str, str]:
-    """Return why the exchange doesn't take these settings, in each language; empty: it does."""
+def _refusal(
+    machine: Machine, folder: str, owner: Owner, settings: Settings
+) -> dict[str, str] | None:
+    """Return why the exchange doesn't take these settings, in each language.
+
+    Empty where it takes them, None where it can't be asked.
+    """
     name = f"{folder}/.checked.toml"
     machine.write(name, write_toml(settings), 0o600, owner)
     try:
@@ -94,7 +103,7 @@ def _refusal(machine: Machine, folder: str, owner: Owner, settings: Settings) ->
         if first.code == 0:
             return {}
         if first.code != _EX_CONFIG:
-            return note("exchange-unchecked").words()
+            return None
         outcomes = {"en": first, "zh": _check(machine, path, "zh")}
         return {
             spoken: outcomes[spoken].error.strip().replace(path, SETTINGS).partition(": ")[2]

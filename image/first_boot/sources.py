@@ -1,12 +1,11 @@
 """The files on the FAT partition that say what the box is to be, and what they say together."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from first_boot.boot_text import SIZE_LIMIT, TAKEN_OVER, BootText, decode
+from first_boot.boot_text import TAKEN_OVER, BootText, decode
+from first_boot.changed import digests
 from first_boot.cloud_init import NETWORK_CONFIG, USER_DATA, read_network_config, read_user_data
 from first_boot.imager import (
     FIRSTRUN,
@@ -50,25 +49,7 @@ class Gathered:
     """The files that name the networks; empty where none does."""
 
 
-def read_files(boot: Path) -> dict[str, bytes]:
-    """Return the files that are there, by name."""
-    found = {}
-    for name in READERS:
-        try:
-            with (boot / name).open("rb") as file:
-                found[name] = file.read(SIZE_LIMIT + 1)
-        except OSError:
-            # absent, or a folder, or the card has a bad block there: nothing to take over
-            continue
-    return found
-
-
-def digests(files: Mapping[str, bytes]) -> dict[str, str]:
-    """Return each file's SHA-256."""
-    return {name: hashlib.sha256(octets).hexdigest() for name, octets in files.items()}
-
-
-def gather(files: Mapping[str, bytes]) -> Gathered:
+def gather(files: dict[str, bytes]) -> Gathered:
     """Read all the files; whatever is wrong in one becomes a note."""
     readings = {name: _read(name, octets) for name, octets in files.items()}
     wishes = Wishes()

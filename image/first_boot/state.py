@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from first_boot.accounts import SERVICE_USER, OneTime
+from first_boot.changed import STATE
 from first_boot.machine import Machine
 from first_boot.notes import Note, catalogue
-
-FILE = "/var/lib/minisip/first-boot.json"
-"""On the data partition; without it the next boot is a first one."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class State:
 def load(machine: Machine) -> State | None:
     """Return the state; None before the first boot, and where the file can't be understood."""
     try:
-        data: dict[str, Any] = json.loads(machine.read(FILE))
+        data: dict[str, Any] = json.loads(machine.read(STATE))
         one_time = data.pop("one_time")
         notes = data.pop("notes")
         users = data.pop("users")
@@ -65,4 +63,4 @@ def save(machine: Machine, state: State) -> None:
     """
     machine.make_folder("/var/lib/minisip")
     text = json.dumps(dataclasses.asdict(state), indent=1, default=str, ensure_ascii=False)
-    machine.write(FILE, f"{text}\n", 0o600)
+    machine.write(STATE, f"{text}\n", 0o600)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from first_boot import network
+from first_boot.changed import FILES, STATE, has_changed
 from first_boot.machine import overwrite
-from first_boot.state import FILE, load
+from first_boot.sources import READERS
+from first_boot.state import load
 from tests.image.box import Box, hashed, sentences
 
 WIFI = "[wifi]\nssid = 'Home'\npassword = 'open sesame'\n"
@@ -226,6 +228,52 @@ class TestChangedLater:
         assert box.password_of("pi") == hashed("my own one")
 
 
+class TestAnythingNew:
+    """What every later boot asks first."""
+
+    @pytest.fixture
+    def started(self, box: Box) -> Box:
+        box.put("/proc/cmdline", "ro\n")
+        box.first_start(WIFI)
+        return box
+
+    @staticmethod
+    def new(box: Box) -> bool:
+        """Whether this boot has something to do."""
+        state, command_line = (str(box.root / name) for name in (STATE[1:], "proc/cmdline"))
+        return has_changed(state, str(box.boot), command_line)
+
+    def test_nothing(self, started: Box) -> None:
+        assert not self.new(started)
+
+    def test_the_first_boot(self, box: Box) -> None:
+        assert self.new(box)
+
+    def test_every_file_counts(self, started: Box) -> None:
+        assert tuple(READERS) == FILES
+        for name in FILES:
+            before = (started.boot / name).read_bytes() if (started.boot / name).exists() else None
+            started.write(name, "# new\n")
+            assert self.new(started), name
+            if before is None:
+                (started.boot / name).unlink()
+            else:
+                (started.boot / name).write_bytes(before)
+            assert not self.new(started)
+
+    def test_a_file_that_is_gone(self, started: Box) -> None:
+        (started.boot / "minisip.toml").unlink()
+        assert self.new(started)
+
+    def test_imager_s_command_line(self, started: Box) -> None:
+        started.put("/proc/cmdline", "ro systemd.run=/boot/firstrun.sh\n")
+        assert self.new(started)
+
+    def test_a_broken_memory(self, started: Box) -> None:
+        started.put(STATE, "[]")
+        assert self.new(started)
+
+
 class TestTrouble:
     def test_a_power_cut_before_the_secrets_are_blanked(
         self, box: Box, monkeypatch: pytest.MonkeyPatch
@@ -251,7 +299,7 @@ class TestTrouble:
             f"[box]\npassword = 'open sesame'\n{WIFI}[[user]]\nnumber = '200'\npassword = 'secret-1'\n"
         )
         users = box.text("/home/pi/.minisipserver/first-users.json")
-        (box.root / FILE.lstrip("/")).unlink()
+        (box.root / STATE.lstrip("/")).unlink()
         state = box.start()
         assert sentences(state) == []
         assert state is not None
@@ -296,13 +344,13 @@ class TestTrouble:
         "text", ["", "{", "[]", '{"notes": 5}', '{"notes": [{}], "one_time": 7}']
     )
     def test_a_broken_memory_is_a_first_boot(self, box: Box, text: str) -> None:
-        box.put(FILE, text)
+        box.put(STATE, text)
         assert load(box.machine) is None
         assert box.start() is not None
 
     def test_the_memory_is_for_root_alone(self, box: Box) -> None:
         box.start()
-        assert box.mode(FILE) == 0o600
+        assert box.mode(STATE) == 0o600
 
     def test_no_old_octet_stays_behind_a_shorter_text(self, tmp_path: Path) -> None:
         file = tmp_path / "file"

@@ -96,7 +96,7 @@ class TestSettings:
     def test_an_exchange_that_can_not_be_asked(self, box: Box) -> None:
         box.failing = {"runuser"}
         (only,) = sentences(box.first_start("[sip]\nport = 5070\n"))
-        assert only.startswith("The exchange's settings in minisip.toml could not be checked.")
+        assert only.startswith("The exchange's settings in minisip.toml could not be checked, so")
         assert not box.has(SETTINGS)
 
 

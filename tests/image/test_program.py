@@ -63,6 +63,18 @@ def test_nothing_to_grow(box: Box) -> None:
     )
 
 
+def test_asking_for_news_loads_next_to_nothing() -> None:
+    code = "import sys, first_boot.changed; print(*sys.modules)"
+    done = subprocess.run(
+        [PYTHON, "-S", "-c", code],
+        env={"PYTHONPATH": str(FOLDER)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"argparse", "dataclasses", "subprocess", "tomllib"} & set(done.stdout.split())
+
+
 def test_what_fails_is_one_sentence(box: Box) -> None:
     shutil.rmtree(box.boot)
     done = run(box, "report")
