@@ -288,6 +288,7 @@ class App:
                 database_ok=database.ok,
                 database_why=database.why,
                 records_waiting=database.records_waiting,
+                records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
                 disk_used=_disk_used(self._folder.path),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
             )
