@@ -4,6 +4,7 @@ import json
 import tomllib
 
 from pbx.config.settings import parse_settings
+from pbx.store.accounts import FirstUser, first_users
 from tests.image.box import Box, sentences
 
 SETTINGS = "/home/pi/.minisipserver/minisip.toml"
@@ -127,6 +128,12 @@ class TestFirstUsers:
         ]
         assert box.mode(USERS) == 0o600
         assert "secret-1" not in box.on_card("minisip.toml")
+
+    def test_the_exchange_makes_them(self, box: Box) -> None:
+        box.first_start(self.TEXT)
+        first, second = first_users(box.root / USERS.lstrip("/"))
+        assert first == FirstUser("200", "前台", "secret-1")
+        assert (second.number, len(second.password)) == ("201", 12)
 
     def test_later_ones_are_told_to_come_another_way(self, box: Box) -> None:
         box.first_start(self.TEXT)
