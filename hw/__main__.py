@@ -5,7 +5,8 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.test_led:
             asyncio.run(_test_led(settings, folder / SETTINGS))
         else:
-            asyncio.run(_run(settings, arguments.socket or _socket(arguments.data_dir)))
+            socket = partial(_socket, arguments.socket, arguments.data_dir)
+            asyncio.run(_run(settings, socket))
     except StartError as error:
         return _fail(error.sentence, error.exit_code)
     except KeyboardInterrupt:
@@ -72,8 +74,13 @@ def _data_folder() -> Path:
     return Path(named) if named else Path("~/.minisipserver").expanduser()
 
 
-def _socket(folder: Path | None) -> Path:
-    """Return the control socket: the data folder's if one is named, else where it usually is."""
+def _socket(named: Path | None, folder: Path | None) -> Path:
+    """Return the control socket: the one named, the data folder's, or where it usually is.
+
+    Looked up at each connection: the agent starts before the exchange has made its socket.
+    """
+    if named is not None:
+        return named
     if folder is not None:
         return folder / "control.sock"
     if os.environ.get("MINISIP_SOCKET"):
@@ -83,7 +90,7 @@ def _socket(folder: Path | None) -> Path:
     return SYSTEM_SOCKET
 
 
-async def _run(settings: Settings, socket: Path) -> None:
+async def _run(settings: Settings, socket: Callable[[], Path]) -> None:
     # Imported late: --version and a bad configuration answer at once.
     from hw.agent import Agent
     from hw.board import Board

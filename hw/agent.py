@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from hw.board import Board, too_many_usb_sound
@@ -39,11 +39,11 @@ class Agent:
 
     Args:
         settings: of `hardware.toml`.
-        socket: the exchange's control socket.
+        socket: returns the path of the exchange's control socket; asked at each connection.
         board: what it runs on.
     """
 
-    def __init__(self, settings: Settings, socket: Path, board: Board) -> None:
+    def __init__(self, settings: Settings, socket: Callable[[], Path], board: Board) -> None:
         self._settings = settings
         self._board = board
         self._exchange = Exchange(socket, self._saw)

@@ -51,12 +51,12 @@ class Exchange:
     """Watches the exchange, whether it is there or not.
 
     Args:
-        path: of the control socket.
+        socket: returns the path of the control socket, which may be another after a restart.
         changed: called with what is seen whenever that has changed.
     """
 
-    def __init__(self, path: Path, changed: Callable[[View], None]) -> None:
-        self._path = path
+    def __init__(self, socket: Callable[[], Path], changed: Callable[[View], None]) -> None:
+        self._socket = socket
         self._changed = changed
         self._view = View()
         self._trouble = ""
@@ -65,10 +65,9 @@ class Exchange:
 
     async def watch(self) -> None:
         """Keep looking, for ever."""
-        client = AsyncClient(self._path)
         while True:
             try:
-                async with client:
+                async with AsyncClient(self._socket()) as client:
                     await self._follow(client)
             except (ExchangeUnreachable, CommandError) as error:
                 self._lost(error)
@@ -85,7 +84,7 @@ class Exchange:
             await self._noted.wait()
             self._noted.clear()
             try:
-                async with AsyncClient(self._path) as client:
+                async with AsyncClient(self._socket()) as client:
                     await self._deliver(client)
             except ExchangeUnreachable:
                 await asyncio.sleep(RETRY_S)
@@ -94,7 +93,7 @@ class Exchange:
     async def address(self) -> str:
         """Return the IPv4 address at which phones find it, else this machine's; empty for none."""
         try:
-            async with AsyncClient(self._path) as client:
+            async with AsyncClient(self._socket()) as client:
                 status = await client.status()
         except (ExchangeUnreachable, CommandError):
             return own_address()

@@ -12,4 +12,4 @@ from hw.settings import Settings
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     board, socket = map(Path, sys.argv[1:])
-    asyncio.run(Agent(Settings(led_pins=(), button_pin=0), socket, Board(board)).run())
+    asyncio.run(Agent(Settings(led_pins=(), button_pin=0), lambda: socket, Board(board)).run())

@@ -40,7 +40,7 @@ async def running(
 ) -> AsyncIterator[Agent]:
     """An agent, ended by SIGTERM as systemd does it."""
     chosen: dict[str, object] = {"led_pins": RGB, "led_brightness": 1.0, **settings}
-    agent = Agent(Settings(**chosen), office.socket, Board(board or office.folder))  # type: ignore[arg-type]
+    agent = Agent(Settings(**chosen), lambda: office.socket, Board(board or office.folder))  # type: ignore[arg-type]
     task = asyncio.create_task(agent.run())
     await until("a pattern", lambda: agent.state is not None and bool(agent._tasks))
     yield agent

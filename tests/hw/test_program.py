@@ -123,6 +123,31 @@ async def test_the_exchange_comes_and_goes(office: Office) -> None:
         assert await program.end(signal.SIGINT) == 0
 
 
+async def test_the_socket_of_the_service_is_found_when_it_appears(
+    office: Office, tmp_path: Path
+) -> None:
+    """The agent starts first, and until then looks into the home folder."""
+    system = tmp_path / "run" / "control.sock"
+    found = (
+        "import sys, pathlib, hw.__main__ as program;"
+        "program.SYSTEM_SOCKET = pathlib.Path(sys.argv.pop(1));"
+        "sys.exit(program.main())"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", found, system,
+        stderr=asyncio.subprocess.PIPE, env=clean(HOME=str(tmp_path), **MOCK),
+    )  # fmt: skip
+    program = Program(process)
+    listening = asyncio.create_task(program.listen())
+    await until("no answer", lambda: f"{tmp_path}/.minisipserver/control.sock" in program.err)
+    system.parent.mkdir()
+    system.symlink_to(office.socket)
+    await office.open()
+    await until("an answer", lambda: "the exchange answers" in program.err)
+    assert await program.end() == 0
+    await listening
+
+
 async def test_it_ends_at_once_when_told_while_everything_is_away(tmp_path: Path) -> None:
     async with started("--data-dir", tmp_path, **MOCK) as program:
         await until("no answer", lambda: "does not answer" in program.err)
