@@ -20,7 +20,7 @@ BLUE: Colour = (0.0, 0.0, 1.0)
 DIM = 0.35
 """Of full brightness: a lamp that is always on must not light the room."""
 
-FRAME_S = 0.04
+FRAME_S = 0.05
 """How often the brightness is set anew while it glides."""
 
 LEAST_REST_S = 0.005

@@ -112,7 +112,7 @@ def test_the_lamp_is_woken_at_every_change_and_seldom_otherwise(pattern: Pattern
             return
         # The last moments are another step's where the edge lies in between two ticks.
         looks = (at_s + (rest_s - LEAST_REST_S) * part / 20 for part in range(20))
-        # 0.08: a breath of two seconds in frames of 40 ms.
+        # 0.08: a breath of two seconds, in frames of 50 ms.
         assert all(abs(pattern.level(look) - pattern.level(at_s)) <= 0.08 for look in looks)
         assert rest_s >= LEAST_REST_S
         at_s += rest_s
