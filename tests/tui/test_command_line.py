@@ -225,8 +225,9 @@ class TestCatalogues:
         assert not sentences("zh")[key].isascii()
 
     def test_every_sentence_is_used(self) -> None:
-        source = "".join(path.read_text() for path in Path("tui").glob("*.py"))
-        families = ("state-", "exchange-", "title-", "column-")
+        source = "".join(path.read_text() for path in Path("tui").rglob("*.py"))
+        families = ("state-", "exchange-", "title-", "column-", "console-", "home-", "add-")
+        families += ("level-", "log-from-", "symbol-", "bind-")
         unused = [
             key
             for key in sentences("en")
