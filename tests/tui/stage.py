@@ -43,6 +43,16 @@ class Stage:
         """Press the keys of a text without spaces."""
         await self.press(*text)
 
+    async def click(self, selector: str) -> None:
+        """Click on a widget."""
+        await self._pilot.click(selector)
+        await self._pilot.pause()
+
+    async def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        await self._pilot.resize_terminal(columns, lines)
+        await self._pilot.pause()
+
     async def until(self, seen: str | Callable[[], bool]) -> None:
         """Wait until a text is on the screen, or until something is so."""
 
@@ -102,5 +112,5 @@ async def console(
 ) -> AsyncIterator[Stage]:
     """Run the console on a terminal of `size` (columns, lines)."""
     app = ConsoleApp(ExchangeLink(socket, now))
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         yield Stage(app, pilot)

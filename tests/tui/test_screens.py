@@ -81,7 +81,12 @@ def check(stage: Stage, name: str, size: tuple[int, int], language: str) -> None
 
 
 def test_every_picture_is_of_a_screen() -> None:
-    names = {name for name, _, _ in WALK} | {"home", "home-failed", "home-ready", "home-unreachable"}
+    names = {name for name, _, _ in WALK} | {
+        "home",
+        "home-failed",
+        "home-ready",
+        "home-unreachable",
+    }
     shown = {
         f"{name}-{columns}x{lines}-{language}.txt"
         for name in names

@@ -34,9 +34,9 @@ class CallsScreen(FilteredScreen):
             [
                 ("column-caller", 5),
                 ("column-called", 5),
-                ("column-state", 4),
+                ("column-state", 3),
                 ("column-age", 3),
-                ("column-talk", 3),
+                ("column-talk", 1),
             ]
         )
         yield FilterLine()

@@ -39,11 +39,11 @@ class PhonesScreen(FilteredScreen):
         yield Static(classes="summary", markup=False)
         yield ShareTable(
             [
-                ("column-number", 2),
+                ("column-number", 1),
                 ("column-name", 3),
                 ("column-state", 3),
-                ("column-phone", 5),
-                ("column-address", 6),
+                ("column-phone", 6),
+                ("column-address", 8),
                 ("column-expires", 2),
             ]
         )

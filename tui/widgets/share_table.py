@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from rich.text import Text
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
 from tui.locale import say
@@ -31,8 +33,13 @@ class ShareTable(DataTable[Text]):
     """Rows with a cursor; the cursor stays on its row when others come and go.
 
     Args:
-        shares: the columns: the key of the heading, and the share of the width.
+        shares: the columns: the key of the heading, and the share of the width that headings leave.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("home", "scroll_top", show=False),
+        Binding("end", "scroll_bottom", show=False),
+    ]
 
     def __init__(self, shares: Sequence[tuple[str, int]]) -> None:
         super().__init__(cursor_type="row", classes="main")
@@ -53,7 +60,8 @@ class ShareTable(DataTable[Text]):
             # Nothing has been laid out yet.
             return
         if [row.key for row in old] != [row.key for row in self._rows]:
-            self._write(old)
+            line = self.cursor_row
+            self._write(old[line].key if 0 <= line < len(old) else None, line)
             return
         for before, row in zip(old, self._rows, strict=True):
             for (key, _), was, cell in zip(self._shares, before.cells, row.cells, strict=True):
@@ -62,26 +70,29 @@ class ShareTable(DataTable[Text]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Share out the new width."""
-        room = self.scrollable_content_region.width - 2 * self.cell_padding * len(self._shares)
+        labels = [Text(say(key)) for key, _ in self._shares]
+        room = self.scrollable_content_region.width - 2 * self.cell_padding * len(labels)
+        rest = max(0, room - sum(label.cell_len for label in labels))
         whole = sum(share for _, share in self._shares)
+        widths = [
+            label.cell_len + rest * share // whole
+            for label, (_, share) in zip(labels, self._shares, strict=True)
+        ]
+        if widths == [column.width for column in self.columns.values()]:
+            return
+        chosen, line = self.chosen, self.cursor_row
         self.clear(columns=True)
-        used = 0
-        for position, (key, share) in enumerate(self._shares):
-            last = position == len(self._shares) - 1
-            width = max(1, room - used if last else room * share // whole)
-            self.add_column(_cut(Text(say(key))), width=width, key=key)
-            used += width
-        self._write(self._rows)
+        for (key, _), label, width in zip(self._shares, labels, widths, strict=True):
+            self.add_column(label, width=width, key=key)
+        self._write(chosen, line)
 
-    def _write(self, old: Sequence[Row]) -> None:
-        """Write all rows anew; the cursor stays where it was among `old`."""
-        line = self.cursor_row
-        key = old[line].key if 0 <= line < len(old) else ""
+    def _write(self, chosen: str | None, line: int) -> None:
+        """Write all rows anew; the cursor stays on the row `chosen`, or else on its line."""
         self.clear()
         for row in self._rows:
             self.add_row(*map(_cut, row.cells), key=row.key)
         places = {row.key: place for place, row in enumerate(self._rows)}
-        self.move_cursor(row=places.get(key, min(line, len(self._rows) - 1)))
+        self.move_cursor(row=places.get(chosen or "", min(line, len(self._rows) - 1)))
 
 
 def _cut(text: Text) -> Text:

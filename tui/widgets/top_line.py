@@ -22,7 +22,7 @@ class Tab(Static):
     """
 
     def __init__(self, mode: str, key: int, here: bool) -> None:
-        super().__init__(f" {key} {say(f'bind-{mode}')} ", markup=False)
+        super().__init__(f" {key} {say(f'bind-{mode}')} ", id=f"tab-{mode}", markup=False)
         self.set_class(here, "-here")
         self._mode = mode
 
