@@ -255,13 +255,14 @@ class App:
             ),
             settings.sip,
         )
-        chosen = settings.control_socket or self._folder.path / "control.sock"
+        chosen = Path(settings.control_socket or self._folder.control_socket)
         # HTTP first: who asks the control API for `welcome` gets QR codes from the beginning.
         http = HttpServer(control, settings.http.port)
         await http.start()
         stack.push_async_callback(http.stop)
-        server = ControlServer(control, Path(chosen))
+        server = ControlServer(control, chosen)
         await server.start()
+        self._folder.point_to(chosen)
         stack.push_async_callback(server.stop)
         watching = self._loop.create_task(self._watch_health())
         stack.callback(watching.cancel)
@@ -287,6 +288,7 @@ class App:
                 database_ok=database.ok,
                 database_why=database.why,
                 records_waiting=database.records_waiting,
+                records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
                 disk_used=_disk_used(self._folder.path),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
             )

@@ -16,6 +16,7 @@ FINE = Facts(
     database_ok=True,
     database_why="",
     records_waiting=0,
+    records_unwritten=0,
     disk_used=0.3,
     lost={},
 )
@@ -25,6 +26,7 @@ WRONG = [
     ("no-address", replace(FINE, addresses=("udp 127.0.0.1:5060", "tcp [::1]:5060"))),
     ("no-address", replace(FINE, addresses=())),
     ("clock-unsure", replace(FINE, wall_s=3_600)),
+    ("records-stuck", replace(FINE, records_unwritten=4)),
     ("disk-full", replace(FINE, disk_used=0.95)),
     ("database-away", replace(FINE, database_ok=False, database_why="gone", records_waiting=3)),
     ("engine-restarted", replace(FINE, engine_deaths=2)),

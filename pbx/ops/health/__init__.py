@@ -13,6 +13,7 @@ from pbx.ops.health import (
     no_address,
     no_engine,
     phone_lost,
+    records_stuck,
 )
 from pbx.ops.health.facts import Facts, Problem
 
@@ -21,6 +22,7 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     no_address.check,
     clock_unsure.check,
     disk_full.check,
+    records_stuck.check,
     database_away.check,
     engine_restarted.check,
     phone_lost.check,

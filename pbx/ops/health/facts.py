@@ -46,6 +46,7 @@ class Facts:
         database_ok: the main database answers.
         database_why: what it said last, where it doesn't.
         records_waiting: call records that it has not taken yet.
+        records_unwritten: call records and journal entries that the disk has refused.
         disk_used: the part of the data folder's file system that is in use, 0 to 1.
         lost: users whose last registration ran out, and how many seconds ago.
     """
@@ -57,5 +58,6 @@ class Facts:
     database_ok: bool
     database_why: str
     records_waiting: int
+    records_unwritten: int
     disk_used: float
     lost: Mapping[str, float]
