@@ -34,6 +34,7 @@ class ConsoleApp(App[None]):
         link: the exchange.
     """
 
+    TITLE = "miniSIPServer"
     CSS_PATH = "minisip.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -38,6 +38,12 @@ class Terminal:
         """The same without what steers the terminal."""
         return ESCAPES.sub(b"", self.raw).decode(errors="replace")
 
+    @property
+    def makes_signals(self) -> bool:
+        """Ctrl-C and its like are signals, not keys."""
+        flags: int = termios.tcgetattr(self._end)[3]
+        return bool(flags & termios.ISIG)
+
     def forget(self) -> None:
         """Look only at what is written from now on."""
         self._written.clear()

@@ -11,6 +11,7 @@ from pbx.api.schema import Problem
 from pbx.api.server import ControlServer
 from tests.tui.office import DISK_FULL, NO_ENGINE, NOON, OF_TOMORROW, Office, call
 from tests.tui.stage import console
+from tui.screens.home import gathered
 
 
 @pytest.fixture
@@ -58,6 +59,11 @@ class TestHome:
             await stage.until("26:03:04")
             moment += datetime.timedelta(seconds=3)
             await stage.until("26:03:07")
+
+    def test_addresses_are_gathered(self) -> None:
+        everywhere = ["udp 192.0.2.1:5060", "udp [::1]:5060", "tcp 192.0.2.1:5060"]
+        assert gathered(everywhere) == ["192.0.2.1:5060 (udp, tcp)"]
+        assert gathered(["udp 127.0.0.1:5060"]) == ["127.0.0.1:5060 (udp)"]
 
 
 class TestExchangeThatComesAndGoes:

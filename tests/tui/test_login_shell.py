@@ -13,7 +13,7 @@ import pytest
 from pbx.api.server import ControlServer
 from tests.tui.office import Office
 from tests.tui.program import minisip
-from tests.tui.terminal import Terminal, terminal
+from tests.tui.terminal import LIMIT_S, Terminal, terminal
 from tui import console
 
 CHINESE = {"LC_ALL": "zh_CN.UTF-8"}
@@ -50,6 +50,20 @@ class TestMinisip:
             shown.type(b"q")
             assert await shown.ended() == 0
             assert b"\x1b[?1049l" in shown.raw
+
+    async def test_what_is_typed_ahead_goes_into_the_right_field(
+        self, socket: Path, office: Office
+    ) -> None:
+        async with terminal("tui.cli", socket=socket) as shown:
+            await shown.until("● ready")
+            shown.type(b"3")
+            await shown.until("Linphone")
+            shown.type(b"a")
+            await shown.until("Add a user")
+            shown.type(b"105\rAnna\rtop-secret\r")
+            await shown.until("User 105 is there")
+            assert office.names["105"] == "Anna"
+            assert office.passwords["105"] == "top-secret"
 
     async def test_chinese_and_no_exchange(self, folder: Path) -> None:
         async with terminal("tui.cli", socket=folder / "none", env=CHINESE) as shown:
@@ -125,7 +139,11 @@ class TestLoginShell:
 
     async def test_no_key_stops_it(self, socket: Path) -> None:
         async with terminal("tui.console", socket=socket) as shown:
-            # From the very first moment on, before the screen is up.
+            async with asyncio.timeout(LIMIT_S):
+                # A terminal tells nobody when its settings change.
+                while shown.makes_signals:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            # Before the screen is up.
             shown.type(b"\x1a\x03\x1c")
             await shown.until("● ready")
             shown.type(b"\x1a\x1c\x10\x03")

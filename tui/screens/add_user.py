@@ -1,8 +1,10 @@
 """The form for another user."""
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 from textual import work
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
@@ -24,6 +26,10 @@ class AddUserDialog(Dialog[NewUser]):
     """
 
     AUTO_FOCUS = "#number"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority, so that what is typed ahead goes into the next field, not into this one.
+        Binding("enter", "next", show=False, priority=True)
+    ]
 
     def __init__(self, link: ExchangeLink) -> None:
         super().__init__(say("add-title"))
@@ -42,9 +48,12 @@ class AddUserDialog(Dialog[NewUser]):
             classes="buttons",
         )
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go from field to field, and from the last one to work."""
-        if event.input.id == FIELDS[-1]:
+    def action_next(self) -> None:
+        """Go from field to field, and from the last one to work; or press the button."""
+        focused = self.focused
+        if isinstance(focused, Button):
+            focused.press()
+        elif focused is not None and focused.id == FIELDS[-1]:
             self._add()
         else:
             self.focus_next()

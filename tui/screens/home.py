@@ -39,7 +39,7 @@ class HomeScreen(ExchangeScreen):
         self.query_one("#problems Static", Static).update(_problems(picture))
 
     def _figures(self, picture: Picture) -> Table:
-        keys = ("phones", "calls", "engine", "database", "addresses", "uptime", "version")
+        keys = ("phones", "calls", "engine", "database", "uptime", "version", "addresses")
         values = [UNKNOWN] * len(keys)
         status = picture.status
         if status is not None and not picture.trouble:
@@ -49,9 +49,9 @@ class HomeScreen(ExchangeScreen):
                 say("home-of-calls", part=status.calls, whole=status.calls_total),
                 engine_sentence(status),
                 database_sentence(status),
-                "\n".join(map(clean, status.addresses)) or UNKNOWN,
                 duration(status.uptime_s + max(0.0, passed)),
                 f"miniSIPServer {clean(status.version)}",
+                "\n".join(gathered(status.addresses)) or UNKNOWN,
             ]
         return _pairs(
             [
@@ -59,6 +59,23 @@ class HomeScreen(ExchangeScreen):
                 for key, value in zip(keys, values, strict=True)
             ]
         )
+
+
+def gathered(addresses: Iterable[str]) -> list[str]:
+    """Return ``udp 192.0.2.1:5060``, ``tcp 192.0.2.1:5060`` ... as one line for each address.
+
+    Loopback only where there is nothing else: no phone reaches it from outside.
+    """
+    transports: dict[str, list[str]] = {}
+    for one in addresses:
+        transport, _, address = clean(one).partition(" ")
+        transports.setdefault(address, []).append(transport)
+    outside = {
+        address: found
+        for address, found in transports.items()
+        if not address.startswith(("127.", "[::1]"))
+    }
+    return [f"{address} ({', '.join(found)})" for address, found in (outside or transports).items()]
 
 
 def big_word(state: str) -> Text:
