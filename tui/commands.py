@@ -18,7 +18,7 @@ from typer.exceptions import TyperException
 from pbx import __version__
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.api.schema import NewUser
-from tui import report
+from tui import report, terminal
 from tui.locale import say, translate
 from tui.usage import (
     TranslatedCommand,
@@ -55,7 +55,7 @@ app = typer.Typer(
     cls=TranslatedGroup,
     help=say("about"),
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     options_metavar=say("metavar-options"),
     subcommand_metavar=say("metavar-command"),
@@ -141,6 +141,19 @@ def _options(
     ] = False,
 ) -> None:
     ctx.obj = socket
+    if ctx.invoked_subcommand is None:
+        _console(ctx)
+
+
+def _console(ctx: typer.Context) -> None:
+    """Show the full-screen console; where there is no room for it, the help."""
+    if not terminal.can_show_full_screen():
+        typer.echo(ctx.get_help())
+        raise typer.Exit(EX_USAGE)
+    # Only here: the other commands are done before Textual would be loaded.
+    from tui.app import run_console
+
+    run_console(socket_path(ctx.obj))
 
 
 @app.command(help=say("help-status"), cls=TranslatedCommand)

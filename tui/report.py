@@ -60,16 +60,6 @@ def show_sentence(sentence: str) -> None:
 
 def show_status(status: Status) -> None:
     """Print how the exchange is."""
-    kind = clean(status.database)
-    database = say("database-fine", kind=kind)
-    if not status.database_ok:
-        database = say("database-away", kind=kind, count=status.records_waiting)
-    values = {"pid": status.engine_pid, "free": status.streams_free}
-    engine = say("engine-fine", **values)
-    if not status.engine_pid:
-        engine = say("engine-gone")
-    elif status.engine_restarts:
-        engine = say("engine-restarted", count=status.engine_restarts, **values)
     time = duration(status.uptime_s)
     out = console()
     out.print(
@@ -87,10 +77,28 @@ def show_status(status: Status) -> None:
                 say("status-calls"),
                 say("calls-count", count=status.calls, total=status.calls_total),
             ),
-            (say("status-engine"), engine),
-            (say("status-database"), database),
+            (say("status-engine"), engine_sentence(status)),
+            (say("status-database"), database_sentence(status)),
         ],
     )
+
+
+def engine_sentence(status: Status) -> str:
+    """Return how the media engine is."""
+    values = {"pid": status.engine_pid, "free": status.streams_free}
+    if not status.engine_pid:
+        return say("engine-gone")
+    if status.engine_restarts:
+        return say("engine-restarted", count=status.engine_restarts, **values)
+    return say("engine-fine", **values)
+
+
+def database_sentence(status: Status) -> str:
+    """Return how the database is."""
+    kind = clean(status.database)
+    if not status.database_ok:
+        return say("database-away", kind=kind, count=status.records_waiting)
+    return say("database-fine", kind=kind)
 
 
 def show_users(users: Sequence[User]) -> None:

@@ -225,11 +225,16 @@ class TestCatalogues:
         assert not sentences("zh")[key].isascii()
 
     def test_every_sentence_is_used(self) -> None:
-        source = "".join(path.read_text() for path in Path("tui").glob("*.py"))
-        families = ("state-", "exchange-", "title-", "column-")
+        source = "".join(path.read_text() for path in Path("tui").rglob("*.py"))
+        families = (
+            *("state-", "exchange-", "title-", "column-", "console-", "home-", "add-"),
+            *("level-", "log-from-", "symbol-", "bind-"),
+        )
         unused = [
             key
             for key in sentences("en")
-            if f'"{key}"' not in source and not key.startswith(families)
+            if f'"{key}"' not in source
+            and f"'{key}'" not in source
+            and not key.startswith(families)
         ]
         assert unused == []
