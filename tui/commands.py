@@ -19,6 +19,7 @@ from pbx import __version__
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.api.schema import NewUser
 from tui import report, terminal
+from tui.clean import clean
 from tui.locale import say, translate
 from tui.usage import (
     TranslatedCommand,
@@ -38,6 +39,10 @@ POLL_S = 0.1
 EX_FAILED = 1
 EX_USAGE = 2
 EX_DATAERR = 65
+
+HEALTH_CODES = {"ready": 0, "attention": 1, "failed": 2}
+"""What Nagios, Icinga and others take for OK, warning and critical."""
+
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
 EX_IOERR = 74
@@ -103,7 +108,7 @@ def run() -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"minisip: {report.clean(sentence)}\n")
+    sys.stderr.write(f"minisip: {clean(sentence)}\n")
     return code
 
 
@@ -112,7 +117,7 @@ def _usage_failed(error: TyperException) -> int:
         # The help has been shown already.
         return EX_USAGE
     code = _fail(usage_sentence(error), EX_USAGE)
-    sys.stderr.write(f"{report.clean(usage_hint(error))}\n")
+    sys.stderr.write(f"{clean(usage_hint(error))}\n")
     return code
 
 
@@ -160,6 +165,14 @@ def _console(ctx: typer.Context) -> None:
 def status(ctx: typer.Context, json: Json = False) -> None:
     """Show how the exchange is."""
     _show(_ask(ctx, Client.status), json, report.show_status)
+
+
+@app.command(help=say("help-health"), cls=TranslatedCommand)
+def health(ctx: typer.Context, json: Json = False) -> None:
+    """Tell what wants looking at; the exit code is a monitoring plug-in's."""
+    found = _ask(ctx, Client.health)
+    _show(found, json, report.show_health)
+    raise typer.Exit(HEALTH_CODES.get(found.state, HEALTH_CODES["failed"]))
 
 
 @app.command(help=say("help-users"), cls=TranslatedCommand)

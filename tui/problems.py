@@ -2,7 +2,7 @@
 
 from pbx.api.schema import Problem
 from pbx.locale import say as say_of_exchange
-from tui.report import clean
+from tui.clean import clean
 
 
 def sentence(problem: Problem) -> str:

@@ -11,19 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.api.schema import RunningCall, Status, User, Welcome, WelcomeUser
+from pbx.api.schema import Health, RunningCall, Status, User, Welcome, WelcomeUser
+from tui import problems, symbols
+from tui.clean import clean
 from tui.locale import say
+from tui.symbols import STYLES
 
 PIPE_WIDTH = 400
 """Columns where the output is no terminal: nothing is broken into lines."""
-
-STYLES = {
-    "offline": "dim",
-    "idle": "green",
-    "calling": "yellow",
-    "ringing": "yellow",
-    "talking": "bold cyan",
-}
 
 QR_BLOCKS = "█▀▄"
 QR_BORDER = 2
@@ -39,11 +34,6 @@ def console() -> Console:
     if not chosen.is_terminal:
         chosen = Console(highlight=False, markup=False, emoji=False, width=PIPE_WIDTH)
     return chosen
-
-
-def clean(text: str) -> str:
-    """Return `text` without what would steer the terminal: phones choose their own names."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def duration(seconds: float) -> str:
@@ -99,6 +89,16 @@ def database_sentence(status: Status) -> str:
     if not status.database_ok:
         return say("database-away", kind=kind, count=status.records_waiting)
     return say("database-fine", kind=kind)
+
+
+def show_health(health: Health) -> None:
+    """Print the state in a word, and each problem with what to do about it."""
+    out = console()
+    out.print(symbols.state(health.state), style="bold")
+    for problem in health.problems:
+        out.print(f"  {problems.sentence(problem)}", soft_wrap=True)
+        if remedy := problems.remedy(problem):
+            out.print(f"    {remedy}", soft_wrap=True)
 
 
 def show_users(users: Sequence[User]) -> None:

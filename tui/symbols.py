@@ -3,10 +3,18 @@
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from tui.clean import clean
 from tui.locale import say
-from tui.report import STYLES, clean
 
 UNKNOWN = "○"
+
+STYLES = {
+    "offline": "dim",
+    "idle": "green",
+    "calling": "yellow",
+    "ringing": "yellow",
+    "talking": "bold cyan",
+}
 
 STATES = {
     "ready": ("●", "green"),

@@ -12,9 +12,9 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input
 
 from pbx.api.client import CommandError, ExchangeUnreachable
+from tui.clean import clean
 from tui.link import ExchangeLink, Picture
 from tui.locale import say, translate
-from tui.report import clean
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.top_line import TopLine
 

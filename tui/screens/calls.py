@@ -12,9 +12,10 @@ from textual.widgets import Static
 
 from pbx.api.schema import RunningCall
 from tui import symbols
+from tui.clean import clean
 from tui.link import Picture
 from tui.locale import say
-from tui.report import clean, duration
+from tui.report import duration
 from tui.screens.base import REFUSALS, FilteredScreen, refusal
 from tui.screens.dialogs import ConfirmDialog
 from tui.widgets.filter_line import FilterLine

@@ -9,8 +9,9 @@ from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from pbx.api.schema import NewUser, WelcomeUser
+from tui.clean import clean
 from tui.locale import say
-from tui.report import QR_STYLE, clean, qr_code
+from tui.report import QR_STYLE, qr_code
 from tui.screens.dialogs import Dialog
 
 

@@ -9,9 +9,10 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui import problems, symbols
+from tui.clean import clean
 from tui.link import Picture
 from tui.locale import say
-from tui.report import clean, database_sentence, duration, engine_sentence
+from tui.report import database_sentence, duration, engine_sentence
 from tui.screens.base import ExchangeScreen
 
 UNKNOWN = "-"

@@ -12,9 +12,9 @@ from textual.widgets import RichLog, Static
 
 from pbx.api.schema import LogLine
 from tui import symbols
+from tui.clean import clean
 from tui.link import LOG_LINES, ExchangeLink, Picture
 from tui.locale import say
-from tui.report import clean
 from tui.screens.base import FilteredScreen
 from tui.widgets.filter_line import FilterLine
 

@@ -12,9 +12,10 @@ from textual.widgets import DataTable, Static
 from pbx.api.client import AsyncClient
 from pbx.api.schema import User
 from tui import symbols
+from tui.clean import clean
 from tui.link import Picture
 from tui.locale import say
-from tui.report import best_address, clean, duration
+from tui.report import best_address, duration
 from tui.screens.add_user import AddUserDialog
 from tui.screens.base import REFUSALS, FilteredScreen, refusal
 from tui.screens.credentials import CredentialsDialog
