@@ -29,7 +29,8 @@ usage() {
   check      style, types, import contracts, files               检查代码
   bench      measure calls per second and CPU per packet         测量性能
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
-  image deb boot-test                                            later / 以后提供
+  deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
+  image boot-test                                                later / 以后提供
 TEXT
 }
 
@@ -364,6 +365,15 @@ lock() { # from pyproject.toml and requirements/*.in; versions stay unless --upg
   no_hosts
 }
 
+deb() { # neither root nor emulation is needed; without the right strip the package is bigger
+  make_build
+  find_python
+  uv_ready
+  [ "$(id -u)" -ne 0 ] || need_programs dpkg-deb:dpkg aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu \
+    x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu
+  exec "$PYTHON" image/deb/build.py "$@"
+}
+
 verb=${1:-}
 [ $# -eq 0 ] || shift
 case $verb in
@@ -373,8 +383,9 @@ case $verb in
   check) check ;;
   bench) run_benches "$@" ;;
   lock) lock "$@" ;;
-  image | deb | boot-test) die 69 "'$verb' comes with a later issue; this version has setup, run, test, check and bench." \
-    "$verb 将在以后的版本中提供；本版本有 setup、run、test、check 和 bench。" ;;
+  deb) deb "$@" ;;
+  image | boot-test) die 69 "'$verb' comes with a later issue; this version has setup, run, test, check, bench and deb." \
+    "$verb 将在以后的版本中提供；本版本有 setup、run、test、check、bench 和 deb。" ;;
   -h | --help | help) usage ;;
   *)
     usage
