@@ -212,7 +212,9 @@ class App:
             ),
             settings.sip,
         )
-        chosen = settings.control_socket or self._folder.path / "control.sock"
+        # systemd's RuntimeDirectory: another group than the data folder's may have a way there.
+        folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or self._folder.path
+        chosen = settings.control_socket or Path(folder) / "control.sock"
         # HTTP first: who asks the control API for `welcome` gets QR codes from the beginning.
         http = HttpServer(control, settings.http.port)
         await http.start()
