@@ -30,6 +30,9 @@ GLIBC = "2.35"
 UNUSED = ("numba/tests", "numba/*/tests", "llvmlite/tests", "numpy/**/tests", "numpy/_core/include")
 """Folders of a hundred modules that only their authors run."""
 
+ON_DEMAND = {"minisipserver-update.service"}
+"""Units that the package's scripts neither start nor stop: this one runs them."""
+
 LGPIO = "/usr/lib/python3/dist-packages"
 """Where Debian's python3-lgpio is."""
 
@@ -230,11 +233,11 @@ def copyright_lines(package: Package) -> Iterator[str]:
 def add_control(package: Package) -> None:
     """Write DEBIAN/: what dpkg wants to know and to run."""
     folder = package.root / "DEBIAN"
-    units = " ".join(
+    enabled = [
         path.name
         for path in sorted((PROJECT / "systemd").glob("*.service"))
         if "[Install]" in path.read_text()
-    )
+    ]
     files = sorted(
         path for path in package.root.rglob("*") if path.is_file() and not path.is_symlink()
     )
@@ -243,7 +246,8 @@ def add_control(package: Package) -> None:
         "ARCH": package.arch,
         "PYTHON": package.python,
         "GLIBC": GLIBC,
-        "UNITS": units,
+        "ENABLED": " ".join(enabled),
+        "STARTED": " ".join(unit for unit in enabled if unit not in ON_DEMAND),
         "SIZE": str(sum(path.stat().st_size for path in files) // 1024),
     }
     folder.mkdir()
