@@ -211,9 +211,10 @@ def add_system_files(package: Package) -> None:
             copy(systemd / f"{kind}.conf", root / f"usr/lib/{kind}.d/minisipserver.conf")
     for file in (systemd / "with-mariadb").iterdir():
         copy(file, root / "usr/share/minisipserver/with-mariadb" / file.name)
-    for page in (HERE / "man").rglob("*.[1-8]"):
-        folder = root / "usr/share/man" / page.parent.relative_to(HERE / "man")
-        compress(page, folder / f"man{page.suffix[1:]}" / f"{page.name}.gz")
+    for page in (HERE / "man").glob("*/*.[1-8]"):
+        language = "" if page.parent.name == "en" else page.parent.name
+        section = root / "usr/share/man" / language / f"man{page.suffix[1:]}"
+        compress(page, section / f"{page.name}.gz")
     papers = root / "usr/share/doc/minisipserver"
     compress(PROJECT / "CHANGELOG.md", papers / "changelog.gz")
     (papers / "copyright").write_text("".join(copyright_lines(package)))
@@ -263,11 +264,13 @@ def pack(package: Package, out: Path, level: int) -> Path:
     """Make the file: times and modes are the same each time, and dpkg-deb sorts."""
     for path in [package.root, *package.root.rglob("*")]:
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            # Some modules of others can be run, by a Python that isn't there.
+            program = path.stat().st_mode & 0o100 and package.site not in path.parents
+            path.chmod(0o755 if path.is_dir() or program else 0o644)
         os.utime(path, (package.epoch, package.epoch), follow_symlinks=False)
     out.mkdir(parents=True, exist_ok=True)
     # xz: the dpkg of Debian 12 and earlier knows no better one that Ubuntu's knows too.
-    flags = ["--root-owner-group", "-Zxz", f"-z{level}"]
+    flags = ["--root-owner-group", *(["-Zxz", f"-z{level}"] if level else ["-Znone"])]
     target = out / package.name
     unfinished = target.with_suffix(".part")
     command = ["dpkg-deb", *flags, "--build", str(package.root), str(unfinished)]
@@ -319,7 +322,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--arch", choices=ARCHITECTURES, default=here)
     parser.add_argument("--python", choices=PYTHONS, default="3.13", help="3.13 is Debian 13's")
     parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="folder; dist/")
-    parser.add_argument("--level", type=int, choices=range(10), default=6, help="of compression")
+    parser.add_argument(
+        "--level", type=int, choices=range(10), default=6, help="of compression; 0: none"
+    )
     return parser.parse_args()
 
 

@@ -151,6 +151,11 @@ class Machine:
         """Start the exchange, where dpkg's scripts did not come to it."""
         subprocess.run(["systemctl", "start", "minisipserver.service"], check=False)
 
+    def given_up(self) -> bool:
+        """Return whether systemd has stopped trying to start the exchange."""
+        command = ["systemctl", "is-failed", "--quiet", "minisipserver.service"]
+        return subprocess.run(command, check=False).returncode == 0
+
     def health(self, socket: str) -> Health | None:
         """Ask the exchange by the program that is installed; None where it does not answer."""
         environment = {**os.environ, **({"MINISIP_SOCKET": socket} if socket else {})}
@@ -275,10 +280,10 @@ class Update:
             store.coming.replace(store.current)
 
     def _healthy(self) -> bool:
-        """Wait until the exchange is in order and stays it."""
+        """Wait until the exchange is in order and stays it; False where it does not come to that."""
         deadline = self._machine.clock() + HEALTHY_WITHIN_S
         since, pid = 0.0, 0
-        while (now := self._machine.clock()) < deadline:
+        while (now := self._machine.clock()) < deadline and not self._machine.given_up():
             health = self._machine.health(self._job.socket)
             if not (health and health.engine and (health.addresses or not self._job.had_addresses)):
                 pid = 0
