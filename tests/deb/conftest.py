@@ -1,6 +1,7 @@
 """Fixtures: clean systems, the package in them, and machines that run them."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,12 +28,19 @@ SYSTEMS = [
 HERE = next(system for system in SYSTEMS if system.native)
 
 
-def chosen() -> list[System]:
-    """Return the systems to be tested: one, or as `./build.sh deb-test` says, all."""
-    return SYSTEMS if os.environ.get("MINISIP_DEB_TEST") == "all" else [HERE]
+ALL = os.environ.get("MINISIP_DEB_TEST") == "all"
+"""`./build.sh deb-test`: every system, every test. Else one, and the tests that matter most."""
 
 
-@pytest.fixture(scope="session", params=chosen(), ids=lambda system: system.name)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the thorough ones out, where not all are wanted."""
+    out = [item for item in items if item.get_closest_marker("deb_test") and not ALL]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
+
+@pytest.fixture(scope="session", params=SYSTEMS if ALL else [HERE], ids=lambda system: system.name)
 def system(request: pytest.FixtureRequest) -> System:
     """Return a system to be tested."""
     if os.geteuid() != 0:
@@ -55,13 +63,10 @@ def installation(
     root = tmp_path_factory.mktemp("deb") / "root"
     system.unpack(root)
     inside = root / "root" / deb.name
-    inside.hardlink_to(deb) if _same_disk(root, deb) else inside.write_bytes(deb.read_bytes())
+    shutil.copyfile(deb, inside)
     done = chroot(system, root, "dpkg", "-i", f"/root/{deb.name}")
+    inside.unlink()
     return root, done
-
-
-def _same_disk(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
 
 
 @pytest.fixture

@@ -114,7 +114,9 @@ class Machine:
         self.close()
 
     def close(self) -> None:
-        """Pull the plug."""
+        """Pull the plug; nothing where that is done."""
+        if not self._groups.exists():
+            return
         first = self._first() if self._process.poll() is None else None
         if first is not None:
             os.kill(first, signal.SIGKILL)
