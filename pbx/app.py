@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
 import signal
 import time
 from collections import deque
@@ -14,6 +15,7 @@ from pathlib import Path
 from pbx import __version__
 from pbx.api.control import Control, Outside
 from pbx.api.http import HttpServer
+from pbx.api.noticeboard import Noticeboard
 from pbx.api.server import ControlServer
 from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.exchange import Exchange
@@ -29,6 +31,9 @@ from pbx.net.interfaces import AddressWatch, local_addresses
 from pbx.net.notify import ServiceNotice
 from pbx.net.transport import SipTransport
 from pbx.ops.faults import about_event, survived
+from pbx.ops.health import examine
+from pbx.ops.health.facts import Facts, Problem
+from pbx.ops.recent_lines import RecentLines
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
@@ -47,6 +52,12 @@ ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
 EARLY_LIMIT = 500
 """Messages that wait for the end of the start, 64 KiB each at the most."""
 
+HEALTH_S = 5.0
+"""How often the health checks look."""
+
+DEATHS_S = 3600.0
+"""How long a media engine's death is remembered."""
+
 STOP_S = 3.0
 """How long a stopping exchange waits for its BYEs to be answered."""
 
@@ -54,6 +65,16 @@ STOP_S = 3.0
 def token() -> str:
     """Return a fresh random name: 64 bits, as RFC 3261 §19.3 asks of tags (at least 32)."""
     return secrets.token_hex(8)
+
+
+def _disk_used(folder: Path) -> float:
+    """Return which part of the folder's file system is in use; 0 where that can't be told."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return 0.0
+    # What is left for root alone is neither used nor free.
+    return usage.used / max(usage.used + usage.free, 1)
 
 
 class App:
@@ -79,6 +100,8 @@ class App:
         self._stopped = asyncio.Event()
         self._stopping = False
         self._quiet = asyncio.Event()
+        self._board = Noticeboard()
+        self._engine_deaths: deque[float] = deque(maxlen=1000)
 
     async def run(self) -> None:
         """Start every part, serve until a signal asks to stop, and stop every part.
@@ -92,6 +115,7 @@ class App:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
                 loop.add_signal_handler(number, self._stopped.set)
         async with contextlib.AsyncExitStack() as stack:
+            self._keep_lines(stack)
             if await self._started(stack):
                 log.info("ready: pid %d, %s", os.getpid(), ", ".join(self._transport.addresses))
                 stack.callback(self._notice.stop)
@@ -101,6 +125,17 @@ class App:
                 self._notice.stopping()
                 await self._hang_up_all()
         log.info("stopped")
+
+    def _keep_lines(self, stack: contextlib.AsyncExitStack) -> None:
+        """Keep the log's last lines for the control API, whichever thread writes them."""
+
+        def added() -> None:
+            self._loop.call_soon_threadsafe(self._board.changed, "log")
+
+        self._lines = RecentLines(added)
+        root = logging.getLogger()
+        root.addHandler(self._lines)
+        stack.callback(root.removeHandler, self._lines)
 
     async def _started(self, stack: contextlib.AsyncExitStack) -> bool:
         """Start; False where a signal came before the end of it.
@@ -124,7 +159,12 @@ class App:
         settings, folder = self._settings, self._folder
         folder.open()
         stack.callback(folder.close)
-        self._store = Store(folder.path, settings, self._loop.call_soon_threadsafe)
+        self._store = Store(
+            folder.path,
+            settings,
+            self._loop.call_soon_threadsafe,
+            changed=partial(self._board.changed, "users"),
+        )
         self._store.open()
         stack.callback(self._store.close)
         self._ledger = Ledger(folder, self._store, settings.cdr)
@@ -149,7 +189,7 @@ class App:
             settings.media,
             on_ready=self._engine_ready,
             on_report=self._engine_report,
-            on_lost=lambda: log.error("the media engine is gone; a new one starts"),
+            on_lost=self._engine_lost,
         )
         # Before the engine, so that a port that is taken is told at once. What comes before the
         # engine is there waits: only with it are the calls known that go on after a restart.
@@ -209,19 +249,53 @@ class App:
                 engine=lambda: (self._supervisor.pid, self._supervisor.restarts),
                 provisioning_url=provisioning_url,
                 changed=self._pump,
+                problems=self._problems,
+                lines=self._lines.after,
+                board=self._board,
             ),
             settings.sip,
         )
         # systemd's RuntimeDirectory: another group than the data folder's may have a way there.
-        folder = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or self._folder.path
-        chosen = settings.control_socket or Path(folder) / "control.sock"
+        runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+        usual = Path(runtime) / "control.sock" if runtime else self._folder.control_socket
+        chosen = Path(settings.control_socket or usual)
         # HTTP first: who asks the control API for `welcome` gets QR codes from the beginning.
         http = HttpServer(control, settings.http.port)
         await http.start()
         stack.push_async_callback(http.stop)
-        server = ControlServer(control, Path(chosen))
+        server = ControlServer(control, chosen)
         await server.start()
+        self._folder.point_to(chosen)
         stack.push_async_callback(server.stop)
+        watching = self._loop.create_task(self._watch_health())
+        stack.callback(watching.cancel)
+
+    async def _watch_health(self) -> None:
+        """Tell those who watch when the health checks find something else than before."""
+        told: list[Problem] = []
+        while True:
+            found = self._problems()
+            if found != told:
+                told = found
+                self._board.changed("health")
+            await asyncio.sleep(HEALTH_S)
+
+    def _problems(self) -> list[Problem]:
+        now, database = self._loop.time(), self._store.status
+        return examine(
+            Facts(
+                wall_s=time.time(),
+                addresses=tuple(self._transport.addresses),
+                engine_pid=self._supervisor.pid,
+                engine_deaths=sum(now - one < DEATHS_S for one in self._engine_deaths),
+                database_ok=database.ok,
+                database_why=database.why,
+                records_waiting=database.records_waiting,
+                records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
+                disk_used=_disk_used(self._folder.path),
+                lost={number: now - since for number, since in self._bindings.lost.items()},
+            )
+        )
 
     # ---------------------------------------------------------------- SIP
 
@@ -303,11 +377,13 @@ class App:
             case MediaCommands():
                 self._supervisor.send(output.commands)
             case CallChanged():
+                self._board.changed("calls")
                 facts = output.facts
                 parties = facts.caller_number, facts.dialed_number
                 log.info("call %s: %s to %s: %s", facts.id, *parties, facts.state)
                 self._ledger.changed(facts, self._epoch(), output.state)
             case CallEnded():
+                self._board.changed("calls")
                 facts = output.facts
                 parties = facts.caller_number, facts.dialed_number
                 log.info("call %s: %s to %s: ended: %s", facts.id, *parties, facts.cause)
@@ -351,6 +427,7 @@ class App:
     def _keep_bindings(self) -> None:
         offset_s = self._epoch()
         for number, bindings in self._bindings.take_changed():
+            self._board.changed("users")
             self._store.save_bindings(number, [row_of(one, offset_s) for one in bindings])
 
     async def _hang_up_all(self) -> None:
@@ -386,6 +463,10 @@ class App:
                 # The last two: another version wrote the journal.
                 log.error("call %s can't go on: %s", each.call.id, error)
                 self._ledger.interrupted(each)
+
+    def _engine_lost(self) -> None:
+        log.error("the media engine is gone; a new one starts")
+        self._engine_deaths.append(self._loop.time())
 
     def _engine_report(self, report: protocol.Report) -> None:
         match report:

@@ -204,8 +204,11 @@ def add_system_files(package: Package) -> None:
     """Add units, accounts, man pages and papers."""
     systemd, root = PROJECT / "systemd", package.root
     units = root / "usr/lib/systemd/system"
-    for unit in [*systemd.glob("*.service"), *systemd.glob("*.service.d/*.conf")]:
-        copy(unit, units / unit.relative_to(systemd))
+    for pattern in ("*.service", "*.path", "*.service.d/*.conf"):
+        for unit in systemd.glob(pattern):
+            copy(unit, units / unit.relative_to(systemd))
+    for rules in systemd.glob("*.rules"):
+        copy(rules, root / "usr/lib/udev/rules.d" / rules.name)
     for kind in ("sysusers", "tmpfiles"):
         if (systemd / f"{kind}.conf").exists():
             copy(systemd / f"{kind}.conf", root / f"usr/lib/{kind}.d/minisipserver.conf")
@@ -234,11 +237,11 @@ def copyright_lines(package: Package) -> Iterator[str]:
 def add_control(package: Package) -> None:
     """Write DEBIAN/: what dpkg wants to know and to run."""
     folder = package.root / "DEBIAN"
+    systemd = PROJECT / "systemd"
     enabled = [
-        path.name
-        for path in sorted((PROJECT / "systemd").glob("*.service"))
-        if "[Install]" in path.read_text()
+        path.name for path in sorted(systemd.glob("*.service")) if "[Install]" in path.read_text()
     ]
+    started = [unit for unit in enabled if unit not in ON_DEMAND]
     files = sorted(
         path for path in package.root.rglob("*") if path.is_file() and not path.is_symlink()
     )
@@ -248,7 +251,8 @@ def add_control(package: Package) -> None:
         "PYTHON": package.python,
         "GLIBC": GLIBC,
         "ENABLED": " ".join(enabled),
-        "STARTED": " ".join(unit for unit in enabled if unit not in ON_DEMAND),
+        "STARTED": " ".join(started),
+        "STOPPED": " ".join([*started, *(path.name for path in sorted(systemd.glob("*.path")))]),
         "SIZE": str(sum(path.stat().st_size for path in files) // 1024),
     }
     folder.mkdir()

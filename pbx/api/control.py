@@ -2,13 +2,15 @@
 
 import asyncio
 import datetime
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from pbx import __version__
 from pbx.api import schema
+from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.call.exchange import Exchange
 from pbx.config.settings import SipSettings
@@ -18,7 +20,55 @@ from pbx.registrar.bindings import Binding, Bindings
 from pbx.store.repository import Store
 from pbx.store.snapshot import Account
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+FRESH_S = 900.0
+"""How long a password that was just given can be fetched by a softphone."""
+
+
+class Finding(Protocol):
+    """What a health check found."""
+
+    @property
+    def slug(self) -> str:
+        """Which check."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether no call can be made."""
+        ...
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What belongs into the sentence."""
+        ...
+
+
+class Logged(Protocol):
+    """A line of the log."""
+
+    @property
+    def number(self) -> int:
+        """Counts up from 1."""
+        ...
+
+    @property
+    def when(self) -> str:
+        """ISO 8601 with offset."""
+        ...
+
+    @property
+    def level(self) -> str:
+        """``info``, ``warning`` or ``error``."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """Without control characters."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +81,9 @@ class Outside:
         engine: the media engine's process id (0: none) and how often it was restarted.
         provisioning_url: what a softphone reads to become a user's; empty where HTTP is off.
         changed: called after calls or bindings were changed here.
+        problems: what the health checks find, the worst first.
+        lines: the log's lines after a number.
+        board: where changes are told.
     """
 
     clock: Callable[[], float]
@@ -38,6 +91,9 @@ class Outside:
     engine: Callable[[], tuple[int, int]]
     provisioning_url: Callable[[str], str]
     changed: Callable[[], None]
+    problems: Callable[[], Iterable[Finding]]
+    lines: Callable[[int], Iterable[Logged]]
+    board: Noticeboard
 
 
 class Control:
@@ -65,6 +121,7 @@ class Control:
         self._outside = outside
         self._sip = sip
         self._begun = outside.clock()
+        self._fresh: dict[str, tuple[str, float]] = {}
 
     def status(self) -> schema.Status:
         """Return how the exchange is."""
@@ -144,7 +201,7 @@ class Control:
         """Make a user."""
         done: asyncio.Future[Account] = asyncio.get_running_loop().create_future()
         self._store.add_user(number, password, display_name, _settle(done))
-        return _new_user(await done)
+        return self._new_user(await done)
 
     async def set_password(self, number: str, password: str | None) -> schema.NewUser:
         """Give a user another password; its phones must register again with it."""
@@ -152,7 +209,15 @@ class Control:
         self._store.set_password(number, password, _settle(done))
         account = await done
         self._forget(number)
-        return _new_user(account)
+        return self._new_user(account)
+
+    def _new_user(self, account: Account) -> schema.NewUser:
+        self._fresh[account.number] = account.password, self._outside.clock() + FRESH_S
+        return schema.NewUser(
+            number=account.number,
+            password=account.password,
+            provisioning_url=self._outside.provisioning_url(account.number),
+        )
 
     async def set_algorithm(self, number: str, algorithm: str) -> None:
         """Challenge a user with another algorithm from now on."""
@@ -168,12 +233,20 @@ class Control:
         self._forget(number)
 
     def _forget(self, number: str) -> None:
+        self._fresh.pop(number, None)
         self._bindings.forget(number)
         self._outside.changed()
 
     def initial_account(self, number: str) -> SipAccount | None:
-        """Return what sets a phone up, while the user has the password of the first start."""
-        password = self._store.initial_passwords().get(number)
+        """Return what sets a phone up, while the password is known.
+
+        That is the one of the first start until it is changed, and any other for `FRESH_S`.
+        """
+        fresh, until = self._fresh.get(number, ("", 0.0))
+        if self._outside.clock() > until:
+            self._fresh.pop(number, None)
+            fresh = ""
+        password = fresh or self._store.initial_passwords().get(number)
         user = self._store.snapshot.users.get(number)
         if password is None or user is None:
             return None
@@ -194,6 +267,41 @@ class Control:
             ],
         )
 
+    # ---------------------------------------------------------------- watching
+
+    def health(self) -> schema.Health:
+        """Return how the exchange is, in a word, and what to look at."""
+        problems = [
+            schema.Problem(
+                slug=one.slug,
+                severity="failed" if one.failed else "attention",
+                values=dict(one.values),
+            )
+            for one in self._outside.problems()
+        ]
+        return schema.Health(state=problems[0].severity if problems else "ready", problems=problems)
+
+    def log(self, after: str) -> list[schema.LogLine]:
+        """Return the log's last lines, those after line `after` only."""
+        if not (after.isascii() and after.isdigit()):
+            raise CommandError("bad-line", english("bad-line"))
+        return [
+            schema.LogLine(number=one.number, when=one.when, level=one.level, text=one.text)
+            for one in self._outside.lines(int(after[:18]))
+        ]
+
+    async def watch(self, mark: str) -> schema.Changes:
+        """Wait until something has changed since `mark`."""
+        return await self._outside.board.watch(mark)
+
+    def note_hardware(self, kind: str, event: str, name: str, port: str) -> None:
+        """Tell the log what happened to a piece of hardware."""
+        if kind not in schema.HARDWARE_KINDS or event not in schema.HARDWARE_EVENTS:
+            raise CommandError("bad-hardware", english("bad-hardware"))
+        level = logging.WARNING if event == "warning" else logging.INFO
+        where = f" at {port[:200]}" if port else ""
+        log.log(level, "hardware: %s %s: %s%s", kind, event, name[:200], where)
+
 
 def _by_number(item: tuple[str, object]) -> tuple[int, str]:
     """How numbers are sorted: 99 before 100, and 0100 after both."""
@@ -207,10 +315,6 @@ def _contact(binding: Binding, now: float) -> schema.Contact:
         user_agent=binding.user_agent,
         expires_s=round(binding.expires - now, 1),
     )
-
-
-def _new_user(account: Account) -> schema.NewUser:
-    return schema.NewUser(number=account.number, password=account.password)
 
 
 def _settle(done: "asyncio.Future[T]") -> "Callable[[T | CommandError], None]":

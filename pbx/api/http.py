@@ -27,6 +27,7 @@ from pbx.api.provisioning import (
     linphone_xml,
     uri_host,
 )
+from pbx.api.schema import Health
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,15 @@ HEADERS_LIMIT = 16 << 10
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
-class ProvisioningTarget(Protocol):
-    """Knows the users."""
+class HttpTarget(Protocol):
+    """Knows the users, and how the exchange is."""
 
     def initial_account(self, number: str) -> SipAccount | None:
-        """Return the account of a user that still has its initial password, else None."""
+        """Return the account of a user whose password is still known, else None."""
+        ...
+
+    def health(self) -> Health:
+        """Return how the exchange is, in a word, and what to look at."""
         ...
 
 
@@ -53,11 +58,11 @@ class HttpServer:
     """Serves ``/provision/<token>.xml`` and ``/health``.
 
     Args:
-        target: knows the users.
+        target: knows the users and the exchange.
         port: TCP port on all addresses; 0 serves nothing.
     """
 
-    def __init__(self, target: ProvisioningTarget, port: int) -> None:
+    def __init__(self, target: HttpTarget, port: int) -> None:
         self._target = target
         self._port = port
         self._tokens = Tokens()
@@ -69,7 +74,7 @@ class HttpServer:
         """Return the address of the document that sets up a phone for user `number`.
 
         Args:
-            number: a user that still has its initial password.
+            number: a user whose password is still known.
             host: where phones reach the exchange: an IP address (IPv6 without brackets) or name.
 
         Returns:
@@ -124,7 +129,10 @@ class HttpServer:
         )
 
     async def _health(self, request: Request) -> Response:
-        return JSONResponse({"status": "ok"}, headers=NO_STORE)
+        health = self._target.health()
+        # No values: they name users, and anybody in the network may ask.
+        found = {"status": health.state, "problems": [one.slug for one in health.problems]}
+        return JSONResponse(found, 503 if health.state == "failed" else 200, headers=NO_STORE)
 
     async def _provision(self, request: Request) -> Response:
         source = request.client.host if request.client else ""

@@ -253,6 +253,8 @@ class Call:
         status, reason = 491, "Request Pending"
         if other is not None and self._reoffer is None:
             try:
+                # The asker's own now, so that what the other party agrees to can be had.
+                leg.media.reserve()
                 if other.reoffer(sdp, now):
                     self._reoffer = _Reoffer(leg, other, late=not sdp)
                     return
@@ -277,7 +279,17 @@ class Call:
             self._put_back(leg, now)
             return
         if change.asker is not None:
-            change.asker.accept_reoffer(sdp, now)
+            try:
+                leg.media.reserve()
+                change.asker.accept_reoffer(sdp, now)
+            except NoPortsLeft:
+                # A late offer brought more media than there are ports for.
+                self._reoffer = None
+                change.asker.restore()
+                change.asker.refuse_reoffer(488, "Not Acceptable Here", now)
+                leg.restore()
+                self._put_back(leg, now)
+                return
         if not change.late:
             self._reoffer = None
             leg.acknowledge(b"", now)

@@ -34,7 +34,7 @@ PREPARED_PORTS = 32
 """Ports whose sockets are open before a call takes them: those of a few calls at once."""
 
 LINGER_S = TRANSACTION_LIMIT_S + T4
-"""How long an ended leg still answers the peer: until each transaction that it had has ended."""
+"""How long an ended leg still answers the peer, and longer while an INVITE of ours is open."""
 
 
 class Exchange:
@@ -88,7 +88,7 @@ class Exchange:
             targets: the phones to ring, at least one.
         """
         offer = session_description(invite.request)
-        media = self._leg_media(invite.flow)
+        media = self._leg_media(invite.flow, [])
         try:
             if offer:
                 media.remote(offer)
@@ -99,6 +99,7 @@ class Exchange:
                 lambda offer: reject_all(offer, invite.flow.local.host),
                 invite,
                 self._tokens,
+                now,
             )
         except PeerError as error:
             cause = Cause(CallTag.REQUEST_UNUSABLE, 79, error.status, error.reason)
@@ -119,7 +120,7 @@ class Exchange:
     ) -> None:
         branches: list[Leg] = []
         for number, target in enumerate(targets, start=1):
-            media = self._leg_media(target.flow)
+            media = self._leg_media(target.flow, call.caller.media.call)
             try:
                 call.caller.media.reserve()
                 offer = media.describe(call.offer) if call.offer else b""
@@ -184,9 +185,10 @@ class Exchange:
         Raises:
             NoPortsLeft, PeerError: the journal's state doesn't fit any more.
         """
-        caller = self._resumed("a", state.caller, facts.called_number)
+        media: list[LegMedia] = []
+        caller = self._resumed("a", state.caller, facts.called_number, media)
         try:
-            callee = self._resumed("b1", state.callee, facts.caller_number)
+            callee = self._resumed("b1", state.callee, facts.caller_number, media)
         except (NoPortsLeft, PeerError):
             caller.media.close()
             raise
@@ -194,9 +196,10 @@ class Exchange:
         self._add(call, callee)
         call.resume(callee, now)
 
-    def _resumed(self, name: str, state: LegState, shown: str) -> Leg:
+    def _resumed(self, name: str, state: LegState, shown: str, call: list[LegMedia]) -> Leg:
         flow = state.flow.flow
-        media = LegMedia.resume(self.pool, state.media, timeout_s=self._settings.media.timeout_s)
+        timeout_s = self._settings.media.timeout_s
+        media = LegMedia.resume(self.pool, state.media, call=call, timeout_s=timeout_s)
         dialog = Dialog.from_dict(state.dialog)
         dialog.local_seq += SEQUENCE_RESERVE
         usage = Usage.resumed(
@@ -229,12 +232,13 @@ class Exchange:
         self._owners[leg] = call
         self._by_key[leg.usage.key] = leg
 
-    def _leg_media(self, flow: Flow) -> LegMedia:
+    def _leg_media(self, flow: Flow, call: list[LegMedia]) -> LegMedia:
         self._media_sessions += 1
         return LegMedia(
             self.pool,
             flow.local.host,
             self._media_sessions,
+            call=call,
             timeout_s=self._settings.media.timeout_s,
         )
 
@@ -281,7 +285,7 @@ class Exchange:
             owner, name = cast(tuple[Call | Usage, str], key)
             if isinstance(owner, Call):
                 if name == "forget":
-                    self._forget(owner)
+                    self._forget(owner, now)
                     continue
                 owner.timer_fired(name, now)
                 self._forget_later(owner, now)
@@ -341,7 +345,10 @@ class Exchange:
         self.calls.pop(call.facts.id, None)
         self._timers.set((call, "forget"), now + LINGER_S)
 
-    def _forget(self, call: Call) -> None:
+    def _forget(self, call: Call, now: float) -> None:
+        if not all(leg.usage.settled for leg in call.legs):
+            self._timers.set((call, "forget"), now + T4)
+            return
         for leg in call.legs:
             del self._owners[leg]
             del self._by_key[leg.usage.key]

@@ -25,6 +25,7 @@ from pbx.sip import usage_events as usage
 from pbx.sip.flow import Flow
 from pbx.sip.invite_uas import Incoming
 from pbx.sip.invite_usage import State, Usage
+from pbx.sip.reason import build_reason, q850_of_status
 
 _PASSED_ON = {488: "Not Acceptable Here", 491: "Request Pending", 606: "Not Acceptable"}
 """Refusals of a re-INVITE that mean the same to the other party. Any other speaks of its own hop,
@@ -243,6 +244,9 @@ class Leg:
                 return by_server(CallTag.TRANSPORT_FAILED)
             case usage.Rejected():
                 return by_response(event.status, event.reason, event.reasons)
+            case usage.Lost() if event.gone:
+                tag = CallTag.CALLER_HUNG_UP if calling else CallTag.CALLEE_HUNG_UP
+                return by_hang_up(tag, [build_reason(q850_of_status(481))])
             case usage.Lost() if event.timed_out:
                 return by_server(CallTag.TRANSACTION_TIMED_OUT)
         return by_server(CallTag.TRANSPORT_FAILED)

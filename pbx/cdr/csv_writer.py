@@ -1,5 +1,6 @@
 """The record files: one a day, one record a line, never a torn line in the middle."""
 
+import contextlib
 import datetime
 import logging
 import os
@@ -37,11 +38,12 @@ class CsvWriter:
         self._unsynced: dict[Path, list[int]] = {}
 
     def append(self, record: CallRecord) -> None:
-        """Append a record to its day's file, by one write.
+        """Append a record to its day's file, by one write; make the folder where it is gone.
 
         Raises:
-            OSError: nothing was written (the disk is full, the folder is gone).
+            OSError: nothing was written (the disk is full).
         """
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / record.file_name(self._zone)
         end = append_whole(path, encode_line(record.values(self._zone)), head=HEADER)
         self._unsynced.setdefault(path, []).append(end)
@@ -53,7 +55,8 @@ class CsvWriter:
             OSError: the disk failed; nothing of the file that failed is told.
         """
         if self._unsynced:
-            sync_file(self._folder)
+            with contextlib.suppress(FileNotFoundError):
+                sync_file(self._folder)
         while self._unsynced:
             path = next(iter(self._unsynced))
             try:

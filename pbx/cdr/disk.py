@@ -4,6 +4,7 @@ An SD card may take a second for one octet, and the exchange must not wait for i
 """
 
 import contextlib
+import enum
 import errno
 import logging
 import os
@@ -22,8 +23,15 @@ RETRY_S = 1.0
 """How long to wait after the disk refused (full, read-only, broken)."""
 
 
+class Lane(enum.Enum):
+    """Jobs of one lane are done in their order; lanes don't wait for each other's failures."""
+
+    RECORDS = enum.auto()
+    JOURNAL = enum.auto()
+
+
 class DiskQueue:
-    """Jobs that write, done in order; one that fails is tried again before any later one.
+    """Jobs that write, done in order; one that fails is tried again before later ones of its lane.
 
     Args:
         syncs: called, in this order, to put on the disk what the jobs have written.
@@ -33,7 +41,7 @@ class DiskQueue:
     def __init__(
         self, syncs: Sequence[Callable[[], None]], beat: Callable[[], None], beat_s: float
     ) -> None:
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._lanes: dict[Lane, deque[Callable[[], None]]] = {lane: deque() for lane in Lane}
         self._syncs = syncs
         self._beat = beat
         self._beat_s = beat_s
@@ -43,11 +51,16 @@ class DiskQueue:
         self._failing = False
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return sum(map(len, self._lanes.values()))
 
-    def post(self, job: Callable[[], None]) -> None:
+    @property
+    def failing(self) -> bool:
+        """Whether the disk refuses."""
+        return self._failing
+
+    def post(self, lane: Lane, job: Callable[[], None]) -> None:
         """Have `job` done."""
-        self._jobs.append(job)
+        self._lanes[lane].append(job)
 
     def step(self, now: float, *, last: bool = False) -> float:
         """Do what is due and return in how many seconds to call again at the latest.
@@ -78,9 +91,12 @@ class DiskQueue:
             self._next_beat = now + self._beat_s
             self._wanted(now)
         failure: OSError | None = None
-        while self._jobs and failure is None:
-            self._wanted(now)
-            failure = self._do_first()
+        for jobs in self._lanes.values():
+            failed: OSError | None = None
+            while jobs and failed is None:
+                self._wanted(now)
+                failed = _do_first(jobs)
+            failure = failure or failed
         # What was written before a failure is synced all the same.
         if last or (self._next_sync is not None and now >= self._next_sync):
             for sync in self._syncs:
@@ -94,16 +110,17 @@ class DiskQueue:
         if self._next_sync is None:
             self._next_sync = now + SYNC_S
 
-    def _do_first(self) -> OSError | None:
-        try:
-            self._jobs[0]()
-        except OSError as error:
-            return error
-        except Exception:
-            # A bug with one record must not keep all later ones waiting for ever.
-            log.exception("a call record could not be written")
-        self._jobs.popleft()
-        return None
+
+def _do_first(jobs: deque[Callable[[], None]]) -> OSError | None:
+    try:
+        jobs[0]()
+    except OSError as error:
+        return error
+    except Exception:
+        # A bug with one record must not keep all later ones waiting for ever.
+        log.exception("a call record could not be written")
+    jobs.popleft()
+    return None
 
 
 class DiskThread:
@@ -120,10 +137,10 @@ class DiskThread:
         """Begin."""
         self._thread.start()
 
-    def post(self, job: Callable[[], None]) -> None:
-        """Have `job` done; from any thread."""
+    def post(self, lane: Lane, job: Callable[[], None]) -> None:
+        """Have `job` done; from any thread, this one too."""
         with self._news:
-            self._queue.post(job)
+            self._queue.post(lane, job)
             self._new = True
             self._news.notify()
 

@@ -13,7 +13,7 @@ from pbx.call.cause import CallTag, by_server
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
 from pbx.cdr.csv_writer import CsvWriter
-from pbx.cdr.disk import DiskQueue, DiskThread
+from pbx.cdr.disk import DiskQueue, DiskThread, Lane
 from pbx.cdr.journal import Journal, Unended
 from pbx.cdr.record import CallRecord, entry_of, records_of
 from pbx.config.data_folder import DataFolder
@@ -102,8 +102,16 @@ class Ledger:
             # A crash between the records and the note of the call's end leaves nothing to add.
             if record.record_id not in self._recorded:
                 log.warning("call %s was cut off by a restart", record.record_id)
-                self._thread.post(partial(self._csv.append, record))
-        self._thread.post(partial(self._journal.end, unended.call.id))
+                self._thread.post(Lane.RECORDS, partial(self._csv.append, record))
+        self._end(unended.call.id)
+
+    def _end(self, call_id: str) -> None:
+        """Have the journal forget a call, once its records have been written.
+
+        In the journal's own lane, so that it comes after what the journal was told before.
+        """
+        end = partial(self._journal.end, call_id)
+        self._thread.post(Lane.RECORDS, partial(self._thread.post, Lane.JOURNAL, end))
 
     def _interrupted(self, unended: Unended) -> list[CallRecord]:
         cause = by_server(CallTag.RESTART)
@@ -114,6 +122,11 @@ class Ledger:
         """Writes that have not been done yet: many, where the disk is full."""
         return len(self._queue)
 
+    @property
+    def failing(self) -> bool:
+        """Whether the disk refuses what is written."""
+        return self._queue.failing
+
     def changed(self, facts: CallFacts, offset_s: float, resume: CallState | None = None) -> None:
         """Note that a call began, rings, or was answered.
 
@@ -121,7 +134,8 @@ class Ledger:
             offset_s: what the wall clock, in seconds since 1970, is ahead of the facts' clock.
             resume: what an answered call needs to go on after a crash.
         """
-        self._thread.post(partial(self._journal.put, entry_of(facts, offset_s, resume)))
+        entry = entry_of(facts, offset_s, resume)
+        self._thread.post(Lane.JOURNAL, partial(self._journal.put, entry))
 
     def ended(self, facts: CallFacts, offset_s: float) -> None:
         """Leave the records of a call that is over; arguments as for `changed`."""
@@ -129,8 +143,8 @@ class Ledger:
             raise MisuseError("a call without a cause has not ended")
         entry = entry_of(facts, offset_s)
         for record in records_of(entry, facts.cause, facts.release + offset_s, self._sides):
-            self._thread.post(partial(self._csv.append, record))
-        self._thread.post(partial(self._journal.end, facts.id))
+            self._thread.post(Lane.RECORDS, partial(self._csv.append, record))
+        self._end(facts.id)
 
     def close(self) -> None:
         """Write and sync what has been told."""

@@ -1,5 +1,6 @@
 """The data folder: where the exchange keeps what must survive, and the lock that guards it."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -42,6 +43,19 @@ class DataFolder:
         """Where logs go that are not the system's."""
         return self.path / "log"
 
+    @property
+    def control_socket(self) -> Path:
+        """Where `minisip` finds the control API: the socket, or a link to where it is."""
+        return self.path / "control.sock"
+
+    def point_to(self, socket: Path) -> None:
+        """Let `control_socket` lead to the control API's socket, wherever that is."""
+        usual = self.control_socket
+        if socket.absolute() != usual.absolute():
+            with contextlib.suppress(FileNotFoundError):
+                usual.unlink()
+            usual.symlink_to(socket.absolute())
+
     def open(self) -> None:
         """Make what is missing, for the owner only, and lock the folder until `close`.
 
@@ -69,6 +83,9 @@ class DataFolder:
     def close(self) -> None:
         """Let another exchange have the folder."""
         if self._lock is not None:
+            with contextlib.suppress(OSError):
+                if self.control_socket.is_symlink():
+                    self.control_socket.unlink()
             os.close(self._lock)
             self._lock = None
 

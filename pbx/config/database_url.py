@@ -1,9 +1,14 @@
 """The `database` setting: where MariaDB is."""
 
+import ipaddress
+import re
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 3306
+
+# RFC 3986 §3.2.2 reg-name, as a resolver takes it: labels, IPv4 addresses among them
+_NAME = re.compile(r"([0-9A-Za-z_-]{1,63}\.)*[0-9A-Za-z_-]{1,63}\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,19 @@ def parse_database(url: str) -> DatabaseAddress | None:
         return None
     try:
         parts = urlsplit(url)
-        port = parts.port or DEFAULT_PORT
+        port = DEFAULT_PORT if parts.port is None else parts.port
     except ValueError:
         raise ValueError("not a URL") from None
     name = parts.path.removeprefix("/")
     complete = parts.scheme in ("mysql", "mariadb") and parts.username and parts.hostname and name
-    if not complete or "/" in name or parts.query or parts.fragment:
+    if (
+        not complete
+        or not port
+        or not _is_host(parts.hostname or "")
+        or "/" in name
+        or parts.query
+        or parts.fragment
+    ):
         raise ValueError("not mysql://user:password@host:port/name")
     return DatabaseAddress(
         unquote(parts.username or ""),
@@ -49,3 +61,13 @@ def parse_database(url: str) -> DatabaseAddress | None:
         port,
         unquote(name),
     )
+
+
+def _is_host(text: str) -> bool:
+    if ":" not in text:
+        return _NAME.fullmatch(text) is not None
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True

@@ -183,6 +183,7 @@ class LegMedia:
         pool: where its ports come from.
         local_address: our own numeric address towards this peer.
         session_id: of our ``o=`` lines to this peer (RFC 8866 §5.2).
+        call: the media of every leg of its call; this one is added.
         latch: accept media from another source than the description says (symmetric RTP).
         timeout_s: report a peer that should send and is silent for so long; 0 never.
     """
@@ -193,10 +194,13 @@ class LegMedia:
         local_address: str,
         session_id: int,
         *,
+        call: list["LegMedia"] | None = None,
         latch: bool = True,
         timeout_s: float,
     ) -> None:
         self._pool = pool
+        self.call = [] if call is None else call
+        self.call.append(self)
         self._local_address = local_address
         self._session_id = session_id
         self._latch = latch
@@ -243,13 +247,27 @@ class LegMedia:
         """Take in what this leg's own peer said.
 
         Raises:
-            PeerError: it is no session description, or names an address that is no single party's.
+            PeerError: it is no session description, or names an address that is no single party's,
+                or ports of this very call: its media would go round in the engine for ever.
         """
         description = parse_sdp(sdp)
         peer = tuple(
             _peer_media(description, one, self._local_address) for one in description.media
         )
+        if any(self._is_ours(one.rtp) or self._is_ours(one.rtcp) for one in peer):
+            raise PeerError(488, "Media Loop")
         self._set(replace(self._agreement, sdp=sdp, peer=peer, answered=True))
+
+    def _is_ours(self, address: Address | None) -> bool:
+        """Return True where media sent to `address` would come back to this call."""
+        if address is None:
+            return False
+        near = ipaddress.ip_address(address.host).is_loopback
+        return any(
+            (near or address.host == media._local_address) and address.port in (port, port + 1)
+            for media in self.call
+            for port in media._ports.values()
+        )
 
     def reserve(self) -> None:
         """Take a port for each media that the peer offers, before it is answered.
@@ -318,14 +336,21 @@ class LegMedia:
         )
 
     @classmethod
-    def resume(cls, pool: PortPool, state: MediaState, *, timeout_s: float) -> "LegMedia":
+    def resume(
+        cls,
+        pool: PortPool,
+        state: MediaState,
+        *,
+        call: list["LegMedia"] | None = None,
+        timeout_s: float,
+    ) -> "LegMedia":
         """Return the media of a leg that ran before the exchange died.
 
         Raises:
             NoPortsLeft: one of its ports is not to be had any more.
             PeerError: the state holds no session description.
         """
-        media = cls(pool, state.local_address, state.session_id, timeout_s=timeout_s)
+        media = cls(pool, state.local_address, state.session_id, call=call, timeout_s=timeout_s)
         told = parse_sdp(state.told)
         media._version = state.version
         media._last_told = told

@@ -70,6 +70,12 @@ class Bindings:
         self._limits = limits
         self._users: dict[str, list[Binding]] = {}
         self._changed: set[str] = set()
+        self._lost: dict[str, float] = {}
+
+    @property
+    def lost(self) -> dict[str, float]:
+        """Users whose last binding ran out without being renewed or removed, and when."""
+        return dict(self._lost)
 
     def of(self, number: str, now: float) -> list[Binding]:
         """Return a user's bindings that have not expired, the preferred first."""
@@ -83,6 +89,7 @@ class Bindings:
 
     def forget(self, number: str) -> None:
         """Drop a user's bindings: the user is gone, or has another password."""
+        self._lost.pop(number, None)
         if self._users.pop(number, None):
             self._changed.add(number)
 
@@ -100,6 +107,8 @@ class Bindings:
             alive = [binding for binding in bindings if binding.expires > now]
             if len(alive) < len(bindings):
                 self._put(number, alive)
+                if not alive:
+                    self._lost[number] = now
 
     def next_expiry(self) -> float | None:
         """When `expire` has something to do; None for never."""
@@ -115,6 +124,7 @@ class Bindings:
             yield number, list(self._users.get(number, ()))
 
     def _put(self, number: str, bindings: list[Binding]) -> None:
+        self._lost.pop(number, None)
         if bindings:
             self._users[number] = bindings
         else:

@@ -1,5 +1,6 @@
 """Dialogs: what two user agents remember of each other (RFC 3261 §12)."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -209,13 +210,17 @@ class Dialog:
             self.remote_target = target
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as plain values, for a journal."""
-        return asdict(self)
+        """Return the state as plain values, for a journal.
+
+        Texts stand in it octet by octet (Latin-1): a peer's may be no UTF-8, and come back to it
+        as they were.
+        """
+        return {name: _each_text(value, _octets) for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> "Dialog":
         """Rebuild a dialog from `to_dict`'s values."""
-        return cls(**{**state, "route_set": list(state["route_set"])})
+        return cls(**{name: _each_text(value, _text) for name, value in state.items()})
 
 
 def _contact(message: Message) -> str | None:
@@ -241,6 +246,20 @@ def _record_route(message: Message) -> list[str]:
     for value in values:
         parse_name_addr(value)
     return values
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, list):
+        return [change(text) for text in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _octets(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _text(octets: str) -> str:
+    return octets.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def _without_tag(address: NameAddr) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from pbx.errors import PeerError
+from pbx.sip.client_transaction import ClientState
 from pbx.sip.dialog import Dialog
 from pbx.sip.dialog_usage import reasons_of, usage_key
 from pbx.sip.endpoint import Endpoint
@@ -51,6 +52,11 @@ class Outgoing(Usage):
         request = self.transaction.request
         return usage_key(request.call_id, request.from_.tag)
 
+    @property
+    def settled(self) -> bool:
+        """As in `Usage`; a CANCEL may wait for its provisional response, and 2xx may cross it."""
+        return self.transaction.state is ClientState.TERMINATED and super().settled
+
     def bye(self, reason: str | None, now: float) -> None:
         """End the call whatever its state: CANCEL before the answer (§9.1), BYE after it."""
         if self.state is not State.CALLING:
@@ -95,9 +101,9 @@ class Outgoing(Usage):
     def _invite_accepted(self, response: Response, flow: Flow, now: float) -> list[UsageEvent]:
         tag = response.to.tag or ""
         if self.dialog is not None and tag == self.dialog.remote_tag:
-            self.acknowledge_again(self.transaction, now)
+            self.acknowledge_again(self.transaction, flow, now)
         elif tag in self._unwanted:
-            self._unwanted[tag].acknowledge_again(self.transaction, now)
+            self._unwanted[tag].acknowledge_again(self.transaction, flow, now)
         elif self.dialog is not None or self._cancelled:
             self._end_unwanted(tag, response, flow, now)
         else:

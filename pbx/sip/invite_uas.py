@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from pbx.errors import PeerError
 from pbx.sip.dialog import Dialog
 from pbx.sip.dialog_usage import reasons_of
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Cancelled, Event, TransportFailed
 from pbx.sip.flow import Flow
+from pbx.sip.headers import parse_delta_seconds
 from pbx.sip.invite_usage import State, Usage
 from pbx.sip.message import Request, Response
 from pbx.sip.server_transaction import ServerTransaction
@@ -38,6 +40,7 @@ class Incoming(Usage):
         decline: Callable[[bytes], bytes],
         transaction: ServerTransaction,
         tokens: Callable[[], str],
+        now: float,
     ) -> None:
         super().__init__(endpoint, timers, contact, transaction.flow, decline)
         self.transaction = transaction
@@ -48,6 +51,11 @@ class Incoming(Usage):
         self._provisional: Response | None = None
         self._bye_due = False
         self._bye_reason: str | None = None
+        # "If the request is an INVITE that contains an Expires header field, the UAS core sets a
+        # timer for the number of seconds indicated in the header field value." (§13.3.1)
+        expires_s = _expires_s(transaction.request)
+        if expires_s is not None:
+            timers.set((self, "expires"), now + expires_s)
 
     def _dialog_of(self, fork: str) -> Dialog:
         """The dialog for a callee: To tag `tag` itself, or with a number for early media."""
@@ -98,6 +106,7 @@ class Incoming(Usage):
 
     def _leave_invited(self, state: State) -> None:
         self.state = state
+        self._timers.cancel((self, "expires"))
         self._timers.cancel((self, "1xx"))
 
     def bye(self, reason: str | None, now: float) -> None:
@@ -131,7 +140,12 @@ class Incoming(Usage):
         return events
 
     def timer_fired(self, name: str, now: float) -> list[UsageEvent]:
-        """As in `Usage`, and repeat the provisional response."""
+        """As in `Usage`, and repeat the provisional response, or let the invitation expire."""
+        if name == "expires":
+            # "If the invitation expires before the UAS has generated a final response, a 487
+            # (Request Terminated) response SHOULD be generated." (§13.3.1)
+            self.reject(487, "Request Terminated", [], now)
+            return [CallerCancelled([])]
         if name != "1xx":
             return super().timer_fired(name, now)
         if self._provisional is not None:
@@ -162,3 +176,12 @@ class Incoming(Usage):
         if self.state is State.INVITED:
             return self._refuse_for_now(transaction, now)
         return super()._reinvite_received(dialog, transaction, now)
+
+
+def _expires_s(invite: Request) -> int | None:
+    """How long the invitation holds; None where it doesn't say, or nothing that can be read."""
+    value = invite.get("Expires")
+    try:
+        return None if value is None else parse_delta_seconds(value)
+    except PeerError:
+        return None

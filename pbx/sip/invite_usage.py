@@ -111,6 +111,11 @@ class Usage(DialogUsage):
     # ---------------------------------------------------------------- what the call asks for
 
     @property
+    def settled(self) -> bool:
+        """True when no answer to an INVITE of ours can come any more."""
+        return self._reinvite_out is None or not self._reinvite_out.pending
+
+    @property
     def busy(self) -> bool:
         """True while an INVITE, either way, has no final answer or no ACK (glare, §14.1)."""
         return (
@@ -172,9 +177,11 @@ class Usage(DialogUsage):
         self._acks[transaction] = ack
         self._endpoint.send_ack(ack, self._next_hop(), now)
 
-    def acknowledge_again(self, invite: ClientTransaction, now: float) -> None:
-        """Repeat the ACK to `invite`'s 2xx, which the peer has repeated (§13.2.2.4)."""
+    def acknowledge_again(self, invite: ClientTransaction, flow: Flow, now: float) -> None:
+        """Repeat the ACK to `invite`'s 2xx, which the peer has repeated by `flow` (§13.2.2.4)."""
         if invite in self._acks:
+            # The connection of the first one may be gone.
+            self.flow = flow
             self._endpoint.send_ack(self._acks[invite], self._next_hop(), now)
 
     def bye(self, reason: str | None, now: float) -> None:
@@ -313,7 +320,7 @@ class Usage(DialogUsage):
         transaction, response = event.transaction, event.response
         if transaction is not self._reinvite_out:
             # A 2xx to an earlier re-INVITE, repeated
-            self.acknowledge_again(transaction, now)
+            self.acknowledge_again(transaction, event.flow, now)
             return []
         if response.status < 200:
             return []
@@ -344,7 +351,7 @@ class Usage(DialogUsage):
             return [ReofferRefused(status, why)]
         # §12.2.1.2: with 408, 481 or no response at all the dialog is gone on the other side
         self.bye(None, now)
-        return [Lost(f"{status} {why}", timed_out=status == 408)]
+        return [Lost(f"{status} {why}", timed_out=status == 408, gone=status == 481)]
 
     def _path_lost(self, transaction: ClientTransaction, why: str, now: float) -> list[UsageEvent]:
         """Go on without a connection that has ended: to the peer's Contact, by a new one."""

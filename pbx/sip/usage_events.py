@@ -85,6 +85,8 @@ class Lost:
 
     why: str
     timed_out: bool
+    gone: bool = False
+    """The peer says that it knows no such dialog (481): it has ended it, and we never heard."""
 
 
 UsageEvent = (

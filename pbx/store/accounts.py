@@ -1,16 +1,20 @@
 """Users and passwords: what is allowed, how they are made, and those of the first start."""
 
 import json
+import logging
 import os
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from pbx.errors import CommandError
 from pbx.locale import english
 from pbx.sip.digest import ha1
 from pbx.store.snapshot import LocalUser
+
+log = logging.getLogger(__name__)
 
 FIRST_NUMBERS: tuple[str, ...] = ("100", "101", "102")
 """The users of a first start, as miniSIPServer has them."""
@@ -69,6 +73,49 @@ def make_user(number: str, password: str, realm: str, display_name: str = "") ->
         ha1_sha256=ha1(number, realm, password, "SHA-256"),
         realm=realm,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FirstUser:
+    """A user that a first start makes."""
+
+    number: str
+    name: str
+    password: str
+
+
+def first_users(path: Path) -> list[FirstUser]:
+    """Return the users that a first start makes: those of a file, else 100, 101 and 102.
+
+    The file is what the first boot of an appliance leaves: a JSON list of objects with ``number``,
+    and optionally ``name`` and ``password``. What can't be used is told on the log and left out.
+    """
+    users: dict[str, FirstUser] = {}
+    for entry in _entries(path):
+        number, name, password = (
+            str(entry.get(key) or "") for key in ("number", "name", "password")
+        )
+        try:
+            check_number(number)
+            check_display_name(name)
+            check_password(password or new_password())
+        except CommandError as error:
+            log.warning("%s: user %r is not made: %s", path.name, number, error.sentence)
+            continue
+        users.setdefault(number, FirstUser(number, name, password or new_password()))
+    return list(users.values()) or [FirstUser(one, "", new_password()) for one in FIRST_NUMBERS]
+
+
+def _entries(path: Path) -> list[dict[str, object]]:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        log.warning("%s can't be read: %s", path.name, error)
+        return []
+    entries = found if isinstance(found, list) else [found]
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 class InitialPasswords:

@@ -57,7 +57,6 @@ def mariadb_engine(address: DatabaseAddress) -> Engine:
     url = URL.create(
         "mysql+pymysql",
         username=address.user,
-        password=address.password,
         host=address.host,
         port=address.port,
         database=address.name,
@@ -71,6 +70,8 @@ def mariadb_engine(address: DatabaseAddress) -> Engine:
         pool_pre_ping=True,
         connect_args={
             "charset": "utf8mb4",
+            # As octets: PyMySQL would take a text for Latin-1, and has no Chinese password.
+            "password": address.password.encode(),
             "connect_timeout": CONNECT_S,
             "read_timeout": ANSWER_S,
             "write_timeout": ANSWER_S,

@@ -57,8 +57,9 @@ class MainDatabase:
         """
         try:
             result = work()
-        except (SQLAlchemyError, OSError, RuntimeError, NewerDatabase) as error:
-            # RuntimeError: PyMySQL lacks what the server's kind of password needs
+        except (SQLAlchemyError, OSError, RuntimeError, UnicodeError, NewerDatabase) as error:
+            # RuntimeError: PyMySQL lacks what the server's kind of password needs; UnicodeError:
+            # a host name that no DNS query can carry
             self._failed(error)
             raise DatabaseDown(self.why) from error
         if not self.ok:

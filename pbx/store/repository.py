@@ -26,12 +26,12 @@ from pbx.locale import say
 from pbx.store import rows
 from pbx.store.accounts import (
     ALGORITHMS,
-    FIRST_NUMBERS,
     InitialPasswords,
     check_display_name,
     check_number,
     check_password,
     command_error,
+    first_users,
     make_user,
     new_password,
 )
@@ -82,6 +82,7 @@ class Store:
     ) -> None:
         self.snapshot = Snapshot.of(0, ())
         self._path = folder / "minisip.db"
+        self._first_users = folder / "first-users.json"
         self._cdr_folder = folder / "cdr"
         self._realm = settings.sip.realm
         address = parse_database(settings.database)
@@ -153,14 +154,15 @@ class Store:
             except DatabaseDown:
                 log.warning("first start without MariaDB: it gets these users when it answers")
         if not self._prepared:
-            passwords = {number: new_password() for number in FIRST_NUMBERS}
-            users = [make_user(number, word, self._realm) for number, word in passwords.items()]
+            first = first_users(self._first_users)
+            users = [make_user(one.number, one.password, self._realm, one.name) for one in first]
             self._latest = Snapshot.of(1, users)
             # Before the commit: users whose passwords nobody knows would be worse.
-            self._initial.save(passwords)
+            self._initial.save({one.number: one.password for one in first})
             with self._local.begin() as connection:
                 rows.replace_configuration(connection, self._latest)
             make_durable(self._local)
+            self._first_users.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Bring what is under way to its end and close the databases."""

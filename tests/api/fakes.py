@@ -3,10 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.api.schema import (
+    Changes,
     Contact,
+    Health,
+    LogLine,
     NewUser,
+    Problem,
     RunningCall,
     Status,
     User,
@@ -35,6 +40,10 @@ class FakeExchange:
         self.database_answers.set()
         self.failure: Exception | None = None
         self.status_values: dict[str, object] = {}
+        self.problems: list[Problem] = []
+        self.lines: list[LogLine] = []
+        self.board = Noticeboard()
+        self.hardware: list[tuple[str, str, str, str]] = []
 
     def _ask(self, method: str) -> None:
         self.asked.append(method)
@@ -153,3 +162,20 @@ class FakeExchange:
             realm="minisipserver",
             sip_port=5060,
         )
+
+    def health(self) -> Health:
+        self._ask("health")
+        state = self.problems[0].severity if self.problems else "ready"
+        return Health(state=state, problems=list(self.problems))
+
+    def log(self, after: str) -> list[LogLine]:
+        self._ask("log")
+        return [line for line in self.lines if line.number > int(after)]
+
+    async def watch(self, mark: str) -> Changes:
+        self._ask("watch")
+        return await self.board.watch(mark)
+
+    def note_hardware(self, kind: str, event: str, name: str, port: str) -> None:
+        self._ask("note_hardware")
+        self.hardware.append((kind, event, name, port))

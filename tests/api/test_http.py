@@ -15,6 +15,7 @@ import uvloop
 from pbx.api import http as module
 from pbx.api.http import HttpServer
 from pbx.api.provisioning import MISSES_LIMIT
+from pbx.api.schema import Problem
 from tests.api.fakes import FakeExchange
 from tests.api.test_provisioning import entries
 
@@ -67,9 +68,22 @@ def path_of(server: HttpServer, number: str) -> str:
 
 
 class TestHealth:
-    async def test_ok(self, http: HttpServer, port: int) -> None:
+    async def test_ready(self, http: HttpServer, port: int) -> None:
         answer = await request(port, "/health")
-        assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok"})
+        told = {"status": "ready", "problems": []}
+        assert (answer.status, json.loads(answer.body)) == (200, told)
+
+    @pytest.mark.parametrize(("severity", "status"), [("attention", 200), ("failed", 503)])
+    async def test_what_is_wrong_is_named_but_nobody(
+        self, http: HttpServer, exchange: FakeExchange, port: int, severity: str, status: int
+    ) -> None:
+        lost = Problem(slug="phone-lost", severity=severity, values={"number": "105"})
+        exchange.problems = [lost]
+        answer = await request(port, "/health")
+        assert (answer.status, json.loads(answer.body)) == (
+            status,
+            {"status": severity, "problems": ["phone-lost"]},
+        )
 
     async def test_over_every_ip_version_of_the_machine(self, http: HttpServer, port: int) -> None:
         hosts = ["127.0.0.1", "::1"] if socket.has_dualstack_ipv6() else ["127.0.0.1"]
@@ -221,7 +235,7 @@ class TestExchangeGoesOn:
             async with connection(port) as (second, _):
                 await ended(second)
             writer.write(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
-            assert b'{"status":"ok"}' in await first.readuntil(b"}")
+            assert b'"status":"ready"' in await first.readuntil(b"}")
 
     async def test_a_silent_connection_has_an_end(
         self, http: HttpServer, port: int, monkeypatch: pytest.MonkeyPatch

@@ -51,7 +51,11 @@ async def call(path: Path, method: str, **params: str) -> dict[str, Any]:
 
 class TestMethods:
     async def test_every_method_is_served(self, server: Path) -> None:
-        params = {"hangup": {"call": "c1"}, "user.add": {"number": "103"}}
+        params = {
+            "hangup": {"call": "c1"},
+            "user.add": {"number": "103"},
+            "hardware.note": {"kind": "sound", "event": "added", "name": "USB Audio"},
+        }
         for method in METHODS:
             given_params = params.get(method, {"number": "102"} if "user." in method else {})
             if method in ("user.password", "user.algorithm"):
@@ -69,7 +73,11 @@ class TestMethods:
 
     async def test_add_user_with_everything(self, server: Path, exchange: FakeExchange) -> None:
         answer = await call(server, "user.add", number="103", password="pass", display_name="李")
-        assert answer["result"] == {"number": "103", "password": "pass"}
+        assert answer["result"] == {
+            "number": "103",
+            "password": "pass",
+            "provisioning_url": "",
+        }
         assert exchange.names["103"] == "李"
 
     async def test_nothing_to_tell_is_null(self, server: Path) -> None:

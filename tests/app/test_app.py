@@ -1,5 +1,6 @@
 """The exchange in its daily life, as a real process."""
 
+import shutil
 import socket
 import urllib.request
 
@@ -149,6 +150,34 @@ class TestLogInjection:
         shared.wait_idle()
         assert "callTag=201" in shared.log
         shared.assert_sane()
+
+
+def test_records_go_on_when_their_folder_was_taken_away(
+    new_daemon: NewDaemon, new_phone: NewPhone
+) -> None:
+    daemon = new_daemon()
+    daemon.start()
+    shutil.rmtree(daemon.folder / "cdr")
+    caller, callee = new_phone(daemon, "100"), new_phone(daemon, "101")
+    for _ in range(2):
+        call = Call(caller, callee)
+        call.talk()
+        call.hang_up()
+    daemon.wait_records(2)
+    assert daemon.stop() == 0
+    daemon.assert_log_sane()
+
+
+class TestControlSocket:
+    def test_elsewhere_the_data_folder_still_leads_to_it(self, new_daemon: NewDaemon) -> None:
+        daemon = new_daemon()
+        elsewhere = daemon.folder / "else.where"
+        daemon.configure(top=f'control_socket = "{elsewhere}"')
+        daemon.start()
+        assert elsewhere.is_socket()
+        assert daemon.status().pid == daemon.pid
+        assert daemon.stop() == 0
+        assert not (daemon.folder / "control.sock").is_symlink()
 
 
 class TestHttp:

@@ -120,6 +120,7 @@ class SoftPhone:
                 lambda offer: self.sdp,
                 event.transaction,
                 self.office.tokens,
+                now,
             )
             self.usages.append(usage)
             usage.progress(180, "Ringing", b"", "", now)

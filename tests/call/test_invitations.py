@@ -312,6 +312,56 @@ class TestRfc3261Section13_3:
         assert bob.hears("INVITE").body == b""
 
 
+class TestExpires:
+    """RFC 3261 §13.3.1: an invitation may say how long it holds."""
+
+    def test_it_rings_no_longer(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        alice.invite("101", headers="Expires: 5")
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 180)
+        alice.response(180)
+        office.advance(4.9)
+        assert not alice.inbox
+        office.advance(0.2)
+        bob.hears("CANCEL")
+        alice.response(487)
+        assert office.cause() == ("CALLER_CANCELLED", 16)
+
+    @pytest.mark.parametrize("value", ["5", "soon", ""])
+    def test_it_says_nothing_of_an_answered_call(self, office: Office, value: str) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101", headers=f"Expires: {value}")
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        office.advance(600)
+        assert office.ended == []
+
+
+class TestLateAnswers:
+    def test_an_answer_long_after_the_cancel_is_ended(self, office: Office) -> None:
+        """A CANCEL waits for the first response; both may take half a minute."""
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101")
+        invite = bob.hears("INVITE")
+        office.advance(1)
+        call.cancel()
+        bob.inbox.clear()
+        office.advance(28)
+        bob.inbox.clear()
+        bob.respond(invite, 180)
+        bob.hears("CANCEL")
+        office.advance(20)
+        bob.inbox.clear()
+        bob.respond(invite, 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        bob.respond(bob.hears("BYE"), 200)
+        office.advance(120)
+        office.assert_empty()
+
+
 class TestPorts:
     """RTP ports are given back on every way out."""
 

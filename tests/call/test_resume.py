@@ -171,3 +171,18 @@ class TestMediaIsReady:
         assert first.remote_rtp is not None
         assert first.remote_rtp.host == bob.address.host
         assert (last.sink, last.wait) == (first.port, False)
+
+    def test_names_in_other_encodings_stay_as_they_were(self) -> None:
+        """Old phones send Latin-1, which is no UTF-8 and no JSON."""
+        office = Office()
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101", headers='Record-Route: <sip:192.0.2.10;lr>;x="J\udce4n"')
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        after = reborn(office, alice, bob)
+        bob.within(invite, "BYE", 5)
+        assert alice.hears("BYE").all("Route") == ['<sip:192.0.2.10;lr>;x="J\udce4n"']
+        assert after.exchange.calls == {}

@@ -193,18 +193,9 @@ class TestRfc3261Section14_2:
         bob.hears("BYE")
         assert office.cause() == ("REQUEST_UNUSABLE", 79)
 
-    def test_there_is_no_port_for_what_is_added(self) -> None:
-        office = Office(ports=3)
-        alice, bob, call, invite = established(office)
-        before = office.running()
-        call.reinvite(alice.sdp() + VIDEO)
-        change = bob.hears("INVITE")
-        bob.respond(change, 200, "OK", bob.sdp() + VIDEO)
-        # One port for bob's video, none for alice's: as far as that the call can't go on
-        assert office.cause() == ("LIMIT", 42)
-        office.advance(120)
-        office.assert_empty()
-        office = Office(ports=2)
+    @pytest.mark.parametrize("ports", [2, 3])
+    def test_there_is_no_port_for_what_is_added(self, ports: int) -> None:
+        office = Office(ports=ports)
         alice, bob, call, invite = established(office)
         before = office.running()
         call.reinvite(alice.sdp() + VIDEO)
@@ -305,3 +296,61 @@ class TestPortsOfAChange:
         assert len(office.running()) == 2
         other.bye()
         assert office.running() == {}
+
+
+class TestMoreMediaThanPorts:
+    """RFC 3261 §14.1: a change that can't be had leaves the session as it was."""
+
+    @pytest.mark.parametrize("ports", [2, 3])
+    def test_one_of_a_late_offer_is_refused(self, ports: int) -> None:
+        office = Office(ports=ports)
+        alice, bob, call, invite = established(office)
+        before = office.running()
+        call.reinvite(b"")
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp() + VIDEO)
+        bob.hears("ACK")
+        alice.response(488)
+        # What bob was promised by the ACK is put back.
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        assert not bob.inbox
+        assert office.running() == before
+        assert office.ended == []
+        hang_up(office, bob, invite)
+
+
+class TestMediaLoop:
+    """Descriptions that name the call's own ports would let media go round in the engine."""
+
+    @pytest.mark.parametrize("host", ["192.0.2.1", "127.0.0.1"])
+    @pytest.mark.parametrize("offset", [0, 1])
+    def test_a_change_to_our_own_port_is_refused(
+        self, office: Office, host: str, offset: int
+    ) -> None:
+        alice, _, call, _ = established(office)
+        for port in sorted(office.running()):
+            loop = alice.sdp(port=port + offset).replace(alice.address.host.encode(), host.encode())
+            call.reinvite(loop)
+            call.ack_failure(alice.response(488))
+        assert office.ended == []
+
+    def test_so_is_an_answer_that_does(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        alice.invite("101")
+        invite = bob.hears("INVITE")
+        port = parse_sdp(invite.body).media[0].port
+        loop = bob.sdp(port=port).replace(bob.address.host.encode(), b"192.0.2.1")
+        bob.respond(invite, 200, "OK", loop)
+        bob.hears("ACK")
+        bob.hears("BYE")
+        alice.response(488)
+        assert office.cause() == ("REQUEST_UNUSABLE", 79)
+
+
+class TestGone:
+    def test_a_phone_that_knows_the_call_no_more_has_hung_up(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        call.reinvite(alice.sdp("sendonly"))
+        bob.respond(bob.hears("INVITE"), 481)
+        bob.hears("ACK")
+        assert office.cause() == ("CALLEE_HUNG_UP", 41)

@@ -173,3 +173,12 @@ class TestLostConnection:
         assert binding.target.flow.connection == 0
         alice.invite("101")
         assert bob.hears("INVITE")
+
+    def test_an_answer_repeated_on_another_connection_is_acknowledged_there(
+        self, office: Office, alice: Phone, bob: Phone
+    ) -> None:
+        """RFC 3261 §13.2.2.4: each repetition wants its ACK."""
+        _, invite = talking(alice, bob)
+        bob.reconnect(5)
+        bob.respond(invite, 200, "OK", bob.sdp())
+        assert bob.hears("ACK").cseq.number == 1

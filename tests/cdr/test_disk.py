@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pbx.cdr.disk import RETRY_S, SYNC_S, DiskQueue, DiskThread, replace_file
+from pbx.cdr.disk import RETRY_S, SYNC_S, DiskQueue, DiskThread, Lane, replace_file
 
 
 class Disk:
@@ -53,10 +53,10 @@ def disk() -> Disk:
 class TestQueue:
     def test_jobs_at_once_and_in_order_syncs_in_lots(self, disk: Disk) -> None:
         for text in ("a", "b", "c"):
-            disk.queue.post(disk.write(text))
+            disk.queue.post(Lane.RECORDS, disk.write(text))
         assert disk.queue.step(2.0) == SYNC_S
         assert disk.take() == ["a", "b", "c"]
-        disk.queue.post(disk.write("d"))
+        disk.queue.post(Lane.RECORDS, disk.write("d"))
         assert disk.queue.step(2.5) == pytest.approx(0.5)
         assert disk.take() == ["d"]
         disk.queue.step(3.0)
@@ -72,9 +72,9 @@ class TestQueue:
         self, disk: Disk, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("INFO")
-        disk.queue.post(disk.write("a"))
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
         disk.full = True
-        disk.queue.post(disk.write("b"))
+        disk.queue.post(Lane.RECORDS, disk.write("b"))
         assert disk.queue.step(2.0) == RETRY_S
         assert disk.queue.step(2.5) == pytest.approx(0.5)
         assert disk.queue.step(3.0) == RETRY_S
@@ -85,15 +85,15 @@ class TestQueue:
         assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
 
     def test_what_was_written_before_is_synced_all_the_same(self, disk: Disk) -> None:
-        disk.queue.post(disk.write("a"))
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
         disk.queue.step(2.0)
         disk.full = True
-        disk.queue.post(disk.write("b"))
+        disk.queue.post(Lane.RECORDS, disk.write("b"))
         disk.queue.step(3.0)
         assert disk.take() == ["a", "sync records", "sync journal"]
 
     def test_a_failed_sync_is_done_again(self, disk: Disk) -> None:
-        disk.queue.post(disk.write("a"))
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
         disk.queue.step(2.0)
         disk.broken = True
         disk.queue.step(3.0)
@@ -107,15 +107,26 @@ class TestQueue:
         def bug() -> None:
             raise ZeroDivisionError
 
-        disk.queue.post(bug)
-        disk.queue.post(disk.write("a"))
+        disk.queue.post(Lane.RECORDS, bug)
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
         disk.queue.step(2.0)
         assert disk.take() == ["a"]
         assert "ZeroDivisionError" in caplog.text
 
+    def test_calls_are_journalled_while_records_wait(self, disk: Disk) -> None:
+        disk.full = True
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
+        disk.queue.post(Lane.JOURNAL, lambda: disk.done.append("journal"))
+        assert disk.queue.step(2.0) == RETRY_S
+        assert disk.take() == ["journal"]
+        assert (len(disk.queue), disk.queue.failing) == (1, True)
+        disk.full = False
+        disk.queue.step(3.0)
+        assert (len(disk.queue), disk.queue.failing) == (0, False)
+
     def test_the_last_step_syncs_at_once_and_tries_again_at_once(self, disk: Disk) -> None:
         disk.full = True
-        disk.queue.post(disk.write("a"))
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
         disk.queue.step(2.0)
         disk.full = False
         disk.queue.step(2.1, last=True)
@@ -128,10 +139,10 @@ class TestThread:
         names: list[str] = []
         thread = DiskThread(disk.queue)
         thread.start()
-        thread.post(lambda: names.append(threading.current_thread().name))
-        thread.post(done.set)
+        thread.post(Lane.RECORDS, lambda: names.append(threading.current_thread().name))
+        thread.post(Lane.RECORDS, done.set)
         assert done.wait(10)
-        thread.post(disk.write("last"))
+        thread.post(Lane.RECORDS, disk.write("last"))
         thread.close()
         assert names == ["cdr"]
         assert disk.done[-3:] == ["last", "sync records", "sync journal"]
@@ -143,7 +154,7 @@ class TestThread:
         disk.full = True
         thread = DiskThread(disk.queue)
         thread.start()
-        thread.post(disk.write("a"))
+        thread.post(Lane.RECORDS, disk.write("a"))
         thread.close()
         assert "1 writes of call records are left undone" in caplog.text
 

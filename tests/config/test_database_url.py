@@ -18,6 +18,14 @@ def test_what_it_says(url: str, address: DatabaseAddress) -> None:
     assert parse_database(url) == address
 
 
+@pytest.mark.parametrize(
+    "host", ["h:0", "a..b", "a b", "h%20", "h,i", "-" * 64, "h" * 64, "ü", "a" * 50_000 + "!"]
+)
+def test_hosts_that_no_resolver_takes(host: str) -> None:
+    with pytest.raises(ValueError, match="mysql://"):
+        parse_database(f"mysql://u:p@{host}/n")
+
+
 def test_embedded() -> None:
     assert parse_database("") is None
 

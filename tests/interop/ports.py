@@ -5,7 +5,7 @@ import socket
 
 LOWEST, HIGHEST = 10000, 32000
 
-_LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+_BOTH = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 class Ports:
@@ -30,10 +30,15 @@ class Ports:
         raise AssertionError(f"found no {count} free ports between {LOWEST} and {HIGHEST}")
 
 
+def has_ipv6() -> bool:
+    """Whether this machine has an IPv6 loopback; containers often have none."""
+    return _binds(socket.AF_INET6, socket.SOCK_DGRAM, "::1", 0)
+
+
 def _free(port: int) -> bool:
     return all(
         _binds(family, kind, host, port)
-        for family, host in _LOOPBACK
+        for family, host in _BOTH[: 1 + has_ipv6()]
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)
     )
 

@@ -34,15 +34,27 @@ def _assert_both_hear(caller: Baresip, callee: Baresip) -> None:
     assert_pure_tone(callee.recording(), LOW_HZ, HIGH_HZ, at_least_s=TALK_S)
 
 
-@pytest.mark.parametrize(
-    ("codec", "rate_hz"),
-    [("pcmu", 8000), ("pcma", 8000), pytest.param("L16/16000/1", 16000, id="unknown-to-us")],
-)
-def test_each_hears_the_other_by_udp(
-    exchange: Exchange, users: Users, new_phone: NewPhone, codec: str, rate_hz: int
+CODECS = [("pcmu", 8000), ("pcma", 8000), pytest.param("L16/16000/1", 16000, id="unknown-to-us")]
+
+
+@pytest.mark.parametrize(("codec", "rate_hz"), CODECS)
+@pytest.mark.parametrize(("host", "transport"), [("ipv4", "udp"), ("ipv4", "tcp"), ("::1", "udp")])
+def test_each_hears_the_other(
+    exchange: Exchange,
+    users: Users,
+    new_phone: NewPhone,
+    host: str,
+    transport: str,
+    codec: str,
+    rate_hz: int,
 ) -> None:
-    callee = new_phone(users.callee, exchange.host, HIGH_HZ, codec=codec, rate_hz=rate_hz)
-    caller = new_phone(users.caller, exchange.host, LOW_HZ, codec=codec, rate_hz=rate_hz)
+    where = exchange.host6 if host == "::1" else exchange.host
+    callee, caller = (
+        new_phone(user, where, tone, codec=codec, rate_hz=rate_hz, transport=transport)
+        for user, tone in ((users.callee, HIGH_HZ), (users.caller, LOW_HZ))
+    )
+    (contact,) = exchange.users()[users.callee].contacts
+    assert contact.source.startswith(transport)
     _talk(caller, callee)
     (running,) = exchange.running_calls()
     assert (running.caller, running.called, running.state) == (
@@ -73,17 +85,6 @@ def test_the_media_goes_through_the_exchange(
     )
 
 
-def test_by_tcp(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
-    callee = new_phone(users.callee, exchange.host, HIGH_HZ, transport="tcp")
-    caller = new_phone(users.caller, exchange.host, LOW_HZ, transport="tcp")
-    (contact,) = exchange.users()[users.callee].contacts
-    assert contact.source.startswith("tcp ")
-    _talk(caller, callee)
-    caller.hang_up()
-    callee.wait_event("CALL_CLOSED")
-    _assert_both_hear(caller, callee)
-
-
 def test_from_tcp_to_udp_and_the_callee_hangs_up(
     exchange: Exchange, users: Users, new_phone: NewPhone
 ) -> None:
@@ -92,15 +93,6 @@ def test_from_tcp_to_udp_and_the_callee_hangs_up(
     _talk(caller, callee)
     callee.hang_up()
     caller.wait_event("CALL_CLOSED")
-    _assert_both_hear(caller, callee)
-
-
-def test_by_ipv6(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
-    callee = new_phone(users.callee, exchange.host6, HIGH_HZ)
-    caller = new_phone(users.caller, exchange.host6, LOW_HZ)
-    _talk(caller, callee)
-    caller.hang_up()
-    callee.wait_event("CALL_CLOSED")
     _assert_both_hear(caller, callee)
 
 

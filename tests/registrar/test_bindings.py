@@ -275,3 +275,34 @@ class TestTarget:
         (binding,) = registrar.bindings.of("100", 0)
         assert binding.target.route == (path,)
         assert binding.target.flow == PHONE
+
+
+class TestLost:
+    """Whose phones have gone without signing off."""
+
+    def test_a_phone_that_stops_renewing_is_missed_until_it_is_back(
+        self, registrar: Registrar
+    ) -> None:
+        registrar.register("<sip:a@192.0.2.7>", expires="60")
+        registrar.bindings.expire(61)
+        assert registrar.bindings.lost == {"100": 61}
+        registrar.register("<sip:a@192.0.2.7>", expires="60", now=70)
+        assert registrar.bindings.lost == {}
+
+    def test_nobody_misses_one_that_signed_off(self, registrar: Registrar) -> None:
+        registrar.register("<sip:a@192.0.2.7>", expires="60")
+        registrar.register("<sip:a@192.0.2.7>", expires="0", now=1)
+        registrar.bindings.expire(100)
+        assert registrar.bindings.lost == {}
+
+    def test_nor_a_user_with_another_phone(self, registrar: Registrar) -> None:
+        registrar.register("<sip:a@192.0.2.7>", expires="60")
+        registrar.register("<sip:b@192.0.2.8>", expires="3600")
+        registrar.bindings.expire(61)
+        assert registrar.bindings.lost == {}
+
+    def test_nor_one_that_was_removed(self, registrar: Registrar) -> None:
+        registrar.register("<sip:a@192.0.2.7>", expires="60")
+        registrar.bindings.expire(61)
+        registrar.bindings.forget("100")
+        assert registrar.bindings.lost == {}

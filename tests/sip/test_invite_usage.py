@@ -65,6 +65,7 @@ class Party:
             lambda offer: SDP,
             self.agent.invited(),
             lambda: f"tag{self.agent.name}",
+            self.agent.clock.now,
         )
 
     def take(self, usage: Usage) -> list[UsageEvent]:
@@ -125,7 +126,7 @@ class TestRfc3261Section13:
         one, _, call, _ = talk(clock)
         sent = len(one.agent.sent)
         call.acknowledge(b"", clock.now)
-        call.acknowledge_again(one.agent.call("OPTIONS"), clock.now)
+        call.acknowledge_again(one.agent.call("OPTIONS"), one.agent.flow, clock.now)
         one.agent.flush()
         assert len(one.agent.sent) == sent + 1
 

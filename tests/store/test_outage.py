@@ -180,6 +180,15 @@ class TestDown:
         mariadb.thaw()
         kept.until_fed()
 
+    def test_a_chinese_password_is_one_like_any_other(
+        self, tmp_path: Path, mariadb: MariaDb, url: str, opened: Opened
+    ) -> None:
+        chinese = url.replace("geheim", "%E4%B8%AD%E6%96%87")
+        kept = opened(Kept(tmp_path, chinese, mariadb))
+        kept.done_so_far()
+        assert kept.store.status.ok
+        assert kept.rows("SELECT count(*) FROM local_user") == [(3,)]
+
     def test_wrong_password_and_missing_database(
         self, tmp_path: Path, mariadb: MariaDb, url: str, opened: Opened
     ) -> None:

@@ -29,6 +29,7 @@ class FakeMachine(Machine):
         self.root_read_only = False
         self.remounts: list[str] = []
         self.started = 0
+        self.since = 0.0
 
     def clock(self) -> float:
         return self.now
@@ -49,7 +50,8 @@ class FakeMachine(Machine):
         return self.installed[-1] in self.dead
 
     def health(self, socket: str) -> Health | None:
-        return self.healths.get(self.installed[-1], lambda _: GOOD)(self.now - self.since)
+        health = self.healths.get(self.installed[-1])
+        return health(self.now - self.since) if health else GOOD
 
     def open_root(self) -> bool:
         self.remounts.append("rw")
@@ -163,7 +165,7 @@ class TestPowerCut:
         assert steps.read(store.result).why == "power"
 
     def test_while_waiting(self, store: Store, machine: FakeMachine) -> None:
-        machine.installed, machine.since = ["0.2.0"], 0.0
+        machine.installed = ["0.2.0"]
         steps.write(store.job, replace(JOB, step=steps.CHECK))
         assert Update(store, machine).run() == "done"
         assert machine.installed == ["0.2.0"]
@@ -175,7 +177,7 @@ class TestPowerCut:
 
     @pytest.mark.parametrize("done", [1, 2])
     def test_between_the_last_steps(self, store: Store, machine: FakeMachine, done: int) -> None:
-        machine.installed, machine.since = ["0.2.0"], 0.0
+        machine.installed = ["0.2.0"]
         steps.write(store.job, replace(JOB, step=steps.CHECK))
         store.current.replace(store.last)
         if done == 2:

@@ -1,0 +1,1 @@
+"""The first boot of the appliance: settings from the FAT partition in, a report out."""

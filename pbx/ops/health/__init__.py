@@ -1,0 +1,35 @@
+"""Health checks: one file each, a pure look at `Facts`; what they find is shown by everybody.
+
+A check's sentence and remedy stand in `pbx.locale` under ``problem-SLUG`` and ``remedy-SLUG``.
+"""
+
+from collections.abc import Callable
+
+from pbx.ops.health import (
+    clock_unsure,
+    database_away,
+    disk_full,
+    engine_restarted,
+    no_address,
+    no_engine,
+    phone_lost,
+    records_stuck,
+)
+from pbx.ops.health.facts import Facts, Problem
+
+CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
+    no_engine.check,
+    no_address.check,
+    clock_unsure.check,
+    disk_full.check,
+    records_stuck.check,
+    database_away.check,
+    engine_restarted.check,
+    phone_lost.check,
+)
+
+
+def examine(facts: Facts) -> list[Problem]:
+    """Return what every check finds, the worst first."""
+    found = [problem for check in CHECKS for problem in check(facts)]
+    return sorted(found, key=lambda problem: not problem.failed)

@@ -1,0 +1,63 @@
+"""What health checks look at, and what they find."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Severity(Enum):
+    """How bad a problem is."""
+
+    ATTENTION = "attention"
+    """A person should look at it; calls work."""
+    FAILED = "failed"
+    """No call can be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a person should look at.
+
+    Args:
+        slug: the check that found it; names its sentence and its remedy.
+        severity: how bad it is.
+        values: what is put into the sentence.
+    """
+
+    slug: str
+    severity: Severity = Severity.ATTENTION
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether no call can be made."""
+        return self.severity is Severity.FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The exchange at one moment.
+
+    Args:
+        wall_s: the wall clock, seconds since 1970.
+        addresses: where phones can register: ``udp 192.0.2.1:5060`` ...
+        engine_pid: the media engine's process id; 0 for none.
+        engine_deaths: how many media engines have died in the last hour.
+        database_ok: the main database answers.
+        database_why: what it said last, where it doesn't.
+        records_waiting: call records that it has not taken yet.
+        records_unwritten: call records and journal entries that the disk has refused.
+        disk_used: the part of the data folder's file system that is in use, 0 to 1.
+        lost: users whose last registration ran out, and how many seconds ago.
+    """
+
+    wall_s: float
+    addresses: tuple[str, ...]
+    engine_pid: int
+    engine_deaths: int
+    database_ok: bool
+    database_why: str
+    records_waiting: int
+    records_unwritten: int
+    disk_used: float
+    lost: Mapping[str, float]

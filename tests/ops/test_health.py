@@ -1,0 +1,71 @@
+"""Each health check: when it speaks, and what it says in both languages."""
+
+from dataclasses import replace
+
+import pytest
+
+from pbx.locale import LANGUAGES, choose, say
+from pbx.ops.health import CHECKS, examine
+from pbx.ops.health.facts import Facts
+
+FINE = Facts(
+    wall_s=1_790_000_000,
+    addresses=("udp 127.0.0.1:5060", "udp 192.0.2.1:5060"),
+    engine_pid=7,
+    engine_deaths=0,
+    database_ok=True,
+    database_why="",
+    records_waiting=0,
+    records_unwritten=0,
+    disk_used=0.3,
+    lost={},
+)
+
+WRONG = [
+    ("no-engine", replace(FINE, engine_pid=0)),
+    ("no-address", replace(FINE, addresses=("udp 127.0.0.1:5060", "tcp [::1]:5060"))),
+    ("no-address", replace(FINE, addresses=())),
+    ("clock-unsure", replace(FINE, wall_s=3_600)),
+    ("records-stuck", replace(FINE, records_unwritten=4)),
+    ("disk-full", replace(FINE, disk_used=0.95)),
+    ("database-away", replace(FINE, database_ok=False, database_why="gone", records_waiting=3)),
+    ("engine-restarted", replace(FINE, engine_deaths=2)),
+    ("phone-lost", replace(FINE, lost={"105": 600.0})),
+]
+
+
+def test_nothing_is_wrong() -> None:
+    assert examine(FINE) == []
+
+
+@pytest.mark.parametrize(("slug", "facts"), WRONG)
+def test_what_is_wrong_is_found_and_nothing_else(slug: str, facts: Facts) -> None:
+    assert [problem.slug for problem in examine(facts)] == [slug]
+
+
+@pytest.mark.parametrize(("slug", "facts"), WRONG)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_problem_and_its_remedy_are_sentences(slug: str, facts: Facts, language: str) -> None:
+    choose(language)
+    (problem,) = examine(facts)
+    sentence, remedy = (say(f"{kind}-{slug}", **problem.values) for kind in ("problem", "remedy"))
+    assert all(value in sentence for value in problem.values.values())
+    assert sentence != remedy
+
+
+def test_every_check_is_tried_here() -> None:
+    assert len({slug for slug, _ in WRONG}) == len(CHECKS)
+
+
+def test_no_sound_is_worse_than_all_else() -> None:
+    found = examine(replace(FINE, engine_pid=0, engine_deaths=1, lost={"9": 60}, addresses=()))
+    assert [problem.failed for problem in found] == [True, False, False, False]
+    assert found[0].slug == "no-engine"
+
+
+def test_an_ipv6_address_is_an_address() -> None:
+    assert examine(replace(FINE, addresses=("udp [2001:db8::1]:5060",))) == []
+
+
+def test_a_phone_that_has_long_been_gone_is_not_missed() -> None:
+    assert examine(replace(FINE, lost={"105": 8 * 86400.0})) == []
