@@ -229,12 +229,17 @@ class TestCatalogues:
 
     def test_every_sentence_is_used(self) -> None:
         source = "".join(path.read_text() for path in Path("tui").rglob("*.py"))
-        families = ("state-", "exchange-", "title-", "column-", "update-why-")
+        families = (
+            *("state-", "exchange-", "title-", "column-", "console-", "home-", "add-"),
+            *("level-", "log-from-", "symbol-", "bind-", "update-why-"),
+        )
         # Of the steps of an update, each has a sentence.
         source += "".join(f'"update-{step}"' for step in STEPS)
         unused = [
             key
             for key in sentences("en")
-            if f'"{key}"' not in source and not key.startswith(families)
+            if f'"{key}"' not in source
+            and f"'{key}'" not in source
+            and not key.startswith(families)
         ]
         assert unused == []
