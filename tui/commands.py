@@ -21,6 +21,9 @@ from pbx.api.schema import NewUser
 from tui import report, terminal
 from tui.clean import clean
 from tui.locale import say, translate
+from tui.update.command import exit_code, look, show, update
+from tui.update.package_file import refuse
+from tui.update.steps import STORE, Store
 from tui.usage import (
     TranslatedCommand,
     TranslatedGroup,
@@ -220,6 +223,30 @@ def welcome(
                 raise
         time.sleep(POLL_S)
     _show(answer, json, report.show_welcome)
+
+
+@app.command("update", help=say("help-update"), cls=TranslatedCommand)
+def update_program(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(metavar=say("metavar-file"), help=say("help-update-file"))
+    ] = None,
+    status: Annotated[
+        bool, typer.Option("--status", metavar="", help=say("help-update-status"))
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Install another version of the program."""
+    store = Store(STORE)
+    if status:
+        job = look(store)
+        _show(job, json, show)
+        return exit_code(job)
+    if file is None:
+        raise refuse("update-no-file")
+    asked = str(ctx.obj or os.environ.get("MINISIP_SOCKET", ""))
+    program = str(Path(sys.argv[0]).absolute())
+    return update(store, file, socket_path(ctx.obj), asked, [program, *sys.argv[1:]])
 
 
 @user_app.command("add", help=say("help-user-add"), cls=TranslatedCommand)

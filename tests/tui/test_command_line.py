@@ -209,6 +209,9 @@ class TestTerminals:
         assert exchange.passwords["101"] == "typed in"
 
 
+STEPS = ["new", "install", "check", "go-back", "check-last", "done", "returned", "failed"]
+
+
 class TestCatalogues:
     def test_same_keys_in_the_same_order(self) -> None:
         assert list(sentences("en")) == list(sentences("zh"))
@@ -228,8 +231,10 @@ class TestCatalogues:
         source = "".join(path.read_text() for path in Path("tui").rglob("*.py"))
         families = (
             *("state-", "exchange-", "title-", "column-", "console-", "home-", "add-"),
-            *("level-", "log-from-", "symbol-", "bind-"),
+            *("level-", "log-from-", "symbol-", "bind-", "update-why-"),
         )
+        # Of the steps of an update, each has a sentence.
+        source += "".join(f'"update-{step}"' for step in STEPS)
         unused = [
             key
             for key in sentences("en")
