@@ -53,12 +53,18 @@ _CHROOT = (
 MASKED = ("console-getty.service", "systemd-modules-load.service", "getty@.service")
 
 
+def inside(system: System, root: Path, *command: str, language: str = "C.UTF-8") -> list[str]:
+    """Return the command that runs `command` in a root in which nothing is running."""
+    argv = [*prefix(system), "sh", "-ec", _CHROOT, "sh", str(root), "env", f"LC_ALL={language}"]
+    return [*argv, *command]
+
+
 def chroot(
     system: System, root: Path, *command: str, language: str = "C.UTF-8"
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in a root in which nothing is running."""
-    argv = [*prefix(system), "sh", "-ec", _CHROOT, "sh", str(root), "env", f"LC_ALL={language}"]
-    return subprocess.run([*argv, *command], capture_output=True, text=True, check=False)
+    """Run a command in a root in which nothing is running, to its end."""
+    argv = inside(system, root, *command, language=language)
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
 
 
 class Machine:

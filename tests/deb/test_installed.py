@@ -2,15 +2,21 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.deb.installed import ForegroundExchange
 from tests.deb.machine import chroot
 from tests.deb.packages import PROJECT, Variant
 from tests.deb.roots import System
+from tests.interop.baresip import Baresip
+from tests.interop.ports import Ports
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(1800)]
+
+LOW_HZ, HIGH_HZ = 440.0, 880.0
 
 Installation = tuple[Path, "subprocess.CompletedProcess[str]"]
 
@@ -58,6 +64,34 @@ def test_the_kernels_are_compiled_and_sealed(system: System, root: Path) -> None
     folder, condition, owner = done.stdout.split()
     assert folder.startswith("/opt/sipserver/")
     assert (condition, owner) == ("INTACT", "0")
+
+
+@pytest.mark.deb_test
+def test_a_call(
+    system: System,
+    own_root: Path,
+    ports: Ports,
+    new_phone: Callable[..., Baresip],
+    closing: ExitStack,
+    tmp_path: Path,
+) -> None:
+    exchange = ForegroundExchange(system, own_root, ports, tmp_path)
+    closing.callback(exchange.close)
+    exchange.start()
+    passwords = exchange.passwords()
+    callee = new_phone("101", exchange.host, HIGH_HZ, password=passwords["101"])
+    caller = new_phone("100", exchange.host, LOW_HZ, password=passwords["100"])
+    caller.dial("101")
+    for phone in (caller, callee):
+        phone.wait_event("CALL_ESTABLISHED", 30)
+    caller.wait_heard(HIGH_HZ, 1, 30)
+    callee.wait_heard(LOW_HZ, 1, 30)
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    (record,) = exchange.wait_records(1)
+    assert (record["caller_number"], record["dialed_number"]) == ("100", "101")
+    # The kernels that were compiled at the installation are good for who runs it.
+    assert "compiling" not in exchange.log()
 
 
 def test_removed_and_purged(system: System, own_root: Path) -> None:

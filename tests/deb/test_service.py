@@ -210,6 +210,9 @@ class TestUpdate:
         newer = variant("0.2.0")
         newer.number()
         before = version(machine)
+        # A small system has dpkg leave man pages out, which it lists all the same.
+        page = "/usr/share/man/man1/minisip.1.gz"
+        (machine.root / page[1:]).unlink()
         ran = machine.run("minisip", "update", put(machine, newer.pack()))
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert version(machine) == newer.version
@@ -218,7 +221,7 @@ class TestUpdate:
         assert back.returncode == 0, back.stdout + back.stderr
         assert version(machine) == before
         # What was packed from the installed files is the package that they came from.
-        assert machine.done("dpkg", "--verify", "minisipserver") == ""
+        assert machine.run("dpkg", "--verify", "minisipserver").stdout.split() == ["missing", page]
 
     @pytest.mark.parametrize(
         "fault", ["does not start", pytest.param("cannot be installed", marks=thorough)]

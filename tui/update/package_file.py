@@ -128,7 +128,8 @@ def _copy(source: Path, target: Path) -> None:
         target.symlink_to(source.readlink())
     elif source.is_dir():
         target.mkdir(exist_ok=True)
-    else:
+    elif source.exists():
+        # dpkg lists also what a small system has it leave out (path-exclude): man pages, papers.
         shutil.copy2(source, target)
 
 
