@@ -23,15 +23,18 @@ def sine(hertz: float, samples: int, rate: int, *, peak: float, turns: float = 0
     return np.round(peak * np.sin(angles)).astype(np.int16)
 
 
-def fitted(sound: npt.NDArray[np.generic], hertz: float, rate: int) -> Wave:
-    """Return the sine of that frequency that comes nearest (least squares)."""
+def _split(sound: npt.NDArray[np.generic], hertz: float, rate: int) -> tuple[Wave, Wave]:
+    """Return the sine of that frequency that comes nearest (least squares), and the rest."""
     angles = 2 * np.pi * np.arange(len(sound)) * hertz / rate
     columns = np.stack([np.sin(angles), np.cos(angles), np.ones(len(sound))], axis=1)
     wave = sound.astype(np.float64)
     factors, *_ = np.linalg.lstsq(columns, wave, rcond=None)
-    factors[2] = 0.0
-    fit: Wave = columns @ factors
-    return fit
+    return columns[:, :2] @ factors[:2], wave - columns @ factors
+
+
+def fitted(sound: npt.NDArray[np.generic], hertz: float, rate: int) -> Wave:
+    """Return the sine of that frequency that comes nearest."""
+    return _split(sound, hertz, rate)[0]
 
 
 def rms(sound: npt.NDArray[np.generic]) -> float:
@@ -51,8 +54,8 @@ def tone_level(sound: npt.NDArray[np.generic], hertz: float, rate: int) -> float
 
 def rest_level(sound: npt.NDArray[np.generic], hertz: float, rate: int) -> float:
     """Return all that isn't the sine of that frequency, in dB below it: THD+N."""
-    tone = fitted(sound, hertz, rate)
-    return decibels(rms(sound - np.mean(sound) - tone) / rms(tone))
+    tone, rest = _split(sound, hertz, rate)
+    return decibels(rms(rest) / rms(tone))
 
 
 def decibels(ratio: float) -> float:
