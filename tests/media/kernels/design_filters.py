@@ -50,7 +50,8 @@ class Filter:
         # The ripple of the passband may be 25 times that of the stopband.
         importance = np.where(wanted > 0, 0.04, 1.0)
         columns = 2 * np.cos(2 * np.pi * np.outer(grid / self.high, np.arange(half) + 0.5))
-        weights = np.ones(len(grid))
+        weights: Taps = np.ones(len(grid))
+        side: Taps = np.zeros(half)
         for _ in range(40):
             weighted = columns * (weights * importance**2)[:, None]
             side = np.linalg.solve(weighted.T @ columns, weighted.T @ wanted)
@@ -58,7 +59,8 @@ class Filter:
             weights *= error / error.max() + 1e-3
             weights /= weights.mean()
         whole: Taps = np.concatenate([side[::-1], side])
-        return whole / whole.sum()
+        scaled: Taps = whole / whole.sum()
+        return scaled
 
     def quantized(self) -> list[int]:
         """Return the first half of the filter, as whole numbers: gain `factor` in 1/2**14."""

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils as _cgutils
+from numba.core import types
 from numba.core.extending import intrinsic
 
 _i16, _i32, _i64 = types.int16, types.int32, types.int64
@@ -21,6 +22,7 @@ _bit = ir.IntType(1)
 
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
+_get_or_insert: Any = _cgutils.get_or_insert_function
 
 Generate = Callable[[Any, Any, Any, Any], Any]
 
@@ -41,9 +43,7 @@ def _llvm(name: str, *flags: int) -> Generate:
         whole = arguments[0].type
         extra = [ir.Constant(_bit, flag) for flag in flags]
         wanted = ir.FunctionType(whole, [whole] * len(arguments) + [_bit] * len(extra))
-        function = cgutils.get_or_insert_function(
-            builder.module, wanted, f"llvm.{name}.i{whole.width}"
-        )
+        function = _get_or_insert(builder.module, wanted, f"llvm.{name}.i{whole.width}")
         return builder.call(function, [*arguments, *extra])
 
     return generate
