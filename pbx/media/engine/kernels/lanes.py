@@ -1,0 +1,215 @@
+"""Integer operations of an exact width.
+
+numba widens 16- and 32-bit arithmetic to 64 bits. Where LLVM can't prove the narrow form equal
+(shifts by a variable, clamps, compares), a vector register then holds two numbers instead of
+eight. Each operation here is one or two machine operations of exactly its width, and gives the
+same bits on every machine. They exist in compiled code only.
+
+Names end in the width that they work in; what is handed in is cut to it. Nothing here saturates,
+except what says so.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils as _cgutils
+from numba.core import types
+from numba.core.extending import intrinsic
+
+_i16, _i32, _i64 = types.int16, types.int32, types.int64
+_bit = ir.IntType(1)
+
+# numba's decorator is typed as if intrinsics were called with the typing context.
+_intrinsic: Any = intrinsic
+_get_or_insert: Any = _cgutils.get_or_insert_function
+
+Generate = Callable[[Any, Any, Any, Any], Any]
+
+
+def _instruction(name: str) -> Generate:
+    """Return a generator of one instruction of llvmlite's builder."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return getattr(builder, name)(*arguments)
+
+    return generate
+
+
+def _llvm(name: str, *flags: int) -> Generate:
+    """Return a generator of a call of one of LLVM's own functions, of the arguments' type."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = arguments[0].type
+        extra = [ir.Constant(_bit, flag) for flag in flags]
+        wanted = ir.FunctionType(whole, [whole] * len(arguments) + [_bit] * len(extra))
+        function = _get_or_insert(builder.module, wanted, f"llvm.{name}.i{whole.width}")
+        return builder.call(function, [*arguments, *extra])
+
+    return generate
+
+
+# --- 16 bits ------------------------------------------------------------------------------------
+
+
+@_intrinsic
+def add16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return a + b; it wraps."""
+    return _i16(_i16, _i16), _instruction("add")
+
+
+@_intrinsic
+def sub16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return a - b; it wraps."""
+    return _i16(_i16, _i16), _instruction("sub")
+
+
+@_intrinsic
+def and16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the bits that both have."""
+    return _i16(_i16, _i16), _instruction("and_")
+
+
+@_intrinsic
+def or16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the bits that one of them has."""
+    return _i16(_i16, _i16), _instruction("or_")
+
+
+@_intrinsic
+def xor16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the bits that only one of them has."""
+    return _i16(_i16, _i16), _instruction("xor")
+
+
+@_intrinsic
+def shl16(typing_context: Any, a: Any, places: Any) -> Any:
+    """Return a << places; `places` must be 0 to 15."""
+    return _i16(_i16, _i16), _instruction("shl")
+
+
+@_intrinsic
+def shr16(typing_context: Any, a: Any, places: Any) -> Any:
+    """Return a >> places of the bits as they stand: zeros come in from the left."""
+    return _i16(_i16, _i16), _instruction("lshr")
+
+
+@_intrinsic
+def sar16(typing_context: Any, a: Any, places: Any) -> Any:
+    """Return a >> places of the signed number, rounded down."""
+    return _i16(_i16, _i16), _instruction("ashr")
+
+
+@_intrinsic
+def min16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the lesser of two signed numbers."""
+    return _i16(_i16, _i16), _llvm("smin")
+
+
+@_intrinsic
+def max16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the greater of two signed numbers."""
+    return _i16(_i16, _i16), _llvm("smax")
+
+
+@_intrinsic
+def clz16(typing_context: Any, a: Any) -> Any:
+    """Return how many zeros the 16 bits begin with; 16 for zero."""
+    return _i16(_i16), _llvm("ctlz", 0)
+
+
+# --- 32 bits ------------------------------------------------------------------------------------
+
+
+@_intrinsic
+def add32(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return a + b; it wraps."""
+    return _i32(_i32, _i32), _instruction("add")
+
+
+@_intrinsic
+def sub32(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return a - b; it wraps."""
+    return _i32(_i32, _i32), _instruction("sub")
+
+
+@_intrinsic
+def mul32(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the low 32 bits of a * b."""
+    return _i32(_i32, _i32), _instruction("mul")
+
+
+@_intrinsic
+def sar32(typing_context: Any, a: Any, places: Any) -> Any:
+    """Return a >> places of the signed number, rounded down; `places` must be 0 to 31."""
+    return _i32(_i32, _i32), _instruction("ashr")
+
+
+@_intrinsic
+def min32(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the lesser of two signed numbers."""
+    return _i32(_i32, _i32), _llvm("smin")
+
+
+@_intrinsic
+def max32(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the greater of two signed numbers."""
+    return _i32(_i32, _i32), _llvm("smax")
+
+
+@_intrinsic
+def abs32(typing_context: Any, a: Any) -> Any:
+    """Return |a|; -2147483648 stays what it is."""
+    return _i32(_i32), _llvm("abs", 0)
+
+
+# --- from one width to the next -----------------------------------------------------------------
+
+
+def _product(builder: Any, a: Any, b: Any) -> Any:
+    wide = ir.IntType(32)
+    return builder.mul(builder.sext(a, wide), builder.sext(b, wide))
+
+
+@_intrinsic
+def mul16(typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the whole product of two 16-bit numbers, 32 bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _product(builder, *arguments)
+
+    return _i32(_i16, _i16), generate
+
+
+@_intrinsic
+def mac16(typing_context: Any, total: Any, a: Any, b: Any) -> Any:
+    """Return the 32-bit `total` plus the product of two 16-bit numbers; it wraps."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.add(arguments[0], _product(builder, arguments[1], arguments[2]))
+
+    return _i32(_i32, _i16, _i16), generate
+
+
+@_intrinsic
+def sat16(typing_context: Any, a: Any) -> Any:
+    """Return the 32-bit number as 16 bits; what doesn't fit becomes the nearest that does."""
+    least, most = _llvm("smax"), _llvm("smin")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(32)
+        raised = least(context, builder, signature, [arguments[0], ir.Constant(wide, -0x8000)])
+        clamped = most(context, builder, signature, [raised, ir.Constant(wide, 0x7FFF)])
+        return builder.trunc(clamped, ir.IntType(16))
+
+    return _i16(_i32), generate
+
+
+@_intrinsic
+def square_to_64(typing_context: Any, a: Any) -> Any:
+    """Return the square of a 16-bit number as 64 bits, for sums of thousands of them."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.sext(_product(builder, arguments[0], arguments[0]), ir.IntType(64))
+
+    return _i64(_i16), generate
