@@ -30,10 +30,13 @@ _G726_RIGHT = 2
 _OPUS_RATE = 48000
 _OPUS_VOIP = 2048
 _OPUS_SET_BITRATE = 4002
+_OPUS_SET_MAX_BANDWIDTH = 4004
 _OPUS_SET_COMPLEXITY = 4010
 _OPUS_SET_INBAND_FEC = 4012
 _OPUS_SET_PACKET_LOSS = 4014
 _OPUS_SET_DTX = 4016
+
+_OPUS_BANDWIDTHS = {8000: 1101, 16000: 1103, 48000: 1105}
 
 # Values of the word FREE, and whose function gives the state back.
 _GSM, _G726, _OPUS_DECODER, _OPUS_ENCODER, _G729_DECODER, _G729_ENCODER = range(1, 7)
@@ -61,6 +64,8 @@ class OpusSettings:
         fec: put a coarse copy of each packet into the next one, as the peer's SDP asks for.
         dtx: send next to nothing in silence.
         loss_percent: the loss to be prepared for; without any, `fec` copies nothing.
+        source_rate: the rate of what is encoded before it was brought to 48 kHz: 8000, 16000 or
+            48000; from 8 kHz, encoding costs less than half of it.
     """
 
     bitrate: int = 32000
@@ -68,6 +73,7 @@ class OpusSettings:
     fec: bool = True
     dtx: bool = False
     loss_percent: int = 10
+    source_rate: int = 48000
 
 
 _DEFAULT = OpusSettings()
@@ -202,6 +208,7 @@ def _set_opus(libraries: Libraries, state: int, settings: OpusSettings) -> None:
     control.argtypes = [ctypes.c_void_p, ctypes.c_int]
     for request, value in (
         (_OPUS_SET_BITRATE, settings.bitrate),
+        (_OPUS_SET_MAX_BANDWIDTH, _OPUS_BANDWIDTHS[settings.source_rate]),
         (_OPUS_SET_COMPLEXITY, settings.complexity),
         (_OPUS_SET_INBAND_FEC, int(settings.fec)),
         (_OPUS_SET_PACKET_LOSS, settings.loss_percent),
