@@ -119,6 +119,15 @@ need_programs() { # need_programs PROGRAM:PACKAGE...
   [ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
 }
 
+need_libraries() { # need_libraries SONAME:PACKAGE...
+  local pair known packages=()
+  known=$(ldconfig -p)
+  for pair; do
+    grep -qF "${pair%%:*} " <<<"$known" || packages+=("${pair#*:}")
+  done
+  [ ${#packages[@]} -eq 0 ] || install_packages "${packages[@]}"
+}
+
 # --- Python ----------------------------------------------------------------------------------
 
 python_is() { # python_is PYTHON WHAT...: 'right' version, has 'venv'
@@ -226,7 +235,7 @@ make_venv() { # make_venv run|test
 }
 
 kernels_stamp() { # what the media engine's kernels are compiled from
-  find pbx/media/engine requirements/run.txt -name '*.py' -o -name run.txt | sort | tr '\n' '\0' | xargs -0 cat | sha256sum
+  find pbx/media/engine pbx/media/codecs.py requirements/run.txt -name '*.py' -o -name run.txt | sort | tr '\n' '\0' | xargs -0 cat | sha256sum
 }
 
 compile_kernels() { # now, so that the first start is as quick as any other
@@ -285,14 +294,21 @@ test_programs=(
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"
 )
 
+# What the media engine does without where it's missing, but its tests don't.
+test_libraries=(
+  "libspandsp.so.2:libspandsp2|libspandsp2t64" libopus.so.0:libopus0 libsrtp2.so.1:libsrtp2-1
+)
+
 run_tests() {
   need_programs "${test_programs[@]}"
+  need_libraries "${test_libraries[@]}"
   prepare test
   exec .venv/bin/python -m pytest "$@"
 }
 
 run_benches() {
   need_programs "${test_programs[@]}"
+  need_libraries "${test_libraries[@]}"
   if ! command -v kamailio >/dev/null; then
     # It is measured beside us; its package alone would start it, now and at each boot, on our port.
     as_root ln -sfn /dev/null /etc/systemd/system/kamailio.service || true

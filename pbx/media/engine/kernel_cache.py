@@ -26,6 +26,8 @@ from numba.core import config as _numba_config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 _PACKAGE = Path(__file__).parent
+_SHARED = (_PACKAGE.parent / "codecs.py",)
+"""Sources outside of the engine whose constants kernels are compiled with."""
 
 # numba makes the attributes of this module from its environment.
 _config: Any = _numba_config
@@ -33,10 +35,10 @@ _config: Any = _numba_config
 
 @functools.cache
 def source_stamp() -> str:
-    """Return, once per process, a hash over every source file of the engine and over numba's version."""
+    """Return, once per process, a hash over every source of the kernels and over numba's version."""
     digest = hashlib.sha256(numba_version.encode())
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.relative_to(_PACKAGE).as_posix().encode())
+    for path in [*sorted(_PACKAGE.rglob("*.py")), *_SHARED]:
+        digest.update(path.relative_to(_PACKAGE.parent).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -108,6 +108,28 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
     return types.void(_i64, _i32), generate
 
 
+@_intrinsic
+def call_function(typing_context: Any, address: Any, arguments: Any) -> Any:
+    """Call the C function at `address` with a tuple of integers; returns its `int`.
+
+    Every argument goes as a 64-bit integer: pointers are, and of a narrower one both x86-64 and
+    aarch64 read the low bits of the register or stack word only. The address is data, so the
+    calling kernel can be cached.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        word = ir.IntType(64)
+        items = [
+            context.cast(builder, builder.extract_value(values[1], index), item, _i64)
+            for index, item in enumerate(signature.args[1])
+        ]
+        function = ir.FunctionType(ir.IntType(32), [word] * len(items))
+        pointer = builder.inttoptr(values[0], function.as_pointer())
+        return builder.sext(builder.call(pointer, items), word)
+
+    return _i64(_i64, arguments), generate
+
+
 @kernel
 def errno() -> Any:
     """Return the calling thread's error number after a call that answered -1."""

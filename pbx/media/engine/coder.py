@@ -1,0 +1,218 @@
+"""Opens and closes coders: the states that kernels use, and that libraries allocate.
+
+All of this is done by Python when a voice is set up; variadic C functions (`opus_encoder_ctl`)
+could not be called from a kernel anyway.
+"""
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbx.media import codecs
+from pbx.media.engine import coder_row as row
+from pbx.media.engine.kernels import g722
+from pbx.media.engine.libraries import BCG729, OPUS, SPANDSP, Libraries
+from pbx.media.engine.tables import Words
+
+Memory = npt.NDArray[np.int16]
+
+_GSM_PACKING_VOIP = 2
+_G726_RATE = 32000
+_G726_LINEAR = 0
+_G726_LEFT = 1
+"""The first sample in an octet's high bits: ITU-T I.366.2 (AAL2)."""
+_G726_RIGHT = 2
+"""The first sample in an octet's low bits: RFC 3551 §4.5.4."""
+
+_OPUS_RATE = 48000
+_OPUS_VOIP = 2048
+_OPUS_SET_BITRATE = 4002
+_OPUS_SET_MAX_BANDWIDTH = 4004
+_OPUS_SET_COMPLEXITY = 4010
+_OPUS_SET_INBAND_FEC = 4012
+_OPUS_SET_PACKET_LOSS = 4014
+_OPUS_SET_DTX = 4016
+
+_OPUS_BANDWIDTHS = {8000: 1101, 16000: 1103, 48000: 1105}
+
+# Values of the word FREE, and whose function gives the state back.
+_GSM, _G726, _OPUS_DECODER, _OPUS_ENCODER, _G729_DECODER, _G729_ENCODER = range(1, 7)
+_FREES = {
+    _GSM: (SPANDSP, "gsm0610_free"),
+    _G726: (SPANDSP, "g726_free"),
+    _OPUS_DECODER: (OPUS, "opus_decoder_destroy"),
+    _OPUS_ENCODER: (OPUS, "opus_encoder_destroy"),
+    _G729_DECODER: (BCG729, "closeBcg729DecoderChannel"),
+    _G729_ENCODER: (BCG729, "closeBcg729EncoderChannel"),
+}
+
+
+class CoderError(Exception):
+    """A codec that can't be used on this machine; says why, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpusSettings:
+    """How an Opus encoder works.
+
+    Args:
+        bitrate: bits per second.
+        complexity: 0 (fast) to 10; 5 costs about half of 10 and hardly sounds different.
+        fec: put a coarse copy of each packet into the next one, as the peer's SDP asks for.
+        dtx: send next to nothing in silence.
+        loss_percent: the loss to be prepared for; without any, `fec` copies nothing.
+        source_rate: the rate of what is encoded before it was brought to 48 kHz: 8000, 16000 or
+            48000; from 8 kHz, encoding costs less than half of it.
+    """
+
+    bitrate: int = 32000
+    complexity: int = 5
+    fec: bool = True
+    dtx: bool = False
+    loss_percent: int = 10
+    source_rate: int = 48000
+
+
+_DEFAULT = OpusSettings()
+
+
+def make_row() -> Words:
+    """Return the row of a coder that is not open."""
+    return np.zeros(row.WIDTH, np.int64)
+
+
+def make_memory() -> Memory:
+    """Return a coder's int16 memory."""
+    return np.zeros(row.MEMORY, np.int16)
+
+
+def open_decoder(libraries: Libraries, codec: int, coder: Words, memory: Memory) -> None:
+    """Make `coder` and `memory` a decoder; they must not be those of an open one.
+
+    Args:
+        libraries: what this machine has.
+        codec: its number.
+        coder, memory: of `make_row` and `make_memory`, or rows of tables of such.
+
+    Raises:
+        CoderError: its library is missing or out of memory, or the codec carries no speech.
+    """
+    _check(libraries, codec)
+    if codec == codecs.OPUS:
+        state = _opus(libraries, "opus_decoder_create", _OPUS_RATE, 1)
+        _begin(coder, memory, codec, state, _OPUS_DECODER)
+    elif codec == codecs.G729:
+        state = _make(libraries, BCG729, "initBcg729DecoderChannel")
+        _begin(coder, memory, codec, state, _G729_DECODER)
+    else:
+        _begin_either(libraries, codec, coder, memory)
+
+
+def open_encoder(
+    libraries: Libraries,
+    codec: int,
+    coder: Words,
+    memory: Memory,
+    opus: OpusSettings = _DEFAULT,
+) -> None:
+    """Make `coder` and `memory` an encoder; they must not be those of an open one.
+
+    Args:
+        libraries, codec, coder, memory: see `open_decoder`.
+        opus: for Opus only.
+
+    Raises:
+        CoderError: see `open_decoder`; or Opus does not take a setting.
+    """
+    _check(libraries, codec)
+    if codec == codecs.OPUS:
+        state = _opus(libraries, "opus_encoder_create", _OPUS_RATE, 1, _OPUS_VOIP)
+        _begin(coder, memory, codec, state, _OPUS_ENCODER)
+        try:
+            _set_opus(libraries, state, opus)
+        except CoderError:
+            close(libraries, coder)
+            raise
+    elif codec == codecs.G729:
+        # Without voice activity detection: peers that know no Annex B take it too.
+        state = _make(libraries, BCG729, "initBcg729EncoderChannel", 0)
+        _begin(coder, memory, codec, state, _G729_ENCODER)
+    else:
+        _begin_either(libraries, codec, coder, memory)
+
+
+def close(libraries: Libraries, coder: Words) -> None:
+    """Give back what an open coder holds; no kernel may be using it. Harmless to repeat."""
+    if coder[row.STATE]:
+        library, name = _FREES[int(coder[row.FREE])]
+        free = getattr(libraries.loaded[library], name)
+        free.argtypes = [ctypes.c_void_p]
+        free(int(coder[row.STATE]))
+    coder[:] = 0
+
+
+def _check(libraries: Libraries, codec: int) -> None:
+    try:
+        wanted = codecs.codec(codec)
+    except KeyError:
+        raise CoderError(f"there is no codec number {codec}") from None
+    if not wanted.pcm_rate:
+        raise CoderError(f"{wanted.name} carries no speech")
+    if codec not in libraries.codecs:
+        raise CoderError(f"{wanted.name} needs a library that is not installed")
+
+
+def _begin(coder: Words, memory: Memory, codec: int, state: int, free: int) -> None:
+    coder[:] = 0
+    coder[row.CODEC] = codec
+    coder[row.STATE] = state
+    coder[row.FREE] = free
+    memory[:] = 0
+
+
+def _begin_either(libraries: Libraries, codec: int, coder: Words, memory: Memory) -> None:
+    """Open a coder of which decoder and encoder begin alike."""
+    if codec == codecs.GSM:
+        state = _make(libraries, SPANDSP, "gsm0610_init", None, _GSM_PACKING_VOIP)
+        _begin(coder, memory, codec, state, _GSM)
+    elif codec in (codecs.G726_32, codecs.AAL2_G726_32):
+        packing = _G726_RIGHT if codec == codecs.G726_32 else _G726_LEFT
+        state = _make(libraries, SPANDSP, "g726_init", None, _G726_RATE, _G726_LINEAR, packing)
+        _begin(coder, memory, codec, state, _G726)
+    else:
+        _begin(coder, memory, codec, 0, 0)
+        g722.start(memory)
+
+
+def _make(libraries: Libraries, library: str, name: str, *arguments: Any) -> int:
+    """Call a function that returns a new state."""
+    function = getattr(libraries.loaded[library], name)
+    function.restype = ctypes.c_void_p
+    address = function(*arguments)
+    if not address:
+        raise CoderError(f"{library} could not make a coder")
+    return int(address)
+
+
+def _opus(libraries: Libraries, name: str, *arguments: int) -> int:
+    error = ctypes.c_int()
+    return _make(libraries, OPUS, name, *arguments, ctypes.byref(error))
+
+
+def _set_opus(libraries: Libraries, state: int, settings: OpusSettings) -> None:
+    control = libraries.loaded[OPUS].opus_encoder_ctl
+    # The named arguments only: the value that follows is variadic.
+    control.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    for request, value in (
+        (_OPUS_SET_BITRATE, settings.bitrate),
+        (_OPUS_SET_MAX_BANDWIDTH, _OPUS_BANDWIDTHS[settings.source_rate]),
+        (_OPUS_SET_COMPLEXITY, settings.complexity),
+        (_OPUS_SET_INBAND_FEC, int(settings.fec)),
+        (_OPUS_SET_PACKET_LOSS, settings.loss_percent),
+        (_OPUS_SET_DTX, int(settings.dtx)),
+    ):
+        if control(state, request, ctypes.c_int(value)) != 0:
+            raise CoderError(f"Opus does not take {value} for its setting {request}")

@@ -1,0 +1,218 @@
+"""SRTP by the vectors of its RFCs, there and back, and against whoever has no key."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pbx.media.engine import srtp
+from pbx.media.engine.kernels import srtp as row
+from pbx.media.engine.srtp import PROFILES, Profile, SrtpError
+from tests.media.kernels.coders import LIBRARIES, Guarded
+from tests.media.kernels.twins_srtp import Aes, Sender, derive, gcm
+
+BY_NAME = {profile.name: profile for profile in PROFILES}
+NAMES = list(BY_NAME)
+TAGS = dict(zip(NAMES, (10, 4, 0, 0), strict=True))
+
+MASTER_KEY = bytes.fromhex("E1F97A0D3E018BE0D64FA32C06DE4139")
+MASTER_SALT = bytes.fromhex("0EC675AD498AFEEBB6960B3AABE6")
+
+
+class Peer:
+    """One end of a call: protects with its key and unprotects with the other's."""
+
+    def __init__(self, profile: Profile, sending: bytes, receiving: bytes) -> None:
+        self.row = srtp.make_row()
+        srtp.open_sessions(LIBRARIES, self.row, profile, sending, receiving)
+
+    def protect(self, packet: bytes, *, rtcp: bool = False, room: int = 2048) -> bytes:
+        return self._change(row.protect, packet, rtcp, room)
+
+    def unprotect(self, packet: bytes, *, rtcp: bool = False, room: int = 2048) -> bytes:
+        return self._change(row.unprotect, packet, rtcp, room)
+
+    def _change(self, kernel: "object", packet: bytes, rtcp: bool, room: int) -> bytes:
+        assert callable(kernel)
+        buffer = Guarded(room, np.uint8)
+        buffer.inside[: len(packet)] = np.frombuffer(packet, np.uint8)
+        length = kernel(LIBRARIES.functions, self.row, buffer.inside, len(packet), rtcp)
+        buffer.check()
+        return buffer.inside[:length].tobytes()
+
+
+def key_of(profile: Profile, seed: int) -> bytes:
+    return np.random.default_rng(seed).bytes(profile.key + profile.salt)
+
+
+@contextmanager
+def call(name: str, *, wrong: bool = False) -> Iterator[tuple[Peer, Peer]]:
+    """Two ends of a call; `wrong`: the second one has another key for what it receives."""
+    profile = BY_NAME[name]
+    one = Peer(profile, key_of(profile, 1), key_of(profile, 2))
+    other = Peer(profile, key_of(profile, 2), key_of(profile, 3 if wrong else 1))
+    try:
+        yield one, other
+    finally:
+        for peer in (one, other):
+            srtp.close_sessions(LIBRARIES, peer.row)
+
+
+def rtp(sequence: int, text: bytes = bytes(range(160)), source: int = 0xCAFEBABE) -> bytes:
+    header = b"\x80\x00" + (sequence & 0xFFFF).to_bytes(2, "big")
+    return header + (160 * sequence).to_bytes(4, "big") + source.to_bytes(4, "big") + text
+
+
+def sender_report(source: int = 0xCAFEBABE) -> bytes:
+    return b"\x80\xc8\x00\x06" + source.to_bytes(4, "big") + bytes(range(20))
+
+
+class TestRfc3711AppendixB:
+    """The vectors hold for the twin, and what we send is what the twin sends."""
+
+    def test_b2_key_stream(self) -> None:
+        aes = Aes(bytes.fromhex("2B7E151628AED2A6ABF7158809CF4F3C"))
+        stream = aes.counter_stream(0xF0F1F2F3F4F5F6F7F8F9FAFBFCFD0000, 48)
+        assert stream.hex().upper() == (
+            "E03EAD0935C95E80E166B16DD92B4EB4"
+            "D23513162B02D0F72A43A2FE4A5F97AB"
+            "41E95B3BB0A2E8DD477901E4FCA894C0"
+        )
+
+    def test_b3_key_derivation(self) -> None:
+        session_key = derive(MASTER_KEY, MASTER_SALT, 0, 16)
+        assert session_key == bytes.fromhex("C61E7A93744F39EE10734AFE3FF7A087")
+        session_salt = derive(MASTER_KEY, MASTER_SALT, 2, 14)
+        assert session_salt == bytes.fromhex("30CBBC08863D8C85D49DB34A9AE1")
+        authentication = derive(MASTER_KEY, MASTER_SALT, 1, 94)
+        assert authentication.hex().upper().startswith("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4")
+
+    @pytest.mark.parametrize("name", NAMES[:2])
+    def test_we_protect_with_these_keys(self, name: str) -> None:
+        peer = Peer(BY_NAME[name], MASTER_KEY + MASTER_SALT, MASTER_KEY + MASTER_SALT)
+        twin = Sender(MASTER_KEY, MASTER_SALT, TAGS[name])
+        for sequence in (0x1234, 0x1235, 0x1300):
+            packet = rtp(sequence)
+            assert peer.protect(packet) == twin.protect(packet)
+        srtp.close_sessions(LIBRARIES, peer.row)
+
+
+class TestRfc7714Section16:
+    def test_the_twin_knows_aes_128_gcm(self) -> None:
+        nonce = bytes.fromhex("51753c6580c2726f20718414")
+        header = bytes.fromhex("8040f17b8041f8d35501a0b2")
+        text = b"Gallia est omnis divisa in partes tres"
+        assert gcm(bytes(range(16)), nonce, text, header).hex() == (
+            "f24de3a3fb34de6cacba861c9d7e4bcabe633bd50d294e6f42a5f47a51c7d19b"
+            "36de3adf8833899d7f27beb16a9152cf765ee4390cce"
+        )
+
+    @pytest.mark.parametrize("name", NAMES[2:])
+    def test_we_protect_as_the_twin(self, name: str) -> None:
+        profile = BY_NAME[name]
+        key = key_of(profile, 9)
+        peer = Peer(profile, key, key)
+        twin = Sender(key[: profile.key], key[profile.key :], 0)
+        for sequence in (0x1234, 0x1235):
+            packet = rtp(sequence, b"Gallia est omnis divisa")
+            assert peer.protect(packet) == twin.protect(packet)
+        srtp.close_sessions(LIBRARIES, peer.row)
+
+
+class TestThereAndBack:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_rtp(self, name: str) -> None:
+        with call(name) as (one, other):
+            for number, length in enumerate((0, 1, 33, 160, 172, 1280)):
+                # Over the turn of the sequence numbers.
+                packet = rtp(65533 + number, bytes(length))
+                sent = one.protect(packet)
+                assert len(sent) == len(packet) + (TAGS[name] or 16)
+                assert other.unprotect(sent) == packet
+            assert other.row[row.FORGED] == other.row[row.REPLAYED] == 0
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_rtcp(self, name: str) -> None:
+        with call(name) as (one, other):
+            for _ in range(3):
+                sent = other.protect(sender_report(), rtcp=True)
+                # RFC 3711 §3.4, RFC 5764 §4.1.2: the tag of RTCP is never shortened.
+                assert len(sent) == 28 + 4 + (10 if TAGS[name] else 16)
+                assert sent[8:28] != sender_report()[8:]
+                assert one.unprotect(sent, rtcp=True) == sender_report()
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_late_packets_are_taken_once(self, name: str) -> None:
+        with call(name) as (one, other):
+            sent = [one.protect(rtp(sequence)) for sequence in range(100)]
+            for at in (0, 99, 50, 98, 1):
+                assert other.unprotect(sent[at]) == rtp(at)
+            for at in (0, 99, 50, 98, 1):
+                assert other.unprotect(sent[at]) == b""
+            assert other.row[row.REPLAYED] == 5
+            assert other.row[row.FORGED] == 0
+
+
+class TestRefused:
+    @pytest.mark.parametrize("name", NAMES)
+    def test_another_key(self, name: str) -> None:
+        with call(name, wrong=True) as (one, other):
+            assert other.unprotect(one.protect(rtp(1))) == b""
+            assert other.unprotect(one.protect(sender_report(), rtcp=True), rtcp=True) == b""
+            assert other.row[row.FORGED] == 2
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_one_changed_bit(self, name: str) -> None:
+        with call(name) as (one, other):
+            sent = one.protect(rtp(1))
+            for at in (1, 5, 9, 12, 100, len(sent) - 1):
+                changed = sent[:at] + bytes([sent[at] ^ 4]) + sent[at + 1 :]
+                assert other.unprotect(changed) == b""
+            assert other.row[row.FORGED] == 6
+            assert other.unprotect(sent) == rtp(1)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_packets_of_nobody(self, name: str) -> None:
+        with call(name) as (_, other):
+            assert other.unprotect(rtp(1)) == b""
+            assert other.row[row.FORGED] == 1
+
+    def test_without_sessions(self) -> None:
+        peer = Peer(PROFILES[0], key_of(PROFILES[0], 1), key_of(PROFILES[0], 1))
+        srtp.close_sessions(LIBRARIES, peer.row)
+        srtp.close_sessions(LIBRARIES, peer.row)
+        assert peer.protect(rtp(1)) == peer.unprotect(rtp(1)) == b""
+
+    def test_no_room_for_the_tag(self) -> None:
+        with call(NAMES[0]) as (one, _):
+            assert one.protect(rtp(1), room=172 + row.TRAILER - 1) == b""
+            assert one.protect(rtp(1), room=172 + row.TRAILER) != b""
+
+    def test_keys_of_the_wrong_length(self) -> None:
+        peer = srtp.make_row()
+        with pytest.raises(SrtpError, match="takes 30 octets of key and salt, not 16"):
+            srtp.open_sessions(LIBRARIES, peer, PROFILES[0], bytes(16), bytes(30))
+        with pytest.raises(SrtpError, match="takes 44 octets"):
+            srtp.open_sessions(LIBRARIES, peer, PROFILES[3], bytes(44), bytes(30))
+        assert not peer.any()
+
+
+class TestHostile:
+    @pytest.mark.parametrize("name", NAMES)
+    @settings(deadline=None, max_examples=40)
+    @given(data=st.data())
+    def test_any_octets(self, name: str, data: st.DataObject) -> None:
+        """Nothing that has no tag of ours gets through, and nothing is written beyond it."""
+        with call(name) as (one, other):
+            for _ in range(3):
+                length = data.draw(st.integers(0, 2028))
+                chance = np.random.default_rng(data.draw(st.integers(0, 1 << 32)))
+                packet = bytearray(chance.bytes(length))
+                packet[:1] = bytes([data.draw(st.integers(0, 255))]) if length else b""
+                rtcp = data.draw(st.booleans())
+                assert other.unprotect(bytes(packet), rtcp=rtcp, room=length) == b""
+                sent = one.protect(bytes(packet), rtcp=rtcp)
+                assert len(sent) <= length + row.TRAILER
