@@ -144,7 +144,8 @@ class TestWrite:
     def test_reports_are_spread(self) -> None:
         row = np.zeros(rtcp.WIDTH, np.int64)
         rtcp.begin(row, 99)
-        now, times = NOW, []
+        now = NOW
+        times: list[int] = []
         assert not rtcp.is_due(row, now)
         while len(times) < 200:
             now += 20 * MS

@@ -6,7 +6,7 @@ from typing import Any
 
 def split(data: bytes) -> list[tuple[int, int, bytes]] | None:
     """Return count, type and body of each packet of a compound one; None for nonsense (A.2)."""
-    packets = []
+    packets: list[tuple[int, int, bytes]] = []
     rest = data
     while rest:
         if len(rest) < 4:

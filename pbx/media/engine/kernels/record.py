@@ -34,10 +34,13 @@ MASK = 2
 TAKEN = 3
 """Samples taken out so far."""
 
-LATE = 4
-"""Samples that came too late for their place."""
+END = 4
+"""The sample after the last one that has been put in."""
 
-RESETS = 5
+MISSED = 5
+"""Samples that came too late for their place, or before there was room."""
+
+RESETS = 6
 """Places set anew."""
 
 # --- words of a party: `PARTY` or `PARTY + PARTY_WIDTH` on ------------------------------------------------
@@ -74,8 +77,8 @@ def begin(row: Any, rate: Any, clock_a: Any, clock_b: Any, samples: Any, now: An
         row: `WIDTH` words.
         rate: samples in a second, of both tracks.
         clock_a, clock_b: units in a second of the parties' timestamps.
-        samples: length of one track in the ring, a power of two, a second at least; the ring has
-            twice that, zeros.
+        samples: length of one track in the ring, a power of two, two seconds at least; the ring
+            has twice that, zeros.
         now: CLOCK_MONOTONIC in nanoseconds.
     """
     for word in range(WIDTH):
@@ -103,24 +106,23 @@ def _anchor(party: Any, timestamp: Any, sample: Any) -> None:
 
 
 @kernel
-def _place_of(row: Any, party: Any, timestamp: Any) -> Any:
-    return party[ANCHOR] + (timestamp - party[ANCHOR_TS]) * row[RATE] // party[CLOCK]
+def _drift(row: Any, party: Any, lag: Any, now: Any) -> Any:
+    """Return by how many samples the fastest packets have moved away from where they were.
 
-
-@kernel
-def _has_drifted(row: Any, party: Any, lag: Any, now: Any) -> Any:
-    """Watch how far the fastest packets of some seconds are from where the first ones were."""
+    0 as long as that is little, or not known yet.
+    """
     party[LEAST] = min(party[LEAST], lag)
     if party[LEAST_NS] == 0:
         party[LEAST_NS] = now
     if now - party[LEAST_NS] < WATCH_NS:
-        return False
+        return 0
     least = party[LEAST]
     party[LEAST] = _UNKNOWN
     party[LEAST_NS] = now
     if party[FIRST] == _UNKNOWN:
         party[FIRST] = least
-    return abs(least - party[FIRST]) > SHIFT_MS * row[RATE] // 1000
+    moved = least - party[FIRST]
+    return moved if abs(moved) > SHIFT_MS * row[RATE] // 1000 else 0
 
 
 @kernel
@@ -134,20 +136,20 @@ def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: An
         party[NEWEST_TS] = timestamp
         _anchor(party, timestamp, arrived)
     extended = party[NEWEST_TS] + signed_32(timestamp - party[NEWEST_TS])
-    sample = _place_of(row, party, extended)
+    ahead = extended - party[NEWEST_TS]
+    sample = party[ANCHOR] + (extended - party[ANCHOR_TS]) * row[RATE] // party[CLOCK]
     lag = arrived - sample
-    # A second off is another time line. One lone packet that is so late must not move it, but that
-    # is before the newest in its own.
-    second = row[RATE]
-    leaps = lag < -second or (lag > second and extended > party[NEWEST_TS])
-    leaps = leaps or extended < party[NEWEST_TS] - 8 * party[CLOCK]
-    if leaps or _has_drifted(row, party, lag, now):
-        row[RESETS] += 1
-        party[NEWEST_TS] = extended
+    # A second off is another time line; but a packet older than the newest is only late.
+    leaps = lag < -row[RATE] or (lag > row[RATE] and ahead > 0) or ahead < -8 * party[CLOCK]
+    moved = 0 if leaps else _drift(row, party, lag, now)
+    if leaps:
         _anchor(party, extended, arrived)
+        party[NEWEST_TS] = extended
         sample = party[ANCHOR]
+    party[ANCHOR] += moved
+    row[RESETS] += 1 if leaps or moved != 0 else 0
     party[NEWEST_TS] = max(party[NEWEST_TS], extended)
-    return sample
+    return sample + moved
 
 
 @kernel
@@ -176,12 +178,13 @@ def put(
     sample = _locate(row, party, timestamp, ssrc, count, now)
     skipped = min(max(row[TAKEN] - sample, 0), count)
     kept = min(count, row[TAKEN] + length - sample)
-    row[LATE] += skipped
-    if kept <= skipped:
+    whole = max(kept - skipped, 0)
+    row[MISSED] += count - whole
+    if whole == 0:
         return 0
+    row[END] = max(row[END], sample + kept)
     track = ring[side * length : (side + 1) * length]
     at = (sample + skipped) & row[MASK]
-    whole = kept - skipped
     before_end = min(whole, length - at)
     source, target = pcm[skipped:kept], track[at : at + before_end]
     for index in range(before_end):
@@ -197,6 +200,12 @@ def due(row: Any, now: Any) -> Any:
     """Return how many samples are ready to be taken out."""
     behind = BEHIND_MS * row[RATE] // 1000
     return max(place(row, now) - behind - row[TAKEN], 0)
+
+
+@kernel
+def rest(row: Any) -> Any:
+    """Return how many samples are left to take out when the recording ends."""
+    return max(row[END] - row[TAKEN], 0)
 
 
 @kernel

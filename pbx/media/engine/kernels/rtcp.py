@@ -264,7 +264,7 @@ def is_compound(packet: Any, length: Any) -> Any:
             if at + octets != length or at == 0 or padding == 0 or padding > octets - 4:
                 return False
             used -= padding
-        needed = 4
+        needed: Any = 4
         if kind == SR:
             needed = 8 + SENDER_INFO + BLOCK * count
         elif kind == RR:
