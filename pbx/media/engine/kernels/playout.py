@@ -1,0 +1,276 @@
+"""The jitter buffer of a voice, where packets go out; `jitter` is where they come in.
+
+At each tick the caller asks `next_step` and does what it says, until the line holds a frame:
+
+    step = next_step(row, now)
+    PLAY:    samples = decode(payload in SLOT) to line[LINE:]; decoded(row, line, samples)
+    CONCEAL: conceal WANTED samples to line[LINE:]; filled(row)
+    COMFORT: the same with noise or silence
+    NOISE:   the payload in SLOT is a noise description; ask again
+    READY:   take(row, line, frame)
+    NOTHING: the frame is silent
+
+While packets follow each other (`RUNNING`), the delay stays as it is, but for single pitch periods
+that are taken out or put in: the peer's clock and ours drift apart, and the network changes. In
+silence the next packet waits until it has the delay that the network asks for.
+"""
+
+from typing import Any
+
+from pbx.media.engine.kernels import jitter_row as c
+from pbx.media.engine.kernels.jitter import drop_first, slot_at, units
+from pbx.media.engine.kernels.timescale import lengthen, shorten
+from pbx.media.engine.native import kernel
+
+TICK_NS = 20_000_000
+
+CONCEAL_TICKS = 5
+"""Ticks of concealment before comfort noise takes over."""
+
+
+@kernel
+def _line_units(row: Any) -> Any:
+    return row[c.LINE] * row[c.CLOCK] // row[c.RATE]
+
+
+@kernel
+def _watch_anew(row: Any) -> None:
+    row[c.LOW_SLACK] = row[c.CLOCK] << 4
+    row[c.LOW_LEFT] = row[c.CLOCK] << 4
+    row[c.WATCHED] = 0
+
+
+@kernel
+def _pause(row: Any) -> None:
+    """Let the next packet wait until it is due."""
+    row[c.RUNNING] = 0
+    row[c.BRIDGED] = 0
+
+
+@kernel
+def _begin_tick(row: Any, now: Any) -> None:
+    """Keep the delay bounded, and leave out what ticks of ours that never were should have played."""
+    missed = now - row[c.TICK_NS] - TICK_NS
+    row[c.TICK_NS] = now
+    row[c.NOW] = units(now, row[c.CLOCK])
+    if row[c.RUNNING] == 0:
+        return
+    if missed >= TICK_NS:
+        row[c.NEXT_TS] += units(missed, row[c.CLOCK]) - _line_units(row)
+        row[c.LINE] = 0
+        row[c.RESYNCS] += 1
+        _pause(row)
+        return
+    played = row[c.NEXT_TS] + row[c.BRIDGED] - _line_units(row)
+    row[c.DELAY] = row[c.NOW] - played - row[c.BASE]
+    if row[c.DELAY] > row[c.MAX_DELAY]:
+        row[c.NEXT_TS] = row[c.NOW] - row[c.BASE] - row[c.TARGET]
+        row[c.DELAY] = row[c.TARGET]
+        row[c.RESYNCS] += 1
+        _pause(row)
+
+
+@kernel
+def _drop_passed(row: Any) -> None:
+    """Throw away what is older than what has been played."""
+    passed = row[c.NEXT_TS] - (row[c.DURATION] >> 1)
+    while row[c.COUNT] > 0 and row[c.TIMESTAMPS + slot_at(row, row[c.HEAD])] < passed:
+        drop_first(row)
+
+
+@kernel
+def _play(row: Any) -> Any:
+    """Hand the first packet out."""
+    slot = slot_at(row, row[c.HEAD])
+    row[c.HEAD] += 1
+    row[c.COUNT] -= 1
+    facts = row[c.FACTS + slot]
+    timestamp = row[c.TIMESTAMPS + slot]
+    row[c.SLOT] = slot
+    row[c.SLOT_LENGTH] = facts & 0xFFFF
+    row[c.SLOT_TYPE] = facts >> 32
+    row[c.SLOT_TS] = timestamp
+    row[c.LAST_SEQ] = (facts >> 16) & 0xFFFF
+    row[c.NEXT_TS] = timestamp
+    row[c.BRIDGED] = 0
+    row[c.EVENT_SINCE] = 0
+    row[c.FRESH] = 0
+    row[c.PLAYED] += 1
+    if row[c.SLOT_TYPE] == row[c.NOISE_TYPE]:
+        row[c.SILENT] = 1
+        row[c.DURATION] = 0
+        _pause(row)
+        return c.NOISE
+    slack = row[c.NOW] - timestamp - row[c.BASE] - row[c.TARGET]
+    row[c.LOW_SLACK] = min(row[c.LOW_SLACK], slack)
+    row[c.LOW_LEFT] = min(row[c.LOW_LEFT], _line_units(row))
+    return c.PLAY
+
+
+@kernel
+def _wait(row: Any) -> Any:
+    """Begin to play if the first packet is due, else go on being silent."""
+    while row[c.COUNT] > 0:
+        timestamp = row[c.TIMESTAMPS + slot_at(row, row[c.HEAD])]
+        due = row[c.NOW] - timestamp - row[c.BASE]
+        delay = due + _line_units(row)
+        if delay <= row[c.MAX_DELAY]:
+            if due < row[c.TARGET]:
+                break
+            row[c.RUNNING] = 1
+            row[c.DELAY] = delay
+            _watch_anew(row)
+            return _play(row)
+        drop_first(row)
+    if row[c.FRESH] != 0 and row[c.LINE] == 0:
+        return c.NOTHING
+    row[c.WANTED] = row[c.FRAME] - row[c.LINE]
+    row[c.COMFORT_SAMPLES] += row[c.WANTED]
+    return c.COMFORT
+
+
+@kernel
+def _conceal(row: Any, missing: Any) -> Any:
+    row[c.CONCEALING] += missing
+    row[c.WANTED] = missing * row[c.RATE] // row[c.CLOCK]
+    row[c.CONCEALED] += row[c.WANTED]
+    return c.CONCEAL
+
+
+@kernel
+def _bridge(row: Any) -> Any:
+    """Conceal a hole before the first packet, or wait where nothing has been lost.
+
+    A hole between neighbours in sequence is the peer's silence; a long one is more than can be
+    concealed.
+    """
+    slot = slot_at(row, row[c.HEAD])
+    hole = row[c.TIMESTAMPS + slot] - row[c.NEXT_TS]
+    sequence = (row[c.FACTS + slot] >> 16) & 0xFFFF
+    follows = row[c.LAST_SEQ] >= 0 and sequence == (row[c.LAST_SEQ] + 1) & 0xFFFF
+    silent = follows or row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
+    longest = CONCEAL_TICKS * row[c.FRAME_UNITS]
+    if silent or row[c.CONCEALING] + hole > longest + row[c.FRAME_UNITS]:
+        _pause(row)
+        return _wait(row)
+    missing = min(hole, row[c.FRAME_UNITS])
+    if hole <= max(row[c.DURATION], missing):
+        row[c.AFTER_LOSS] = slot
+        row[c.AFTER_LENGTH] = row[c.FACTS + slot] & 0xFFFF
+    row[c.NEXT_TS] += missing
+    return _conceal(row, missing)
+
+
+@kernel
+def _starve(row: Any) -> Any:
+    """Conceal a tick without knowing whether a packet is lost or only late."""
+    silent = row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
+    if silent or row[c.CONCEALING] >= CONCEAL_TICKS * row[c.FRAME_UNITS]:
+        _pause(row)
+        return _wait(row)
+    row[c.BRIDGED] += row[c.FRAME_UNITS]
+    return _conceal(row, row[c.FRAME_UNITS])
+
+
+@kernel
+def next_step(row: Any, now: Any) -> Any:
+    """Tell what the line of a voice needs next.
+
+    Args:
+        row: the voice's jitter row.
+        now: the time of this tick, CLOCK_MONOTONIC in nanoseconds, the same for all calls of it.
+
+    Returns:
+        `READY`, `PLAY`, `CONCEAL`, `COMFORT`, `NOISE` or `NOTHING` (`jitter_row`).
+    """
+    if now != row[c.TICK_NS]:
+        _begin_tick(row, now)
+    if row[c.LINE] >= row[c.FRAME]:
+        return c.READY
+    row[c.AFTER_LOSS] = -1
+    _drop_passed(row)
+    if row[c.RUNNING] == 0:
+        return _wait(row)
+    if row[c.COUNT] == 0:
+        return _starve(row)
+    ahead = row[c.TIMESTAMPS + slot_at(row, row[c.HEAD])] - row[c.NEXT_TS]
+    # What was concealed while nothing was there turns out to have been this hole.
+    skipped = max(min(ahead, row[c.BRIDGED]), 0)
+    row[c.NEXT_TS] += skipped
+    row[c.BRIDGED] = 0
+    if ahead - skipped > row[c.CLOCK] // 400:
+        return _bridge(row)
+    return _play(row)
+
+
+@kernel
+def _adapt(row: Any, line: Any) -> None:
+    """Take a pitch period out of the line or put one in, if the delay is wrong for long enough.
+
+    A packet is decoded in the tick that needs its first sample: the delay can shrink by what the
+    line still held then without any packet having to come earlier.
+    """
+    if row[c.WATCHED] < row[c.CLOCK] // 10 or row[c.LINE] < row[c.FRAME]:
+        return
+    slack = row[c.LOW_SLACK]
+    left = row[c.LOW_LEFT] * row[c.RATE] // row[c.CLOCK]
+    longest = row[c.FRAME] >> 1
+    shortest = row[c.FRAME] >> 3
+    # A tick less, and that not for a while only: the target is as restless as the network.
+    spare = slack - row[c.FRAME_UNITS] - row[c.CLOCK] // 400 - (row[c.TARGET] >> 3)
+    changed = -1
+    if slack < 0:
+        changed = lengthen(line, row[c.LINE], shortest, longest, row[c.REFUSALS])
+        row[c.LINE] += changed
+        row[c.LENGTHENED] += changed
+    elif spare >= 0 or left >= 2 * shortest:
+        if spare < 0:
+            longest = min(longest, left)
+        changed = shorten(line, row[c.LINE], shortest, longest, row[c.REFUSALS])
+        row[c.LINE] -= changed
+        row[c.SHORTENED] += changed
+    row[c.REFUSALS] = row[c.REFUSALS] + 1 if changed == 0 else 0
+    if changed != 0:
+        _watch_anew(row)
+
+
+@kernel
+def decoded(row: Any, line: Any, samples: Any) -> None:
+    """Take note of what the decoder has put at the end of the line.
+
+    Args:
+        row: the voice's jitter row, after `PLAY`.
+        line: int16, at least `LINE_MS` long.
+        samples: how many the packet yielded; 0 or less where it could not be decoded.
+    """
+    samples = min(samples, line.shape[0] - row[c.LINE])
+    if samples <= 0:
+        # As if it had been lost.
+        row[c.LAST_SEQ] = -1
+        return
+    row[c.DURATION] = samples * row[c.CLOCK] // row[c.RATE]
+    row[c.NEXT_TS] += row[c.DURATION]
+    row[c.WATCHED] += row[c.DURATION]
+    row[c.LINE] += samples
+    row[c.CONCEALING] = 0
+    row[c.SILENT] = 1 if row[c.SLOT_LENGTH] <= row[c.DTX_OCTETS] else 0
+    _adapt(row, line)
+
+
+@kernel
+def filled(row: Any) -> None:
+    """Take note that `WANTED` samples have been put at the end of the line."""
+    row[c.LINE] += row[c.WANTED]
+
+
+@kernel
+def take(row: Any, line: Any, frame: Any) -> None:
+    """Move one tick's samples from the line to `frame`; the line must hold them (`READY`)."""
+    count = min(row[c.FRAME], frame.shape[0])
+    left = max(row[c.LINE] - count, 0)
+    for index in range(count):
+        frame[index] = line[index]
+    later = line[count : count + left]
+    for index in range(left):
+        line[index] = later[index]
+    row[c.LINE] = left

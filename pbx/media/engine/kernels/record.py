@@ -1,0 +1,254 @@
+"""The time line of a recording: both parties put where their RTP timestamps say.
+
+Two tracks of int16 in a ring. A packet's place is its timestamp's distance from the party's first
+one, whose own place is when it came, less its length; so any packet sizes go together, loss leaves
+silence of its length, and order of arrival does not matter. What is older than `BEHIND_MS` is
+taken out in blocks.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from pbx.media.engine.kernels.jitter import signed_32, units
+from pbx.media.engine.native import kernel
+
+WIDTH = 32
+BEHIND_MS = 200
+"""How late a packet may be."""
+
+LEAD_MS = 60
+"""What a first packet may hold of the time before it came; the recording begins with that."""
+
+SHIFT_MS = 100
+"""How far a party's clock may drift from ours before its place is set anew."""
+
+# --- words of a recording ---------------------------------------------------------------------------
+RATE = 0
+"""Samples in a second."""
+
+START_NS = 1
+MASK = 2
+"""Samples of a track in the ring, a power of two, less one."""
+
+TAKEN = 3
+"""Samples taken out so far."""
+
+END = 4
+"""The sample after the last one that has been put in."""
+
+MISSED = 5
+"""Samples that came too late for their place, or before there was room."""
+
+RESETS = 6
+"""Places set anew."""
+
+# --- words of a party: `PARTY` or `PARTY + PARTY_WIDTH` on ------------------------------------------------
+PARTY = 8
+PARTY_WIDTH = 12
+STARTED = 0
+SSRC = 1
+CLOCK = 2
+"""Units of its timestamp in a second."""
+
+NEWEST_TS = 3
+"""Extended beyond 32 bits."""
+
+ANCHOR_TS = 4
+ANCHOR = 5
+"""The sample where the timestamp `ANCHOR_TS` belongs."""
+
+LEAST = 6
+"""Least arrival less place, in samples, since `LEAST_NS`."""
+
+LEAST_NS = 7
+FIRST = 8
+"""`LEAST` of the time just after the anchor was set."""
+
+WATCH_NS = 4_000_000_000
+_UNKNOWN = 1 << 62
+
+
+@kernel
+def begin(row: Any, rate: Any, clock_a: Any, clock_b: Any, samples: Any, now: Any) -> None:
+    """Begin a recording.
+
+    Args:
+        row: `WIDTH` words.
+        rate: samples in a second, of both tracks.
+        clock_a, clock_b: units in a second of the parties' timestamps.
+        samples: length of one track in the ring, a power of two, two seconds at least; the ring
+            has twice that, zeros.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    for word in range(WIDTH):
+        row[word] = 0
+    row[RATE] = rate
+    row[START_NS] = now - LEAD_MS * 1_000_000
+    row[MASK] = samples - 1
+    row[PARTY + CLOCK] = clock_a
+    row[PARTY + PARTY_WIDTH + CLOCK] = clock_b
+
+
+@kernel
+def place(row: Any, now: Any) -> Any:
+    """Return the sample of the time line that belongs to a moment."""
+    return units(max(now - row[START_NS], 0), row[RATE])
+
+
+@kernel
+def _anchor(party: Any, timestamp: Any, sample: Any) -> None:
+    party[ANCHOR_TS] = timestamp
+    party[ANCHOR] = max(sample, 0)
+    party[LEAST] = _UNKNOWN
+    party[LEAST_NS] = 0
+    party[FIRST] = _UNKNOWN
+
+
+@kernel
+def _drift(row: Any, party: Any, lag: Any, now: Any) -> Any:
+    """Return by how many samples the fastest packets have moved away from where they were.
+
+    0 as long as that is little, or not known yet.
+    """
+    party[LEAST] = min(party[LEAST], lag)
+    if party[LEAST_NS] == 0:
+        party[LEAST_NS] = now
+    if now - party[LEAST_NS] < WATCH_NS:
+        return 0
+    least = party[LEAST]
+    party[LEAST] = _UNKNOWN
+    party[LEAST_NS] = now
+    if party[FIRST] == _UNKNOWN:
+        party[FIRST] = least
+    moved = least - party[FIRST]
+    return moved if abs(moved) > SHIFT_MS * row[RATE] // 1000 else 0
+
+
+@kernel
+def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: Any) -> Any:
+    """Return the place of a packet's first sample, setting the party's anchor where needed."""
+    arrived = place(row, now) - count
+    if party[STARTED] == 0 or party[SSRC] != ssrc:
+        row[RESETS] += party[STARTED]
+        party[STARTED] = 1
+        party[SSRC] = ssrc
+        party[NEWEST_TS] = timestamp
+        _anchor(party, timestamp, arrived)
+    extended = party[NEWEST_TS] + signed_32(timestamp - party[NEWEST_TS])
+    ahead = extended - party[NEWEST_TS]
+    sample = party[ANCHOR] + (extended - party[ANCHOR_TS]) * row[RATE] // party[CLOCK]
+    lag = arrived - sample
+    # A second off is another time line; but a packet older than the newest is only late.
+    leaps = lag < -row[RATE] or (lag > row[RATE] and ahead > 0) or ahead < -8 * party[CLOCK]
+    moved = 0 if leaps else _drift(row, party, lag, now)
+    if leaps:
+        _anchor(party, extended, arrived)
+        party[NEWEST_TS] = extended
+        sample = party[ANCHOR]
+    party[ANCHOR] += moved
+    row[RESETS] += 1 if leaps or moved != 0 else 0
+    party[NEWEST_TS] = max(party[NEWEST_TS], extended)
+    return sample + moved
+
+
+@kernel
+def put(
+    row: Any, ring: Any, side: Any, pcm: Any, count: Any, timestamp: Any, ssrc: Any, now: Any
+) -> Any:
+    """Put one decoded packet into its place.
+
+    Args:
+        row: the recording's row.
+        ring: int16, both tracks one after the other.
+        side: 0 or 1, the party.
+        pcm: int16, the sound at the recording's rate.
+        count: samples of it.
+        timestamp, ssrc: of the packet.
+        now: when it came, CLOCK_MONOTONIC in nanoseconds.
+
+    Returns:
+        Samples that found their place; the others came too late, or belong too far ahead.
+    """
+    length = row[MASK] + 1
+    count = min(count, pcm.shape[0], length >> 1)
+    if count <= 0 or ring.shape[0] < 2 * length or (side != 0 and side != 1):
+        return 0
+    party = row[PARTY + PARTY_WIDTH * side :]
+    sample = _locate(row, party, timestamp, ssrc, count, now)
+    skipped = min(max(row[TAKEN] - sample, 0), count)
+    kept = min(count, row[TAKEN] + length - sample)
+    whole = max(kept - skipped, 0)
+    row[MISSED] += count - whole
+    if whole == 0:
+        return 0
+    row[END] = max(row[END], sample + kept)
+    track = ring[side * length : (side + 1) * length]
+    at = (sample + skipped) & row[MASK]
+    before_end = min(whole, length - at)
+    source, target = pcm[skipped:kept], track[at : at + before_end]
+    for index in range(before_end):
+        target[index] = source[index]
+    source = source[before_end:]
+    for index in range(whole - before_end):
+        track[index] = source[index]
+    return whole
+
+
+@kernel
+def due(row: Any, now: Any) -> Any:
+    """Return how many samples are ready to be taken out."""
+    behind = BEHIND_MS * row[RATE] // 1000
+    return max(place(row, now) - behind - row[TAKEN], 0)
+
+
+@kernel
+def rest(row: Any) -> Any:
+    """Return how many samples are left to take out when the recording ends."""
+    return max(row[END] - row[TAKEN], 0)
+
+
+@kernel
+def _take_track(row: Any, track: Any, out: Any, count: Any, first: Any, step: Any) -> None:
+    at = row[TAKEN] & row[MASK]
+    for index in range(count):
+        from_ring = (at + index) & row[MASK]
+        out[first + step * index] = track[from_ring]
+        track[from_ring] = 0
+
+
+@kernel
+def take_stereo(row: Any, ring: Any, out: Any, count: Any) -> Any:
+    """Take the oldest samples out, left and right in turn, leaving silence in the ring.
+
+    Args:
+        row, ring: the recording's.
+        out: int16, room for two tracks.
+        count: samples of a track, up to what is `due` (or more, when the recording ends).
+
+    Returns:
+        Samples of a track that were taken.
+    """
+    length = row[MASK] + 1
+    count = max(min(count, out.shape[0] >> 1, length), 0)
+    _take_track(row, ring[:length], out, count, 0, 2)
+    _take_track(row, ring[length : 2 * length], out, count, 1, 2)
+    row[TAKEN] += count
+    return count
+
+
+@kernel
+def take_mono(row: Any, ring: Any, out: Any, count: Any) -> Any:
+    """Take the oldest samples out, both parties mixed and limited; else like `take_stereo`."""
+    length = row[MASK] + 1
+    count = max(min(count, out.shape[0], length), 0)
+    at = row[TAKEN] & row[MASK]
+    for index in range(count):
+        first = (at + index) & row[MASK]
+        second = length + first
+        both = np.int32(np.int32(ring[first]) + np.int32(ring[second]))
+        out[index] = np.int16(min(max(both, np.int32(-32768)), np.int32(32767)))
+        ring[first] = 0
+        ring[second] = 0
+    row[TAKEN] += count
+    return count
