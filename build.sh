@@ -31,7 +31,8 @@ usage() {
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
   deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
   deb-test   install it into clean systems, thoroughly          在干净系统中测试安装包
-  image boot-test                                                later / 以后提供
+  image      make the SD card image; --sqlite, --out             生成 SD 卡镜像
+  boot-test  boot the image in an emulator and use it; --fast    在模拟器中启动并测试镜像
 TEXT
 }
 
@@ -289,8 +290,8 @@ greet() { # greet PID FOLDER: beside the exchange: what a person needs to regist
 
 # mariadb-server-core has the programs without the service: nothing starts, no port is taken.
 test_programs=(
-  sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 sfdisk:fdisk
-  espeak-ng:espeak-ng aplay:alsa-utils mmdebstrap:mmdebstrap
+  sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 sfdisk:fdisk mkfs.vfat:dosfstools
+  mcopy:mtools espeak-ng:espeak-ng aplay:alsa-utils mmdebstrap:mmdebstrap
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"
 )
 
@@ -392,6 +393,36 @@ deb() { # neither root nor emulation is needed; without the right strip the pack
   exec "$PYTHON" image/deb/build.py "$@"
 }
 
+image() { # without a user's own ids (package uidmap) or root there are no files of several owners
+  make_build
+  find_python
+  [ "$(uname -m)" = aarch64 ] || command -v qemu-aarch64 >/dev/null ||
+    need_programs "qemu-aarch64-static:qemu-user-static|qemu-user"
+  need_programs mmdebstrap:mmdebstrap mcopy:mtools mkfs.vfat:dosfstools sfdisk:fdisk xz:xz-utils newuidmap:uidmap
+  rm -rf build/image/deb
+  (deb --arch arm64 --python 3.13 --out build/image/deb --level 1)
+  PYTHONPATH=$PWD/image exec "$PYTHON" -m builder --deb build/image/deb/*.deb "$@"
+}
+
+boot_test() { # the image of the last ./build.sh image, in a network of its own
+  local image
+  need_programs "${test_programs[@]}" qemu-system-aarch64:qemu-system-arm dnsmasq:dnsmasq-base ssh:openssh-client
+  prepare test
+  newest() { find build/image -maxdepth 1 -name "$1" -printf '%T@ %p\n' 2>/dev/null | sort -rn | head -n 1 | cut -d' ' -f2-; }
+  image=$(newest 'minisipserver-*-arm64.img')
+  if [ -z "$image" ] && [[ " $* " = *" --fast "* ]] && [ -z "$(newest 'root-*.tar')" ]; then
+    tell "There is neither an image nor a root to make one from quickly: testing the package in a clean system, without booting." \
+      "没有镜像，也没有可快速生成镜像的缓存：改为在干净系统中测试安装包，不启动镜像。"
+    exec .venv/bin/python -m pytest tests/deb
+  fi
+  if [ -z "$image" ]; then
+    (image)
+    image=$(newest 'minisipserver-*-arm64.img')
+  fi
+  PYTHONPATH=$PWD/image:$PWD exec unshare --user --map-root-user --net --mount --pid --fork --kill-child \
+    --mount-proc .venv/bin/python -m boot_test --image "$image" "$@"
+}
+
 deb_programs=(
   mmdebstrap:mmdebstrap aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu
   x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu qemu-aarch64-static:qemu-user-static
@@ -413,9 +444,9 @@ case $verb in
   bench) run_benches "$@" ;;
   lock) lock "$@" ;;
   deb) deb "$@" ;;
+  image) image "$@" ;;
+  boot-test) boot_test "$@" ;;
   deb-test) deb_test "$@" ;;
-  image | boot-test) die 69 "'$verb' comes with a later issue; this version has setup, run, test, check, bench and deb." \
-    "$verb 将在以后的版本中提供；本版本有 setup、run、test、check、bench 和 deb。" ;;
   -h | --help | help) usage ;;
   *)
     usage

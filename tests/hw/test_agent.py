@@ -213,6 +213,8 @@ class TestButton:
             from_thread(pins.pin(BUTTON).drive_low)
             await reached(agent, State.STOPPING)
             await until("the command", log.exists)
+            told = ("board", "pressed", "button: shut down", "")
+            await until("the exchange's log has it", lambda: told in office.exchange.notes)
             await seen(pins, 0, 0, 1)
             from_thread(pins.pin(BUTTON).drive_high)
             # The exchange goes first, and that is no failure now.
@@ -223,7 +225,6 @@ class TestButton:
             await seen(pins, 1, 1, 1)
         assert lit(pins) == (False, False, False)
         assert log.read_text() == "down\n"
-        assert ("board", "pressed", "button: shut down", "") in office.exchange.notes
         assert PRESSED not in office.exchange.notes
 
     @pytest.mark.parametrize(

@@ -62,6 +62,7 @@ class Baresip:
         rate_hz: sampling rate of that codec.
         tone_hz: what it plays.
         answer: ``auto`` or ``manual``.
+        address: its own, where it is not loopback.
     """
 
     def __init__(
@@ -78,12 +79,13 @@ class Baresip:
         rate_hz: int = 8000,
         answer: str = "auto",
         register_s: int = 120,
+        address: str = "",
     ) -> None:
         program = find("baresip")
         folder.mkdir(parents=True)
         self.folder = folder
         self.number = number
-        host = "[::1]" if server.startswith("[") else "127.0.0.1"
+        host = address or ("[::1]" if server.startswith("[") else "127.0.0.1")
         first = ports.block(32)
         self.sip = f"{host}:{first}"
         tone = folder / "tone.wav"

@@ -1,8 +1,8 @@
 """The RTP of many calls at once: talks where sipp's log says, and counts what comes back.
 
 Run as a program of its own, so that pytest's thread does not make it late:
-``python -m tests.interop.rtp_peer FIRST_PORT COUNT PACKETS LOG...`` binds COUNT ports on 127.0.0.1
-from FIRST_PORT in steps of two. Each line ``talk PORT IP PORT`` that appears in a log starts a
+``python -m tests.interop.rtp_peer FIRST_PORT COUNT PACKETS LOG...`` binds COUNT ports from
+FIRST_PORT in steps of two. Each line ``talk PORT IP PORT`` that appears in a log starts a
 stream of PACKETS packets of PCMU, one every 20 ms, from that port to that address; the first one
 20 ms later, since a phone has to record a packet's worth of sound before it can send it. The end
 of standard input ends it; it then prints a `Report` as JSON.
@@ -72,7 +72,7 @@ class _Peer:
         self._ready = selectors.DefaultSelector()
         for port in range(first, first + 2 * count, 2):
             end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            end.bind(("127.0.0.1", port))
+            end.bind(("", port))
             end.setblocking(False)
             self._sockets[port] = end
             self._heard[port] = {}

@@ -20,6 +20,7 @@ class Account:
         port: sipp's own port.
         contact_port: where the exchange reaches it; another than `port` behind a proxy.
         server: host and port that sipp sends to: the exchange's or a proxy's.
+        address: our own, for SIP and RTP.
     """
 
     user: str
@@ -27,6 +28,7 @@ class Account:
     port: int
     contact_port: int
     server: str
+    address: str = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ class Sipp:
         lines = "".join(f"{port}\n" for port in load.rtp_ports)
         (folder / f"{name}.ports").write_text("SEQUENTIAL\n" + lines)
         argv = [program, account.server, "-sf", f"{name}.xml", "-inf", f"{name}.ports"]
-        argv += ["-t", transport, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(account.port)]
+        own = ["-i", account.address, "-mi", account.address, "-p", str(account.port)]
+        argv += ["-t", transport, *own]
         argv += ["-au", account.user, "-ap", account.password]
         argv += ["-key", "user", account.user, "-key", "expires", "300"]
         argv += ["-key", "contact_port", str(account.contact_port)]

@@ -1,0 +1,1 @@
+"""Boots the card image in QEMU and uses it as a household would; `image/README.md` says how."""

@@ -1,0 +1,1 @@
+"""Makes the card image; `image/README.md` says how."""
