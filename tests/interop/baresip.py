@@ -108,7 +108,7 @@ class Baresip:
         )
         family = ["-6"] if host == "[::1]" else ["-4"]
         self.program = Program(
-            f"baresip-{number}", [program, "-v", *family, "-f", str(folder)], folder
+            f"baresip-{number}", [program, "-v", *family, "-f", str(folder)], folder, prompt=True
         )
         self._events: list[Event] = []
         self._answers: queue.Queue[dict[str, object]] = queue.Queue()

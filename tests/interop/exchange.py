@@ -130,7 +130,7 @@ class Exchange:
     def start(self, within_s: float = START_S) -> None:
         """Start it and wait until it answers and has a media engine."""
         argv = [command("minisipserver-cli"), "--data-dir", str(self.folder)]
-        self.program = Program("exchange", argv, self.folder)
+        self.program = Program("exchange", argv, self.folder, prompt=True)
         until("the exchange is ready", self._ready, within_s, why_not=self.why)
 
     def _ready(self) -> bool:

@@ -108,7 +108,7 @@ class Linphone:
         )
         argv = [program, "-c", str(folder / "rc"), *(["-a"] if answer else [])]
         self.program = Program(
-            f"linphonec-{number}", argv, folder, env={"HOME": str(folder)}, stdin=True
+            f"linphonec-{number}", argv, folder, env={"HOME": str(folder)}, stdin=True, prompt=True
         )
         try:
             self.wait_said("linphonec>", 15)

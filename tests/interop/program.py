@@ -23,6 +23,10 @@ _PACKAGES = {
 }
 
 
+PROMPT = -10
+"""Nice value; the exchange's own unit has one below 0, too."""
+
+
 def find(name: str) -> str:
     """Return the path of the program `name`; the test fails where it is not installed."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
@@ -44,6 +48,8 @@ class Program:
         folder: its working folder, which gets `NAME.out`.
         env: variables on top of ours.
         stdin: True for a pipe to write to.
+        prompt: it plays or relays sound in real time: before others, where we may say so. A phone
+            that this machine has no time for stumbles, and a fault of ours would sound the same.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Program:
         *,
         env: Mapping[str, str] | None = None,
         stdin: bool = False,
+        prompt: bool = False,
     ) -> None:
         self.name = name
         self.output = folder / f"{name}.out"
@@ -67,6 +74,9 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if prompt:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self.process.pid, PROMPT)
 
     @property
     def pid(self) -> int:

@@ -354,11 +354,16 @@ class TestTimeout:
 
 class TestRepository:
     def test_the_engine_imports_only_its_protocol(self) -> None:
-        """Design, section 2: nothing of pbx but errors and media.protocol."""
+        """Design, section 2: nothing of pbx but errors, media.protocol and the codecs' facts."""
         for path in (REPOSITORY / "pbx/media/engine").rglob("*.py"):
             for line in path.read_text().splitlines():
                 if "import" in line and "pbx." in line and line.strip().startswith(("from", "imp")):
                     assert any(
                         f"from {name} " in line or f"from {name}." in line
-                        for name in ("pbx.media.engine", "pbx.media.protocol", "pbx.errors")
+                        for name in (
+                            "pbx.media.engine",
+                            "pbx.media.protocol",
+                            "pbx.media.codecs",
+                            "pbx.errors",
+                        )
                     ), (path, line)
