@@ -359,11 +359,13 @@ class TestRepository:
             for line in path.read_text().splitlines():
                 if "import" in line and "pbx." in line and line.strip().startswith(("from", "imp")):
                     assert any(
-                        f"from {name} " in line or f"from {name}." in line
+                        line.strip() == f"from {name}"
+                        or f"from {name} " in line
+                        or f"from {name}." in line
                         for name in (
                             "pbx.media.engine",
                             "pbx.media.protocol",
-                            "pbx.media.codecs",
+                            "pbx.media import codecs",
                             "pbx.errors",
                         )
                     ), (path, line)
