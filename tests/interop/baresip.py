@@ -243,6 +243,9 @@ class Baresip:
 
 def _try_connect(port: int) -> socket.socket | None:
     try:
-        return socket.create_connection(("127.0.0.1", port), timeout=5)
+        connection = socket.create_connection(("127.0.0.1", port), timeout=5)
     except OSError:
         return None
+    # For connecting only: a phone may have nothing to tell for longer than that.
+    connection.settimeout(None)
+    return connection
