@@ -21,7 +21,6 @@ mount --make-rprivate /
 mount --bind "$1" "$1"
 cd "$1"
 mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs tmpfs tmp
 mount -t tmpfs -o mode=755 tmpfs dev
@@ -39,14 +38,17 @@ done
 _BOOT = (
     _MOUNTS
     + r"""
+mount -t sysfs -o ro sysfs sys
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 exec chroot . env -i container=tests PATH=/usr/sbin:/usr/bin LANG=C.UTF-8 \
   /usr/lib/systemd/systemd --system --unit=multi-user.target --show-status=0 --log-target=journal
 """
 )
 
+# In a user namespace of its own, with the network of another, no sysfs can be mounted.
 _CHROOT = (
-    _MOUNTS + 'shift\nexec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"\n'
+    _MOUNTS
+    + 'mount --rbind /sys sys\nshift\nexec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@"\n'
 )
 
 # Nothing of these is there to be started, and a failed one would look like our fault.

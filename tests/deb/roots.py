@@ -105,6 +105,15 @@ def mirror() -> str:
     return answer.stdout.splitlines()[0]
 
 
+# newuidmap would want every id in /etc/subuid; root itself may map all of them.
+_USER_SPACE = r"""
+unshare --user sleep 60 </dev/null >/dev/null 2>&1 &
+until [ "$(readlink /proc/$!/ns/user)" != "$(readlink /proc/self/ns/user)" ]; do sleep 0.05; done
+echo "0 0 65536" >/proc/$!/uid_map
+echo "0 0 65536" >/proc/$!/gid_map
+exec nsenter "--user=/proc/$!/ns/user" -- "$@"
+"""
+
 _BINFMT = r"""
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
 printf '%s' ':arm:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$(command -v qemu-aarch64-static)"':FPO' \
@@ -130,5 +139,4 @@ def prefix(system: System) -> list[str]:
     if system.native:
         return spaces
     _need({"qemu-aarch64-static": "qemu-user-static"})
-    everybody = ["--user", "--map-users=0,0,4294967295", "--map-groups=0,0,4294967295"]
-    return [spaces[0], *everybody, *spaces[1:], "sh", "-ec", _BINFMT, "sh"]
+    return ["sh", "-ec", _USER_SPACE, "sh", *spaces, "sh", "-ec", _BINFMT, "sh"]
