@@ -2,8 +2,8 @@
 
 Two tracks of int16 in a ring. A packet's place is its timestamp's distance from the party's first
 one, whose own place is when it came, less its length; so any packet sizes go together, loss leaves
-silence of its length, and order of arrival does not matter. What is older than `BEHIND_MS` is
-taken out in blocks.
+silence of its length, and order of arrival does not matter. What no packet
+that is `BEHIND_MS` late can belong to any more is taken out in blocks.
 """
 
 from typing import Any
@@ -198,7 +198,8 @@ def put(
 @kernel
 def due(row: Any, now: Any) -> Any:
     """Return how many samples are ready to be taken out."""
-    behind = BEHIND_MS * row[RATE] // 1000
+    # A packet that comes now holds what was said before.
+    behind = (BEHIND_MS + LEAD_MS) * row[RATE] // 1000
     return max(place(row, now) - behind - row[TAKEN], 0)
 
 
