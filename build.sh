@@ -29,7 +29,9 @@ usage() {
   check      style, types, import contracts, files               检查代码
   bench      measure calls per second and CPU per packet         测量性能
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
-  image deb boot-test                                            later / 以后提供
+  deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
+  deb-test   install it into clean systems, thoroughly          在干净系统中测试安装包
+  image boot-test                                                later / 以后提供
 TEXT
 }
 
@@ -288,6 +290,7 @@ greet() { # greet PID FOLDER: beside the exchange: what a person needs to regist
 # mariadb-server-core has the programs without the service: nothing starts, no port is taken.
 test_programs=(
   sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 sfdisk:fdisk
+  espeak-ng:espeak-ng aplay:alsa-utils mmdebstrap:mmdebstrap
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"
 )
 
@@ -380,6 +383,26 @@ lock() { # from pyproject.toml and requirements/*.in; versions stay unless --upg
   no_hosts
 }
 
+deb() { # neither root nor emulation is needed; without the right strip the package is bigger
+  make_build
+  find_python
+  uv_ready
+  [ "$(id -u)" -ne 0 ] || need_programs dpkg-deb:dpkg aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu \
+    x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu
+  exec "$PYTHON" image/deb/build.py "$@"
+}
+
+deb_programs=(
+  mmdebstrap:mmdebstrap aarch64-linux-gnu-strip:binutils-aarch64-linux-gnu
+  x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu qemu-aarch64-static:qemu-user-static
+)
+
+deb_test() { # Debian 12 and 13, amd64 and arm64: half an hour; `test` has the short form
+  need_programs "${test_programs[@]}" "${deb_programs[@]}"
+  prepare test
+  MINISIP_DEB_TEST=all exec .venv/bin/python -m pytest tests/deb "$@"
+}
+
 verb=${1:-}
 [ $# -eq 0 ] || shift
 case $verb in
@@ -389,8 +412,10 @@ case $verb in
   check) check ;;
   bench) run_benches "$@" ;;
   lock) lock "$@" ;;
-  image | deb | boot-test) die 69 "'$verb' comes with a later issue; this version has setup, run, test, check and bench." \
-    "$verb 将在以后的版本中提供；本版本有 setup、run、test、check 和 bench。" ;;
+  deb) deb "$@" ;;
+  deb-test) deb_test "$@" ;;
+  image | boot-test) die 69 "'$verb' comes with a later issue; this version has setup, run, test, check, bench and deb." \
+    "$verb 将在以后的版本中提供；本版本有 setup、run、test、check、bench 和 deb。" ;;
   -h | --help | help) usage ;;
   *)
     usage

@@ -1,1 +1,1 @@
-"""The hardware agent: LEDs, button, relays and local sound, as a client of the control API."""
+"""The hardware agent: lamp, button and what is plugged in; a client of the control API."""

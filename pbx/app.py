@@ -255,7 +255,10 @@ class App:
             ),
             settings.sip,
         )
-        chosen = Path(settings.control_socket or self._folder.control_socket)
+        # systemd's RuntimeDirectory: another group than the data folder's may have a way there.
+        runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+        usual = Path(runtime) / "control.sock" if runtime else self._folder.control_socket
+        chosen = Path(settings.control_socket or usual)
         # HTTP first: who asks the control API for `welcome` gets QR codes from the beginning.
         http = HttpServer(control, settings.http.port)
         await http.start()

@@ -18,8 +18,12 @@ from typer.exceptions import TyperException
 from pbx import __version__
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.api.schema import NewUser
-from tui import report
+from tui import report, terminal
+from tui.clean import clean
 from tui.locale import say, translate
+from tui.update.command import exit_code, look, show, update
+from tui.update.package_file import refuse
+from tui.update.steps import STORE, Store
 from tui.usage import (
     TranslatedCommand,
     TranslatedGroup,
@@ -38,6 +42,10 @@ POLL_S = 0.1
 EX_FAILED = 1
 EX_USAGE = 2
 EX_DATAERR = 65
+
+HEALTH_CODES = {"ready": 0, "attention": 1, "failed": 2}
+"""What Nagios, Icinga and others take for OK, warning and critical."""
+
 EX_UNAVAILABLE = 69
 EX_SOFTWARE = 70
 EX_IOERR = 74
@@ -55,7 +63,7 @@ app = typer.Typer(
     cls=TranslatedGroup,
     help=say("about"),
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     options_metavar=say("metavar-options"),
     subcommand_metavar=say("metavar-command"),
@@ -103,7 +111,7 @@ def run() -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"minisip: {report.clean(sentence)}\n")
+    sys.stderr.write(f"minisip: {clean(sentence)}\n")
     return code
 
 
@@ -112,7 +120,7 @@ def _usage_failed(error: TyperException) -> int:
         # The help has been shown already.
         return EX_USAGE
     code = _fail(usage_sentence(error), EX_USAGE)
-    sys.stderr.write(f"{report.clean(usage_hint(error))}\n")
+    sys.stderr.write(f"{clean(usage_hint(error))}\n")
     return code
 
 
@@ -141,12 +149,33 @@ def _options(
     ] = False,
 ) -> None:
     ctx.obj = socket
+    if ctx.invoked_subcommand is None:
+        _console(ctx)
+
+
+def _console(ctx: typer.Context) -> None:
+    """Show the full-screen console; where there is no room for it, the help."""
+    if not terminal.can_show_full_screen():
+        typer.echo(ctx.get_help())
+        raise typer.Exit(EX_USAGE)
+    # Only here: the other commands are done before Textual would be loaded.
+    from tui.app import run_console
+
+    run_console(socket_path(ctx.obj))
 
 
 @app.command(help=say("help-status"), cls=TranslatedCommand)
 def status(ctx: typer.Context, json: Json = False) -> None:
     """Show how the exchange is."""
     _show(_ask(ctx, Client.status), json, report.show_status)
+
+
+@app.command(help=say("help-health"), cls=TranslatedCommand)
+def health(ctx: typer.Context, json: Json = False) -> None:
+    """Tell what wants looking at; the exit code is a monitoring plug-in's."""
+    found = _ask(ctx, Client.health)
+    _show(found, json, report.show_health)
+    raise typer.Exit(HEALTH_CODES.get(found.state, HEALTH_CODES["failed"]))
 
 
 @app.command(help=say("help-users"), cls=TranslatedCommand)
@@ -194,6 +223,30 @@ def welcome(
                 raise
         time.sleep(POLL_S)
     _show(answer, json, report.show_welcome)
+
+
+@app.command("update", help=say("help-update"), cls=TranslatedCommand)
+def update_program(
+    ctx: typer.Context,
+    file: Annotated[
+        Path | None, typer.Argument(metavar=say("metavar-file"), help=say("help-update-file"))
+    ] = None,
+    status: Annotated[
+        bool, typer.Option("--status", metavar="", help=say("help-update-status"))
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Install another version of the program."""
+    store = Store(STORE)
+    if status:
+        job = look(store)
+        _show(job, json, show)
+        return exit_code(job)
+    if file is None:
+        raise refuse("update-no-file")
+    asked = str(ctx.obj or os.environ.get("MINISIP_SOCKET", ""))
+    program = str(Path(sys.argv[0]).absolute())
+    return update(store, file, socket_path(ctx.obj), asked, [program, *sys.argv[1:]])
 
 
 @user_app.command("add", help=say("help-user-add"), cls=TranslatedCommand)

@@ -11,19 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.api.schema import RunningCall, Status, User, Welcome, WelcomeUser
+from pbx.api.schema import Health, RunningCall, Status, User, Welcome, WelcomeUser
+from tui import problems, symbols
+from tui.clean import clean
 from tui.locale import say
+from tui.symbols import STYLES
 
 PIPE_WIDTH = 400
 """Columns where the output is no terminal: nothing is broken into lines."""
-
-STYLES = {
-    "offline": "dim",
-    "idle": "green",
-    "calling": "yellow",
-    "ringing": "yellow",
-    "talking": "bold cyan",
-}
 
 QR_BLOCKS = "█▀▄"
 QR_BORDER = 2
@@ -41,11 +36,6 @@ def console() -> Console:
     return chosen
 
 
-def clean(text: str) -> str:
-    """Return `text` without what would steer the terminal: phones choose their own names."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
 def duration(seconds: float) -> str:
     """Return a time span as ``h:mm:ss``."""
     minutes, rest = divmod(int(seconds), 60)
@@ -60,16 +50,6 @@ def show_sentence(sentence: str) -> None:
 
 def show_status(status: Status) -> None:
     """Print how the exchange is."""
-    kind = clean(status.database)
-    database = say("database-fine", kind=kind)
-    if not status.database_ok:
-        database = say("database-away", kind=kind, count=status.records_waiting)
-    values = {"pid": status.engine_pid, "free": status.streams_free}
-    engine = say("engine-fine", **values)
-    if not status.engine_pid:
-        engine = say("engine-gone")
-    elif status.engine_restarts:
-        engine = say("engine-restarted", count=status.engine_restarts, **values)
     time = duration(status.uptime_s)
     out = console()
     out.print(
@@ -87,10 +67,38 @@ def show_status(status: Status) -> None:
                 say("status-calls"),
                 say("calls-count", count=status.calls, total=status.calls_total),
             ),
-            (say("status-engine"), engine),
-            (say("status-database"), database),
+            (say("status-engine"), engine_sentence(status)),
+            (say("status-database"), database_sentence(status)),
         ],
     )
+
+
+def engine_sentence(status: Status) -> str:
+    """Return how the media engine is."""
+    values = {"pid": status.engine_pid, "free": status.streams_free}
+    if not status.engine_pid:
+        return say("engine-gone")
+    if status.engine_restarts:
+        return say("engine-restarted", count=status.engine_restarts, **values)
+    return say("engine-fine", **values)
+
+
+def database_sentence(status: Status) -> str:
+    """Return how the database is."""
+    kind = clean(status.database)
+    if not status.database_ok:
+        return say("database-away", kind=kind, count=status.records_waiting)
+    return say("database-fine", kind=kind)
+
+
+def show_health(health: Health) -> None:
+    """Print the state in a word, and each problem with what to do about it."""
+    out = console()
+    out.print(symbols.state(health.state), style="bold")
+    for problem in health.problems:
+        out.print(f"  {problems.sentence(problem)}", soft_wrap=True)
+        if remedy := problems.remedy(problem):
+            out.print(f"    {remedy}", soft_wrap=True)
 
 
 def show_users(users: Sequence[User]) -> None:

@@ -70,7 +70,9 @@ class DataFolder:
             for folder in (self.path, self.cdr, self.log):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            sentence = say("data-folder-not-made", path=self.path, why=error.strerror or error)
+            # Which of them: a file of the name of a folder within is easily overlooked.
+            path = error.filename or self.path
+            sentence = say("data-folder-not-made", path=path, why=error.strerror or error)
             raise StartError(sentence, os.EX_CANTCREAT) from error
         try:
             self._lock = self._locked()

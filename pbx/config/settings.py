@@ -100,7 +100,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         database: empty for the embedded SQLite, or
             ``mysql://user:password@host[:port]/name`` for MariaDB.
         language: ``en``, ``zh``, or empty for the environment's.
-        control_socket: the control API's socket; empty for ``control.sock`` in the data folder.
+        control_socket: the control API's socket; empty for ``control.sock`` in the service's
+            runtime folder (systemd), or else in the data folder.
     """
 
     database: str = ""

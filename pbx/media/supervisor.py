@@ -7,6 +7,7 @@ socket and goes on with it. Nothing here blocks the event loop.
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -267,6 +268,7 @@ class Supervisor:
             *("--socket", str(self._path)),
             *("--first-port", str(self._settings.first_port)),
             *("--last-port", str(self._settings.last_port)),
+            *_real_time(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -399,6 +401,12 @@ async def _ended(process: asyncio.subprocess.Process, timeout_s: float) -> bool:
     finally:
         waiting.cancel()
     return process.returncode is not None
+
+
+def _real_time() -> list[str]:
+    """The engine's option for real-time priority where our limits allow it (the unit's LimitRTPRIO)."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    return ["--real-time"] if soft else []
 
 
 def _surface(task: asyncio.Task[None]) -> None:

@@ -19,6 +19,7 @@ _PACKAGES = {
     "mariadbd": "mariadb-server-core",
     "mariadb-install-db": "mariadb-server-core",
     "kamailio": "kamailio",
+    "aplay": "alsa-utils",
 }
 
 

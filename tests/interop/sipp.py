@@ -40,7 +40,8 @@ class Load:
         rtp_ports: RTP ports that its SDP names, one call after the other.
         limit_s: sipp gives up after so long.
         at_once: the most calls at the same time.
-        lossy: what comes unexpectedly, or once more, is passed over: the network is bad.
+        patient: what comes once more is passed over: the network is bad, or the machine was busy
+            for longer than the half second after which a request is repeated.
     """
 
     calls: int = 1
@@ -49,7 +50,7 @@ class Load:
     rtp_ports: Iterable[int] = field(default=(9,))
     limit_s: int = 60
     at_once: int = 10000
-    lossy: bool = False
+    patient: bool = False
 
 
 class Sipp:
@@ -102,7 +103,7 @@ class Sipp:
         argv += ["-trace_err", "-error_file", self._errors.name]
         argv += ["-trace_logs", "-log_file", self.log.name]
         argv += ["-trace_stat", "-stf", self._statistics.name, "-fd", "1"]
-        argv += ["-default_behaviors", "all,-abortunexp"] if load.lossy else []
+        argv += ["-default_behaviors", "all,-abortunexp"] if load.patient else []
         if load.calls and load.calls <= 5:
             argv += ["-trace_msg", "-message_file", self.messages.name]
         self.program = Program(name, argv, folder)

@@ -39,8 +39,10 @@ def test_two_thousand_calls_with_sound_at_fifty_a_second(
     talkers = Talkers(phones.folder, first, 2 * PORTS, PACKETS, logs)
     phones.closing.callback(talkers.close)
     calling, answering = talkers.ports[:PORTS], talkers.ports[PORTS:]
-    callee = phones.callee(scenario.callee(), load=Load(calls=0, rtp_ports=answering, limit_s=200))
-    load = Load(CALLS, RATE, int(1000 * TALK_S), calling, limit_s=200)
+    callee = phones.callee(
+        scenario.callee(), load=Load(calls=0, rtp_ports=answering, limit_s=200, patient=True)
+    )
+    load = Load(CALLS, RATE, int(1000 * TALK_S), calling, limit_s=200, patient=True)
     caller = phones.caller(scenario.caller(), load=load)
     caller.finish(200)
     assert caller.successful == CALLS
@@ -81,9 +83,9 @@ def test_every_call_succeeds_when_a_tenth_of_sip_is_lost_each_way(
     callee = phones.callee(
         scenario.callee_over_lossy_path(),
         at=answering,
-        load=Load(calls=0, limit_s=200, lossy=True),
+        load=Load(calls=0, limit_s=200, patient=True),
     )
-    load = Load(LOSSY_CALLS, 10, 1000, limit_s=150, lossy=True)
+    load = Load(LOSSY_CALLS, 10, 1000, limit_s=150, patient=True)
     caller = phones.caller(scenario.caller(), at=calling, load=load)
     caller.finish(160)
     assert caller.successful == LOSSY_CALLS

@@ -57,16 +57,11 @@ class TestStart:
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
-    def test_a_warm_start_is_quick(self, engine: EngineProcess) -> None:
-        """A crash must cost a call less than a second; here the machine may be busy."""
-
-        def start() -> float:
-            began = time.monotonic()
-            with running() as another:
-                another.connect()
-                return time.monotonic() - began
-
-        assert min(start() for _ in range(3)) < 1.0
+    def test_a_warm_start_compiles_nothing(self, engine: EngineProcess) -> None:
+        """A crash must cost a call less than a second; `tests/bench` measures it."""
+        with running("--verbose") as another:
+            another.connect()
+            assert " s, 0 compiled" in another.log
 
     def test_no_port_at_all(self, link: Link) -> None:
         taken = link.ready.ports[0]

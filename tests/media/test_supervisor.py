@@ -1,6 +1,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import stat
@@ -261,6 +262,14 @@ class TestStartFails:
     async def test_there_is_no_such_program(self, watch: Watch) -> None:
         error = await watch(program=("/no/such/program",)).fails()
         assert "/no/such/program: No such file" in error.sentence
+
+    @pytest.mark.parametrize(("limit", "asked"), [(0, 0), (10, 1)])
+    async def test_real_time_priority_is_asked_for_where_the_limit_allows_it(
+        self, watch: Watch, monkeypatch: pytest.MonkeyPatch, limit: int, asked: int
+    ) -> None:
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+        error = await watch(program=("/bin/sh", "-c", 'echo "$@" >&2', "engine")).fails()
+        assert error.sentence.count("--real-time") == asked
 
     async def test_what_is_no_socket_is_not_removed(self, watch: Watch, path: Path) -> None:
         letter(path, "a letter")

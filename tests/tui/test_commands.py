@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
-from pbx.api.schema import METHODS
+from pbx.api.schema import METHODS, Problem
 from tests.api.fakes import PASSWORDS, FakeExchange
 from tests.tui.program import CHINESE, ENGLISH, minisip
 
@@ -43,6 +43,31 @@ class TestStatus:
         assert "was started again 2 times" in ran.out
         exchange.status_values = {"engine_pid": 0}
         assert "no media engine is running" in (await minisip(server, "status")).out
+
+
+class TestHealth:
+    async def test_ready(self, server: Path) -> None:
+        ran = await minisip(server, "health")
+        assert (ran.code, ran.out.strip(), ran.err) == (0, "● ready", "")
+
+    @pytest.mark.parametrize(("severity", "code"), [("attention", 1), ("failed", 2)])
+    async def test_what_is_wrong_and_what_to_do(
+        self, server: Path, exchange: FakeExchange, severity: str, code: int
+    ) -> None:
+        values = {"number": "105\x1b[2J", "minutes": "7"}
+        exchange.problems = [
+            Problem(slug="phone-lost", severity=severity, values=values),
+            Problem(slug="from-the-future", severity="attention", values={}),
+        ]
+        ran = await minisip(server, "health")
+        assert ran.code == code
+        assert "The phone of 105\N{REPLACEMENT CHARACTER}[2J has been away for 7 minutes" in ran.out
+        assert "Check its power and network" in ran.out
+        assert "from-the-future" in ran.out
+        ran = await minisip(server, "health", locale=CHINESE)
+        assert "105\N{REPLACEMENT CHARACTER}[2J 的话机已离线 7 分钟" in ran.out
+        ran = await minisip(server, "health", "--json")
+        assert (ran.code, json.loads(ran.out)["state"]) == (code, severity)
 
 
 class TestUsers:

@@ -1,0 +1,216 @@
+"""What is in the package, and how it is made."""
+
+import configparser
+import hashlib
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.deb import packages
+from tests.deb.packages import PROJECT
+
+pytestmark = pytest.mark.timeout(600)
+
+PYTHON = "3.13"
+SITE = f"opt/sipserver/venv/lib/python{PYTHON}/site-packages"
+
+# ELF's e_machine.
+MACHINES = {"amd64": 62, "arm64": 183}
+
+# The post "Linux 系统启动时自动运行 miniSIPServer", without the database as it says there (T9.2).
+UNIT = """\
+[Unit]
+Description=miniSIPServer
+After=network.target
+Requires=network.target
+
+[Service]
+Type=simple
+User=pi
+KillMode=process
+ExecStart=/opt/sipserver/minisipserver-cli
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class Contents:
+    """A package, unpacked.
+
+    Args:
+        deb: the file.
+        root: where it is unpacked.
+    """
+
+    def __init__(self, deb: Path, root: Path) -> None:
+        self.deb = deb
+        self.root = root
+        subprocess.run(["dpkg-deb", "-R", str(deb), str(root)], check=True)
+        command = ["dpkg-deb", "-c", str(deb)]
+        listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        self.listing = [line.split(maxsplit=5) for line in listing.splitlines()]
+        self.files = [p for p in sorted(root.rglob("*")) if p.is_file() and not p.is_symlink()]
+        control = (root / "DEBIAN/control").read_text()
+        parser = configparser.ConfigParser(interpolation=None, delimiters=":")
+        parser.read_string("[control]\n" + control)
+        self.control = parser["control"]
+
+    def text(self, name: str) -> str:
+        return (self.root / name).read_text("utf-8")
+
+
+@pytest.fixture(
+    scope="session", params=["amd64", pytest.param("arm64", marks=pytest.mark.deb_test)]
+)
+def contents(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Contents:
+    deb = packages.built(request.param, PYTHON)
+    return Contents(deb, tmp_path_factory.mktemp("content") / "root")
+
+
+@pytest.mark.deb_test
+def test_the_same_sources_make_the_same_bytes(tmp_path: Path) -> None:
+    first = packages.built("arm64", PYTHON)
+    second = packages.build("arm64", PYTHON, tmp_path)
+    sums = [hashlib.sha256(deb.read_bytes()).hexdigest() for deb in (first, second)]
+    assert sums[0] == sums[1]
+    assert first.name == second.name
+
+
+class TestFiles:
+    def test_all_belong_to_root_and_nobody_else_can_write(self, contents: Contents) -> None:
+        for mode, owner, *_, name in contents.listing:
+            assert owner == "root/root", name
+            allowed = {"drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "lrwxrwxrwx"}
+            assert mode in allowed, (mode, name)
+
+    def test_compiled_parts_are_for_the_architecture(self, contents: Contents) -> None:
+        libraries = [path for path in contents.files if ".so" in path.suffixes]
+        assert len(libraries) > 20
+        for path in libraries:
+            with path.open("rb") as file:
+                head = file.read(20)
+            machine = int.from_bytes(head[18:20], "little")
+            assert (head[:4], machine) == (b"\x7fELF", MACHINES[contents.control["Architecture"]])
+
+    def test_nothing_tells_of_the_machine_that_built_it(self, contents: Contents) -> None:
+        needles = {str(PROJECT).encode(), str(Path.home() / ".pyenv").encode(), b"/tmp/"}
+        found = [
+            (path, needle)
+            for path in contents.files
+            for needle in needles
+            if path.suffix in {"", ".py", ".pyc", ".cfg", ".json", ".pth"}
+            and needle in path.read_bytes()
+            # A module may speak of /tmp/ in its own words.
+            and not (needle == b"/tmp/" and path.suffix in {".py", ".pyc"})
+        ]
+        assert not found
+
+    def test_no_tests_of_others_and_nothing_to_build_with(self, contents: Contents) -> None:
+        site = contents.root / SITE
+        for name in ("numba/tests", "numpy/_core/tests", "hatchling", "editables", "setuptools"):
+            assert not (site / name).exists()
+        assert (site / "numba/core").is_dir()
+
+    def test_byte_code_needs_no_look_at_the_sources(self, contents: Contents) -> None:
+        compiled = list((contents.root / SITE / "pbx").rglob("*.pyc"))
+        if not compiled:
+            # No Python of that version was at hand: the package then compiles when it is installed.
+            assert "compileall" in contents.text("DEBIAN/postinst")
+            return
+        sources = list((contents.root / SITE / "pbx").rglob("*.py"))
+        assert len(compiled) == len(sources)
+        # PEP 552: bit 0 for "by hash", bit 1 unset for "don't look".
+        assert {path.read_bytes()[4:8] for path in compiled} == {b"\x01\0\0\0"}
+
+    def test_sums(self, contents: Contents) -> None:
+        lines = contents.text("DEBIAN/md5sums").splitlines()
+        sums = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+        files = [path for path in contents.files if "DEBIAN" not in path.parts]
+        assert sums == {
+            str(path.relative_to(contents.root)): hashlib.md5(path.read_bytes()).hexdigest()
+            for path in files
+        }
+
+
+class TestPrograms:
+    def test_each_command_is_a_launcher_and_a_link(self, contents: Contents) -> None:
+        scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
+        assert {"minisipserver-cli", "minisip"} <= set(scripts)
+        for name in scripts:
+            launcher = contents.root / "opt/sipserver" / name
+            assert launcher.stat().st_mode & 0o111
+            assert launcher.read_text().startswith("#!/opt/sipserver/venv/bin/python -I\n")
+            link = contents.root / "usr/bin" / name
+            assert link.readlink() == Path("/opt/sipserver") / name
+
+    def test_python_is_the_systems(self, contents: Contents) -> None:
+        python = contents.root / "opt/sipserver/venv/bin/python"
+        assert python.readlink() == Path(f"/usr/bin/python{PYTHON}")
+
+    def test_nothing_else_has_a_first_line_that_leads_nowhere(self, contents: Contents) -> None:
+        for path in contents.files:
+            if path.stat().st_mode & 0o111 and path.read_bytes()[:2] == b"#!":
+                interpreter = path.read_text("utf-8", "replace").splitlines()[0][2:].split()[0]
+                assert interpreter in ("/bin/sh", "/opt/sipserver/venv/bin/python"), path
+
+
+class TestControl:
+    def test_what_it_is_for(self, contents: Contents) -> None:
+        version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+        assert contents.control["Package"] == "minisipserver"
+        assert contents.control["Version"] == f"{version}+py313"
+        assert contents.control["Depends"].startswith(f"python{PYTHON}, libc6 (>= 2.35)")
+        assert f"{version}+py313_{contents.control['Architecture']}" in contents.deb.name
+        size = sum(path.stat().st_size for path in contents.files) // 1024
+        assert abs(int(contents.control["Installed-Size"]) - size) < size // 50
+
+    def test_scripts_have_no_gap_and_are_clean(self, contents: Contents) -> None:
+        assert shutil.which("sh")
+        for name in ("postinst", "prerm", "postrm"):
+            text = contents.text(f"DEBIAN/{name}")
+            assert not re.search("@[A-Z]+@", text)
+            assert "set -e" in text
+            done = subprocess.run(["sh", "-n"], input=text, text=True, check=False)
+            assert done.returncode == 0
+
+    def test_no_settings_that_dpkg_would_ask_about(self, contents: Contents) -> None:
+        assert not (contents.root / "DEBIAN/conffiles").exists()
+        assert not (contents.root / "etc").exists()
+
+
+class TestPapers:
+    def test_every_package_of_others_is_named_with_its_licence(self, contents: Contents) -> None:
+        papers = contents.text("usr/share/doc/minisipserver/copyright")
+        assert "MIT License" in papers
+        for folder in (contents.root / SITE).glob("*.dist-info"):
+            name, _, version = folder.name.removesuffix(".dist-info").partition("-")
+            assert re.search(
+                rf"(?mi)^{name.replace('_', '[-_.]')} {re.escape(version)}: \S", papers
+            ), folder.name
+
+    @pytest.mark.parametrize("page", ["minisip", "minisipserver-cli"])
+    def test_man_pages_in_both_languages(self, contents: Contents, page: str) -> None:
+        for folder in ("man1", "zh_CN/man1"):
+            assert (contents.root / f"usr/share/man/{folder}/{page}.1.gz").exists()
+
+
+class TestUnits:
+    def test_the_units_text_is_the_vendors(self, contents: Contents) -> None:
+        units = "usr/lib/systemd/system"
+        assert contents.text(f"{units}/minisipserver.service") == UNIT
+        drop_ins = contents.root / units / "minisipserver.service.d"
+        for path in drop_ins.iterdir():
+            assert path.read_text().startswith("# "), f"{path.name} does not say why"
+
+    def test_the_form_with_mariadb(self, contents: Contents) -> None:
+        folder = "usr/share/minisipserver/with-mariadb"
+        vendors = UNIT.replace("network.target\n", "network.target mariadb.service\n")
+        assert contents.text(f"{folder}/minisipserver.service") == vendors
+        drop_in = contents.text(f"{folder}/40-mariadb.conf")
+        assert "Wants=mariadb.service" in drop_in
+        assert "\nRequires=" not in drop_in

@@ -1,0 +1,55 @@
+"""The man pages, as far as a program can read them."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from tests.deb.packages import PROJECT
+from tui.commands import app
+
+LANGUAGES = ("en", "zh_CN")
+
+
+def page(language: str, name: str) -> str:
+    """Return a page's source with its hyphens as a reader sees them."""
+    return (PROJECT / f"image/deb/man/{language}/{name}.1").read_text().replace("\\-", "-")
+
+
+def commands() -> list[str]:
+    """Return every command of `minisip`, such as ``user add``."""
+    found = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        below = getattr(command, "commands", None)
+        found += [f"{name} {sub}" for sub in below] if below else [name]
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("command", commands())
+def test_every_command_of_minisip_is_in_it(language: str, command: str) -> None:
+    assert re.search(rf"(?m)^\.BI? \"?{command}\b", page(language, "minisip"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_option_of_the_exchange_is_in_it(language: str) -> None:
+    program = [sys.executable, "-m", "pbx", "--help"]
+    told = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z-]+", told))
+    assert "--data-dir" in options
+    assert options <= set(re.findall(r"--[a-z-]+", page(language, "minisipserver-cli")))
+
+
+@pytest.mark.parametrize("name", ["minisip", "minisipserver-cli"])
+def test_both_languages_have_the_same_sections(name: str) -> None:
+    counts = [
+        [
+            line.split()[0]
+            for line in page(language, name).splitlines()
+            if line.startswith((".SH", ".TP"))
+        ]
+        for language in LANGUAGES
+    ]
+    assert counts[0] == counts[1]

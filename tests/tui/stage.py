@@ -1,0 +1,116 @@
+"""The console in memory: what it shows as text, and whether all of it has room."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.scroll_view import ScrollView
+from textual.widget import Widget
+from textual.widgets import DataTable, Static
+from textual.widgets._toast import ToastRack
+
+from tests.tui.office import noon
+from tui.app import ConsoleApp
+from tui.link import ExchangeLink
+
+SIZES = ((80, 24), (120, 40), (300, 90))
+
+LIMIT_S = 20.0
+
+
+class Stage:
+    """A running console, and the keys that are pressed on it."""
+
+    def __init__(self, app: ConsoleApp, pilot: Pilot[None]) -> None:
+        self.app = app
+        self._pilot = pilot
+
+    @property
+    def text(self) -> str:
+        """What is on the screen, a line a line."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, and let the console do what they ask for."""
+        await self._pilot.press(*keys)
+        await self._pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Press the keys of a text without spaces."""
+        await self.press(*text)
+
+    async def click(self, selector: str) -> None:
+        """Click on a widget."""
+        await self._pilot.click(selector)
+        await self._pilot.pause()
+
+    async def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        await self._pilot.resize_terminal(columns, lines)
+        await self._pilot.pause()
+
+    async def until(self, seen: str | Callable[[], bool]) -> None:
+        """Wait until a text is on the screen, or until something is so."""
+
+        def so() -> bool:
+            return seen in self.text if isinstance(seen, str) else seen()
+
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                while not so():
+                    await self._pilot.pause(0.01)
+        except TimeoutError:
+            raise AssertionError(f"not seen: {seen!r}\n{self.text}") from None
+        await self._pilot.pause()
+
+    async def until_not(self, seen: str) -> None:
+        """Wait until a text is on the screen no longer."""
+        await self.until(lambda: seen not in self.text)
+
+    def clipped(self) -> list[str]:
+        """Return what has no room: widgets outside their container, texts larger than their widget."""
+        return [fault for widget in self._widgets() for fault in _faults(widget)]
+
+    def _widgets(self) -> Iterator[Widget]:
+        for widget in self.app.screen.walk_children(Widget):
+            seen = all(one.display for one in widget.ancestors_with_self if isinstance(one, Widget))
+            if seen and not isinstance(widget, ToastRack):
+                yield widget
+
+
+def _faults(widget: Widget) -> Iterator[str]:
+    parent = widget.parent
+    if isinstance(parent, Widget) and not isinstance(parent, ToastRack):
+        inside, room = widget.region, parent.region
+        if inside.x < room.x or inside.right > room.right:
+            yield f"{widget!r} sticks out of {parent!r} sideways: {inside} in {room}"
+        scrolls = parent.styles.overflow_y in ("auto", "scroll")
+        if not scrolls and (inside.y < room.y or inside.bottom > room.bottom):
+            yield f"{widget!r} sticks out of {parent!r}: {inside} in {room}"
+    if isinstance(widget, Static):
+        size = widget.content_size
+        needed = widget.get_content_height(widget.container_size, widget.app.size, size.width)
+        if needed > size.height:
+            yield f"{widget!r} has {size.height} lines and needs {needed}: {widget.render()!r}"
+        if widget.region.area == 0 and str(widget.render()):
+            yield f"{widget!r} has no room at all"
+    if isinstance(widget, ScrollView) and widget.virtual_size.width > widget.size.width:
+        yield f"{widget!r} is wider than its room"
+    if isinstance(widget, DataTable):
+        for column in widget.columns.values():
+            if column.label.cell_len > column.width:
+                yield f"the heading {column.label} has {column.width} columns"
+
+
+@asynccontextmanager
+async def console(
+    socket: Path, size: tuple[int, int] = SIZES[0], now: Callable[[], Any] = noon
+) -> AsyncIterator[Stage]:
+    """Run the console on a terminal of `size` (columns, lines)."""
+    app = ConsoleApp(ExchangeLink(socket, now))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Stage(app, pilot)

@@ -1,0 +1,99 @@
+"""Calls: who talks with whom, live."""
+
+import datetime
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Static
+
+from pbx.api.schema import RunningCall
+from tui import symbols
+from tui.clean import clean
+from tui.link import Picture
+from tui.locale import say
+from tui.report import duration
+from tui.screens.base import REFUSALS, FilteredScreen, refusal
+from tui.screens.dialogs import ConfirmDialog
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.share_table import Row, ShareTable
+
+
+class CallsScreen(FilteredScreen):
+    """A row a call, with its age; hang up with confirmation."""
+
+    MODE = "calls"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("h,delete", "hang_up", "bind-hangup")]
+
+    def body(self) -> Iterable[Widget]:
+        """Return what stands between the top line and the keys."""
+        yield Static(classes="summary", markup=False)
+        yield ShareTable(
+            [
+                ("column-caller", 5),
+                ("column-called", 5),
+                ("column-state", 3),
+                ("column-age", 3),
+                ("column-talk", 1),
+            ]
+        )
+        yield FilterLine()
+
+    def show(self, picture: Picture) -> None:
+        """Show the exchange as it is now."""
+        summary = picture.trouble or say("no-calls")
+        if picture.status is not None and picture.calls:
+            total = picture.status.calls_total
+            count = say("calls-count", count=len(picture.calls), total=total)
+            summary = f"{say('status-calls')}  {count}"
+        self.query_one(".summary", Static).update(summary)
+        rows = [self._row(call, picture) for call in picture.calls]
+        self.query_one(ShareTable).fill([row for row in rows if row.matches(self.wanted)])
+
+    def _row(self, call: RunningCall, picture: Picture) -> Row:
+        now = self.link.now()
+        talk = ""
+        if call.talk_s:
+            talk = duration(call.talk_s + max(0.0, (now - picture.taken).total_seconds()))
+        return Row(
+            call.id,
+            (
+                Text(clean(call.caller)),
+                Text(clean(call.called)),
+                symbols.phone(call.state),
+                Text(_age(call.since, now)),
+                Text(talk),
+            ),
+        )
+
+    @work
+    async def action_hang_up(self) -> None:
+        """Ask whether the call that the cursor is on is to end, and end it."""
+        key = self.query_one(ShareTable).chosen
+        call = next((one for one in self.link.picture.calls if one.id == key), None)
+        if call is None:
+            return
+        question = say("ask-hangup", caller=clean(call.caller), called=clean(call.called))
+        if not await self.app.push_screen_wait(
+            ConfirmDialog(say("bind-hangup"), question, say("bind-hangup"))
+        ):
+            return
+        try:
+            await self.link.ask(lambda client: client.hangup(call.id))
+        except REFUSALS as error:
+            self.tell(refusal(error), wrong=True)
+            return
+        self.tell(say("told-hangup", caller=call.caller, called=call.called))
+
+
+def _age(since: str, now: datetime.datetime) -> str:
+    """Return how long ago the moment `since` (ISO 8601) was."""
+    try:
+        passed = (now - datetime.datetime.fromisoformat(since)).total_seconds()
+    except (ValueError, TypeError):
+        return clean(since)
+    # The clock of a machine without a battery jumps once, when it learns the time.
+    return duration(max(0.0, passed))
