@@ -18,5 +18,5 @@ FREE = 2
 RESULT = 3
 """Room for a number that a library writes beside its answer."""
 
-MEMORY = 512
+MEMORY = 736
 """int16: the state of G.722 (`kernels.g722`)."""

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pbx.media import codecs
+from pbx.media.engine import coder_row
+from pbx.media.engine.kernels import g722
 from pbx.media.engine.libraries import SPANDSP
 from tests.media.kernels.coders import LIBRARIES, decoder, encoder
 from tests.media.kernels.sound import Sound, sine
@@ -120,3 +122,7 @@ class TestTwin:
             data = sender.encode(sound)
             assert data == G722Twin().encode(sound.tolist())
             assert receiver.decode(data).tolist() == G722Twin().decode(data)
+
+
+def test_every_coder_has_the_memory() -> None:
+    assert coder_row.MEMORY == g722.MEMORY
