@@ -1,6 +1,7 @@
 """`python -m boot_test --image FILE`, called by `./build.sh boot-test` in a network namespace."""
 
 import argparse
+import fcntl
 import shutil
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--memory", type=int, default=512, help="of the board, in MiB")
     parser.add_argument("--card", type=int, default=4096, help="size of the card, in MiB")
     parser.add_argument("--idle", type=float, default=5, help="minutes to measure writes for")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="for all that is left behind")
     parser.add_argument("--image", type=Path, required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -33,14 +35,22 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Run the test; the exit code is 70 when a step failed."""
     asked = arguments()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    folder: Path = asked.folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two of these at once: the second waits
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return _test(asked, folder)
+
+
+def _test(asked: argparse.Namespace, folder: Path) -> int:
     report = Report()
-    card = Card(asked.image, FOLDER / "card.img", asked.card)
+    card = Card(asked.image, folder / "card.img", asked.card)
     board = Board(asked.memory, processors=1 if asked.estimate else 2, counted=asked.estimate)
-    lan = Lan(FOLDER)
-    machine = Machine(card, FOLDER, board)
-    home = steps.Household(FOLDER, lan, card, machine, Box(FOLDER), Ports(), report)
+    lan = Lan(folder)
+    machine = Machine(card, folder, board)
+    home = steps.Household(folder, lan, card, machine, Box(folder), Ports(), report)
     report.add(
         f"{asked.image.name} on a board of {asked.memory} MiB, emulated (QEMU virt, cortex-a72)"
     )
@@ -52,13 +62,13 @@ def main() -> int:
     except (AssertionError, OSError) as error:
         report.add(str(error))
         report.add(machine.why())
-        report.add(f"What the box said is in {FOLDER}/serial-*.log.")
+        report.add(f"What the box said is in {folder}/serial-*.log.")
         return EX_SOFTWARE
     finally:
         machine.pull_the_plug()
         lan.close()
         card.path.unlink()
-        report.write(FOLDER / "report.txt")
+        report.write(folder / "report.txt")
     return 0
 
 

@@ -9,9 +9,7 @@ this); reading from a card comes on top, at 40 MB a second. An estimate, and tol
 import re
 
 from boot_test.figures import read_kb
-from boot_test.lan import sip_answers
 from boot_test.steps import PASSWORD, PATIENCE_S, STEP_S, Household, prepare
-from tests.interop.waiting import until
 
 PI_4_PER_S = 1.6e9
 CARD_MB_PER_S = 40.0
@@ -24,8 +22,8 @@ def run(home: Household) -> None:
         given = home.lan.leases_given()
         home.machine.power_on()
         with home.step(f"{what}, counting instructions"):
-            home.lan.wait_lease(given, 4 * PATIENCE_S)
-            until("SIP is answered", sip_answers, 4 * PATIENCE_S, why_not=home.machine.why)
+            home.lan.wait_lease(given, 4 * PATIENCE_S, home.machine.running)
+            home.wait_sip()
             home.box.wait_ssh(4 * STEP_S)
         billions = _ready_s(home)
         read_mb = read_kb(home.box) / 1024

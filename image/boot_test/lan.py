@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.interop.program import Program
@@ -51,14 +52,19 @@ class Lan:
         """Return how often the box has been given its address."""
         return self.router.said().count(f"DHCPACK({TAP}) {BOX}")
 
-    def wait_lease(self, given_before: int, within_s: float) -> float:
-        """Wait until the box has fetched an address once more; return the time."""
-        until(
-            "the box asks the router for an address",
-            lambda: self.leases_given() > given_before,
-            within_s,
-            why_not=self.router.last_words,
-        )
+    def wait_lease(self, given_before: int, within_s: float, running: Callable[[], bool]) -> float:
+        """Wait until the box has fetched an address once more; return the time.
+
+        Args:
+            running: whether there is still a box to wait for.
+        """
+
+        def given() -> bool:
+            assert running(), "the emulator has ended"
+            return self.leases_given() > given_before
+
+        what = "the box asks the router for an address"
+        until(what, given, within_s, why_not=self.router.last_words)
         return time.monotonic()
 
     def close(self) -> None:

@@ -101,6 +101,10 @@ class Machine:
             self._program.process.kill()
             self._program.process.wait(30)
 
+    def running(self) -> bool:
+        """Tell whether it is still there: QEMU may be ended by others, or end itself."""
+        return self._program is not None and self._program.running
+
     def why(self) -> str:
         """Return the end of what was said on the serial console."""
         text = self.serial_log.read_text(errors="replace") if self.serial_log.exists() else ""

@@ -19,7 +19,7 @@ from tests.interop.waiting import until
 PASSWORD = "boot test: quite secret"
 """Of user pi."""
 
-USERS = [("100", "first secret"), ("101", "second secret")]
+USERS = [("100", "first-secret-7"), ("101", "second-secret-8")]
 
 PATIENCE_S = 1800.0
 """For the slowest things: an emulated boot on a machine that does other work beside."""
@@ -73,13 +73,22 @@ class Household:
             raise
         self.report.add(f"ok {time.monotonic() - began:8.1f} s  {what}")
 
+    def wait_sip(self) -> None:
+        """Wait until the exchange answers."""
+
+        def answers() -> bool:
+            assert self.machine.running(), "the emulator has ended"
+            return sip_answers()
+
+        until("SIP is answered", answers, PATIENCE_S, why_not=self.machine.why)
+
     def start(self, what: str) -> float:
         """Power on and wait until the exchange answers; tells the times; returns the first one."""
         given = self.lan.leases_given()
         began = self.machine.power_on()
         with self.step(f"{what}: SIP is answered"):
-            network = self.lan.wait_lease(given, PATIENCE_S) - began
-            until("SIP is answered", sip_answers, PATIENCE_S, why_not=self.machine.why)
+            network = self.lan.wait_lease(given, PATIENCE_S, self.machine.running) - began
+            self.wait_sip()
         sip = time.monotonic() - began
         self.report.add(
             f"  {what}: network after {network:.1f} s, SIP after {sip:.1f} s (emulated)"
@@ -232,8 +241,8 @@ def restart(home: Household) -> None:
     began = time.monotonic()
     with home.step("sudo reboot: SIP is answered again"):
         box.root("systemctl --no-block reboot", PASSWORD)
-        home.lan.wait_lease(given, PATIENCE_S)
-        until("SIP is answered", sip_answers, PATIENCE_S, why_not=home.machine.why)
+        home.lan.wait_lease(given, PATIENCE_S, home.machine.running)
+        home.wait_sip()
     home.report.add(
         f"  reboot: SIP after {time.monotonic() - began:.1f} s, shutdown included (emulated)"
     )
