@@ -27,7 +27,8 @@ usage() {
   run        start the exchange; Ctrl-C stops it                 启动交换机，Ctrl-C 停止
   test       run every test; arguments go to pytest              运行全部测试
   check      style, types, import contracts, files               检查代码
-  bench      measure calls per second and CPU per packet         测量性能
+  bench      measure calls per second and CPU per packet;        测量性能
+             bench arm: what a Pi makes of the sound kernels     bench arm：树莓派上的音频内核
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
   deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
   deb-test   install it into clean systems, thoroughly          在干净系统中测试安装包
@@ -307,7 +308,17 @@ run_tests() {
   exec .venv/bin/python -m pytest "$@"
 }
 
+bench_arm() { # no Pi is needed: numba compiles for it, an emulator runs it, llvm-mca reckons
+  need_programs llvm-mca-19:llvm-19 clang-19:clang-19
+  prepare test
+  exec .venv/bin/python -m tests.bench.arm "$@"
+}
+
 run_benches() {
+  if [ "${1:-}" = arm ]; then
+    shift
+    bench_arm "$@"
+  fi
   need_programs "${test_programs[@]}"
   need_libraries "${test_libraries[@]}"
   if ! command -v kamailio >/dev/null; then

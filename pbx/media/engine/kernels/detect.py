@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.kernels.lanes import add32, mac16, mul16, mul32, sar32
+from pbx.media.engine.kernels.lanes import add32, dot16, mul16, mul32, sar32
 from pbx.media.engine.kernels.levels import energy, level_of
 from pbx.media.engine.kernels.tones import sine
 from pbx.media.engine.native import kernel
@@ -71,18 +71,14 @@ _OFF_FREQUENCY = 0.0215
 
 
 def _table(function: Any) -> Any:
-    """Return a function's values for each frequency over a piece, in 1/1024."""
-    return np.array(
-        [
-            [round(1024 * function(2 * math.pi * hertz * n / 8000)) for n in range(_STEP)]
-            for hertz in _HERTZ
-        ],
-        np.int16,
-    )
+    """Return a function's values over a piece for one frequency after the other, in 1/1024."""
+    angles = [2 * math.pi * hertz * n / 8000 for hertz in _HERTZ for n in range(_STEP)]
+    return np.array([round(1024 * function(angle)) for angle in angles], np.int16)
 
 
 _COS = _table(math.cos)
 _SIN = _table(math.sin)
+_dot = dot16(_STEP)
 
 
 def _turns(function: Any) -> Any:
@@ -115,13 +111,9 @@ def _enter_piece(row: Any, sound: Any) -> None:
     row[_PIECE] = piece
     row[_ENERGIES + (piece & (_PIECES - 1))] = energy(sound, _STEP)
     for frequency in range(_FREQUENCIES):
-        real, imaginary = np.int32(0), np.int32(0)
-        for i in range(_STEP):
-            real = mac16(real, sound[i], _COS[frequency, i])
-            imaginary = mac16(imaginary, sound[i], _SIN[frequency, i])
         word = _word(piece, frequency)
-        row[word] = real
-        row[word + 1] = -imaginary
+        row[word] = _dot(_COS, _STEP * frequency, sound, 0)
+        row[word + 1] = -np.int64(_dot(_SIN, _STEP * frequency, sound, 0))
 
 
 @kernel

@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import cgutils as _cgutils
 from numba.core import types
 from numba.core.extending import intrinsic
+from numba.np import arrayobj as _arrayobj
 
 _i16, _i32, _i64 = types.int16, types.int32, types.int64
 _bit = ir.IntType(1)
@@ -23,6 +24,7 @@ _bit = ir.IntType(1)
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
 _get_or_insert: Any = _cgutils.get_or_insert_function
+_array_of: Any = _arrayobj.make_array
 
 Generate = Callable[[Any, Any, Any, Any], Any]
 
@@ -213,3 +215,46 @@ def square_to_64(typing_context: Any, a: Any) -> Any:
         return builder.sext(_product(builder, arguments[0], arguments[0]), ir.IntType(64))
 
     return _i64(_i16), generate
+
+
+# --- sums of products ---------------------------------------------------------------------------
+
+_EIGHT = 8
+_words = ir.VectorType(ir.IntType(16), _EIGHT)
+_sums = ir.VectorType(ir.IntType(32), _EIGHT)
+
+
+def dot16(length: int) -> Any:
+    """Return an operation: the sum of `length` products of 16-bit numbers, 32 bits; it wraps.
+
+    Its arguments are two int16 arrays, each followed by the place where it begins to read; the
+    caller sees to it that there is enough. A loop of a fixed length would be unrolled before it
+    could be vectorized, so these are vectors from the start.
+
+    Args:
+        length: a multiple of eight.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        starts = []
+        for place in (0, 2):
+            array = _array_of(signature.args[place])(context, builder, arguments[place])
+            start = builder.gep(array.data, [arguments[place + 1]])
+            starts.append(builder.bitcast(start, _words.as_pointer()))
+        total = ir.Constant(_sums, [0] * _EIGHT)
+        for number in range(length // _EIGHT):
+            at = [ir.Constant(ir.IntType(32), number)]
+            pair = (builder.load(builder.gep(start, at), align=2) for start in starts)
+            product = builder.mul(*(builder.sext(eight, _sums) for eight in pair))
+            total = builder.add(total, product)
+        reduce = _get_or_insert(
+            builder.module, ir.FunctionType(ir.IntType(32), [_sums]), "llvm.vector.reduce.add.v8i32"
+        )
+        return builder.call(reduce, [total])
+
+    @_intrinsic
+    def dot(typing_context: Any, a: Any, a_at: Any, b: Any, b_at: Any) -> Any:
+        """Return the sum of the products of a[a_at], ... and b[b_at], ..."""
+        return _i32(a, _i64, b, _i64), generate
+
+    return dot

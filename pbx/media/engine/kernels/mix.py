@@ -99,12 +99,15 @@ def add_parties(frames: Any, members: Any, count: Any, samples: Any, total: Any)
 def _limit(
     limiter: Any, total: Any, own: Any, mask: Any, samples: Any, loudest: Any, out: Any
 ) -> None:
-    """Write the difference again, under a gain that moves to what the loudest sample needs."""
+    """Write the difference again, under a gain that moves to what the loudest sample needs.
+
+    `mask` is -1, or 0 where nothing is subtracted.
+    """
     before = UNITY - limiter[REDUCTION]
     fitting = (_FULL_SCALE << 12) // min(max(loudest, _FULL_SCALE), _MOST)
     after = min(fitting, before + _RECOVERY, UNITY)
     falls = after < before
-    ramp = max(samples >> _ATTACK, 1) if falls else samples
+    ramp = max(samples >> _ATTACK if falls else samples, 1)
     start = np.int32(before << 12)
     step = np.int32(((after - before) << 12) // ramp)
     least = np.int32(after if falls else 0)
@@ -114,19 +117,6 @@ def _limit(
         heard = min32(max32(heard, -_MOST), _MOST)
         out[i] = sat16(sar32(add32(mul32(heard, gain), UNITY // 2), 12))
     limiter[REDUCTION] = UNITY - after
-
-
-@kernel
-def _mix(limiter: Any, total: Any, own: Any, mask: Any, samples: Any, out: Any) -> Any:
-    length = min(samples, total.shape[0], own.shape[0], out.shape[0])
-    loudest = np.int32(0)
-    for i in range(length):
-        heard = sub32(total[i], and16(own[i], mask))
-        loudest = max32(loudest, abs32(heard))
-        out[i] = sat16(heard)
-    if length > 0 and (loudest > _FULL_SCALE or limiter[REDUCTION] != 0):
-        _limit(limiter, total, own, mask, length, loudest, out)
-    return max(length, 0)
 
 
 @kernel
@@ -140,11 +130,26 @@ def mix_minus(limiter: Any, total: Any, own: Any, samples: Any, out: Any) -> Any
         samples: length of the frame.
         out: int16; not the same memory as `own`.
     """
-    return _mix(limiter, total, own, np.int16(-1), samples, out)
+    length = max(min(samples, total.shape[0], own.shape[0], out.shape[0]), 0)
+    loudest = np.int32(0)
+    for i in range(length):
+        heard = sub32(total[i], own[i])
+        loudest = max32(loudest, abs32(heard))
+        out[i] = sat16(heard)
+    if loudest > _FULL_SCALE or limiter[REDUCTION] != 0:
+        _limit(limiter, total, own, np.int16(-1), length, loudest, out)
+    return length
 
 
 @kernel
 def mix_all(limiter: Any, total: Any, samples: Any, out: Any) -> Any:
     """Write what all hear who aren't in the sum; returns the samples."""
-    # Nothing is subtracted, so any frame may stand for the own one.
-    return _mix(limiter, total, out, np.int16(0), samples, out)
+    length = max(min(samples, total.shape[0], out.shape[0]), 0)
+    loudest = np.int32(0)
+    for i in range(length):
+        loudest = max32(loudest, abs32(total[i]))
+        out[i] = sat16(total[i])
+    if loudest > _FULL_SCALE or limiter[REDUCTION] != 0:
+        # Nothing is subtracted, so any frame may stand for the own one.
+        _limit(limiter, total, out, np.int16(0), length, loudest, out)
+    return length

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.kernels.lanes import mac16, sar32, sat16
+from pbx.media.engine.kernels.lanes import add32, dot16, sar32, sat16
 from pbx.media.engine.native import kernel
 
 WINDOW = 1104
@@ -47,8 +47,10 @@ def _decimating(half: Sequence[int], factor: int) -> Any:
 
 
 def _interpolator(half: Sequence[int], factor: int) -> Any:
-    phases = _phases(half, factor)
+    # A row after the other, for `dot`.
+    taps = _phases(half, factor).reshape(-1)
     before = _TAPS - 1
+    dot = dot16(_TAPS)
 
     def interpolate(window: Any, pcm: Any, samples: Any, out: Any) -> Any:
         length = min(samples, pcm.shape[0], out.shape[0] // factor, window.shape[0] - before)
@@ -56,11 +58,8 @@ def _interpolator(half: Sequence[int], factor: int) -> Any:
         for i in range(length):
             frame[i] = pcm[i]
         for i in range(length):
-            heard = window[i : i + _TAPS]
             for phase in range(factor):
-                total = np.int32(1 << 13)
-                for tap in range(_TAPS):
-                    total = mac16(total, phases[phase, tap], heard[tap])
+                total = add32(dot(taps, _TAPS * phase, window, i), 1 << 13)
                 out[factor * i + phase] = sat16(sar32(total, 14))
         _shift(window, length, before)
         return factor * max(length, 0)
@@ -72,6 +71,7 @@ def _decimator(half: Sequence[int], factor: int) -> Any:
     taps = _decimating(half, factor)
     length = _TAPS * factor
     before = length - factor
+    dot = dot16(length)
 
     def decimate(window: Any, pcm: Any, samples: Any, out: Any) -> Any:
         room = min(samples, pcm.shape[0], window.shape[0] - before)
@@ -80,10 +80,7 @@ def _decimator(half: Sequence[int], factor: int) -> Any:
         for i in range(made * factor):
             frame[i] = pcm[i]
         for i in range(made):
-            heard = window[i * factor : i * factor + length]
-            total = np.int32(1 << 14)
-            for tap in range(length):
-                total = mac16(total, taps[tap], heard[tap])
+            total = add32(dot(taps, 0, window, i * factor), 1 << 14)
             out[i] = sat16(sar32(total, 15))
         _shift(window, made * factor, before)
         return made

@@ -12,6 +12,7 @@ import numpy as np
 
 from pbx.media.engine.kernels.lanes import (
     add32,
+    max16,
     mul16,
     mul32,
     sar16,
@@ -54,11 +55,12 @@ WIDTH = PHASES + SINES
 
 _LOW_32 = 0xFFFFFFFF
 
-# sin(pi/2 z) = z (c1 + c3 z^2 + c5 z^4 + c7 z^6) with the least greatest error.
-_C7 = round(-0.00433309 * 2**14)
-_C5 = round(0.07943434 * 2**29)
-_C3 = round(-0.64589285 * 2**30)
-_C1 = round(1.57079101 * 2**30)
+# sin(pi/2 z) = z (c1 + c3 z^2 + c5 z^4 + c7 z^6) with the least greatest error, and so much less
+# that no sine reaches 32768.
+_C7 = round(0.99997 * -0.00433309 * 2**14)
+_C5 = round(0.99997 * 0.07943434 * 2**29)
+_C3 = round(0.99997 * -0.64589285 * 2**30)
+_C1 = round(0.99997 * 1.57079101 * 2**30)
 
 
 @kernel
@@ -71,12 +73,12 @@ def sine(phase: Any) -> Any:
     high = np.int16(sar32(phase, 16))
     twice = shl16(high, 1)
     # In the outer quarters of the half turn the doubled number has wrapped: mirror it.
-    z = xor16(twice, sar16(xor16(high, twice), 15))
-    square = sat16(sar32(mul16(z, z), 15))
-    total = add32(mul16(square, _C7), _C5)
-    total = add32(mul16(square, sar32(total, 14)), _C3)
-    total = add32(mul16(square, sar32(total, 15)), _C1)
-    return sat16(sar32(add32(mul16(z, sar32(add32(total, 1 << 15), 16)), 1 << 13), 14))
+    z = max16(xor16(twice, sar16(xor16(high, twice), 15)), -32767)
+    square = np.int16(sar32(mul16(z, z), 15))
+    total = np.int16(sar32(add32(mul16(square, _C7), _C5), 14))
+    total = np.int16(sar32(add32(mul16(square, total), _C3), 15))
+    total = np.int16(sar32(add32(add32(mul16(square, total), _C1), 1 << 15), 16))
+    return np.int16(sar32(add32(mul16(z, total), 1 << 13), 14))
 
 
 @kernel

@@ -1,0 +1,49 @@
+"""The kernels as each board's LLVM makes them, run in the emulator and compared with this machine."""
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.bench.arm.emulate import Linked, Run, run
+from tests.bench.arm.subjects import Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One kernel for one board.
+
+    Args:
+        symbol: its name in the object.
+        code: the object.
+    """
+
+    symbol: str
+    code: bytes
+
+
+def compile_for(cpu: str, names: Sequence[str]) -> Mapping[str, Compiled]:
+    """Return the kernels of these names for a board, from a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.arm.cross", cpu, *names],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return {
+        name: Compiled(symbol, base64.b64decode(code))
+        for name, (symbol, code) in json.loads(done.stdout).items()
+    }
+
+
+def same_bits(subject: Subject, code: Compiled) -> tuple[bool, Run]:
+    """Run a kernel on the board's code; return whether it did what it does here, and how."""
+    here, there = subject.arguments(), subject.arguments()
+    result = subject.kernel(*here)
+    executed = run(Linked(code.code), code.symbol, there, numba=True)
+    equal = all(np.array_equal(one, other) for one, other in zip(here, there, strict=True))
+    return equal and (result is None or int(result) == executed.result), executed
