@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pbx.media.engine.kernels import record
@@ -144,6 +144,7 @@ class TestLossAndTime:
         st.floats(0, 190),
         st.integers(0, 1000),
     )
+    @example(10, 40, set(), 0, 184.0, 0)
     def test_loss_leaves_silence(
         self,
         left_ms: int,
