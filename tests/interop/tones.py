@@ -107,7 +107,6 @@ def assert_pure_tone(
     other_hz: float,
     *,
     at_least_s: float,
-    settle_s: float = 0.0,
 ) -> None:
     """Assert that one tone arrived, at its level, without gap, and nothing of the other one.
 
@@ -115,10 +114,8 @@ def assert_pure_tone(
         recording: what a phone heard.
         wanted_hz, other_hz: what the other phone played, and what this one played itself.
         at_least_s: how much of it there must be.
-        settle_s: what to leave out at the start, for a phone that adapts its own buffer then.
     """
     heard = recording.talking(wanted_hz)
-    heard = heard.part(settle_s, heard.seconds)
     assert heard.seconds >= at_least_s, (
         f"{wanted_hz:g} Hz heard for {heard.seconds:.2f} s of {recording.seconds:.2f} s only: "
         f"{recording.level_db(wanted_hz):.1f} dB, {other_hz:g} Hz {recording.level_db(other_hz):.1f} dB"
