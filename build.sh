@@ -292,13 +292,14 @@ greet() { # greet PID FOLDER: beside the exchange: what a person needs to regist
 # mariadb-server-core has the programs without the service: nothing starts, no port is taken.
 test_programs=(
   sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 sfdisk:fdisk mkfs.vfat:dosfstools
-  mcopy:mtools espeak-ng:espeak-ng aplay:alsa-utils mmdebstrap:mmdebstrap
+  mcopy:mtools espeak-ng:espeak-ng sox:sox aplay:alsa-utils mmdebstrap:mmdebstrap
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"
 )
 
 # What the media engine does without where it's missing, but its tests don't.
 test_libraries=(
   "libspandsp.so.2:libspandsp2|libspandsp2t64" libopus.so.0:libopus0 libsrtp2.so.1:libsrtp2-1
+  libbcg729.so.0:libbcg729-0
 )
 
 run_tests() {

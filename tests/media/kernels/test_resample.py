@@ -104,10 +104,8 @@ class TestSound:
             given = sound.sine(float(hertz), rate // 4, rate, peak=30000)
             assert sound.level(through(given, rate, wanted)[wanted // 50 :]) < -66
 
-    @pairs
+    @pytest.mark.parametrize(("rate", "wanted"), PAIRS[:3])
     def test_up_and_down_again_is_the_same_but_later(self, rate: int, wanted: int) -> None:
-        if wanted < rate:
-            pytest.skip("the other order loses sound, as it must")
         given = sound.sine(700, rate // 4, rate, peak=9000) + sound.sine(
             2900, rate // 4, rate, peak=9000
         )
