@@ -96,12 +96,16 @@ class Household:
         return began
 
 
+def settings(public_key: str) -> str:
+    """Return the minisip.toml of the household."""
+    text = SETTINGS.format(password=PASSWORD, key=public_key)
+    return text + "".join(USER.format(number=number, secret=secret) for number, secret in USERS)
+
+
 def prepare(home: Household) -> None:
     """Write minisip.toml onto the card."""
-    text = SETTINGS.format(password=PASSWORD, key=home.box.public_key)
-    text += "".join(USER.format(number=number, secret=secret) for number, secret in USERS)
     path = home.folder / "minisip.toml"
-    path.write_text(text)
+    path.write_text(settings(home.box.public_key))
     home.card.write(path, "minisip.toml")
 
 
