@@ -417,7 +417,7 @@ image() { # without a user's own ids (package uidmap) or root there are no files
 }
 
 boot_test() { # the image of the last ./build.sh image, in a network of its own
-  local image
+  local image package
   need_programs "${test_programs[@]}" qemu-system-aarch64:qemu-system-arm dnsmasq:dnsmasq-base ssh:openssh-client
   prepare test
   newest() { find build/image -maxdepth 1 -name "$1" -printf '%T@ %p\n' 2>/dev/null | sort -rn | head -n 1 | cut -d' ' -f2-; }
@@ -431,8 +431,10 @@ boot_test() { # the image of the last ./build.sh image, in a network of its own
     (image)
     image=$(newest 'minisipserver-*-arm64.img')
   fi
+  package=$(find build/image/deb -name '*.deb' 2>/dev/null) # what the image was made with
   PYTHONPATH=$PWD/image:$PWD exec unshare --user --map-root-user --net --mount --pid --fork --kill-child \
-    --mount-proc .venv/bin/python -m boot_test --image "$image" "$@"
+    --mount-proc .venv/bin/python -m boot_test --image "$image" \
+    ${package:+--package "$package"} "$@"
 }
 
 deb_programs=(

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--idle", type=float, default=5, help="minutes to measure writes for")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="for all that is left behind")
     parser.add_argument("--image", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--package", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -59,7 +61,7 @@ def _test(asked: argparse.Namespace, folder: Path) -> int:
             estimate.run(home)
         else:
             _run(home, asked)
-    except (AssertionError, OSError) as error:
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
         report.add(str(error))
         report.add(machine.why())
         report.add(f"What the box said is in {folder}/serial-*.log.")
@@ -81,6 +83,10 @@ def _run(home: steps.Household, asked: argparse.Namespace) -> None:
     if asked.fast:
         return
     steps.figures(home)
+    if asked.package:
+        steps.update(home, asked.package)
+    else:
+        home.report.add("  there is no package file to try `minisip update` with")
     steps.restart(home)
     steps.card_writes(home, asked.idle)
     steps.plug(home)

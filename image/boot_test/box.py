@@ -85,9 +85,16 @@ class Box:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def root(self, command: str, password: str) -> str:
+    def root(self, command: str, password: str, within_s: float = 300.0) -> str:
         """Run a command as root by sudo, with pi's password."""
-        return self.run(f"sudo -S -p '' sh -c {shlex.quote(command)}", text=password + "\n")
+        words = f"sudo -S -p '' sh -c {shlex.quote(command)}"
+        return self.run(words, text=password + "\n", within_s=within_s)
+
+    def put(self, file: Path, name: str, within_s: float) -> None:
+        """Copy a file to the box, as `name` in pi's home."""
+        with file.open("rb") as octets:
+            words = self.words("pi", f"cat >{shlex.quote(name)}")
+            subprocess.run(words, stdin=octets, check=True, timeout=within_s)
 
     def wait_ssh(self, within_s: float) -> None:
         """Wait until SSH lets pi in."""

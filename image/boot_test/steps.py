@@ -13,6 +13,7 @@ from boot_test.figures import Report, memory, read_kb, written_kb
 from boot_test.lan import BOX, Lan, mdns_answers, sip_answers
 from boot_test.machine import Card, Machine
 from boot_test.phones import Crowd, Pair
+from tests.deb.packages import Variant
 from tests.interop.ports import Ports
 from tests.interop.waiting import until
 
@@ -96,12 +97,16 @@ class Household:
         return began
 
 
+def settings(public_key: str) -> str:
+    """Return the minisip.toml of the household."""
+    text = SETTINGS.format(password=PASSWORD, key=public_key)
+    return text + "".join(USER.format(number=number, secret=secret) for number, secret in USERS)
+
+
 def prepare(home: Household) -> None:
     """Write minisip.toml onto the card."""
-    text = SETTINGS.format(password=PASSWORD, key=home.box.public_key)
-    text += "".join(USER.format(number=number, secret=secret) for number, secret in USERS)
     path = home.folder / "minisip.toml"
-    path.write_text(text)
+    path.write_text(settings(home.box.public_key))
     home.card.write(path, "minisip.toml")
 
 
@@ -233,10 +238,38 @@ def card_writes(home: Household, minutes: float) -> None:
     )
 
 
+def update(home: Household, package: Path) -> None:
+    """Install another version as a person does: from a file, without the Internet, on a read-only root.
+
+    Args:
+        package: the one that is on the image; another is made of it.
+    """
+    box = home.box
+    variant = Variant(package, home.folder / "packages", "9.9.9")
+    variant.number()
+    file = variant.pack()
+    with home.step("`minisip update FILE` installs another version, phones find it well"):
+        box.put(file, "next.deb", PATIENCE_S)
+        file.unlink()
+        told = box.root("minisip update ~pi/next.deb 2>&1", PASSWORD, PATIENCE_S)
+        home.folder.joinpath("update.txt").write_text(told)
+        box.run("rm next.deb")
+        assert box.json("minisip status --json")["version"] == variant.version, told
+        pair = Pair(home.folder / "phones-update", home.ports, USERS, STEP_S)
+        try:
+            pair.talk(TALK_S)
+            pair.hang_up()
+        finally:
+            pair.close()
+    free = box.run("df --output=avail -m / /data | tail -n 2").split()
+    home.report.add(f"  free after the update: {free[0]} MB on /, {free[1]} MB on /data")
+
+
 def restart(home: Household) -> None:
     """Restart it as a person does; everything is as before."""
     box = home.box
     before = box.boot_id()
+    version = box.json("minisip status --json")["version"]
     given = home.lan.leases_given()
     began = time.monotonic()
     with home.step("sudo reboot: SIP is answered again"):
@@ -246,9 +279,11 @@ def restart(home: Household) -> None:
     home.report.add(
         f"  reboot: SIP after {time.monotonic() - began:.1f} s, shutdown included (emulated)"
     )
-    with home.step("SSH has the same host key, and it is another boot"):
+    with home.step("SSH has the same host key, and it is another boot, the same version"):
         box.wait_ssh(STEP_S)
         assert box.boot_id() != before
+        assert box.json("minisip status --json")["version"] == version
+        assert "ro" in box.run("findmnt -no OPTIONS /").strip().split(",")
 
 
 def plug(home: Household) -> None:

@@ -78,6 +78,8 @@ def make_system(root: Path) -> None:
     _copy_tree(IMAGE / "files", root)
     if has_mariadb(root):
         _copy_tree(IMAGE / "files-mariadb", root)
+    # Else programs that look there (chsh, FTP and mail servers) take its user for none of a person.
+    in_root(root, ["add-shell", "/usr/bin/minisip-console"])
     _first_boot(root)
     _compile_python(root)
     _units(root)

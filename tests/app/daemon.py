@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pbx.api.client import Client
@@ -142,6 +142,15 @@ class Daemon:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the exchange alone."""
         os.kill(self.pid, number)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """Stop the exchange for a while, as a board does that is too busy: what arrives, waits."""
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def wait(self, within_s: float = 15.0) -> int:
         """Return its exit code, once all that it logged has been read."""

@@ -178,11 +178,11 @@ class Phone:
         """Send a request, answer a challenge, and return the final answer, acknowledged."""
         response = self._transact(request)
         if response.status in (401, 407):
-            self._authorize(request, response)
+            self.authorize(request, response)
             response = self._transact(request)
         return response
 
-    def _authorize(self, request: Request, response: Response) -> None:
+    def authorize(self, request: Request, response: Response) -> None:
         """Make a challenged request the next one, with credentials (RFC 3261 §22.2)."""
         challenge, credentials = ("WWW-Authenticate", "Authorization")
         if response.status == 407:
@@ -206,6 +206,11 @@ class Phone:
             self.acknowledge(request, response, request.get("Via") or "")
         return response
 
+    def repeat(self, request: Request, times: int) -> None:
+        """Send the same request again and again, as a phone does that gets no answer."""
+        for _ in range(times):
+            self.send(request.encode())
+
     def invite(self, number: str) -> Request:
         """Call a number: return the INVITE, with credentials and sent, not yet answered."""
         invite = self.make(
@@ -216,7 +221,7 @@ class Phone:
         )
         challenged = self._transact(invite)
         assert challenged.status == 407
-        self._authorize(invite, challenged)
+        self.authorize(invite, challenged)
         self.send(invite.encode())
         return invite
 
