@@ -255,12 +255,7 @@ def update(home: Household, package: Path) -> None:
         home.folder.joinpath("update.txt").write_text(told)
         box.run("rm next.deb")
         assert box.json("minisip status --json")["version"] == variant.version, told
-        pair = Pair(home.folder / "phones-update", home.ports, USERS, STEP_S)
-        try:
-            pair.talk(TALK_S)
-            pair.hang_up()
-        finally:
-            pair.close()
+        _short_call(home, "phones-update")
     free = box.run("df --output=avail -m / /data | tail -n 2").split()
     home.report.add(f"  free after the update: {free[0]} MB on /, {free[1]} MB on /data")
 
@@ -315,12 +310,17 @@ def plug(home: Household) -> None:
             f"  check of the data partition: {checked.splitlines()[-1] if checked else '-'}"
         )
     with home.step("two phones call each other again"):
-        pair = Pair(home.folder / "phones-3", home.ports, USERS, STEP_S)
-        try:
-            pair.talk(TALK_S)
-            pair.hang_up()
-        finally:
-            pair.close()
+        _short_call(home, "phones-3")
+
+
+def _short_call(home: Household, folder: str) -> None:
+    """Register two phones anew, make a call with sound, and end it."""
+    pair = Pair(home.folder / folder, home.ports, USERS, STEP_S)
+    try:
+        pair.talk(TALK_S)
+        pair.hang_up()
+    finally:
+        pair.close()
 
 
 def records(box: Box) -> list[dict[str, str]]:

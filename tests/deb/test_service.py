@@ -12,6 +12,7 @@ from tests.deb.machine import Machine
 from tests.deb.packages import Variant
 from tests.deb.roots import System
 from tests.interop.baresip import Baresip
+from tests.interop.conversation import HIGH_HZ, LOW_HZ, TALK_S, talk, two_phones
 from tests.interop.tones import assert_pure_tone
 from tests.interop.waiting import until
 
@@ -23,33 +24,11 @@ NewVariant = Callable[[str], Variant]
 thorough = pytest.mark.deb_test
 """Only in `./build.sh deb-test`."""
 
-LOW_HZ, HIGH_HZ = 440.0, 880.0
-TALK_S = 1.0
-
 
 @pytest.fixture(autouse=True)
 def _native(system: System) -> None:
     if not system.native:
         pytest.skip("systemd does not run under user-mode emulation; the boot test runs it on ARM")
-
-
-def two_phones(exchange: InstalledExchange, new_phone: NewPhone) -> tuple[Baresip, Baresip]:
-    """Return registered phones of the first start's users."""
-    passwords = exchange.passwords()
-    callee = new_phone("101", exchange.host, HIGH_HZ, password=passwords["101"], register_s=3600)
-    caller = new_phone("100", exchange.host, LOW_HZ, password=passwords["100"], register_s=3600)
-    return caller, callee
-
-
-def talk(caller: Baresip, callee: Baresip) -> None:
-    """Make a call in which both hear each other."""
-    marks = caller.mark, callee.mark
-    heard = caller.heard_s(HIGH_HZ), callee.heard_s(LOW_HZ)
-    caller.dial(callee.number)
-    caller.wait_event("CALL_ESTABLISHED", after=marks[0])
-    callee.wait_event("CALL_ESTABLISHED", after=marks[1])
-    caller.wait_heard(HIGH_HZ, heard[0] + TALK_S)
-    callee.wait_heard(LOW_HZ, heard[1] + TALK_S)
 
 
 def update_status(machine: Machine) -> dict[str, str]:
@@ -90,7 +69,7 @@ class TestService:
     def test_a_call_with_sound_under_all_protections(
         self, machine: Machine, exchange: InstalledExchange, new_phone: NewPhone
     ) -> None:
-        caller, callee = two_phones(exchange, new_phone)
+        caller, callee = two_phones(exchange, new_phone, register_s=3600)
         talk(caller, callee)
         # Nobody has compiled anything: the package's kernels were good.
         assert not (machine.root / "var/cache/minisipserver/kernels").exists()
@@ -125,7 +104,7 @@ class TestService:
     def test_what_hangs_is_replaced_by_the_watchdog(
         self, machine: Machine, exchange: InstalledExchange, new_phone: NewPhone
     ) -> None:
-        caller, callee = two_phones(exchange, new_phone)
+        caller, callee = two_phones(exchange, new_phone, register_s=3600)
         talk(caller, callee)
         first = exchange.pid
         heard = caller.heard_s(HIGH_HZ)
@@ -173,7 +152,7 @@ class TestUpdate:
         new_phone: NewPhone,
         variant: NewVariant,
     ) -> None:
-        caller, callee = two_phones(exchange, new_phone)
+        caller, callee = two_phones(exchange, new_phone, register_s=3600)
         talk(caller, callee)
         # Nobody has compiled anything: the package's kernels were good.
         assert not (machine.root / "var/cache/minisipserver/kernels").exists()
@@ -200,7 +179,7 @@ class TestUpdate:
         assert contact.source == f"udp {callee.sip}"
         for phone in (caller, callee):
             phone.close()
-        caller, callee = two_phones(exchange, new_phone)
+        caller, callee = two_phones(exchange, new_phone, register_s=3600)
         talk(caller, callee)
         caller.hang_up()
         exchange.wait_records(2)
@@ -336,7 +315,7 @@ class TestRemoval:
     def test_removed_while_it_runs(
         self, machine: Machine, exchange: InstalledExchange, new_phone: NewPhone
     ) -> None:
-        caller, callee = two_phones(exchange, new_phone)
+        caller, callee = two_phones(exchange, new_phone, register_s=3600)
         talk(caller, callee)
         machine.done("dpkg", "--purge", "minisipserver")
         callee.wait_event("CALL_CLOSED")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.interop import scenario
 from tests.interop.baresip import Baresip
+from tests.interop.conversation import HIGH_HZ, LOW_HZ, talk, two_phones
 from tests.interop.exchange import Exchange
 from tests.interop.mariadb import MariaDb
 from tests.interop.phones import Phones
@@ -25,31 +26,11 @@ NewExchange = Callable[..., Exchange]
 NewPhone = Callable[..., Baresip]
 PhonesOf = Callable[[Exchange], Phones]
 
-LOW_HZ, HIGH_HZ = 440.0, 880.0
-
-
-def _two_phones(exchange: Exchange, new_phone: NewPhone, **more: object) -> tuple[Baresip, Baresip]:
-    """Return registered phones of the first start's users 100 and 101."""
-    passwords = exchange.passwords()
-    callee = new_phone("101", exchange.host, HIGH_HZ, password=passwords["101"], **more)
-    caller = new_phone("100", exchange.host, LOW_HZ, password=passwords["100"], **more)
-    return caller, callee
-
-
-def _establish(caller: Baresip, callee: Baresip) -> None:
-    marks = caller.mark, callee.mark
-    heard = caller.heard_s(HIGH_HZ), callee.heard_s(LOW_HZ)
-    caller.dial(callee.number)
-    caller.wait_event("CALL_ESTABLISHED", after=marks[0])
-    callee.wait_event("CALL_ESTABLISHED", after=marks[1])
-    caller.wait_heard(HIGH_HZ, heard[0] + 1)
-    callee.wait_heard(LOW_HZ, heard[1] + 1)
-
 
 def test_a_killed_media_engine_is_replaced(new_exchange: NewExchange, new_phone: NewPhone) -> None:
     exchange = new_exchange()
-    caller, callee = _two_phones(exchange, new_phone)
-    _establish(caller, callee)
+    caller, callee = two_phones(exchange, new_phone)
+    talk(caller, callee)
     heard = caller.heard_s(HIGH_HZ), callee.heard_s(LOW_HZ)
     first = exchange.status().engine_pid
 
@@ -69,7 +50,7 @@ def test_a_killed_media_engine_is_replaced(new_exchange: NewExchange, new_phone:
     callee.wait_event("CALL_CLOSED")
     # ... and a new call has it from its beginning.
     until("a second has passed, for baresip's file names", lambda: time.monotonic() > killed + 1)
-    _establish(caller, callee)
+    talk(caller, callee)
     assert_pure_tone(caller.recording(), HIGH_HZ, LOW_HZ, at_least_s=0.9)
     assert_pure_tone(callee.recording(), LOW_HZ, HIGH_HZ, at_least_s=0.9)
     assert exchange.status().engine_restarts == 1
@@ -83,8 +64,8 @@ def test_a_killed_exchange_knows_its_phones_and_its_call_again(
 ) -> None:
     exchange = new_exchange()
     # They register for so long that no renewal can help.
-    caller, callee = _two_phones(exchange, new_phone, register_s=3600)
-    _establish(caller, callee)
+    caller, callee = two_phones(exchange, new_phone, register_s=3600)
+    talk(caller, callee)
     registered = len(callee.events("REGISTER_OK"))
 
     exchange.kill()
@@ -102,7 +83,7 @@ def test_a_killed_exchange_knows_its_phones_and_its_call_again(
     (record,) = exchange.wait_records(1)
     assert record.fci["callTag"] == "102"
 
-    _establish(caller, callee)
+    talk(caller, callee)
     assert len(callee.events("REGISTER_OK")) == registered
     caller.hang_up()
     records = exchange.wait_records(2)
