@@ -7,6 +7,7 @@ socket and goes on with it. Nothing here blocks the event loop.
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import signal
 import sys
@@ -44,6 +45,7 @@ class Pace:
         start_s: for an engine to come up; the very first one compiles its kernels, which takes
             a Raspberry Pi about a minute.
         hello_s: for an engine that runs already to greet back.
+        succeed_s: for an engine that takes the place of one that was killed.
         probe_s: from one `Query` to the next.
         missed: so many unanswered in a row mean that the engine hangs.
         quick_s: an engine that dies sooner after its start died of something that will be
@@ -56,6 +58,7 @@ class Pace:
 
     start_s: float = 180.0
     hello_s: float = 3.0
+    succeed_s: float = 3.0
     probe_s: float = 1.0
     missed: int = 3
     quick_s: float = 2.0
@@ -184,6 +187,8 @@ class Supervisor:
 
     async def _next(self, deaths: int) -> tuple[EngineLink, int]:
         """Return the next engine's link, and how many died quickly before it came up."""
+        if successor := await self._succeed():
+            return successor, deaths
         while True:
             await self._clear()
             pause_s = self._pace.pause(deaths)
@@ -195,6 +200,35 @@ class Supervisor:
             except EngineFailed as error:
                 log.error("the media engine does not start: %s", error)
                 deaths += 1
+
+    async def _succeed(self) -> EngineLink | None:
+        """Return the link to the engine that the keeper of the last one has put in its place.
+
+        None where there was no keeper, or nothing has come of it: what is left is for `_clear`.
+        """
+        process, last = self._process, self._link
+        if process is None or last is None or last.pid == process.pid:
+            return None
+        last.close()
+        await last.closed
+        try:
+            async with asyncio.timeout(self._pace.succeed_s):
+                link = await self._connect(process)
+                while link.pid == last.pid:
+                    # A process that dies closes one socket after the other; does this one follow?
+                    await asyncio.wait([link.closed], timeout=_DYING_S)
+                    if not link.closed.done():
+                        # It has not died, but left us.
+                        link.close()
+                        return None
+                    link = await self._connect(process)
+                await self._greet(link, self._pace.succeed_s)
+        except (TimeoutError, EngineFailed) as error:
+            log.warning("no media engine has taken its place: %s", error)
+            return None
+        self._started += 1
+        log.info("media engine %d has taken its place", link.pid)
+        return link
 
     async def _watch(self, link: EngineLink) -> str:
         """Return why the engine is gone, when it is; kill one that answers nothing.
@@ -274,6 +308,8 @@ class Supervisor:
             stderr=asyncio.subprocess.PIPE,
             # Ctrl-C at the terminal is for the exchange, which then ends its calls in peace.
             start_new_session=True,
+            # numpy's threads for matrices would be idle, and in the way of the keeper's fork.
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
             limit=_LINE_LIMIT,
         )
         return self._process
@@ -372,7 +408,8 @@ class Supervisor:
         # Forgotten only when it is gone: whoever cancels us here finds it in `stop`.
         if self._process is not None:
             if not await _ended(self._process, _DYING_S):
-                self._process.kill()
+                # The keeper and its engine, at once: neither may be left without the other.
+                os.killpg(self._process.pid, signal.SIGKILL)
                 await self._process.wait()
             self._process = None
         if self._link is not None:

@@ -29,7 +29,8 @@ class TestStop:
         daemon = new_daemon()
         daemon.start()
         call = _talking(daemon, new_phone, transport=transport)
-        assert len(daemon.processes()) == 2
+        # The exchange, the engine and its keeper.
+        assert len(daemon.processes()) == 3
         daemon.signal(signal.SIGTERM)
         for phone in (call.caller, call.callee):
             assert call.ended(phone).get("Reason") is not None

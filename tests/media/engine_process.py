@@ -140,6 +140,13 @@ class Link:
         self.waiting: list[Any] = []
         self.ready = Ready(0, 0, [], [], False)
 
+    @property
+    def peer_pid(self) -> int:
+        """The process that listens at the other end."""
+        size = struct.calcsize("3i")
+        credentials = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", credentials)[0])
+
     def send(self, *commands: Command) -> None:
         self.connection.sendall(b"".join(map(frame, commands)))
 

@@ -35,7 +35,7 @@ class TestStart:
     def test_ready_names_bound_pairs(self, engine: EngineProcess, link: Link) -> None:
         ready = link.ready
         assert ready.version == VERSION
-        assert ready.pid == engine.process.pid
+        assert link.peer_pid == ready.pid != engine.process.pid
         assert ready.ports
         assert all(port % 2 == 0 for port in ready.ports)
         for port in (ready.ports[0], ready.ports[0] + 1):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pbx.media.engine.control_socket import BusyError, ControlListener
 from pbx.media.engine.engine import MAX_GRACE_S, Engine
+from pbx.media.engine.keeper import SIGNALS, keep
 from pbx.media.engine.loading import Kernels, is_warm, load_kernels
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, has_ipv6
@@ -80,7 +81,7 @@ def _stop_fd() -> int:
     """Return a descriptor that becomes readable at SIGTERM or SIGINT."""
     readable, writable = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         signal.signal(number, lambda _number, _frame: None)
     return readable
 
@@ -97,14 +98,23 @@ def main(words: list[str]) -> int:
     if arguments.compile:
         _load(arguments, words)
         return 0
+    kernels = _load(arguments, words)
+    # numba's objects stay for ever: looking through them would keep a new call's commands waiting,
+    # and would give each process a copy of what keeper and engine share.
+    gc.freeze()
+    return keep(lambda: _serve(arguments, kernels))
+
+
+def _serve(arguments: argparse.Namespace, kernels: Kernels) -> int:
+    """Be the engine; returns the exit code."""
     stop_fd = _stop_fd()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     ipv6 = has_ipv6()
     try:
         pairs = bind_pairs(arguments.first_port, arguments.last_port, ipv6=ipv6)
     except NoPortsError as error:
         _log.error("%s", error)
         return EX_UNAVAILABLE
-    kernels = _load(arguments, words)
     packets = PacketThread(kernels, pairs, dual_stack=ipv6, real_time=arguments.real_time)
     try:
         listener = ControlListener(arguments.socket)
@@ -114,10 +124,7 @@ def main(words: list[str]) -> int:
     except OSError as error:
         _log.error("cannot listen at %s: %s", arguments.socket, error.strerror or error)
         return EX_CANTCREAT
-    engine = Engine(pairs, packets, listener, stop_fd, ipv6, arguments.grace)
-    # numba's objects stay for ever; looking through them would keep a new call's commands waiting.
-    gc.freeze()
-    failure = engine.run()
+    failure = Engine(pairs, packets, listener, stop_fd, ipv6, arguments.grace).run()
     if failure is not None:
         _log.error("%s", failure)
         return EX_SOFTWARE
