@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -59,9 +58,8 @@ class Daemon:
         self.port = ports.one()
         self.first_rtp = ports.block(20)
         self._program = program
-        self._log = bytearray()
-        self._news = threading.Condition()
-        self._reader: threading.Thread | None = None
+        # A file, not a pipe: what was logged before an answer was sent is there with the answer.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the exchange
         self._process: subprocess.Popen[bytes] | None = None
         self.configure(http=http, top=top, more=more)
 
@@ -83,20 +81,16 @@ class Daemon:
         """Start it and don't wait; ``JOURNAL_STREAM=own`` stands for its standard error's."""
         argv = [sys.executable, *self._program, "--data-dir", str(self.folder)]
         variables = {**os.environ, "LC_ALL": "C.UTF-8", **(environment or {})}
-        read, write = os.pipe()
         if variables.get("JOURNAL_STREAM") == "own":
-            about = os.fstat(write)
+            about = os.fstat(self._output.fileno())
             variables["JOURNAL_STREAM"] = f"{about.st_dev}:{about.st_ino}"
-        with os.fdopen(write) as stderr:
-            self._process = subprocess.Popen(
-                argv,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=stderr,
-            )
-        self._reader = threading.Thread(target=self._read, args=(read,), daemon=True)
-        self._reader.start()
+        self._process = subprocess.Popen(
+            argv,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._output,
+        )
 
     def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start it and wait until it serves."""
@@ -104,30 +98,20 @@ class Daemon:
         self.launch(environment)
         self.wait_log(lambda log: log.count("ready: pid ") > before, START_S)
 
-    def _read(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, "rb", buffering=0) as output:
-            while piece := output.read(65536):
-                with self._news:
-                    self._log += piece
-                    self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
-
     @property
     def log(self) -> str:
         """All that it has logged, over all starts."""
-        with self._news:
-            return self._log.decode(errors="surrogateescape")
+        size = os.fstat(self._output.fileno()).st_size
+        return os.pread(self._output.fileno(), size, 0).decode(errors="surrogateescape")
 
     def wait_log(self, wanted: Callable[[str], object], within_s: float = 10.0) -> None:
         """Wait until the log is as `wanted` says."""
-
-        def there() -> bool:
-            return not self.running or bool(wanted(self.log))
-
-        with self._news:
-            met = self._news.wait_for(there, within_s)
-        assert met, f"not logged within {within_s:g} s:\n{self.log[-4000:]}"
+        until(
+            "the log is as wanted",
+            lambda: not self.running or bool(wanted(self.log)),
+            within_s,
+            why_not=lambda: self.log[-4000:],
+        )
         assert self.running, f"it ended:\n{self.log[-4000:]}"
 
     @property
@@ -153,13 +137,9 @@ class Daemon:
             self.signal(signal.SIGCONT)
 
     def wait(self, within_s: float = 15.0) -> int:
-        """Return its exit code, once all that it logged has been read."""
+        """Return its exit code."""
         assert self._process is not None
-        assert self._reader is not None
-        code = self._process.wait(within_s)
-        if not self.processes():
-            self._reader.join(within_s)
-        return code
+        return self._process.wait(within_s)
 
     def stop(self) -> int:
         """End it by SIGTERM; return its exit code."""
@@ -192,8 +172,7 @@ class Daemon:
                 continue
         if self._process is not None:
             self._process.wait(10)
-            if self._reader is not None:
-                self._reader.join(10)
+        self._output.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---------------------------------------------------------------- what it knows
