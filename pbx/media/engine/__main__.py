@@ -68,7 +68,7 @@ def _load(arguments: argparse.Namespace, words: list[str]) -> Kernels:
         # Compiling leaves some 100 MB of memory in use: let another process do it.
         subprocess.run([*program, "--compile"], check=False)
     try:
-        return load_kernels(os.environ, fresh=arguments.fresh_kernels)
+        return load_kernels(os.environ, fresh=arguments.fresh_kernels, lean=True)
     except Exception as error:
         if arguments.fresh_kernels:
             raise
