@@ -18,7 +18,8 @@ from pbx.api.http import HttpServer
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.server import ControlServer
 from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
-from pbx.call.exchange import Exchange, SoundFiles
+from pbx.call.exchange import Exchange
+from pbx.call.services.directory import SoundFiles
 from pbx.cdr.ledger import Ledger
 from pbx.cdr.record import facts_of
 from pbx.config.data_folder import DataFolder

@@ -9,7 +9,7 @@ from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
 from pbx.call.leg import Leg
 from pbx.call.services.service import Service
-from pbx.call.sound import Sound, SoundReport
+from pbx.call.sound import SoundReport
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
 from pbx.media.session import NoPortsLeft
@@ -25,7 +25,7 @@ class Conversation:
         facts: what is known so far; kept up to date here.
         leg: the caller, its description already learned.
         dialed: the service.
-        service, sound: of this conversation alone.
+        service: of this conversation alone.
         coded: encoding names of what the media engine can code now.
         timers: the exchange's timers.
         emit: takes what is to be done or published.
@@ -38,7 +38,6 @@ class Conversation:
         leg: Leg,
         dialed: ServiceNumber,
         service: Service,
-        sound: Sound,
         coded: Callable[[], Collection[str]],
         timers: TimerQueue,
         emit: Callable[[Output], None],
@@ -50,7 +49,7 @@ class Conversation:
         self._leg = leg
         self._dialed = dialed
         self._service = service
-        self._sound = sound
+        self._sound = service.sound
         self._coded = coded
         self._timers = timers
         self._emit = emit

@@ -2,18 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import count
 from typing import cast
 
-from pbx.call.call import Call, CallEnded, Discard, MediaCommands, Output
+from pbx.call.call import Call, CallEnded, MediaCommands, Output
 from pbx.call.cause import CallTag, Cause, by_server
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
 from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
 from pbx.call.leg import Leg, Target
-from pbx.call.services.directory import Services
-from pbx.call.sound import Sound, SoundReport, recording_path
+from pbx.call.services.directory import Services, SoundFiles
+from pbx.call.sound import SoundReport
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
@@ -43,19 +41,6 @@ LINGER_S = TRANSACTION_LIMIT_S + T4
 """How long an ended leg still answers the peer, and longer while an INVITE of ours is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class SoundFiles:
-    """Where services find sound, and leave it.
-
-    Args:
-        music: returns the paths of the WAV files that there are now.
-        recordings: the folder of recordings that last no longer than their call.
-    """
-
-    music: Callable[[], Sequence[str]]
-    recordings: str
-
-
 class Exchange:
     """Call control, sans-I/O: events in, endpoint calls and outputs out.
 
@@ -82,11 +67,8 @@ class Exchange:
         self._by_invite: dict[ServerTransaction, Leg] = {}
         self._owners: dict[Leg, Call | Conversation] = {}
         self._media_sessions = 0
-        self._files = files
-        # An engine that has outlived the last exchange may still say what became of its players.
-        self._sound_names = count(1 + int(tokens()[:8], 16))
         self._coded: Sequence[str] = ()
-        self.services = Services(settings.services, files.music)
+        self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
         self.calls: dict[str, Call | Conversation] = {}
         self.calls_total = 0
@@ -301,13 +283,11 @@ class Exchange:
     def _new_conversation(
         self, facts: CallFacts, leg: Leg, dialed: ServiceNumber, *, again: bool = False
     ) -> Conversation:
-        sound = Sound(self._sound_names, self._outputs.append, self._files.recordings)
         conversation = Conversation(
             facts,
             leg,
             dialed,
-            self.services.new(dialed, sound, again=again),
-            sound,
+            self.services.new(dialed, again=again),
             lambda: self._coded,
             self._timers,
             self._outputs.append,
@@ -426,9 +406,7 @@ class Exchange:
                     self._forget_later(call, now)
                 return
         if isinstance(report, protocol.Recorded):
-            # Its call has ended meanwhile
-            path = recording_path(self._files.recordings, report.recording)
-            self._outputs.append(Discard(path))
+            self.services.left_over(report)
 
     def stream_timed_out(self, port: int, now: float) -> None:
         """End the call whose party has sent no media for too long."""

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
-from pbx.call.exchange import Exchange, SoundFiles
+from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
+from pbx.call.services.directory import SoundFiles
 from pbx.config.settings import CallSettings, ServiceSettings, Settings, SipSettings
 from pbx.media.protocol import Command, Ready, Release, Stream
 from pbx.registrar.admission import Admission, account_of
