@@ -311,8 +311,8 @@ class TestEngine:
 class TestRestartOfTheExchange:
     """As of calls between phones, the journal keeps what it takes to go on."""
 
-    def reborn(self, office: Office, *phones: Phone) -> Office:
-        after = Office()
+    def reborn(self, office: Office, *phones: Phone, limits: CallSettings | None = None) -> Office:
+        after = Office(limits)
         after.now = office.now
         states: list[CallState] = []
         for call in office.exchange.calls.values():
@@ -343,6 +343,15 @@ class TestRestartOfTheExchange:
         assert after.cause() == ("CALLER_HUNG_UP", 16)
         after.advance(120)
         assert after.exchange.pool.free == 20
+
+    def test_the_longest_duration_still_counts(self, office: Office, alice: Phone) -> None:
+        served(alice, "*45")
+        office.now += 50
+        after = self.reborn(office, alice, limits=CallSettings(max_duration_s=60))
+        after.advance(9)
+        assert not after.ended
+        after.advance(2)
+        assert after.cause() == ("MAX_DURATION", 102)
 
     def test_a_conference_goes_on(self, office: Office, alice: Phone) -> None:
         bob = office.phone("101")
