@@ -25,7 +25,7 @@ class ServiceNumber(msgspec.Struct, frozen=True):
     @property
     def shown(self) -> str:
         """What was dialled, as people and records may see it."""
-        return f"{self.number}*{'x' * len(self.password)}" if self.password else self.number
+        return f"{self.number}*xxxx" if self.password else self.number
 
     @property
     def title(self) -> str:
