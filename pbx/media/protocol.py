@@ -144,8 +144,8 @@ class Play(msgspec.Struct, frozen=True, tag="play"):
         port: the voice that hears it; or 0.
         room: the room whose listeners hear it; or 0.
         path: a WAV file of 16-bit or G.711 samples, of any usual rate; or empty.
-        tone: a tone's name (`dial`, `ringback`, `busy` ... of `tone_plans`), or steps in the
-            notation of `tones.toml`; or empty.
+        tone: a tone's name (`dial`, `ringback`, `busy` ... of `tone_plans`, or `music`, our own
+            tune), or steps in the notation of `tones.toml`; or empty.
         country: ISO 3166-1 alpha-2, whose tone it is.
         level_db: of a tone, in dBm0; of a file, how much louder it gets.
         times: how often; 0 for ever.
@@ -230,6 +230,9 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
         ports: every even RTP port that it has bound, with its RTCP neighbour.
         streams: the ports of streams that run already (after the exchange restarted).
         ipv6: False where this machine has no IPv6.
+        codecs: encoding names, as in `pbx.media.codecs`, of what a `Voice` can be: codecs that
+            this engine codes and decodes here, and of comfort noise and telephone-event what it
+            understands beside them.
     """
 
     version: int
@@ -237,6 +240,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     ports: list[int]
     streams: list[int]
     ipv6: bool
+    codecs: list[str] = []
 
 
 class StreamCounts(msgspec.Struct, frozen=True, array_like=True):

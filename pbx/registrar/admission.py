@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pbx.call.cause import CallTag, by_server
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
+from pbx.config.settings import ServiceSettings
 from pbx.errors import PeerError
 from pbx.registrar.authenticator import Account, Authenticator, Verdict
 from pbx.registrar.bindings import Bindings
@@ -40,6 +41,7 @@ class Admission:
         endpoint, exchange, bindings, authenticator: where requests lead.
         tokens: fresh random names.
         snapshot: the configuration in force.
+        services: the numbers that the exchange itself answers.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Admission:
         authenticator: Authenticator,
         tokens: Callable[[], str],
         snapshot: Callable[[], Snapshot],
+        services: ServiceSettings,
     ) -> None:
         self._endpoint = endpoint
         self._exchange = exchange
@@ -57,6 +60,7 @@ class Admission:
         self._authenticator = authenticator
         self._tokens = tokens
         self._snapshot = snapshot
+        self._services = services
 
     def receive(self, event: RequestReceived, now: float) -> None:
         """Answer a request without a To tag, or pass it on."""
@@ -160,9 +164,13 @@ class Admission:
             setup=now,
             caller_addr=str(transaction.flow),
         )
-        decision = route(snapshot, dialed)
+        decision = route(snapshot, self._services, dialed)
         facts.called_number = decision.number
         facts.route = "; ".join(decision.explanation)
+        if decision.service is not None:
+            facts.dialed_number = decision.service.shown
+            self._exchange.served(transaction, facts, decision.service, now)
+            return
         targets = [binding.target for binding in self._bindings.of(decision.number, now)]
         if decision.kind is RouteKind.UNKNOWN:
             self._exchange.refuse(transaction, facts, by_server(CallTag.NO_ROUTE), now)
