@@ -85,6 +85,12 @@ class PacketThread:
         """Return why the loop has ended by itself, if it has."""
         return None if self._error is None else f"the packet loop ended: {os.strerror(self._error)}"
 
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """The ticks of voices so far, and how many of them were late."""
+        totals = self._tables.totals
+        return int(totals[t.TICKS]), int(totals[t.LATE_TICKS])
+
     def took(self, recording: int, blocks: int) -> None:
         """Give the banks of so many blocks of a recording back to the packet thread."""
         self._kernels.publish(self.voices.taken, recording, blocks)

@@ -16,7 +16,7 @@ from pbx.media.engine.kernels import tones
 GENERAL = "general"
 """The plan of all countries that have none, and of all tones that a country's plan lacks."""
 
-TONES = ("dial", "ringback", "busy", "congestion", "waiting", "information")
+TONES = ("dial", "ringback", "busy", "congestion", "waiting", "information", "music")
 
 TONE_LEVEL = -10.0
 """dBm0, E.180 §2's nominal level."""
