@@ -4,8 +4,8 @@ import argparse
 import gc
 import logging
 import os
+import secrets
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -126,7 +126,7 @@ def _serve(arguments: argparse.Namespace, kernels: Kernels) -> int:
         dual_stack=ipv6,
         real_time=arguments.real_time,
         functions=libraries.functions,
-        name=b"minisipserver@" + socket.gethostname().encode()[:200],
+        name=secrets.token_urlsafe(12).encode(),
     )
     try:
         listener = ControlListener(arguments.socket)

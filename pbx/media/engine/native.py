@@ -133,13 +133,16 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
 
 
 def _typed_pointer(kind: Any) -> Any:
+    make_type: Any = types.CPointer
+    pointer_type = make_type(kind)
+
     def pointer(typing_context: Any, address: Any) -> Any:
         """Return `address` as a pointer, for `numba.carray`; who calls keeps its memory alive."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return _pointer(builder, arguments[0], kind.bitwidth)
 
-        return types.CPointer(kind)(_i64), generate
+        return pointer_type(_i64), generate
 
     return _intrinsic(pointer)
 

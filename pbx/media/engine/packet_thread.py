@@ -35,7 +35,7 @@ class PacketThread:
         dual_stack: the sockets are AF_INET6 ones.
         real_time: ask for SCHED_FIFO; goes on without where that's not allowed.
         functions: `libraries.Libraries.functions`; none of them is there where it's left out.
-        name: the canonical name of all voices in RTCP.
+        name: the canonical name of all voices in RTCP, random (RFC 7022 §4.2).
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class PacketThread:
         dual_stack: bool,
         real_time: bool,
         functions: t.Words | None = None,
-        name: bytes = b"minisipserver",
+        name: bytes = b"voice",
     ) -> None:
         self._kernels = kernels
         self._real_time = real_time

@@ -138,7 +138,9 @@ class Players:
         if player.name > 0:
             self._report(Played(player.name, failure))
 
-    def _play_tone(self, player: _Player, steps: tuple[Step, ...], level: float, times: int) -> None:
+    def _play_tone(
+        self, player: _Player, steps: tuple[Step, ...], level: float, times: int
+    ) -> None:
         try:
             words = program(steps, _TONE_RATE, level=level, repeats=times == 0)
         except ValueError as error:

@@ -113,7 +113,9 @@ class Recordings:
         """Take a block out of its bank and have it written."""
         recording = self._rows[row]
         begin = bank * tape_row.LONGEST_BLOCK
-        block = self._packets.voices.banks[row, begin : begin + samples * recording.tracks].tobytes()
+        block = self._packets.voices.banks[
+            row, begin : begin + samples * recording.tracks
+        ].tobytes()
         self._taken[row] += 1
         self._packets.took(row, self._taken[row])
         self._writer.submit(lambda: self._write(recording, block))

@@ -95,7 +95,8 @@ def _decode(form: _Format, data: bytes) -> Sound:
         samples = table[np.frombuffer(data[:whole], np.uint8)]
     if form.tracks == 1:
         return samples
-    return samples.reshape(-1, form.tracks).mean(axis=1).round().astype(np.int16)
+    mono: Sound = samples.reshape(-1, form.tracks).mean(axis=1).round().astype(np.int16)
+    return mono
 
 
 def _ulaw() -> Sound:

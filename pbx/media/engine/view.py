@@ -10,23 +10,21 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import types
-from numba.core.extending import (
-    intrinsic,
-    lower_getattr_generic,
-    models,
-    register_model,
-)
-from numba.core.typing.templates import AttributeTemplate
-from numba.extending import infer_getattr
-from numba.np.arrayobj import populate_array
+from numba.core import extending, types
+from numba.core.typing import templates
+from numba.np import arrayobj
 
 from pbx.media.engine.tables import Words
 
 _WORDS = 3
 """Of each field: address, and up to two lengths."""
 
+# numba is typed in parts only.
 _type_of: Any = numba.typeof
+_extending: Any = extending
+_templates: Any = templates
+_arrays: Any = arrayobj
+_Type: Any = types.Type
 
 
 def describe(arrays: NamedTuple) -> Words:
@@ -43,7 +41,7 @@ def describe(arrays: NamedTuple) -> Words:
     return words
 
 
-class View(types.Type):  # type: ignore[misc]  # numba's types are untyped
+class View(_Type):  # type: ignore[misc]
     """The type of a view in kernels.
 
     Args:
@@ -56,14 +54,14 @@ class View(types.Type):  # type: ignore[misc]  # numba's types are untyped
         super().__init__(name=f"View({type(arrays).__name__})")
 
 
-@register_model(View)
-class _ViewModel(models.PrimitiveModel):  # type: ignore[misc]
+@_extending.register_model(View)
+class _ViewModel(_extending.models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, view: View) -> None:
         super().__init__(manager, view, ir.IntType(64))
 
 
-@infer_getattr
-class _ViewAttributes(AttributeTemplate):  # type: ignore[misc]
+@_extending.infer_getattr
+class _ViewAttributes(_templates.AttributeTemplate):  # type: ignore[misc]
     key = View
 
     def generic_resolve(self, view: View, name: str) -> Any:
@@ -71,7 +69,7 @@ class _ViewAttributes(AttributeTemplate):  # type: ignore[misc]
         return None if place is None else view.arrays[place]
 
 
-@lower_getattr_generic(View)
+@_extending.lower_getattr_generic(View)
 def _load_array(context: Any, builder: Any, view: View, address: Any, name: str) -> Any:
     """Make the array that a field's words describe."""
     place = view.places[name]
@@ -91,7 +89,7 @@ def _load_array(context: Any, builder: Any, view: View, address: Any, name: str)
     octets = ir.Constant(word, kind.dtype.bitwidth // 8)
     shape = [load(1 + dimension) for dimension in range(kind.ndim)]
     strides = [octets] if kind.ndim == 1 else [builder.mul(shape[1], octets), octets]
-    populate_array(
+    _arrays.populate_array(
         data,
         data=builder.inttoptr(load(0), context.get_data_type(kind.dtype).as_pointer()),
         shape=shape,
@@ -116,5 +114,4 @@ def viewer(arrays: NamedTuple) -> Any:
 
         return view(types.int64), generate
 
-    made: Any = intrinsic
-    return made(as_view)
+    return _extending.intrinsic(as_view)

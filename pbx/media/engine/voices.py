@@ -155,7 +155,9 @@ class Voices:
         record = command_record(ring_row.SEND_DIGITS, row)
         record[ring_row.SETTINGS] = len(codes)
         for word in range(2):
-            packed = sum(code << 4 * at for at, code in enumerate(codes[16 * word : 16 * word + 16]))
+            packed = sum(
+                code << 4 * at for at, code in enumerate(codes[16 * word : 16 * word + 16])
+            )
             record[ring_row.SETTINGS + 1 + word] = np.uint64(packed).astype(np.int64)
         record[ring_row.SETTINGS + 3] = message.on_ms * clock // 1000
         record[ring_row.SETTINGS + 4] = message.off_ms * clock // 1000

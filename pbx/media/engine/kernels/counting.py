@@ -5,7 +5,7 @@ from typing import Any
 from pbx.media.engine import ring_row, stream_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import jitter_row as j
-from pbx.media.engine.kernels import quality, rtcp
+from pbx.media.engine.kernels import quality, quality_row, rtcp
 from pbx.media.engine.kernels.reporting import next_record, report
 from pbx.media.engine.kernels.ring import room, written
 from pbx.media.engine.native import kernel
@@ -16,7 +16,7 @@ def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     """Report how a voice sounds, in a record before its stream's."""
     row = voices.voices[slot]
     waiting = row[voice_row.JITTER : voice_row.JITTER + j.WIDTH]
-    statistics = row[voice_row.QUALITY : voice_row.QUALITY + quality.q.WIDTH]
+    statistics = row[voice_row.QUALITY : voice_row.QUALITY + quality_row.WIDTH]
     reports = row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH]
     clock = max(waiting[j.CLOCK], 1)
     rate = max(waiting[j.RATE], 1)
@@ -31,12 +31,12 @@ def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     record[ring_row.LATE] = waiting[j.LATE]
     record[ring_row.RESYNCS] = waiting[j.RESYNCS]
     record[ring_row.EXPECTED] = quality.expected(statistics)
-    record[ring_row.MISSING] = quality.lost(statistics) + statistics[quality.q.DISCARDED]
-    record[ring_row.WORST_EXPECTED] = statistics[quality.q.WORST_EXPECTED]
-    record[ring_row.WORST_MISSING] = statistics[quality.q.WORST_LOST]
+    record[ring_row.MISSING] = quality.lost(statistics) + statistics[quality_row.DISCARDED]
+    record[ring_row.WORST_EXPECTED] = statistics[quality_row.WORST_EXPECTED]
+    record[ring_row.WORST_MISSING] = statistics[quality_row.WORST_LOST]
     record[ring_row.ROUND_TRIP_NS] = reports[rtcp.RTT_NS]
     record[ring_row.PEER_LOSS_256] = reports[rtcp.PEER_LOSS]
-    record[ring_row.MOS_100] = statistics[quality.q.MOS_100]
+    record[ring_row.MOS_100] = statistics[quality_row.MOS_100]
     written(tables.report_cursors)
 
 

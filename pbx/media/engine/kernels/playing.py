@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import numba
+import numba as _untyped
 
 from pbx.media.engine import player_row as p
 from pbx.media.engine import ring_row, voice_row
@@ -11,7 +11,8 @@ from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
 from pbx.media.engine.native import kernel, pointer_to_samples, pointer_to_words
 
-_carray: Any = numba.carray
+_numba: Any = _untyped
+_carray = _numba.carray
 
 
 @kernel
@@ -106,9 +107,7 @@ def bring(voices: Any, number: Any, rate: Any, out: Any) -> Any:
         row[p.TARGET_RATE] = rate
         voices.player_windows[number, :] = 0
     window = voices.player_windows[number]
-    return resample(
-        window, voices.player_sound[number], row[p.FILLED], row[p.RATE], rate, out
-    )
+    return resample(window, voices.player_sound[number], row[p.FILLED], row[p.RATE], rate, out)
 
 
 @kernel

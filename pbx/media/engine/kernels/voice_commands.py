@@ -4,7 +4,7 @@ from typing import Any
 
 from pbx.media.engine import ring_row, stream_row, voice_row
 from pbx.media.engine import tables as t
-from pbx.media.engine.kernels import comfort_noise, jitter, plc, quality, rtcp, rtp_out
+from pbx.media.engine.kernels import comfort_noise, jitter, plc, quality, quality_row, rtcp, rtp_out
 from pbx.media.engine.kernels.counting import report_voice
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.voice_out import send_report
@@ -60,10 +60,10 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     noise = row[voice_row.NOISE : voice_row.NOISE + comfort_noise.WIDTH]
     comfort_noise.start(noise, row[voice_row.RATE], row[voice_row.SSRC])
     statistics = row[voice_row.QUALITY :]
-    statistics[quality.q.CLOCK] = row[voice_row.CLOCK]
-    statistics[quality.q.CODEC_IE] = row[voice_row.CODEC_IE]
-    statistics[quality.q.CODEC_BPL] = max(row[voice_row.CODEC_BPL], 1)
-    statistics[quality.q.TRANSIT] = -1
+    statistics[quality_row.CLOCK] = row[voice_row.CLOCK]
+    statistics[quality_row.CODEC_IE] = row[voice_row.CODEC_IE]
+    statistics[quality_row.CODEC_BPL] = max(row[voice_row.CODEC_BPL], 1)
+    statistics[quality_row.TRANSIT] = -1
     row[voice_row.PENDING] = 0
     row[voice_row.ROOM_RATE] = 0
 

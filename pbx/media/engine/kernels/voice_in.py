@@ -5,14 +5,21 @@ from typing import Any
 import numpy as np
 
 from pbx.media.engine import ring_row, voice_row
-from pbx.media.engine.kernels import comfort_noise, detect, plc, quality, telephone_event
+from pbx.media.engine.kernels import (
+    comfort_noise,
+    detect,
+    plc,
+    quality,
+    quality_row,
+    telephone_event,
+)
 from pbx.media.engine.kernels import jitter as jitter_in
 from pbx.media.engine.kernels import jitter_row as j
 from pbx.media.engine.kernels.codec import conceal_natively, decode, recover
 from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
 from pbx.media.engine.kernels.reporting import report_words
-from pbx.media.engine.kernels.resample import resample
+from pbx.media.engine.kernels.resample import WINDOW, resample
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
@@ -71,7 +78,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         now,
     )
     in_time = 0 if verdict == j.TOO_LATE else 1
-    statistics = part(row, voice_row.QUALITY, quality.q.WIDTH)
+    statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
     quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)
     if verdict == j.EVENT:
         events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
@@ -179,7 +186,7 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     watch_level(part(row, voice_row.LEVEL, 8), frame, row[voice_row.RATE] // 50)
     telephone_event.expire(part(row, voice_row.EVENT_IN, telephone_event.WIDTH), now)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
-        window = part(sound, voice_row.TO_DETECTOR, voice_row.resample.WINDOW)
+        window = part(sound, voice_row.TO_DETECTOR, WINDOW)
         rate = row[voice_row.RATE]
         count = resample(window, frame, rate // 50, rate, _DETECTOR_RATE, voices.spare)
         digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)

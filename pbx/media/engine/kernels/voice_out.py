@@ -3,7 +3,7 @@
 from typing import Any
 
 from pbx.media.engine import stream_row, voice_row
-from pbx.media.engine.kernels import quality, rtcp, rtp_out, telephone_event
+from pbx.media.engine.kernels import quality_row, rtcp, rtp_out, telephone_event
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.relay import destination, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
@@ -134,7 +134,7 @@ def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> 
     length = rtcp.write(
         row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH],
         row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH],
-        row[voice_row.QUALITY : voice_row.QUALITY + quality.q.WIDTH],
+        row[voice_row.QUALITY : voice_row.QUALITY + quality_row.WIDTH],
         voices.packet,
         voices.name,
         ntp_time(tables.scratch),
@@ -161,7 +161,7 @@ def take_report(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     rtcp.read(
         row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH],
         row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH],
-        row[voice_row.QUALITY : voice_row.QUALITY + quality.q.WIDTH],
+        row[voice_row.QUALITY : voice_row.QUALITY + quality_row.WIDTH],
         packet,
         length,
         ntp_time(tables.scratch),

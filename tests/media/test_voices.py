@@ -1,0 +1,70 @@
+"""Voices in a real engine: what phones say to it and hear of it, by sound."""
+
+import numpy as np
+import pytest
+
+from pbx.media import codecs
+from pbx.media.protocol import (
+    Counts,
+    Digit,
+    Play,
+    Played,
+    Query,
+    Refused,
+    Release,
+    Released,
+    SendDigits,
+    StopPlaying,
+    Voice,
+)
+from tests.media.engine_process import Link, stream
+from tests.media.kernels.sound import Sound, rest_level, sine, tone_level
+from tests.media.voice_phone import EVENTS, G722, L16, PCMA, PCMU, converse, voice_phone
+
+PEAK = 8000.0
+LEVEL = -15.3
+"""dBov of a sine of that peak."""
+
+FORMATS = [
+    (codecs.PCMU, PCMU),
+    (codecs.PCMA, PCMA),
+    (codecs.G722, G722),
+    (codecs.L16_16000, L16),
+    (codecs.GSM, 3),
+    (codecs.G726_32, 97),
+    (codecs.OPUS, 98),
+    (codecs.G729, 18),
+]
+
+
+def tone(hertz: float, rate: int, seconds: float = 2.0) -> Sound:
+    return sine(hertz, int(rate * seconds), rate, peak=PEAK)
+
+
+def settled(sound: Sound, rate: int, seconds: float = 1.0) -> Sound:
+    """The end of what was heard, when jitter buffers and coders have settled."""
+    assert len(sound) >= rate * seconds
+    return sound[-int(rate * seconds) :]
+
+
+class TestEcho:
+    @pytest.mark.parametrize(("codec", "payload_type"), FORMATS)
+    def test_every_codec(self, link: Link, codec: int, payload_type: int) -> None:
+        with voice_phone(link, 0, codec, payload_type) as phone:
+            phone.be(echo=True)
+            converse([(phone, tone(500, phone.rate))])
+            heard = settled(phone.heard(), phone.rate)
+            assert abs(tone_level(heard, 500, phone.rate) - LEVEL) < 1.5
+            link.release(phone.port)
+
+    @pytest.mark.parametrize("ptime_ms", [10, 20, 30, 40, 60])
+    def test_packets_of_the_wanted_length(self, link: Link, ptime_ms: int) -> None:
+        with voice_phone(link, 0, ptime_ms=ptime_ms) as phone:
+            phone.be(echo=True)
+            converse([(phone, tone(500, 8000))])
+            packets = phone.sound()
+            assert {len(one.payload) for one in packets} == {8 * ptime_ms}
+            gaps = {b.timestamp - a.timestamp for a, b in zip(packets, packets[1:], strict=False)}
+            assert {gap % 2**32 for gap in gaps} == {8 * ptime_ms}
+            assert rest_level(settled(phone.heard(), 8000), 500, 8000) < -30
+            link.release(phone.port)

@@ -1,0 +1,149 @@
+"""Phones whose sound ends in the engine: they talk in real time and keep what they hear."""
+
+import contextlib
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pbx.media import codecs
+from pbx.media.protocol import Voice
+from tests.media.engine_process import Link, Phone, stream
+from tests.media.kernels.coders import Decoder, Encoder, decoder, encoder
+from tests.media.kernels.sound import Sound
+
+STEP_S = 0.01
+
+PCMU, PCMA, G722, L16 = 0, 8, 9, 96
+EVENTS = 101
+
+
+@dataclass
+class Packet:
+    """One RTP packet that a phone has got."""
+
+    payload_type: int
+    marker: bool
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+
+def parse(data: bytes) -> Packet:
+    first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", data)
+    assert first == 0x80
+    return Packet(second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, data[12:])
+
+
+@dataclass
+class VoicePhone:
+    """A phone, its engine port, and the codec that both speak."""
+
+    phone: Phone
+    link: Link
+    port: int
+    codec: int
+    payload_type: int
+    coder: Encoder
+    decoder: Decoder
+    ptime_ms: int = 20
+    sequence: int = 1000
+    timestamp: int = 5000
+    ssrc: int = 99
+    got: list[Packet] = field(default_factory=list)
+
+    @property
+    def rate(self) -> int:
+        return codecs.codec(self.codec).pcm_rate
+
+    def be(self, **changes: Any) -> None:
+        """Set, or change, the voice."""
+        settings: dict[str, Any] = {
+            "codec": self.codec,
+            "payload_type": self.payload_type,
+            "event_type": EVENTS,
+            "ptime_ms": self.ptime_ms,
+        }
+        self.link.send(Voice(self.port, **{**settings, **changes}))
+
+    def send(self, payload: bytes, *, payload_type: int = -1, marker: bool = False) -> None:
+        kind = self.payload_type if payload_type < 0 else payload_type
+        header = struct.pack(
+            "!BBHII",
+            0x80,
+            kind | (0x80 if marker else 0),
+            self.sequence & 0xFFFF,
+            self.timestamp & 0xFFFFFFFF,
+            self.ssrc,
+        )
+        self.sequence += 1
+        self.phone.rtp.sendto(header + payload, ("127.0.0.1", self.port))
+
+    def receive(self) -> None:
+        """Take in what has come."""
+        self.phone.rtp.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.got.append(parse(self.phone.rtp.recv(4096)))
+
+    def sound(self) -> list[Packet]:
+        return [one for one in self.got if one.payload_type == self.payload_type]
+
+    def heard(self) -> Sound:
+        """What has been heard so far, decoded."""
+        frames = [self.decoder.decode(one.payload) for one in self.sound()]
+        return np.concatenate(frames) if frames else np.zeros(0, np.int16)
+
+
+def converse(
+    speeches: Sequence[tuple[VoicePhone, Sound]],
+    *,
+    lost: frozenset[int] = frozenset(),
+) -> None:
+    """Let phones talk in real time, each until its own sound ends, and hear meanwhile.
+
+    Args:
+        speeches: the phones and what they say, at their rates.
+        lost: packets, counted from 0, that no phone sends.
+    """
+    packets = [
+        (phone, phone.coder.frames(sound, phone.rate * phone.ptime_ms // 1000))
+        for phone, sound in speeches
+    ]
+    sent = [0] * len(packets)
+    begun = time.monotonic()
+    while any(done < len(frames) for done, (_, frames) in zip(sent, packets, strict=True)):
+        passed = time.monotonic() - begun
+        for number, (phone, frames) in enumerate(packets):
+            while sent[number] < len(frames) and sent[number] * phone.ptime_ms / 1000 <= passed:
+                payload = frames[sent[number]]
+                if sent[number] in lost:
+                    phone.sequence += 1
+                elif payload:
+                    phone.send(payload)
+                units = codecs.codec(phone.codec).rtp_clock * phone.ptime_ms // 1000
+                phone.timestamp += units
+                sent[number] += 1
+            phone.receive()
+        time.sleep(STEP_S)
+    for phone, _ in packets:
+        phone.receive()
+
+
+@contextlib.contextmanager
+def voice_phone(
+    link: Link, number: int, codec: int = codecs.PCMU, payload_type: int = PCMU, ptime_ms: int = 20
+) -> Iterator[VoicePhone]:
+    """A phone whose stream is set, not yet its voice; `number` picks the port."""
+    phone = Phone()
+    port = link.ready.ports[number]
+    try:
+        with encoder(codec) as own, decoder(codec) as other:
+            link.send(stream(port, 0, phone.address))
+            yield VoicePhone(phone, link, port, codec, payload_type, own, other, ptime_ms)
+    finally:
+        phone.close()
