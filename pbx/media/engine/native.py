@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.core.extending import intrinsic
+from numba.np import arrayobj
 
 from pbx.media.engine.kernel_cache import KernelCache
 
@@ -43,6 +44,7 @@ def _libc(name: str, result: Any, *arguments: Any) -> Any:
 
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
+_arrays: Any = arrayobj
 
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
@@ -132,6 +134,49 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
     return types.void(_i64, _i32), generate
 
 
+def _array_at(context: Any, builder: Any, kind: Any, data: Any, count: Any) -> Any:
+    """Make a contiguous array of memory that somebody else keeps."""
+    made = context.make_array(kind)(context, builder)
+    octets = ir.Constant(ir.IntType(64), kind.dtype.bitwidth // 8)
+    _arrays.populate_array(
+        made, data=data, shape=[count], strides=[octets], itemsize=octets, meminfo=None
+    )
+    return made._getvalue()
+
+
+@_intrinsic
+def part(typing_context: Any, array: Any, begin: Any, count: Any) -> Any:
+    """Return `count` elements of a contiguous array, from `begin` on, which must be there.
+
+    A slice does the same, and is ten times as much for the compiler: it looks for negative and too
+    large numbers, and counts references.
+    """
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(array)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], begin, _i64)
+        length = context.cast(builder, arguments[2], count, _i64)
+        return _array_at(context, builder, kind, builder.gep(whole.data, [place]), length)
+
+    return kind(array, begin, count), generate
+
+
+@_intrinsic
+def row_of(typing_context: Any, table: Any, index: Any) -> Any:
+    """Return one row of a contiguous table of two dimensions; it must be there."""
+    kind = types.Array(table.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(table)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], index, _i64)
+        length = builder.extract_value(whole.shape, 1)
+        data = builder.gep(whole.data, [builder.mul(place, length)])
+        return _array_at(context, builder, kind, data, length)
+
+    return kind(table, index), generate
+
+
 def _typed_pointer(kind: Any) -> Any:
     make_type: Any = types.CPointer
     pointer_type = make_type(kind)
@@ -184,6 +229,13 @@ def monotonic_ns(scratch: Any) -> Any:
     """Return CLOCK_MONOTONIC; `scratch` is room for a struct timespec."""
     clock_gettime(CLOCK_MONOTONIC, scratch.ctypes.data)
     return scratch[0] * 1_000_000_000 + scratch[1]
+
+
+@kernel
+def clear(words: Any) -> None:
+    """Make all of an array zero."""
+    for index in range(words.shape[0]):
+        words[index] = 0
 
 
 @kernel

@@ -23,18 +23,12 @@ from pbx.media.engine.kernels.resample import WINDOW, resample
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import kernel, part, row_of
 
 _MOST_STEPS = 2 * j.MAX_SLOTS
 """Of one tick; a bound for what ends by itself."""
 
 _DETECTOR_RATE = 8000
-
-
-@kernel
-def part(row: Any, begin: Any, width: Any) -> Any:
-    """Return the words of a voice's row that belong to one kernel."""
-    return row[begin : begin + width]
 
 
 @kernel
@@ -50,7 +44,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     place = payload_place(packet, length)
     if place < 0:
         return
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     payload_type = np.int64(packet[1]) & 0x7F
     known = (
         payload_type == row[voice_row.PAYLOAD_TYPE]
@@ -66,7 +60,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     ssrc = big_endian_32(packet, 8)
     verdict = jitter_in.put(
         part(row, voice_row.JITTER, j.WIDTH),
-        voices.payloads[slot],
+        row_of(voices.payloads, slot),
         packet,
         offset,
         octets,
@@ -90,18 +84,24 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
 
 
 @kernel
+def _end_of(line: Any, jitter: Any) -> Any:
+    """Return what is free behind the samples of a voice's line."""
+    return part(line, jitter[j.LINE], line.shape[0] - jitter[j.LINE])
+
+
+@kernel
 def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
     """Decode the packet that the jitter buffer has handed out to the end of the line."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
-    payload = voices.payloads[slot, begin : begin + jitter[j.SLOT_LENGTH]]
+    payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
     coder = row[voice_row.DECODER]
-    end = line[jitter[j.LINE] :]
+    end = _end_of(line, jitter)
     samples = decode(
         voices.functions,
-        voices.coders[coder],
-        voices.memories[coder],
+        row_of(voices.coders, coder),
+        row_of(voices.memories, coder),
         payload,
         jitter[j.SLOT_LENGTH],
         end,
@@ -109,7 +109,7 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
     if samples > 0:
         if row[voice_row.TAPE] >= 0:
             tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], now)
-        memory = part(voices.sound[slot], voice_row.CONCEALER_MEMORY, plc.MEMORY)
+        memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
         plc.heard(part(row, voice_row.CONCEALER, plc.WIDTH), memory, end, samples)
     decoded(jitter, line, samples)
 
@@ -117,18 +117,18 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
 @kernel
 def _conceal(voices: Any, slot: Any, line: Any) -> None:
     """Put what the jitter buffer wants concealed at the end of the line."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
-    coder = voices.coders[row[voice_row.DECODER]]
+    coder = row_of(voices.coders, row[voice_row.DECODER])
     wanted = jitter[j.WANTED]
-    end = line[jitter[j.LINE] :]
+    end = _end_of(line, jitter)
     if jitter[j.AFTER_LOSS] >= 0:
         begin = jitter[j.AFTER_LOSS] << voice_row.SLOT_SHIFT
-        payload = voices.payloads[slot, begin : begin + jitter[j.AFTER_LENGTH]]
+        payload = part(row_of(voices.payloads, slot), begin, jitter[j.AFTER_LENGTH])
         made = recover(voices.functions, coder, payload, jitter[j.AFTER_LENGTH], end, wanted)
     else:
         made = conceal_natively(voices.functions, coder, end, wanted)
-    memory = part(voices.sound[slot], voice_row.CONCEALER_MEMORY, plc.MEMORY)
+    memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
     concealer = part(row, voice_row.CONCEALER, plc.WIDTH)
     if made == wanted:
         plc.heard(concealer, memory, end, wanted)
@@ -146,8 +146,8 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         slot: the voice.
         now: the time of the tick, the same for all voices.
     """
-    row = voices.voices[slot]
-    sound = voices.sound[slot]
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     line = part(sound, voice_row.LINE, voice_row.LINE_SAMPLES)
     noise = part(row, voice_row.NOISE, comfort_noise.WIDTH)
@@ -166,20 +166,20 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         elif step == j.CONCEAL:
             _conceal(voices, slot, line)
         elif step == j.COMFORT:
-            comfort_noise.make_noise(noise, line[jitter[j.LINE] :], jitter[j.WANTED])
+            comfort_noise.make_noise(noise, _end_of(line, jitter), jitter[j.WANTED])
             filled(jitter)
         else:
             begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
-            payload = voices.payloads[slot, begin : begin + jitter[j.SLOT_LENGTH]]
+            payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
             comfort_noise.set_noise(noise, payload, jitter[j.SLOT_LENGTH])
 
 
 @kernel
 def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     """Look at the frame that `play` has filled: its level, digits in it, and events that ended."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     samples = row[voice_row.FILLED]
-    sound = voices.sound[slot]
+    sound = row_of(voices.sound, slot)
     frame = part(sound, voice_row.OWN, voice_row.FRAME)
     for index in range(samples, row[voice_row.RATE] // 50):
         frame[index] = 0
