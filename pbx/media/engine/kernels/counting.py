@@ -50,7 +50,7 @@ def answer_query(tables: Any, voices: Any) -> None:
                 tables.totals[t.QUERY_ROW] = -1
             break
         if tables.streams[slot, stream_row.STATE] != 0:
-            if room(tables.reports, tables.report_cursors) < 2:
+            if room(tables.reports, tables.report_cursors) < ring_row.RESERVE:
                 break
             if tables.streams[slot, stream_row.VOICE] != 0:
                 report_voice(tables, voices, slot)

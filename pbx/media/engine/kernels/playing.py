@@ -101,9 +101,9 @@ def play_all(tables: Any, voices: Any) -> None:
             out[index] = 0
         if done > 0:
             row[p.FILLED] = samples
-        if done < samples:
+        # Where the ring is full it ends, and says so, in a later tick.
+        if done < samples and report_words(tables, ring_row.PLAYED, number, 0, 0):
             row[p.STATE] = 0
-            report_words(tables, ring_row.PLAYED, number, 0, 0)
 
 
 @kernel

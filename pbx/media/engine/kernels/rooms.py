@@ -9,7 +9,7 @@ from pbx.media.engine.kernels.mix import UNITY, add_parties, mix_all, mix_minus,
 from pbx.media.engine.kernels.playing import bring
 from pbx.media.engine.kernels.resample import WINDOW, resample
 from pbx.media.engine.native import clear, kernel, part, row_of
-from pbx.media.engine.voice_tables import ROOM_LIMITER, ROOM_RATE, ROOM_TICK
+from pbx.media.engine.voice_tables import ROOM_LIMITER, ROOM_TICK
 
 MOST_SPEAKERS = 8
 """Who are heard at once; of more, those who speak and have spoken."""
@@ -85,7 +85,6 @@ def _mix(tables: Any, voices: Any, number: Any) -> None:
         return
     samples = rate // 50
     room = row_of(voices.rooms, number)
-    room[ROOM_RATE] = rate
     chosen = _gather(tables, voices, number, rate)
     add_parties(voices.heard, voices.chosen, chosen, samples, voices.total)
     # All who aren't heard hear the same.

@@ -6,6 +6,7 @@ from pbx.media.engine import ring_row, tape_row, voice_row
 from pbx.media.engine.kernels import record
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
+from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.native import clear, kernel, load_acquire, part, row_of
 
 
@@ -69,13 +70,18 @@ def _hand_over(tables: Any, voices: Any, number: Any, count: Any) -> None:
 
 
 @kernel
+def _has_room(tables: Any) -> Any:
+    return room(tables.reports, tables.report_cursors) > ring_row.MOST_REPORTS
+
+
+@kernel
 def hand_over_due(tables: Any, voices: Any, now: Any) -> None:
     """Give the main thread every block that is whole."""
     for number in range(tape_row.TAPES):
         row = row_of(voices.tapes, number)
         if row[tape_row.STATE] == 0:
             continue
-        while record.due(row, now) >= row[tape_row.BLOCK]:
+        while record.due(row, now) >= row[tape_row.BLOCK] and _has_room(tables):
             _hand_over(tables, voices, number, row[tape_row.BLOCK])
 
 
@@ -118,3 +124,14 @@ def stop_taping(tables: Any, voices: Any, number: Any) -> None:
         while record.rest(row) > 0:
             _hand_over(tables, voices, number, min(record.rest(row), row[tape_row.BLOCK]))
     report_words(tables, ring_row.RECORDED, number, row[tape_row.LOST], row[record.MISSED])
+
+
+@kernel
+def change_clock(voices: Any, slot: Any) -> None:
+    """Go on with another codec in the recording that a voice has."""
+    row = row_of(voices.voices, slot)
+    recording = row_of(voices.tapes, row[voice_row.TAPE])
+    party = record.PARTY + record.PARTY_WIDTH * row[voice_row.TAPE_SIDE]
+    recording[party + record.CLOCK] = row[voice_row.CLOCK]
+    # Its next packet is put where it comes.
+    recording[party + record.STARTED] = 0

@@ -13,9 +13,12 @@ from pbx.media.engine.kernels import (
     quality_row,
     rtcp,
     rtp_out,
+    telephone_event,
 )
 from pbx.media.engine.kernels.counting import report_voice
 from pbx.media.engine.kernels.reporting import report_words
+from pbx.media.engine.kernels.resample import WINDOW
+from pbx.media.engine.kernels.taping import change_clock
 from pbx.media.engine.kernels.voice_out import send_report
 from pbx.media.engine.kernels.voice_tick import start_timer, stop_timer
 from pbx.media.engine.native import clear, kernel, part, row_of
@@ -76,6 +79,14 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     statistics[quality_row.TRANSIT] = -1
     row[voice_row.PENDING] = 0
     row[voice_row.ROOM_RATE] = 0
+    sound = row_of(voices.sound, slot)
+    clear(part(sound, voice_row.TO_DETECTOR, WINDOW))
+    clear(part(sound, voice_row.TO_TAPE, WINDOW))
+    if row[voice_row.TAPE] >= 0:
+        change_clock(voices, slot)
+    if row[voice_row.EVENT_TYPE] < 0:
+        row[voice_row.DIGITS_LEFT] = 0
+        clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
 
 
 @kernel
@@ -84,15 +95,6 @@ def set_voice(tables: Any, voices: Any, command: Any, now: Any) -> None:
     slot = command[ring_row.ROW]
     settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
     row = row_of(voices.voices, slot)
-    if tables.streams[slot, stream_row.STATE] == 0:
-        report_words(
-            tables,
-            ring_row.VOICE_SET,
-            slot,
-            settings[voice_row.DECODER],
-            settings[voice_row.ENCODER],
-        )
-        return
     if row[voice_row.ACTIVE] == 0:
         _begin(tables, voices, slot, command, now)
     decoder, encoder = row[voice_row.DECODER], row[voice_row.ENCODER]

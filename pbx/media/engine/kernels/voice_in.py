@@ -8,6 +8,7 @@ from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
+    levels,
     plc,
     quality,
     quality_row,
@@ -20,6 +21,7 @@ from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
+from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
@@ -29,6 +31,19 @@ _MOST_STEPS = 2 * j.MAX_SLOTS
 """Of one tick; a bound for what ends by itself."""
 
 _DETECTOR_RATE = 8000
+
+_FASTEST_NS = 30_000_000
+"""Between two digits: Q.24 has 40 ms of tone and 40 ms of pause at least."""
+
+
+@kernel
+def _report_digit(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, now: Any) -> None:
+    """Report a digit, unless they come faster than any keypad or dialler sends them."""
+    if now - row[voice_row.DIGIT_NS] < _FASTEST_NS:
+        return
+    row[voice_row.DIGIT_NS] = now
+    if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
+        report_words(tables, ring_row.DIGIT, slot, digit, inband)
 
 
 @kernel
@@ -52,7 +67,6 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         or payload_type == row[voice_row.NOISE_TYPE]
     )
     if not known:
-        row[voice_row.UNKNOWN] += 1
         return
     offset, octets = place >> 16, place & 0xFFFF
     marker = np.int64(packet[1]) >> 7
@@ -80,7 +94,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
             events, packet, offset, octets, sequence, timestamp, marker, now
         )
         if happened & telephone_event.BEGAN != 0:
-            report_words(tables, ring_row.DIGIT, slot, events[telephone_event.DIGIT], 0)
+            _report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)
 
 
 @kernel
@@ -183,7 +197,7 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     frame = part(sound, voice_row.OWN, voice_row.FRAME)
     for index in range(samples, row[voice_row.RATE] // 50):
         frame[index] = 0
-    watch_level(part(row, voice_row.LEVEL, 8), frame, row[voice_row.RATE] // 50)
+    watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
     telephone_event.expire(part(row, voice_row.EVENT_IN, telephone_event.WIDTH), now)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
         window = part(sound, voice_row.TO_DETECTOR, WINDOW)
@@ -192,4 +206,4 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
         digit = detect.detect_dtmf(digits, voices.spare, count)
         if digit >= 0:
-            report_words(tables, ring_row.DIGIT, slot, digit, 1)
+            _report_digit(tables, row, slot, digit, 1, now)

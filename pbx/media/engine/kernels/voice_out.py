@@ -19,7 +19,8 @@ def _send_packet(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any)
     stream = row_of(tables.streams, slot)
     column = destination(stream, as_rtcp)
     if column < 0:
-        stream[stream_row.UNSENT] += 1
+        if not as_rtcp:
+            stream[stream_row.UNSENT] += 1
         return
     prepare_message(tables, 0, voices.packet.ctypes.data, length, slot, column)
     own_socket = as_rtcp and stream[stream_row.FLAGS] & stream_row.MUX == 0
