@@ -34,8 +34,11 @@ _NTP_EPOCH = 2_208_988_800
 _i32, _i64 = types.int32, types.int64
 
 
-_inner: list[Any] = []
-"""The dispatchers of all inner kernels."""
+inner: list[Any] = []
+"""The dispatchers of all kernels that other kernels call."""
+
+entries: set[str] = set()
+"""The names of those that Python calls."""
 
 
 def _libc(name: str, result: Any, *arguments: Any) -> Any:
@@ -62,17 +65,8 @@ _errno_location = _libc("__errno_location", _i64)
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` when another kernel calls it; the GIL is free while it runs."""
     dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
-    _inner.append(dispatcher)
+    inner.append(dispatcher)
     return dispatcher
-
-
-def omit_wrappers() -> None:
-    """Compile all inner kernels for other kernels only, from now on.
-
-    What would make them callable from Python is a third of the time that compiling takes.
-    """
-    for dispatcher in _inner:
-        dispatcher.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def entry_kernel(function: Callable[..., Any]) -> Any:
@@ -85,6 +79,7 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
     # numba's own choice of cache folder knows nothing of callees in other files.
     cache: Any = KernelCache
     dispatcher._cache = cache(function)
+    entries.add(function.__qualname__)
     return dispatcher
 
 
