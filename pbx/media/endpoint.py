@@ -4,6 +4,7 @@ Descriptions made here are those of the other party of a `LegMedia`: its `descri
 address and ports. `agreed` reads from both sides' descriptions what a voice is to be.
 """
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,8 @@ _OFFERED = (
 
 _FIRST_DYNAMIC = 96
 """RFC 3551 §6, table 4."""
+
+_PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
 
 _PTIMES_MS = (10, 20, 30, 40, 60)
 
@@ -189,7 +192,7 @@ def formats_of(media: Media) -> list[Format]:
     maps = {rtpmap.format: rtpmap for rtpmap in media.rtpmaps}
     formats = []
     for text in media.formats:
-        if text.isascii() and text.isdecimal() and int(text) < 128:
+        if _PAYLOAD_TYPE.fullmatch(text) and int(text) < 128:
             found = _format(int(text), maps.get(text))
             if found is not None:
                 formats.append(found)
@@ -248,9 +251,9 @@ def _beside(formats: Sequence[Format], number: int, speech: Format) -> Format | 
 def _ptime_ms(codec: Codec, wanted: Media) -> int:
     """Return how much goes into a packet: as the peer wants it, as far as the codec allows."""
     most = wanted.ptime_ms or codec.ptime
-    longest = wanted.attribute("maxptime") or ""
-    if longest.isascii() and longest.isdecimal():
-        most = min(most, int(longest))
+    longest = wanted.max_ptime_ms
+    if longest is not None:
+        most = min(most, longest)
     possible = [ms for ms in _PTIMES_MS if _fits(codec, ms)]
     return max((ms for ms in possible if ms <= most), default=possible[0])
 

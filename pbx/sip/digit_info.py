@@ -3,6 +3,8 @@
 No RFC describes the two bodies; RFC 6086 §2 calls such use of INFO "legacy".
 """
 
+import re
+
 from pbx.errors import PeerError
 from pbx.sip.message import Request
 
@@ -11,6 +13,8 @@ DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
 
 DIGITS = "0123456789*#ABCD!"
 """By their event codes (RFC 4733 §3.2): what some phones write instead of the digit. ``!`` is flash."""
+
+_CODE = re.compile(r"[0-9]{1,2}")
 
 
 def digit_of(request: Request) -> str:
@@ -32,6 +36,6 @@ def digit_of(request: Request) -> str:
     signal = values.get("signal", "").upper()
     if len(signal) == 1 and signal in DIGITS:
         return signal
-    if signal.isascii() and signal.isdecimal() and int(signal) < len(DIGITS):
+    if _CODE.fullmatch(signal) and int(signal) < len(DIGITS):
         return DIGITS[int(signal)]
     raise PeerError(400, "No Digit")

@@ -116,6 +116,7 @@ class TestRfc3264Section6:
             sdp("m=audio 4000 RTP/SAVP 0"),
             sdp("m=audio 4000 RTP/AVP 13"),
             sdp("m=audio 4000 RTP/AVP 0x 200 -1 ٣"),
+            sdp(f"m=audio 4000 RTP/AVP {'0' * 5000}"),
         ],
     )
     def test_nothing_for_us(self, offered: bytes) -> None:
@@ -163,6 +164,7 @@ class TestRfc8866Section6_4:
             ("PCMU/8000", ("a=ptime:5",), 10),
             ("PCMU/8000", ("a=ptime:40", "a=maxptime:20"), 20),
             ("PCMU/8000", ("a=ptime:x", "a=maxptime:x"), 20),
+            ("PCMU/8000", (f"a=ptime:{'4' * 5000}", f"a=maxptime:{'1' * 5000}"), 20),
             # GSM's frames have 20 ms (RFC 3551 §4.5.8), Opus has none of 30 (RFC 6716 §2.1.4).
             ("GSM/8000", ("a=ptime:30",), 20),
             ("GSM/8000", ("a=ptime:10",), 20),

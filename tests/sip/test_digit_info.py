@@ -30,6 +30,7 @@ class TestDigit:
             (b"Signal=\r\n", None),
             (b"Signal=17\r\n", None),
             (b"Signal=x", None),
+            (b"Signal=" + b"5" * 5000, None),
             (b"Signal=\xff", None),
             (b"Signal=\xd9\xa3", None),
             (b"\r\n", None),
