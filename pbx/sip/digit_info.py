@@ -21,8 +21,12 @@ def digit_of(request: Request) -> str:
     """Return the digit that an INFO carries; empty for one without a body, which only asks for life.
 
     Raises:
-        PeerError: 415 for another kind of body, 400 for one without a digit.
+        PeerError: 469 for an info package's, 415 for another kind of body, 400 for one without a
+            digit.
     """
+    if request.get("Info-Package") is not None:
+        # RFC 6086 §4.2.2: "that the UA has not indicated willingness to receive"
+        raise PeerError(469, "Bad Info Package")
     if not request.body:
         return ""
     kind = (request.get("Content-Type") or "").partition(";")[0].strip().lower()

@@ -102,8 +102,20 @@ class TestAnswer:
         office.assert_empty()
 
     @pytest.mark.parametrize("body", [None, b""])
-    def test_an_engine_that_codes_nothing(self, alice: Phone, body: bytes | None) -> None:
-        alice.office.engine_ready(codecs=())
+    def test_before_there_is_an_engine(self, body: bytes | None) -> None:
+        office = Office(engine=False)
+        alice, _ = office.phone("100"), office.phone("101")
+        # As for any call
+        for dialed in ("101", "*43"):
+            call = alice.invite(dialed, body, call_id=dialed)
+            call.ack_failure(alice.response(503))
+        assert [facts.cause.tag.name for facts in office.ended if facts.cause] == ["LIMIT"] * 2
+        office.advance(120)
+        office.assert_empty()
+
+    @pytest.mark.parametrize("body", [None, b""])
+    def test_an_engine_that_codes_no_speech(self, alice: Phone, body: bytes | None) -> None:
+        alice.office.engine_ready(codecs=("telephone-event",))
         alice.invite("*43", body).phone.response(488)
 
     def test_no_port_is_left(self) -> None:
@@ -279,6 +291,15 @@ class TestInfo:
         call.cseq += 1
         call.request("INFO", call.cseq, b"<xml/>", "Content-Type: application/media_control+xml")
         assert "application/dtmf-relay" in alice.response(415).all("Accept")
+
+    def test_an_info_package(self, alice: Phone) -> None:
+        call = served(alice, "*47")
+        call.cseq += 1
+        headers = "Info-Package: x\nContent-Type: application/dtmf-relay"
+        call.request("INFO", call.cseq, b"Signal=5", headers)
+        refused = alice.response(469)
+        # RFC 6086 §4.2.2: we take none
+        assert refused.get("Recv-Info") == ""
 
     def test_a_sign_of_life(self, alice: Phone) -> None:
         call = served(alice, "*47")
