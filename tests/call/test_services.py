@@ -106,8 +106,8 @@ class TestAnswer:
         office = Office(engine=False)
         alice, _ = office.phone("100"), office.phone("101")
         # As for any call
-        for dialed in ("101", "*43"):
-            call = alice.invite(dialed, body, call_id=dialed)
+        for dialed, offer in (("101", alice.sdp()), ("*43", body)):
+            call = alice.invite(dialed, offer, call_id=dialed)
             call.ack_failure(alice.response(503))
         assert [facts.cause.tag.name for facts in office.ended if facts.cause] == ["LIMIT"] * 2
         office.advance(120)
