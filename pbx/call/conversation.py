@@ -7,6 +7,7 @@ from pbx.call.cause import CallTag, Cause, by_server
 from pbx.call.events import Confirmed, Dialled, Ended, LegEvent, MediaOffered
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
+from pbx.call.keypad import Keypad
 from pbx.call.leg import Leg
 from pbx.call.services.service import Service
 from pbx.call.sound import SoundReport
@@ -50,6 +51,7 @@ class Conversation:
         self._dialed = dialed
         self._service = service
         self._sound = service.sound
+        self._keypad = Keypad()
         self._coded = coded
         self._timers = timers
         self._emit = emit
@@ -123,8 +125,9 @@ class Conversation:
             case MediaOffered():
                 self._media_offered(event.sdp, now)
             case Dialled():
-                self._service.dialled(event.digit, now)
-                self._served(now)
+                if self._keypad.by_info(event.digit, now):
+                    self._service.dialled(event.digit, now)
+                    self._served(now)
             case Ended():
                 self.end(event.cause, now)
 
@@ -134,7 +137,8 @@ class Conversation:
             return False
         match report:
             case protocol.Digit():
-                self._service.dialled(report.digit, now)
+                if self._keypad.by_sound(report.digit, now, inband=report.inband):
+                    self._service.dialled(report.digit, now)
             case protocol.Played():
                 self._service.played(report.player, report.failure, now)
             case protocol.Recorded():
@@ -200,6 +204,7 @@ class Conversation:
 
     def _let_sound(self, now: float) -> None:
         """Set the voice as both parties have agreed; the service begins where it is new."""
+        self._keypad = Keypad()  # Who has sent events may have agreed to none now
         if self._sound.set(self._voice()):
             self._service.begin(now)
             self._served(now)

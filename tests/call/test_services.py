@@ -7,10 +7,21 @@ from pbx.call.journal import CallState
 from pbx.config.settings import CallSettings, ServiceSettings
 from pbx.errors import PeerError
 from pbx.media.codecs import G722, OPUS, PCMA, PCMU
-from pbx.media.protocol import Command, Digit, Played, Release, Stream, Voice
+from pbx.media.protocol import (
+    Command,
+    Digit,
+    Played,
+    Record,
+    Recorded,
+    Release,
+    StopPlaying,
+    StopRecording,
+    Stream,
+    Voice,
+)
 from pbx.sdp.description import parse_sdp
 from tests.call.office import Office, Phone
-from tests.call.services import played, player, served, voices
+from tests.call.services import ends, played, player, served, voices
 
 
 @pytest.fixture
@@ -285,6 +296,34 @@ class TestInfo:
         call.request("INFO", call.cseq, b"Signal=#\r\nDuration=160\r\n", headers)
         alice.response(200)
         assert "StopRecording" in [type(one).__name__ for one in office.media]
+
+    @pytest.mark.parametrize("inband", [False, True])
+    @pytest.mark.parametrize("info_first", [False, True])
+    def test_one_key_told_of_in_two_ways(
+        self, office: Office, alice: Phone, info_first: bool, inband: bool
+    ) -> None:
+        call = served(alice, "*47")
+        ends(office, player(office))
+
+        def by_info() -> None:
+            call.cseq += 1
+            call.request("INFO", call.cseq, b"#", "Content-Type: application/dtmf")
+            alice.response(200)
+
+        def by_sound() -> None:
+            office.exchange.reported(Digit(20000, "#", inband=inband), office.now)
+            office.pump()
+
+        first, second = (by_info, by_sound) if info_first else (by_sound, by_info)
+        first()
+        (record,) = [one for one in office.media if isinstance(one, Record)]
+        office.exchange.reported(Recorded(record.recording, 3.0), office.now)
+        office.pump()
+        office.now += 0.3
+        second()
+        # The recording is played, and nobody has ended that.
+        assert StopRecording(record.recording) in office.media
+        assert not [one for one in office.media if isinstance(one, StopPlaying)]
 
     def test_another_body(self, alice: Phone) -> None:
         call = served(alice, "*47")
