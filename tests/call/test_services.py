@@ -20,7 +20,7 @@ from pbx.media.protocol import (
     Voice,
 )
 from pbx.sdp.description import parse_sdp
-from tests.call.office import Office, Phone
+from tests.call.office import Invite, Office, Phone
 from tests.call.services import ends, played, player, served, voices
 
 
@@ -212,6 +212,63 @@ class TestLateOffer:
         assert office.cause() == ("REQUEST_UNUSABLE", 79)
 
 
+class TestSeveralCodecsInTheAnswer:
+    """RFC 3264 §10.2: the peer may send any of them, and a voice takes one; so we ask for one."""
+
+    @pytest.fixture
+    def call(self, alice: Phone) -> Invite:
+        call = alice.invite("*45", b"")
+        call.answered()
+        call.ack(sdp(alice, "m=audio 4000 RTP/AVP 9 0 8"))
+        return call
+
+    def test_one_is_asked_for(self, office: Office, alice: Phone, call: Invite) -> None:
+        assert voices(office)[20000].codec == G722
+        asked = alice.hears("INVITE")
+        (media,) = parse_sdp(asked.body).media
+        assert (media.formats, media.port) == (("9",), 20000)
+        tones = len(played(office))
+        alice.respond(asked, 200, "OK", sdp(alice, "m=audio 4008 RTP/AVP 9"))
+        alice.hears("ACK")
+        assert not alice.inbox
+        stream = office.running()[20000]
+        assert stream.remote_rtp is not None
+        assert stream.remote_rtp.port == 4008
+        assert len(played(office)) == tones
+        call.bye()
+        alice.response(200)
+        office.advance(120)
+        office.assert_empty()
+
+    @pytest.mark.parametrize("status", [488, 491, 500])
+    def test_a_refusal_changes_nothing(
+        self, office: Office, alice: Phone, call: Invite, status: int
+    ) -> None:
+        told: list[Command] = list(office.media)
+        alice.respond(alice.hears("INVITE"), status)
+        alice.hears("ACK")
+        assert office.media == told
+        assert not alice.inbox
+        # The peer's next offer is answered by one codec.
+        call.reinvite(sdp(alice, "m=audio 4000 RTP/AVP 8 9"))
+        assert parse_sdp(call.answered().body).media[0].formats == ("8",)
+        call.ack()
+        assert voices(office)[20000].codec == PCMA
+        assert not alice.inbox
+
+    def test_a_peer_that_hangs_up_meanwhile(
+        self, office: Office, alice: Phone, call: Invite
+    ) -> None:
+        asked = alice.hears("INVITE")
+        call.bye()
+        alice.response(200)
+        alice.respond(asked, 487)
+        alice.hears("ACK")
+        assert office.cause() == ("CALLER_HUNG_UP", 16)
+        office.advance(120)
+        office.assert_empty()
+
+
 class TestRfc3261Section14:
     """The session changes."""
 
@@ -256,6 +313,34 @@ class TestRfc3261Section14:
         assert b"opus" in call.answered().body
         call.ack(sdp(alice, "m=audio 4000 RTP/AVP 0"))
         assert voices(office)[20000].codec == PCMU
+
+    def test_what_an_offer_of_ours_keeps(self, office: Office, alice: Phone) -> None:
+        """RFC 3264 §8: the places of the media, and what a payload type means (§8.3.2)."""
+        event = "a=rtpmap:101 telephone-event/8000"
+        call = alice.invite(
+            "*45",
+            sdp(alice, "m=video 4002 RTP/AVP 96", "m=audio 4000 RTP/AVP 0 101", event),
+        )
+        call.answered()
+        call.ack()
+        tones = len(played(office))
+        # What was said once counts, too.
+        call.reinvite(
+            sdp(alice, "m=video 0 RTP/AVP 96", "m=audio 4000 RTP/AVP 0 96", "a=rtpmap:96 AMR/8000")
+        )
+        call.answered()
+        call.ack()
+        call.reinvite(b"")
+        video, audio = parse_sdp(call.answered().body).media
+        assert (video.port, audio.port) == (0, 20000)
+        meanings = {one.format: one.encoding for one in audio.rtpmaps}
+        assert meanings["101"] == "telephone-event"
+        assert "96" not in meanings
+        call.ack(sdp(alice, "m=video 0 RTP/AVP 96", "m=audio 4000 RTP/AVP 0 101", event))
+        assert voices(office)[20000].event_type == 101
+        # The stream is the same, and what plays goes on.
+        assert list(office.running()) == [20000]
+        assert len(played(office)) == tones
 
     def test_sound_that_moves_to_another_place_begins_anew(
         self, office: Office, alice: Phone
