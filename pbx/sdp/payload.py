@@ -69,13 +69,14 @@ class DynamicTypes:
             # One that means another thing in another stream is left alone.
             if number in _DYNAMIC and meanings == {meaning}:
                 return number
-        highest = max((one for one in self._meanings if one in _DYNAMIC), default=_DYNAMIC[0])
-        # From the highest up first: what was agreed on before a restart may be forgotten.
-        for number in (*range(highest, _DYNAMIC.stop), *_DYNAMIC):
-            if number not in self._meanings:
-                self._meanings[number] = {meaning}
-                return number
-        return None
+        free = [number for number in _DYNAMIC if number not in self._meanings]
+        if not free:
+            return None
+        # Above the highest first: what was agreed on before a restart may be forgotten.
+        highest = max((number for number in self._meanings if number in _DYNAMIC), default=0)
+        fresh = next((number for number in free if number > highest), free[0])
+        self._meanings[fresh] = {meaning}
+        return fresh
 
 
 def _meaning(name: str, clock_hz: int, parameters: str) -> tuple[str, int, str]:

@@ -249,6 +249,11 @@ class TestSeveralCodecsInTheAnswer:
         alice.hears("ACK")
         assert office.media == told
         assert not alice.inbox
+        (running,) = office.exchange.calls.values()
+        state = running.state()
+        assert state is not None
+        # RFC 3261 §14.1: "as if no re-INVITE had been issued"
+        assert state.caller.media.told.count(b"a=rtpmap") > 1
         # The peer's next offer is answered by one codec.
         call.reinvite(sdp(alice, "m=audio 4000 RTP/AVP 8 9"))
         assert parse_sdp(call.answered().body).media[0].formats == ("8",)

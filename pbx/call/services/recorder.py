@@ -80,8 +80,6 @@ class Recorder(Service):
 
     def recorded(self, seconds: float, failure: str, now: float) -> None:
         """Play what there is; where nothing could be written, that is the call's end."""
-        if self._state not in (State.RECORDING, State.STOPPING):
-            return
         self.due = None
         if seconds:
             self._state = State.PLAYING
