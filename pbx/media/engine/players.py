@@ -22,6 +22,7 @@ from pbx.media.protocol import Play, Played, Report, SendDigits
 _TONE_RATE = 8000
 _LEVEL_DB = (-60.0, 3.0)
 _GAIN_DB = (-40.0, 18.0)
+_TOO_MANY = f"{p.PLAYERS} sounds are played already"
 
 
 @dataclass(slots=True)
@@ -98,7 +99,13 @@ class Players:
             self._reader.submit(lambda: self._read(player, message))
 
     def dial(self, message: SendDigits, voice: int) -> None:
-        """Play digits as tones for a voice whose peer takes no telephone-events."""
+        """Play digits as tones for a voice whose peer takes no telephone-events.
+
+        Raises:
+            ImpossibleError: as many sounds as can be are played already.
+        """
+        if not self._free:
+            raise ImpossibleError(f"port {message.port}: {_TOO_MANY}")
         steps = dtmf(message.digits.upper(), on_ms=message.on_ms, off_ms=message.off_ms)
         self._own -= 1
         player = _Player(self._own, voice, 0)
@@ -170,7 +177,12 @@ class Players:
         self, player: _Player, sound: npt.NDArray[Any], kind: int, rate: int, times: int, gain: int
     ) -> None:
         if not self._free:
-            self._end(player, f"{p.PLAYERS} sounds are played already")
+            self._end(player, _TOO_MANY)
+            return
+        try:
+            room = self._rooms.enter(player.room)
+        except ImpossibleError as error:
+            self._end(player, str(error))
             return
         player.row, player.sound = self._free.pop(), sound
         self._rows[player.row] = player
@@ -183,7 +195,7 @@ class Players:
         settings[p.TIMES] = times
         settings[p.GAIN] = min(gain, np.iinfo(np.int16).max)
         settings[p.VOICE] = player.voice
-        settings[p.ROOM] = self._rooms.enter(player.room)
+        settings[p.ROOM] = room
         self._packets.command(record)
 
 

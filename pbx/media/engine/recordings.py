@@ -81,8 +81,10 @@ class Recordings:
         rate = min(rate, _RATES[-1])
         try:
             file = WavFile(Path(message.path), rate, tracks)
-        except OSError as error:
-            why = f"{Path(message.path).name}: {error.strerror or error}"
+        except (OSError, ValueError) as error:
+            # ValueError: a zero in the path.
+            reason = getattr(error, "strerror", None) or error
+            why = f"{Path(message.path).name}: {reason}"
             self._report(Recorded(message.recording, 0.0, why))
             return
         row = self._free.pop()

@@ -1,5 +1,7 @@
 """Rows for rooms: each has one as long as a voice or a player is in it."""
 
+from pbx.media.engine.stream_record import ImpossibleError
+
 
 class Rooms:
     """Gives rooms, which the exchange names by any number, rows of the room table.
@@ -14,10 +16,16 @@ class Rooms:
         self._guests: dict[int, int] = {}
 
     def enter(self, room: int) -> int:
-        """Return the row of a room that somebody enters; -1 for room 0, which is nobody's."""
+        """Return the row of a room that somebody enters; -1 for room 0, which is nobody's.
+
+        Raises:
+            ImpossibleError: voices that are ending still have all rows.
+        """
         if room == 0:
             return -1
         if room not in self._rows:
+            if not self._free:
+                raise ImpossibleError(f"no place for room {room}, too many are closing")
             self._rows[room] = self._free.pop()
             self._guests[room] = 0
         self._guests[room] += 1

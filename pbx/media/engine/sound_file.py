@@ -1,6 +1,8 @@
 """Reads WAV files for players: 16-bit or G.711 sound of any usual rate, as mono at a rate of ours."""
 
 import math
+import os
+import stat
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,8 @@ import numpy.typing as npt
 Sound = npt.NDArray[np.int16]
 
 LONGEST_S = 3600
-"""Longer files are refused: they stay in memory as long as they are played."""
+LARGEST = 128 << 20
+"""Octets. Longer and larger files are refused: they stay in memory as long as they are played."""
 
 RATES = (8000, 16000, 48000)
 _LOWEST, _HIGHEST = 4000, 192_000
@@ -45,13 +48,28 @@ def read_sound(path: Path) -> tuple[Sound, int]:
         SoundFileError: there is no such file, or it isn't one that can be played.
     """
     try:
-        data = path.read_bytes()
+        form, samples = _split(path.name, _read(path))
+        sound = _decode(form, samples)
+        wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
+        return np.ascontiguousarray(convert(sound, form.rate, wanted)), wanted
     except OSError as error:
         raise SoundFileError(f"{path.name}: {error.strerror or error}") from error
-    form, samples = _split(path.name, data)
-    sound = _decode(form, samples)
-    wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
-    return np.ascontiguousarray(convert(sound, form.rate, wanted)), wanted
+    except MemoryError as error:
+        raise SoundFileError(f"{path.name} is too large for the memory there is") from error
+
+
+def _read(path: Path) -> bytes:
+    """Return what is in a file; a pipe or a device would keep the reader for ever."""
+    if "\0" in str(path):
+        raise SoundFileError(f"{str(path)!r} is no file name")
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        facts = os.fstat(fd)
+        if not stat.S_ISREG(facts.st_mode):
+            raise SoundFileError(f"{path.name} is no file")
+        if facts.st_size > LARGEST:
+            raise SoundFileError(f"{path.name} has more than {LARGEST >> 20} MiB")
+        return file.read(LARGEST)
 
 
 def _split(name: str, data: bytes) -> tuple[_Format, bytes]:
@@ -95,7 +113,8 @@ def _decode(form: _Format, data: bytes) -> Sound:
         samples = table[np.frombuffer(data[:whole], np.uint8)]
     if form.tracks == 1:
         return samples
-    mono: Sound = samples.reshape(-1, form.tracks).mean(axis=1).round().astype(np.int16)
+    total = samples.reshape(-1, form.tracks).sum(axis=1, dtype=np.int32)
+    mono: Sound = ((2 * total + form.tracks) // (2 * form.tracks)).astype(np.int16)
     return mono
 
 
@@ -132,7 +151,7 @@ def convert(sound: Sound, rate: int, wanted: int) -> Sound:
     places = np.arange(-half + 1, half + 1)[None, :] - np.arange(up)[:, None] / up
     window = np.i0(8.0 * np.sqrt(np.clip(1 - (places / half) ** 2, 0, 1))) / np.i0(8.0)
     taps = cutoff * np.sinc(cutoff * places) * window
-    padded = np.pad(sound.astype(np.float64), (half - 1, half + 1))
+    padded = np.pad(sound, (half - 1, half + 1))
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half)
     count = len(sound) * up // down
     out = np.empty(count, np.int16)

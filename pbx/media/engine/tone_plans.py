@@ -73,7 +73,9 @@ class Step:
         return sum(sine.power for sine in self.sines)
 
 
-_FREQUENCY = re.compile(r"(\d+)(?:\*(\d+))?(?:@(-\d+))?", re.ASCII)
+_FREQUENCY = re.compile(r"(\d{1,4})(?:\*(\d{1,3}))?(?:@(-\d{1,2}))?", re.ASCII)
+_DURATION = re.compile(r"[1-9]\d{0,6}", re.ASCII)
+"""Milliseconds, up to almost three hours."""
 
 
 def _parse_sines(text: str) -> tuple[Sine, ...]:
@@ -106,7 +108,7 @@ def parse_tone(text: str) -> tuple[Step, ...]:
     steps = []
     for word in text.split():
         frequencies, slash, duration = word.partition("/")
-        if slash and not (duration.isascii() and duration.isdecimal() and int(duration) > 0):
+        if slash and not _DURATION.fullmatch(duration):
             raise ValueError(f"{word!r} doesn't end in a number of milliseconds")
         steps.append(Step(_parse_sines(frequencies), int(duration or 0)))
     if not steps or any(step.milliseconds == 0 for step in steps[:-1]):

@@ -90,7 +90,12 @@ class Voices:
             decoder, encoder = before.decoder, before.encoder
         else:
             decoder, encoder = self._open(voice)
-        room = self._rooms.enter(voice.room)
+        try:
+            room = self._rooms.enter(voice.room)
+        except ImpossibleError:
+            if before is None or before.decoder != decoder:
+                self.free_coders(decoder, encoder)
+            raise
         if before is not None:
             self._rooms.leave(before.voice.room)
         self._running[row] = _Running(voice, decoder, encoder)
@@ -99,6 +104,8 @@ class Voices:
     def _open(self, voice: Voice) -> tuple[int, int]:
         """Open the coders of a voice; returns their rows."""
         tables = self._packets.voices
+        if len(self._free) < 2:
+            raise ImpossibleError(f"port {voice.port}: no coder, too many changes at once")
         decoder, encoder = self._free.pop(), self._free.pop()
         try:
             coder.open_decoder(

@@ -48,6 +48,16 @@ def tape(
 
 
 @kernel
+def go_on_taping(voices: Any, slot: Any) -> None:
+    """Let the recording of a voice, if it has one, go on with another codec."""
+    row = voices.voices[slot]
+    if row[voice_row.TAPE] >= 0:
+        recording = voices.tapes[row[voice_row.TAPE]]
+        record.change_clock(recording, row[voice_row.TAPE_SIDE], row[voice_row.CLOCK])
+        voices.sound[slot, voice_row.TO_TAPE : voice_row.TO_TAPE + WINDOW] = 0
+
+
+@kernel
 def _hand_over(tables: Any, voices: Any, number: Any, count: Any) -> None:
     """Take `count` samples of a track out, into a bank for the main thread."""
     row = voices.tapes[number]

@@ -7,6 +7,7 @@ from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import comfort_noise, jitter, plc, quality, quality_row, rtcp, rtp_out
 from pbx.media.engine.kernels.counting import report_voice
 from pbx.media.engine.kernels.reporting import report_words
+from pbx.media.engine.kernels.taping import go_on_taping
 from pbx.media.engine.kernels.voice_out import send_report
 from pbx.media.engine.kernels.voice_tick import start_timer, stop_timer
 from pbx.media.engine.native import kernel
@@ -97,6 +98,7 @@ def set_voice(tables: Any, voices: Any, command: Any, now: Any) -> None:
         row[word] = settings[word]
     if anew:
         _begin_codec(voices, slot)
+        go_on_taping(voices, slot)
     if decoder >= 0 and decoder != row[voice_row.DECODER]:
         report_words(tables, ring_row.VOICE_SET, slot, decoder, encoder)
 
