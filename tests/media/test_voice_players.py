@@ -9,7 +9,7 @@ import pytest
 
 from pbx.media import codecs
 from pbx.media.engine.player_row import PLAYERS
-from pbx.media.engine.tone_plans import TONES, Step, plans, tone
+from pbx.media.engine.tone_plans import TONES, Step, parse_tone, plans, tone
 from pbx.media.protocol import Play, Played, Refused, Release, SendDigits, StopPlaying
 from tests.media.engine_process import Link
 from tests.media.kernels.sound import Sound, level, rms, sine
@@ -126,8 +126,8 @@ class TestTones:
             loud = np.abs(phones[0].heard()[begin_of(phones[0].heard()) :].astype(np.int32)) > 30
             # Three times 100 ms with 50 ms between, and nothing after it.
             assert np.flatnonzero(loud)[-1] // 8 == pytest.approx(400, abs=2)
-            assert check_cadence(phones[1].heard(), tuple(tone_steps(100, 50))) >= 8
-            assert link.waiting == []
+            assert check_cadence(phones[1].heard(), parse_tone("500/100 0/50")) >= 8
+            assert link.said(Played) == []
             link.send(StopPlaying(2))
             assert ended(link, 2) == {2: ""}
 
@@ -190,12 +190,6 @@ class TestTones:
             assert "no stream" in refusal(link, Play(2, link.ready.ports[5], tone="busy"))
             link.send(StopPlaying(1))
             assert ended(link, 1) == {1: ""}
-
-
-def tone_steps(on_ms: int, off_ms: int) -> list[Step]:
-    from pbx.media.engine.tone_plans import parse_tone
-
-    return list(parse_tone(f"500/{on_ms} 0/{off_ms}"))
 
 
 class TestFiles:
@@ -262,8 +256,7 @@ class TestFiles:
         with listeners(link, EXACT) as phones:
             link.send(Play(1, phones[0].port, path=str(path)), StopPlaying(1))
             assert ended(link, 1) == {1: ""}
-            link.settle()
-            assert link.waiting == []
+            assert link.said(Played) == []
 
 
 class TestWhoHearsThem:

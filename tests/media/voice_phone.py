@@ -52,14 +52,30 @@ class VoicePhone:
     port: int
     codec: int
     payload_type: int
-    coder: Encoder
-    decoder: Decoder
+    opened: contextlib.ExitStack
     ptime_ms: int = 20
     sequence: int = 1000
     timestamp: int = 5000
     ssrc: int = 99
+    loses: frozenset[int] = frozenset()
+    """Packets of a speech, counted from 0, that get lost on the way."""
+
     got: list[Packet] = field(default_factory=list)
+    coder: Encoder = field(init=False)
+    decoder: Decoder = field(init=False)
     _decoded: list[Sound] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.use(self.codec, self.payload_type)
+
+    def use(self, codec: int, payload_type: int) -> None:
+        """Speak and understand another codec from now on."""
+        self.forget()
+        self.codec, self.payload_type = codec, payload_type
+        self.coder = self.opened.enter_context(encoder(codec))
+        self.decoder = self.opened.enter_context(decoder(codec))
+        # The first use compiles them: not while the engine is talking.
+        self.decoder.decode(self.coder.encode(self.quiet(0.02)))
 
     @property
     def rate(self) -> int:
@@ -138,16 +154,11 @@ class VoicePhone:
         return np.split(heard[-count * (self.rate // 10) :], count)
 
 
-def converse(
-    speeches: Sequence[tuple[VoicePhone, Sound]],
-    *,
-    lost: frozenset[int] = frozenset(),
-) -> None:
+def converse(speeches: Sequence[tuple[VoicePhone, Sound]]) -> None:
     """Let phones talk in real time, each until its own sound ends, and hear meanwhile.
 
     Args:
         speeches: the phones and what they say, at their rates.
-        lost: packets, counted from 0, that no phone sends.
     """
     packets = [
         (phone, phone.coder.frames(sound, phone.rate * phone.ptime_ms // 1000))
@@ -160,7 +171,7 @@ def converse(
         for number, (phone, frames) in enumerate(packets):
             while sent[number] < len(frames) and sent[number] * phone.ptime_ms / 1000 <= passed:
                 payload = frames[sent[number]]
-                if sent[number] in lost:
+                if sent[number] in phone.loses:
                     phone.sequence += 1
                 elif payload:
                     phone.send(payload)
@@ -181,8 +192,8 @@ def voice_phone(
     phone = Phone()
     port = link.ready.ports[number]
     try:
-        with encoder(codec) as own, decoder(codec) as other:
-            one = VoicePhone(phone, link, port, codec, payload_type, own, other, ptime_ms)
+        with contextlib.ExitStack() as opened:
+            one = VoicePhone(phone, link, port, codec, payload_type, opened, ptime_ms)
             link.send(one.stream())
             yield one
     finally:
