@@ -48,6 +48,9 @@ _log = logging.getLogger(__name__)
 _BACKLOG_MS = 5
 """How soon commands that found the ring full are tried again."""
 
+_END_S = 2.0
+"""How long the packet thread may take for that."""
+
 MAX_GRACE_S = 86_400.0
 
 
@@ -107,8 +110,23 @@ class Engine:
         finally:
             self._disconnect("the engine ends")
             self.listener.close()
+            self._end_recordings()
             self.packets.stop()
             self._sound.close()
+
+    def _end_recordings(self) -> None:
+        """Have the packet thread hand over what recordings still hold."""
+        until = time.monotonic() + _END_S
+        reports = select.poll()
+        reports.register(self.packets.report_fd, select.POLLIN)
+        while not self._sound.end() and self.packets.failure() is None:
+            if time.monotonic() > until:
+                _log.warning("the end of a recording is missing")
+                break
+            reports.poll(_BACKLOG_MS)
+            self.packets.pump()
+            for record in self.packets.reports():
+                self._pass_on(record)
 
     def _wait(self) -> set[int]:
         timeout_ms = None if self._link is not None else max(self._left_s(), 0) * 1000 + 1

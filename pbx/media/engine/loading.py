@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from pbx.media.engine.kernel_cache import Condition, Seal, alone, candidates, choose, use
-from pbx.media.engine.native import omit_wrappers
+from pbx.media.engine.lean import compile_leanly
 
 _log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def _load(folder: Path, *, lean: bool) -> Kernels:
     from pbx.media.engine.kernels.ring import publish, ring_put, ring_take
 
     if lean:
-        omit_wrappers()
+        compile_leanly()
     if Seal(folder).condition() is Condition.EMPTY:
         _log.info("compiling the media kernels; this is done once")
     began = time.monotonic()

@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.core.extending import intrinsic
+from numba.np import arrayobj
 
 from pbx.media.engine.kernel_cache import KernelCache
 
@@ -33,8 +34,11 @@ _NTP_EPOCH = 2_208_988_800
 _i32, _i64 = types.int32, types.int64
 
 
-_inner: list[Any] = []
-"""The dispatchers of all inner kernels."""
+inner: list[Any] = []
+"""The dispatchers of all kernels that other kernels call."""
+
+entries: set[str] = set()
+"""The names of those that Python calls."""
 
 
 def _libc(name: str, result: Any, *arguments: Any) -> Any:
@@ -43,6 +47,7 @@ def _libc(name: str, result: Any, *arguments: Any) -> Any:
 
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
+_arrays: Any = arrayobj
 
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
@@ -60,17 +65,8 @@ _errno_location = _libc("__errno_location", _i64)
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` when another kernel calls it; the GIL is free while it runs."""
     dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
-    _inner.append(dispatcher)
+    inner.append(dispatcher)
     return dispatcher
-
-
-def omit_wrappers() -> None:
-    """Compile all inner kernels for other kernels only, from now on.
-
-    What would make them callable from Python is a third of the time that compiling takes.
-    """
-    for dispatcher in _inner:
-        dispatcher.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 def entry_kernel(function: Callable[..., Any]) -> Any:
@@ -83,6 +79,7 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
     # numba's own choice of cache folder knows nothing of callees in other files.
     cache: Any = KernelCache
     dispatcher._cache = cache(function)
+    entries.add(function.__qualname__)
     return dispatcher
 
 
@@ -130,6 +127,49 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(_i64, _i32), generate
+
+
+def _array_at(context: Any, builder: Any, kind: Any, data: Any, count: Any) -> Any:
+    """Make a contiguous array of memory that somebody else keeps."""
+    made = context.make_array(kind)(context, builder)
+    octets = ir.Constant(ir.IntType(64), kind.dtype.bitwidth // 8)
+    _arrays.populate_array(
+        made, data=data, shape=[count], strides=[octets], itemsize=octets, meminfo=None
+    )
+    return made._getvalue()
+
+
+@_intrinsic
+def part(typing_context: Any, array: Any, begin: Any, count: Any) -> Any:
+    """Return `count` elements of a contiguous array, from `begin` on, which must be there.
+
+    A slice does the same, and is ten times as much for the compiler: it looks for negative and too
+    large numbers, and counts references.
+    """
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(array)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], begin, _i64)
+        length = context.cast(builder, arguments[2], count, _i64)
+        return _array_at(context, builder, kind, builder.gep(whole.data, [place]), length)
+
+    return kind(array, begin, count), generate
+
+
+@_intrinsic
+def row_of(typing_context: Any, table: Any, index: Any) -> Any:
+    """Return one row of a contiguous table of two dimensions; it must be there."""
+    kind = types.Array(table.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(table)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], index, _i64)
+        length = builder.extract_value(whole.shape, 1)
+        data = builder.gep(whole.data, [builder.mul(place, length)])
+        return _array_at(context, builder, kind, data, length)
+
+    return kind(table, index), generate
 
 
 def _typed_pointer(kind: Any) -> Any:
@@ -184,6 +224,13 @@ def monotonic_ns(scratch: Any) -> Any:
     """Return CLOCK_MONOTONIC; `scratch` is room for a struct timespec."""
     clock_gettime(CLOCK_MONOTONIC, scratch.ctypes.data)
     return scratch[0] * 1_000_000_000 + scratch[1]
+
+
+@kernel
+def clear(words: Any) -> None:
+    """Make all of an array zero."""
+    for index in range(words.shape[0]):
+        words[index] = 0
 
 
 @kernel

@@ -79,7 +79,8 @@ class PacketThread:
         self._epoll.close()
         os.close(self._command_fd)
         os.close(self.report_fd)
-        os.close(int(self._tables.facts[t.TIMER_FD]))
+        if self._tables.facts[t.TIMER_FD] >= 0:
+            os.close(int(self._tables.facts[t.TIMER_FD]))
 
     def failure(self) -> str | None:
         """Return why the loop has ended by itself, if it has."""

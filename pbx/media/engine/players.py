@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from pbx.media.engine.background import Background
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.rooms import Rooms
-from pbx.media.engine.sound_file import SoundFileError, read_sound
+from pbx.media.engine.sound_file import SoundFile, SoundFileError, read_sound
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.engine.tone_plans import DTMF_LEVEL, TONES, Step, dtmf, parse_tone, program, tone
 from pbx.media.protocol import Play, Played, Report, SendDigits
@@ -22,7 +23,6 @@ from pbx.media.protocol import Play, Played, Report, SendDigits
 _TONE_RATE = 8000
 _LEVEL_DB = (-60.0, 3.0)
 _GAIN_DB = (-40.0, 18.0)
-_TOO_MANY = f"{p.PLAYERS} sounds are played already"
 
 
 @dataclass(slots=True)
@@ -34,7 +34,8 @@ class _Player:
         voice: the row of the voice that hears it, -1 none.
         room: the room that hears it, 0 none.
         row: its row of the player table; -1 while its file is being read.
-        sound: what it plays; it must not move while it's heard.
+        sound: what it plays; it must not go while it's heard.
+        file: where that comes from, shared with others who hear it.
     """
 
     name: int
@@ -42,6 +43,7 @@ class _Player:
     room: int
     row: int = -1
     sound: npt.NDArray[Any] | None = None
+    file: SoundFile | None = None
 
 
 class Players:
@@ -69,6 +71,7 @@ class Players:
         self._named: dict[int, _Player] = {}
         self._rows: dict[int, _Player] = {}
         self._own = 0
+        self._files: WeakValueDictionary[tuple[Path, int, int], SoundFile] = WeakValueDictionary()
 
     def play(self, message: Play, voice: int) -> None:
         """Begin to play.
@@ -96,17 +99,17 @@ class Players:
             self._play_tone(player, steps, message.level_db, message.times)
         else:
             self._named[player.name] = player
-            self._reader.submit(lambda: self._read(player, message))
+            self._reader.submit(
+                lambda: self._read(player, message), lambda why: self._fail(player, why)
+            )
 
     def dial(self, message: SendDigits, voice: int) -> None:
-        """Play digits as tones for a voice whose peer takes no telephone-events.
-
-        Raises:
-            ImpossibleError: as many sounds as can be are played already.
-        """
-        if not self._free:
-            raise ImpossibleError(f"port {message.port}: {_TOO_MANY}")
+        """Play digits as tones for a voice whose peer takes no telephone-events."""
         steps = dtmf(message.digits.upper(), on_ms=message.on_ms, off_ms=message.off_ms)
+        for before in [one for one in self._named.values() if one.voice == voice and one.name < 0]:
+            self.stop(before.name)
+        if not self._free:
+            raise ImpossibleError(f"{p.PLAYERS} sounds are played already")
         self._own -= 1
         player = _Player(self._own, voice, 0)
         self._named[player.name] = player
@@ -157,18 +160,28 @@ class Players:
 
     def _read(self, player: _Player, message: Play) -> Callable[[], None]:
         """Read a file; returns what to do with it."""
+        path = Path(message.path)
         try:
-            sound, rate = read_sound(Path(message.path))
-        except SoundFileError as error:
-            why = str(error)
-            return lambda: self._end(player, why) if self._is_wanted(player) else None
+            about = path.stat()
+            key = (path, about.st_mtime_ns, about.st_size)
+            # Whoever waits hears the same music as the others: one copy is enough.
+            file = self._files.get(key) or read_sound(path)
+        except (OSError, ValueError, SoundFileError) as error:
+            why = f"{path.name}: {getattr(error, 'strerror', None) or error}"
+            return lambda: self._fail(player, why)
+        self._files[key] = file
         gain = round(mix.UNITY * 10 ** (message.level_db / 20))
 
         def begin() -> None:
             if self._is_wanted(player):
-                self._begin(player, sound, p.SAMPLES, rate, message.times, gain)
+                player.file = file
+                self._begin(player, file.samples, p.SAMPLES, file.rate, message.times, gain)
 
         return begin
+
+    def _fail(self, player: _Player, why: str) -> None:
+        if self._is_wanted(player):
+            self._end(player, why)
 
     def _is_wanted(self, player: _Player) -> bool:
         return self._named.get(player.name) is player
@@ -177,7 +190,7 @@ class Players:
         self, player: _Player, sound: npt.NDArray[Any], kind: int, rate: int, times: int, gain: int
     ) -> None:
         if not self._free:
-            self._end(player, _TOO_MANY)
+            self._end(player, f"{p.PLAYERS} sounds are played already")
             return
         try:
             room = self._rooms.enter(player.room)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbx.media.engine import ring_row, tape_row
-from pbx.media.engine.background import Background
+from pbx.media.engine.background import Background, Job
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.engine.wav import WavFile
 from pbx.media.protocol import Record, Recorded, Report
 
-_RATES = (8000, 16000)
-"""What a recording has: more than a wideband voice has isn't kept."""
+_HIGHEST = 16000
+"""Samples in a second of a recording: more than a wideband voice has isn't kept."""
 
 
 @dataclass(slots=True)
@@ -24,8 +24,10 @@ class _Recording:
         name: what the exchange calls it.
         row: its row of the tape table.
         voices: the rows of its voices.
-        file: what is written.
+        path: of its file.
+        rate: samples in a second.
         tracks: 1 or 2.
+        file: what is written; None until it has been made.
         failure: why it can't be written any more; empty as long as it can.
         stopped: its end has been asked for.
     """
@@ -33,8 +35,10 @@ class _Recording:
     name: int
     row: int
     voices: tuple[int, ...]
-    file: WavFile
+    path: Path
+    rate: int
     tracks: int
+    file: WavFile | None = None
     failure: str = ""
     stopped: bool = False
 
@@ -44,7 +48,7 @@ class Recordings:
 
     Args:
         packets: the packet thread.
-        writer: where files are written.
+        writer: where files are made and written: a card that hangs must hold nobody up.
         report: tells the exchange.
     """
 
@@ -59,8 +63,13 @@ class Recordings:
         self._named: dict[int, _Recording] = {}
         self._rows: dict[int, _Recording] = {}
 
+    @property
+    def running(self) -> bool:
+        """Whether the packet thread still has a recording."""
+        return bool(self._rows)
+
     def record(self, message: Record, left: int, right: int, rate: int) -> None:
-        """Begin a recording; one whose file can't be made is reported as ended.
+        """Begin a recording; one that can't be is reported as ended.
 
         Args:
             message: what the exchange wants.
@@ -68,31 +77,30 @@ class Recordings:
             rate: the highest of the voices' rates.
 
         Raises:
-            ImpossibleError: the name or a voice is taken, or there are too many.
+            ImpossibleError: the name is taken.
         """
         voices = tuple(row for row in (left, right) if row >= 0)
         if message.recording <= 0 or message.recording in self._named:
             raise ImpossibleError(f"recording {message.recording} is there already, or no name")
-        if any(row in one.voices for one in self._rows.values() for row in voices):
-            raise ImpossibleError(f"port {message.left} is being recorded already")
-        if not self._free:
-            raise ImpossibleError(f"{tape_row.TAPES} recordings run already")
-        tracks = 2 if message.stereo else 1
-        rate = min(rate, _RATES[-1])
-        try:
-            file = WavFile(Path(message.path), rate, tracks)
-        except (OSError, ValueError) as error:
-            # ValueError: a zero in the path.
-            reason = getattr(error, "strerror", None) or error
-            why = f"{Path(message.path).name}: {reason}"
+        why = self._why_not(voices)
+        if why:
             self._report(Recorded(message.recording, 0.0, why))
             return
+        rate = min(rate, _HIGHEST)
+        tracks = 2 if message.stereo else 1
         row = self._free.pop()
-        recording = _Recording(message.recording, row, voices, file, tracks)
+        recording = _Recording(message.recording, row, voices, Path(message.path), rate, tracks)
         self._named[recording.name] = self._rows[row] = recording
+        self._do(recording, lambda: self._make(recording))
         command = command_record(ring_row.RECORD, row)
         command[ring_row.SETTINGS : ring_row.SETTINGS + 4] = left, right, message.stereo, rate
         self._packets.command(command)
+
+    def _why_not(self, voices: tuple[int, ...]) -> str:
+        running = [one for one in self._rows.values() if not one.stopped]
+        if any(row in one.voices for one in running for row in voices):
+            return "it is being recorded already"
+        return "" if self._free else f"{tape_row.TAPES} recordings run already"
 
     def stop(self, name: int) -> None:
         """End a recording; nothing happens where there's none of that name."""
@@ -107,7 +115,7 @@ class Recordings:
             self.stop(recording.name)
 
     def stop_all(self) -> None:
-        """End every recording: the exchange that wanted it has gone."""
+        """End every recording: the exchange that wanted it has gone, or the engine ends."""
         for name in list(self._named):
             self.stop(name)
 
@@ -118,33 +126,57 @@ class Recordings:
         block = self._packets.voices.banks[
             row, begin : begin + samples * recording.tracks
         ].tobytes()
-        self._taken[row] += 1
-        self._packets.took(row, self._taken[row])
-        self._writer.submit(lambda: self._write(recording, block))
+        self._do(recording, lambda: self._write(recording, block))
 
     def recorded(self, row: int) -> None:
         """Take note that the packet thread has ended a recording."""
         recording = self._rows.pop(row)
-        self._free.append(row)
-        self._writer.submit(lambda: self._close(recording))
+        self._do(recording, lambda: self._close(recording))
+
+    def _do(self, recording: _Recording, job: Job) -> None:
+        self._writer.submit(job, lambda why: self._fail(recording, why))
+
+    def _fail(self, recording: _Recording, why: str) -> None:
+        """Take note of a fault of ours while the file was made or written."""
+        recording.failure = recording.failure or why
+        self.stop(recording.name)
+
+    def _make(self, recording: _Recording) -> Callable[[], None]:
+        try:
+            recording.file = WavFile(recording.path, recording.rate, recording.tracks)
+        except (OSError, ValueError) as error:
+            # ValueError: no path at all.
+            reason = getattr(error, "strerror", None) or str(error)
+            recording.failure = f"{recording.path.name}: {reason}"
+            return lambda: self.stop(recording.name)
+        return _nothing
 
     def _write(self, recording: _Recording, block: bytes) -> Callable[[], None]:
         """Append a block; a disk that is full ends the recording."""
-        if not recording.failure:
+        if recording.file is not None and not recording.failure:
             try:
                 recording.file.append(block)
             except OSError as error:
                 recording.failure = error.strerror or str(error)
-                return lambda: self.stop(recording.name)
-        return _nothing
+
+        def give_back() -> None:
+            self._taken[recording.row] += 1
+            self._packets.took(recording.row, self._taken[recording.row])
+            if recording.failure:
+                self.stop(recording.name)
+
+        return give_back
 
     def _close(self, recording: _Recording) -> Callable[[], None]:
-        with contextlib.suppress(OSError):
-            recording.file.close()
+        seconds = 0.0
+        if recording.file is not None:
+            seconds = recording.file.seconds
+            with contextlib.suppress(OSError):
+                recording.file.close()
 
         def end() -> None:
+            self._free.append(recording.row)
             del self._named[recording.name]
-            seconds = recording.file.seconds
             self._report(Recorded(recording.name, round(seconds, 3), recording.failure))
 
         return end

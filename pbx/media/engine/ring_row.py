@@ -34,8 +34,12 @@ SEND_DIGITS = 9
 RECORD = 10
 STOP_RECORDING = 11
 
-MOST_REPORTS = 8
-"""Reports that one command may bring about: the blocks of a recording that ends, and its end."""
+MOST_REPORTS = 16
+"""Reports that one command may bring about at most: the blocks of a recording that ends, which are
+fewer than its banks, and its end."""
+
+RESERVE = 64
+"""Places of the report ring that digits and counts leave to what must not get lost."""
 
 # --- a report -------------------------------------------------------------------------------------
 KIND = 0

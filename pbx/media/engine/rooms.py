@@ -19,13 +19,13 @@ class Rooms:
         """Return the row of a room that somebody enters; -1 for room 0, which is nobody's.
 
         Raises:
-            ImpossibleError: voices that are ending still have all rows.
+            ImpossibleError: no room is free until the packet thread has ended those that are left.
         """
         if room == 0:
             return -1
         if room not in self._rows:
             if not self._free:
-                raise ImpossibleError(f"no place for room {room}, too many are closing")
+                raise ImpossibleError("there are too many rooms")
             self._rows[room] = self._free.pop()
             self._guests[room] = 0
         self._guests[room] += 1

@@ -12,6 +12,7 @@ from pbx.media.engine.recordings import Recordings
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import ImpossibleError
 from pbx.media.engine.tables import Words
+from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.engine.voices import Voices, voice_counts
 from pbx.media.protocol import (
     Digit,
@@ -27,7 +28,7 @@ from pbx.media.protocol import (
 
 SoundCommand = Voice | Play | StopPlaying | SendDigits | Record | StopRecording
 
-_DIGITS = "0123456789*#ABCD!"
+_DIGITS = DTMF_DIGITS + "!"
 """By RFC 4733's event codes 0 to 16."""
 
 
@@ -69,6 +70,11 @@ class Sound:
         """Wait for what is being written; the packet thread has ended."""
         self._reader.close()
         self._writer.close()
+
+    def end(self) -> bool:
+        """End all recordings; returns False as long as the packet thread hasn't."""
+        self._recordings.stop_all()
+        return not self._recordings.running
 
     def begin_anew(self) -> None:
         """End what the exchange before wanted played and recorded: the new one knows nothing of it."""

@@ -1,9 +1,12 @@
 """Reads WAV files for players: 16-bit or G.711 sound of any usual rate, as mono at a rate of ours."""
 
+import contextlib
 import math
+import mmap
 import os
 import stat
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +15,8 @@ import numpy.typing as npt
 
 Sound = npt.NDArray[np.int16]
 
-LONGEST_S = 3600
-LARGEST = 128 << 20
-"""Octets. Longer and larger files are refused: they stay in memory as long as they are played."""
+LONGEST = 1 << 26
+"""Samples of mono that a file may have: they stay in memory as long as they are played, 134 MB."""
 
 RATES = (8000, 16000, 48000)
 _LOWEST, _HIGHEST = 4000, 192_000
@@ -24,6 +26,9 @@ _WIDTHS = {_PCM: 16, _ALAW: 8, _ULAW: 8}
 
 _CROSSINGS = 16
 """Zero crossings of the filter on each side."""
+
+_MOST_PHASES = 640
+"""Of a filter; every usual rate has fewer."""
 
 _PIECE = 4096
 """Samples that are reckoned at once."""
@@ -41,81 +46,104 @@ class _Format:
     bits: int
 
 
-def read_sound(path: Path) -> tuple[Sound, int]:
-    """Return a file's sound, both tracks of stereo in one, and its rate, one of `RATES`.
+@dataclass(eq=False)
+class SoundFile:
+    """What has been read.
+
+    Args:
+        samples: mono.
+        rate: of them in a second, one of `RATES`.
+    """
+
+    samples: Sound
+    rate: int
+
+
+def read_sound(path: Path) -> SoundFile:
+    """Return a file's sound, all tracks in one.
 
     Raises:
         SoundFileError: there is no such file, or it isn't one that can be played.
     """
-    try:
-        form, samples = _split(path.name, _read(path))
-        sound = _decode(form, samples)
+    with _mapped(path) as data:
+        form, begin, octets = _find(data)
         wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
-        return np.ascontiguousarray(convert(sound, form.rate, wanted)), wanted
-    except OSError as error:
-        raise SoundFileError(f"{path.name}: {error.strerror or error}") from error
-    except MemoryError as error:
-        raise SoundFileError(f"{path.name} is too large for the memory there is") from error
+        sound = _decode(form, data, begin, octets)
+    return SoundFile(convert(sound, form.rate, wanted), wanted)
 
 
-def _read(path: Path) -> bytes:
-    """Return what is in a file; a pipe or a device would keep the reader for ever."""
-    if "\0" in str(path):
-        raise SoundFileError(f"{str(path)!r} is no file name")
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb") as file:
-        facts = os.fstat(fd)
-        if not stat.S_ISREG(facts.st_mode):
-            raise SoundFileError(f"{path.name} is no file")
-        if facts.st_size > LARGEST:
-            raise SoundFileError(f"{path.name} has more than {LARGEST >> 20} MiB")
-        return file.read(LARGEST)
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    """Map a file into memory.
+
+    Raises:
+        SoundFileError: that can't be done.
+    """
+    try:
+        # A FIFO would have us wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SoundFileError("it is no file")
+            data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        # ValueError: no path at all, or an empty file.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SoundFileError(reason) from error
+    with data:
+        yield data
 
 
-def _split(name: str, data: bytes) -> tuple[_Format, bytes]:
-    """Find format and samples among a RIFF file's chunks."""
+def _find(data: mmap.mmap) -> tuple[_Format, int, int]:
+    """Find format and samples among a RIFF file's chunks: where these begin, and their octets."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        raise SoundFileError(f"{name} is no WAV file")
+        raise SoundFileError("it is no WAV file")
     at, form = 12, None
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)
-        body = data[at + 8 : at + 8 + length]
         if kind == b"fmt ":
-            form = _format(name, body)
+            form = _format(data[at + 8 : at + 8 + min(length, 64)])
         elif kind == b"data" and form is not None:
             # A recording that was cut off may promise more than there is.
-            if len(body) > LONGEST_S * form.rate * form.tracks * form.bits // 8:
-                raise SoundFileError(f"{name} is longer than {LONGEST_S // 60} minutes")
-            return form, body
+            octets = min(length, len(data) - at - 8)
+            if octets > LONGEST * form.tracks * form.bits // 8:
+                raise SoundFileError("it is too long")
+            return form, at + 8, octets
         at += 8 + length + length % 2
-    raise SoundFileError(f"{name} has no sound in it")
+    raise SoundFileError("it has no sound in it")
 
 
-def _format(name: str, body: bytes) -> _Format:
+def _format(body: bytes) -> _Format:
     if len(body) < 16:
-        raise SoundFileError(f"{name} is damaged")
+        raise SoundFileError("it is damaged")
     code, tracks, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
     if code == _EXTENSIBLE and len(body) >= 26:
         (code,) = struct.unpack_from("<H", body, 24)
     if _WIDTHS.get(code) != bits or not 1 <= tracks <= 8:
-        raise SoundFileError(f"{name}: only WAV files of 16-bit PCM or G.711 can be played")
-    if not _LOWEST <= rate <= _HIGHEST:
-        raise SoundFileError(f"{name}: {rate} samples in a second cannot be played")
+        raise SoundFileError("only WAV files of 16-bit PCM or G.711 can be played")
+    phases = min(wanted // math.gcd(rate, wanted) for wanted in RATES[:2]) if rate else 0
+    if not _LOWEST <= rate <= _HIGHEST or phases > _MOST_PHASES:
+        raise SoundFileError(f"{rate} samples in a second cannot be played")
     return _Format(code, tracks, rate, bits)
 
 
-def _decode(form: _Format, data: bytes) -> Sound:
-    whole = len(data) - len(data) % (form.tracks * form.bits // 8)
-    if form.code == _PCM:
-        samples = np.frombuffer(data[:whole], "<i2").astype(np.int16)
-    else:
-        table = _alaw() if form.code == _ALAW else _ulaw()
-        samples = table[np.frombuffer(data[:whole], np.uint8)]
-    if form.tracks == 1:
-        return samples
-    total = samples.reshape(-1, form.tracks).sum(axis=1, dtype=np.int32)
-    mono: Sound = ((2 * total + form.tracks) // (2 * form.tracks)).astype(np.int16)
-    return mono
+def _decode(form: _Format, data: mmap.mmap, begin: int, octets: int) -> Sound:
+    """Return the samples, tracks mixed, a piece after the other: files are large and boards small."""
+    width = form.tracks * form.bits // 8
+    table = {_ALAW: _alaw, _ULAW: _ulaw}[form.code]() if form.code != _PCM else None
+    sound = np.empty(octets // width, np.int16)
+    for first in range(0, len(sound), _PIECE):
+        count = min(_PIECE, len(sound) - first)
+        piece = data[begin + first * width : begin + (first + count) * width]
+        if table is None:
+            samples = np.frombuffer(piece, "<i2").astype(np.int16)
+        else:
+            samples = table[np.frombuffer(piece, np.uint8)]
+        tracks = samples.reshape(count, form.tracks)
+        sound[first : first + count] = tracks.mean(axis=1).round()
+    return sound
 
 
 def _ulaw() -> Sound:
@@ -151,12 +179,14 @@ def convert(sound: Sound, rate: int, wanted: int) -> Sound:
     places = np.arange(-half + 1, half + 1)[None, :] - np.arange(up)[:, None] / up
     window = np.i0(8.0 * np.sqrt(np.clip(1 - (places / half) ** 2, 0, 1))) / np.i0(8.0)
     taps = cutoff * np.sinc(cutoff * places) * window
-    padded = np.pad(sound, (half - 1, half + 1))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half)
     count = len(sound) * up // down
     out = np.empty(count, np.int16)
     for first in range(0, count, _PIECE):
         place = np.arange(first, min(first + _PIECE, count), dtype=np.int64) * down
-        heard = np.einsum("nt,nt->n", windows[place // up], taps[place % up])
+        low, high = int(place[0]) // up - half + 1, int(place[-1]) // up + half + 1
+        piece = sound[max(low, 0) : high].astype(np.float64)
+        around = max(-low, 0), max(high - len(sound), 0)
+        windows = np.lib.stride_tricks.sliding_window_view(np.pad(piece, around), 2 * half)
+        heard = np.einsum("nt,nt->n", windows[place // up - place[0] // up], taps[place % up])
         out[first : first + len(heard)] = np.clip(np.rint(heard), -32768, 32767)
     return out

@@ -143,6 +143,7 @@ def _fill_facts(facts: Words, *, dual_stack: bool, tick_ns: int) -> None:
     facts[EVENT_SIZE] = 12 if packed else 16
     facts[EVENT_DATA] = 4 if packed else 8
     facts[TICK_NS] = tick_ns
+    facts[TIMER_FD] = -1
 
 
 def _fill_headers(tables: Tables) -> None:

@@ -73,9 +73,8 @@ class Step:
         return sum(sine.power for sine in self.sines)
 
 
-_FREQUENCY = re.compile(r"(\d{1,4})(?:\*(\d{1,3}))?(?:@(-\d{1,2}))?", re.ASCII)
-_DURATION = re.compile(r"[1-9]\d{0,6}", re.ASCII)
-"""Milliseconds, up to almost three hours."""
+_FREQUENCY = re.compile(r"(\d{1,5})(?:\*(\d{1,4}))?(?:@(-\d{1,3}))?", re.ASCII)
+_DURATION = re.compile(r"0*[1-9]\d{0,7}", re.ASCII)
 
 
 def _parse_sines(text: str) -> tuple[Sine, ...]:

@@ -72,8 +72,8 @@ TAPE = 22
 """Row of the recording that gets what comes in; -1 none."""
 
 TAPE_SIDE = 23
-UNKNOWN = 24
-"""Packets of a payload type that is none of ours."""
+DIGIT_NS = 24
+"""When the last digit was reported."""
 
 # --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
 DIGITS_LEFT = 25

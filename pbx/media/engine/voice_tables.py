@@ -18,13 +18,14 @@ Sound = npt.NDArray[np.int16]
 PACKET = 2048
 """Octets of the longest packet that is made."""
 
-# --- words of a room's row: 0 is its rate -----------------------------------------------------------
-ROOM_RATE = 0
-ROOM_TICK = 1
+# --- words of a room's row -------------------------------------------------------------------------
+ROOM_TICK = 0
 """The tick that it was mixed in."""
 
-ROOM_LIMITER = 2
-ROOM_WIDTH = 4
+ROOM_LIMITER = 1
+"""Of what all hear who aren't heard; it recovers within a second, whoever comes next."""
+
+ROOM_WIDTH = 2
 
 
 class VoiceTables(NamedTuple):

@@ -14,6 +14,7 @@ from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.engine.tables import Words
+from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.protocol import SendDigits, Voice, VoiceCounts
 
 _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L16_48000: (10, 20)}
@@ -34,7 +35,7 @@ _UNIMPAIRED = (0.0, 25.1)
 
 _DTX_OCTETS = {codecs.OPUS: 2}
 _MOST_DIGITS = 32
-_CODES = {digit: code for code, digit in enumerate("0123456789*#ABCD")}
+_CODES = {digit: code for code, digit in enumerate(DTMF_DIGITS)}
 _GAIN_DB = (-40.0, 18.0)
 
 
@@ -86,16 +87,15 @@ class Voices:
         """
         _check(voice)
         before = self._running.get(row)
+        room = self._rooms.enter(voice.room)
         if before is not None and before.voice.codec == voice.codec:
             decoder, encoder = before.decoder, before.encoder
         else:
-            decoder, encoder = self._open(voice)
-        try:
-            room = self._rooms.enter(voice.room)
-        except ImpossibleError:
-            if before is None or before.decoder != decoder:
-                self.free_coders(decoder, encoder)
-            raise
+            try:
+                decoder, encoder = self._open(voice)
+            except ImpossibleError:
+                self._rooms.leave(voice.room)
+                raise
         if before is not None:
             self._rooms.leave(before.voice.room)
         self._running[row] = _Running(voice, decoder, encoder)
@@ -105,7 +105,7 @@ class Voices:
         """Open the coders of a voice; returns their rows."""
         tables = self._packets.voices
         if len(self._free) < 2:
-            raise ImpossibleError(f"port {voice.port}: no coder, too many changes at once")
+            raise ImpossibleError(f"port {voice.port}: too many codecs change at once")
         decoder, encoder = self._free.pop(), self._free.pop()
         try:
             coder.open_decoder(

@@ -8,16 +8,16 @@ from pbx.media.engine.kernels import jitter_row as j
 from pbx.media.engine.kernels import quality, quality_row, rtcp
 from pbx.media.engine.kernels.reporting import next_record, report
 from pbx.media.engine.kernels.ring import room, written
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import kernel, part, row_of
 
 
 @kernel
 def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     """Report how a voice sounds, in a record before its stream's."""
-    row = voices.voices[slot]
-    waiting = row[voice_row.JITTER : voice_row.JITTER + j.WIDTH]
-    statistics = row[voice_row.QUALITY : voice_row.QUALITY + quality_row.WIDTH]
-    reports = row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH]
+    row = row_of(voices.voices, slot)
+    waiting = part(row, voice_row.JITTER, j.WIDTH)
+    statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
+    reports = part(row, voice_row.RTCP, rtcp.WIDTH)
     clock = max(waiting[j.CLOCK], 1)
     rate = max(waiting[j.RATE], 1)
     packet_ms = max(waiting[j.DURATION] * 1000 // clock, 10)
@@ -50,7 +50,7 @@ def answer_query(tables: Any, voices: Any) -> None:
                 tables.totals[t.QUERY_ROW] = -1
             break
         if tables.streams[slot, stream_row.STATE] != 0:
-            if room(tables.reports, tables.report_cursors) < 2:
+            if room(tables.reports, tables.report_cursors) < ring_row.RESERVE:
                 break
             if tables.streams[slot, stream_row.VOICE] != 0:
                 report_voice(tables, voices, slot)

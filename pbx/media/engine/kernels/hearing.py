@@ -8,7 +8,7 @@ from pbx.media.engine.kernels.relay import accept, receive
 from pbx.media.engine.kernels.rtp import RTCP, RTP
 from pbx.media.engine.kernels.voice_in import take_packet
 from pbx.media.engine.kernels.voice_out import take_report
-from pbx.media.engine.native import MSG_TRUNC, kernel
+from pbx.media.engine.native import MSG_TRUNC, kernel, row_of
 
 _LOW_32 = 0xFFFFFFFF
 
@@ -26,7 +26,7 @@ def hear(tables: Any, voices: Any, socket: Any, now: Any) -> None:
     on_rtcp_port = socket & 1 != 0
     muxed = tables.streams[slot, stream_row.FLAGS] & stream_row.MUX != 0
     for index in range(receive(tables, tables.fds[socket])):
-        header = tables.read_headers[index]
+        header = row_of(tables.read_headers, index)
         length = header[7] & _LOW_32
         truncated = header[6] & MSG_TRUNC != 0
         header[1] = tables.facts[t.NAME_LENGTH]
@@ -34,6 +34,6 @@ def hear(tables: Any, voices: Any, socket: Any, now: Any) -> None:
         if kind < 0 or truncated:
             continue
         if kind == RTCP and (on_rtcp_port or muxed):
-            take_report(tables, voices, slot, tables.packets[index], length, now)
+            take_report(tables, voices, slot, row_of(tables.packets, index), length, now)
         elif kind == RTP:
-            take_packet(tables, voices, slot, tables.packets[index], length, now)
+            take_packet(tables, voices, slot, row_of(tables.packets, index), length, now)

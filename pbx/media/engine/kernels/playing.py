@@ -9,7 +9,14 @@ from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
-from pbx.media.engine.native import kernel, pointer_to_samples, pointer_to_words
+from pbx.media.engine.native import (
+    clear,
+    kernel,
+    part,
+    pointer_to_samples,
+    pointer_to_words,
+    row_of,
+)
 
 _numba: Any = _untyped
 _carray = _numba.carray
@@ -18,7 +25,7 @@ _carray = _numba.carray
 @kernel
 def start_playing(voices: Any, command: Any) -> None:
     """Carry out PLAY: the player's settings behind its row."""
-    row = voices.players[command[ring_row.ROW]]
+    row = row_of(voices.players, command[ring_row.ROW])
     for word in range(p.WIDTH):
         row[word] = 0
     for word in range(1, p.SETTINGS_END):
@@ -29,7 +36,7 @@ def start_playing(voices: Any, command: Any) -> None:
 @kernel
 def stop_playing(tables: Any, voices: Any, number: Any) -> None:
     """End a player, and say so; one that has ended by itself has said it already."""
-    row = voices.players[number]
+    row = row_of(voices.players, number)
     if row[p.STATE] != 0:
         row[p.STATE] = 0
         row[p.FILLED] = 0
@@ -41,10 +48,10 @@ def _play_tone(row: Any, samples: Any, out: Any) -> Any:
     """Write the next samples of a tone; returns how many there were."""
     shape = (row[p.LENGTH], tones.STEP_WIDTH)
     program = _carray(pointer_to_words(row[p.ADDRESS]), shape)
-    tone = row[p.TONE : p.TONE + tones.WIDTH]
+    tone = part(row, p.TONE, tones.WIDTH)
     done = 0
     while done < samples:
-        done += tones.play_tone(tone, program, samples - done, out[done:])
+        done += tones.play_tone(tone, program, samples - done, part(out, done, samples - done))
         if done < samples and row[p.TIMES] <= 1:
             break
         if done < samples:
@@ -80,12 +87,12 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
 def play_all(tables: Any, voices: Any) -> None:
     """Fill every player's frame; those that have come to their end say so."""
     for number in range(p.PLAYERS):
-        row = voices.players[number]
+        row = row_of(voices.players, number)
         row[p.FILLED] = 0
         if row[p.STATE] == 0:
             continue
         samples = row[p.RATE] // 50
-        out = voices.player_sound[number]
+        out = row_of(voices.player_sound, number)
         if row[p.KIND] == p.TONE_PROGRAM:
             done = _play_tone(row, samples, out)
         else:
@@ -94,33 +101,35 @@ def play_all(tables: Any, voices: Any) -> None:
             out[index] = 0
         if done > 0:
             row[p.FILLED] = samples
-        if done < samples:
+        # Where the ring is full it ends, and says so, in a later tick.
+        if done < samples and report_words(tables, ring_row.PLAYED, number, 0, 0):
             row[p.STATE] = 0
-            report_words(tables, ring_row.PLAYED, number, 0, 0)
 
 
 @kernel
 def bring(voices: Any, number: Any, rate: Any, out: Any) -> Any:
     """Write a player's frame at another rate; returns its samples."""
-    row = voices.players[number]
+    row = row_of(voices.players, number)
     if row[p.TARGET_RATE] != rate:
         row[p.TARGET_RATE] = rate
-        voices.player_windows[number, :] = 0
-    window = voices.player_windows[number]
-    return resample(window, voices.player_sound[number], row[p.FILLED], row[p.RATE], rate, out)
+        clear(row_of(voices.player_windows, number))
+    window = row_of(voices.player_windows, number)
+    return resample(
+        window, row_of(voices.player_sound, number), row[p.FILLED], row[p.RATE], rate, out
+    )
 
 
 @kernel
 def play_for_voices(voices: Any) -> None:
     """Add to each voice's output what is played for it alone."""
     for number in range(p.PLAYERS):
-        row = voices.players[number]
+        row = row_of(voices.players, number)
         slot = row[p.VOICE]
         if row[p.FILLED] == 0 or slot < 0 or voices.voices[slot, voice_row.ACTIVE] == 0:
             continue
         rate = voices.voices[slot, voice_row.RATE]
         made = bring(voices, number, rate, voices.spare)
-        out = voices.sound[slot, voice_row.OUT : voice_row.OUT + voice_row.FRAME]
+        out = part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME)
         add(out, voices.spare, made)
 
 

@@ -91,20 +91,6 @@ def begin(row: Any, rate: Any, clock_a: Any, clock_b: Any, samples: Any, now: An
 
 
 @kernel
-def change_clock(row: Any, side: Any, clock: Any) -> None:
-    """Let a party go on with another clock: where its next packet belongs is found anew.
-
-    Args:
-        row: the recording's row.
-        side: 0 or 1, the party.
-        clock: units in a second of its timestamps from now on.
-    """
-    party = row[PARTY + PARTY_WIDTH * side :]
-    party[CLOCK] = clock
-    party[STARTED] = 0
-
-
-@kernel
 def place(row: Any, now: Any) -> Any:
     """Return the sample of the time line that belongs to a moment."""
     return units(max(now - row[START_NS], 0), row[RATE])

@@ -8,8 +8,8 @@ from pbx.media.engine.kernels.levels import CHOSEN, WIDTH, choose_speakers
 from pbx.media.engine.kernels.mix import UNITY, add_parties, mix_all, mix_minus, scale
 from pbx.media.engine.kernels.playing import bring
 from pbx.media.engine.kernels.resample import WINDOW, resample
-from pbx.media.engine.native import kernel
-from pbx.media.engine.voice_tables import ROOM_LIMITER, ROOM_RATE, ROOM_TICK
+from pbx.media.engine.native import clear, kernel, part, row_of
+from pbx.media.engine.voice_tables import ROOM_LIMITER, ROOM_TICK
 
 MOST_SPEAKERS = 8
 """Who are heard at once; of more, those who speak and have spoken."""
@@ -20,7 +20,7 @@ def _rate(tables: Any, voices: Any, number: Any) -> Any:
     """Return the highest rate of a room's listeners; 0: nobody listens."""
     rate = 0
     for place in range(tables.totals[t.VOICES]):
-        row = voices.voices[voices.active[place]]
+        row = row_of(voices.voices, voices.active[place])
         listens = row[voice_row.FLAGS] & voice_row.LISTENS != 0
         if row[voice_row.ROOM] == number and listens:
             rate = max(rate, row[voice_row.RATE])
@@ -30,11 +30,11 @@ def _rate(tables: Any, voices: Any, number: Any) -> Any:
 @kernel
 def _come_in(voices: Any, slot: Any, rate: Any) -> None:
     """Bring a voice's frame to the room's rate, as loud as it shall be."""
-    row = voices.voices[slot]
-    sound = voices.sound[slot]
-    window = sound[voice_row.TO_ROOM : voice_row.TO_ROOM + WINDOW]
-    own = sound[voice_row.OWN : voice_row.OWN + voice_row.FRAME]
-    heard = voices.heard[slot]
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
+    window = part(sound, voice_row.TO_ROOM, WINDOW)
+    own = part(sound, voice_row.OWN, voice_row.FRAME)
+    heard = row_of(voices.heard, slot)
     resample(window, own, row[voice_row.RATE] // 50, row[voice_row.RATE], rate, heard)
     if row[voice_row.GAIN] != UNITY:
         scale(heard, rate // 50, row[voice_row.GAIN])
@@ -46,12 +46,12 @@ def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
     speakers = 0
     for place in range(tables.totals[t.VOICES]):
         slot = voices.active[place]
-        row = voices.voices[slot]
+        row = row_of(voices.voices, slot)
         if row[voice_row.ROOM] != number:
             continue
         if row[voice_row.ROOM_RATE] != rate:
             row[voice_row.ROOM_RATE] = rate
-            voices.sound[slot, voice_row.TO_ROOM : voice_row.TO_ROOM + 2 * WINDOW] = 0
+            clear(part(row_of(voices.sound, slot), voice_row.TO_ROOM, 2 * WINDOW))
         row[voice_row.IN_SUM] = 0
         if row[voice_row.FLAGS] & voice_row.SPEAKS != 0 and row[voice_row.FILLED] != 0:
             voices.members[speakers] = slot
@@ -69,10 +69,10 @@ def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
         _come_in(voices, voices.chosen[place], rate)
     streams = voices.voices.shape[0]
     for player in range(player_row.PLAYERS):
-        row = voices.players[player]
+        row = row_of(voices.players, player)
         if row[player_row.ROOM] == number and row[player_row.FILLED] != 0:
             voices.chosen[chosen] = streams + player
-            bring(voices, player, rate, voices.heard[streams + player])
+            bring(voices, player, rate, row_of(voices.heard, streams + player))
             chosen += 1
     return chosen
 
@@ -84,25 +84,24 @@ def _mix(tables: Any, voices: Any, number: Any) -> None:
     if rate == 0:
         return
     samples = rate // 50
-    room = voices.rooms[number]
-    room[ROOM_RATE] = rate
+    room = row_of(voices.rooms, number)
     chosen = _gather(tables, voices, number, rate)
     add_parties(voices.heard, voices.chosen, chosen, samples, voices.total)
     # All who aren't heard hear the same.
-    limiter = room[ROOM_LIMITER : ROOM_LIMITER + 1]
+    limiter = part(room, ROOM_LIMITER, 1)
     mix_all(limiter, voices.total, samples, voices.common)
     for place in range(tables.totals[t.VOICES]):
         slot = voices.active[place]
-        row = voices.voices[slot]
+        row = row_of(voices.voices, slot)
         if row[voice_row.ROOM] != number or row[voice_row.FLAGS] & voice_row.LISTENS == 0:
             continue
-        sound = voices.sound[slot]
-        window = sound[voice_row.FROM_ROOM : voice_row.FROM_ROOM + WINDOW]
-        out = sound[voice_row.OUT : voice_row.OUT + voice_row.FRAME]
+        sound = row_of(voices.sound, slot)
+        window = part(sound, voice_row.FROM_ROOM, WINDOW)
+        out = part(sound, voice_row.OUT, voice_row.FRAME)
         heard = voices.common
         if row[voice_row.IN_SUM] != 0:
-            own_limiter = row[voice_row.LIMITER : voice_row.LIMITER + 1]
-            mix_minus(own_limiter, voices.total, voices.heard[slot], samples, voices.spare)
+            own_limiter = part(row, voice_row.LIMITER, 1)
+            mix_minus(own_limiter, voices.total, row_of(voices.heard, slot), samples, voices.spare)
             heard = voices.spare
         resample(window, heard, samples, rate, row[voice_row.RATE], out)
 

@@ -8,6 +8,7 @@ from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
+    levels,
     plc,
     quality,
     quality_row,
@@ -20,21 +21,29 @@ from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
+from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import kernel, part, row_of
 
 _MOST_STEPS = 2 * j.MAX_SLOTS
 """Of one tick; a bound for what ends by itself."""
 
 _DETECTOR_RATE = 8000
 
+_FASTEST_NS = 30_000_000
+"""Between two digits: Q.24 has 40 ms of tone and 40 ms of pause at least."""
+
 
 @kernel
-def part(row: Any, begin: Any, width: Any) -> Any:
-    """Return the words of a voice's row that belong to one kernel."""
-    return row[begin : begin + width]
+def _report_digit(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, now: Any) -> None:
+    """Report a digit, unless they come faster than any keypad or dialler sends them."""
+    if now - row[voice_row.DIGIT_NS] < _FASTEST_NS:
+        return
+    row[voice_row.DIGIT_NS] = now
+    if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
+        report_words(tables, ring_row.DIGIT, slot, digit, inband)
 
 
 @kernel
@@ -50,7 +59,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     place = payload_place(packet, length)
     if place < 0:
         return
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     payload_type = np.int64(packet[1]) & 0x7F
     known = (
         payload_type == row[voice_row.PAYLOAD_TYPE]
@@ -58,7 +67,6 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         or payload_type == row[voice_row.NOISE_TYPE]
     )
     if not known:
-        row[voice_row.UNKNOWN] += 1
         return
     offset, octets = place >> 16, place & 0xFFFF
     marker = np.int64(packet[1]) >> 7
@@ -66,7 +74,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     ssrc = big_endian_32(packet, 8)
     verdict = jitter_in.put(
         part(row, voice_row.JITTER, j.WIDTH),
-        voices.payloads[slot],
+        row_of(voices.payloads, slot),
         packet,
         offset,
         octets,
@@ -86,22 +94,28 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
             events, packet, offset, octets, sequence, timestamp, marker, now
         )
         if happened & telephone_event.BEGAN != 0:
-            report_words(tables, ring_row.DIGIT, slot, events[telephone_event.DIGIT], 0)
+            _report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)
+
+
+@kernel
+def _end_of(line: Any, jitter: Any) -> Any:
+    """Return what is free behind the samples of a voice's line."""
+    return part(line, jitter[j.LINE], line.shape[0] - jitter[j.LINE])
 
 
 @kernel
 def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
     """Decode the packet that the jitter buffer has handed out to the end of the line."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
-    payload = voices.payloads[slot, begin : begin + jitter[j.SLOT_LENGTH]]
+    payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
     coder = row[voice_row.DECODER]
-    end = line[jitter[j.LINE] :]
+    end = _end_of(line, jitter)
     samples = decode(
         voices.functions,
-        voices.coders[coder],
-        voices.memories[coder],
+        row_of(voices.coders, coder),
+        row_of(voices.memories, coder),
         payload,
         jitter[j.SLOT_LENGTH],
         end,
@@ -109,7 +123,7 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
     if samples > 0:
         if row[voice_row.TAPE] >= 0:
             tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], now)
-        memory = part(voices.sound[slot], voice_row.CONCEALER_MEMORY, plc.MEMORY)
+        memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
         plc.heard(part(row, voice_row.CONCEALER, plc.WIDTH), memory, end, samples)
     decoded(jitter, line, samples)
 
@@ -117,18 +131,18 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
 @kernel
 def _conceal(voices: Any, slot: Any, line: Any) -> None:
     """Put what the jitter buffer wants concealed at the end of the line."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
-    coder = voices.coders[row[voice_row.DECODER]]
+    coder = row_of(voices.coders, row[voice_row.DECODER])
     wanted = jitter[j.WANTED]
-    end = line[jitter[j.LINE] :]
+    end = _end_of(line, jitter)
     if jitter[j.AFTER_LOSS] >= 0:
         begin = jitter[j.AFTER_LOSS] << voice_row.SLOT_SHIFT
-        payload = voices.payloads[slot, begin : begin + jitter[j.AFTER_LENGTH]]
+        payload = part(row_of(voices.payloads, slot), begin, jitter[j.AFTER_LENGTH])
         made = recover(voices.functions, coder, payload, jitter[j.AFTER_LENGTH], end, wanted)
     else:
         made = conceal_natively(voices.functions, coder, end, wanted)
-    memory = part(voices.sound[slot], voice_row.CONCEALER_MEMORY, plc.MEMORY)
+    memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
     concealer = part(row, voice_row.CONCEALER, plc.WIDTH)
     if made == wanted:
         plc.heard(concealer, memory, end, wanted)
@@ -146,8 +160,8 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         slot: the voice.
         now: the time of the tick, the same for all voices.
     """
-    row = voices.voices[slot]
-    sound = voices.sound[slot]
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     line = part(sound, voice_row.LINE, voice_row.LINE_SAMPLES)
     noise = part(row, voice_row.NOISE, comfort_noise.WIDTH)
@@ -166,24 +180,24 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         elif step == j.CONCEAL:
             _conceal(voices, slot, line)
         elif step == j.COMFORT:
-            comfort_noise.make_noise(noise, line[jitter[j.LINE] :], jitter[j.WANTED])
+            comfort_noise.make_noise(noise, _end_of(line, jitter), jitter[j.WANTED])
             filled(jitter)
         else:
             begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
-            payload = voices.payloads[slot, begin : begin + jitter[j.SLOT_LENGTH]]
+            payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
             comfort_noise.set_noise(noise, payload, jitter[j.SLOT_LENGTH])
 
 
 @kernel
 def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     """Look at the frame that `play` has filled: its level, digits in it, and events that ended."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     samples = row[voice_row.FILLED]
-    sound = voices.sound[slot]
+    sound = row_of(voices.sound, slot)
     frame = part(sound, voice_row.OWN, voice_row.FRAME)
     for index in range(samples, row[voice_row.RATE] // 50):
         frame[index] = 0
-    watch_level(part(row, voice_row.LEVEL, 8), frame, row[voice_row.RATE] // 50)
+    watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
     telephone_event.expire(part(row, voice_row.EVENT_IN, telephone_event.WIDTH), now)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
         window = part(sound, voice_row.TO_DETECTOR, WINDOW)
@@ -192,4 +206,4 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
         digit = detect.detect_dtmf(digits, voices.spare, count)
         if digit >= 0:
-            report_words(tables, ring_row.DIGIT, slot, digit, 1)
+            _report_digit(tables, row, slot, digit, 1, now)

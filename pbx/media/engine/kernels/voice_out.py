@@ -7,7 +7,7 @@ from pbx.media.engine.kernels import quality_row, rtcp, rtp_out, telephone_event
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.relay import destination, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
-from pbx.media.engine.native import kernel, ntp_time
+from pbx.media.engine.native import kernel, ntp_time, part, row_of
 
 _VOLUME = 10
 """-dBm0 of the digits that are sent."""
@@ -16,10 +16,11 @@ _VOLUME = 10
 @kernel
 def _send_packet(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any) -> None:
     """Send the octets of `voices.packet` to a voice's peer, if it has an address and wants any."""
-    stream = tables.streams[slot]
+    stream = row_of(tables.streams, slot)
     column = destination(stream, as_rtcp)
     if column < 0:
-        stream[stream_row.UNSENT] += 1
+        if not as_rtcp:
+            stream[stream_row.UNSENT] += 1
         return
     prepare_message(tables, 0, voices.packet.ctypes.data, length, slot, column)
     own_socket = as_rtcp and stream[stream_row.FLAGS] & stream_row.MUX == 0
@@ -36,7 +37,7 @@ def _next_digit(row: Any) -> None:
     row[voice_row.DIGITS] |= (row[voice_row.DIGITS + 1] & 0xF) << 60
     row[voice_row.DIGITS + 1] = (row[voice_row.DIGITS + 1] >> 4) & 0x0FFFFFFFFFFFFFFF
     row[voice_row.DIGITS_LEFT] -= 1
-    events = row[voice_row.EVENT_OUT : voice_row.EVENT_OUT + telephone_event.WIDTH]
+    events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
     timestamp = row[voice_row.SENDER + rtp_out.TIMESTAMP]
     telephone_event.start(events, digit, _VOLUME, timestamp, row[voice_row.ON_UNITS])
     row[voice_row.OFF_LEFT] = row[voice_row.OFF_UNITS]
@@ -45,9 +46,9 @@ def _next_digit(row: Any) -> None:
 @kernel
 def _send_event(tables: Any, voices: Any, slot: Any, units: Any) -> Any:
     """Send the next packet of a digit; returns False where none is being sent."""
-    row = voices.voices[slot]
-    sender = row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH]
-    events = row[voice_row.EVENT_OUT : voice_row.EVENT_OUT + telephone_event.WIDTH]
+    row = row_of(voices.voices, slot)
+    sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
+    events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
     if events[telephone_event.OPEN] == 0 and events[telephone_event.ENDS] == 0:
         row[voice_row.OFF_LEFT] = max(row[voice_row.OFF_LEFT] - units, 0)
         if row[voice_row.OFF_LEFT] == 0:
@@ -70,8 +71,8 @@ def _send_event(tables: Any, voices: Any, slot: Any, units: Any) -> Any:
 @kernel
 def _send_sound(tables: Any, voices: Any, slot: Any, packing: Any, quiet: Any) -> None:
     """Encode and send the packet that is full; `quiet`: an event is being sent in its place."""
-    row = voices.voices[slot]
-    sender = row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH]
+    row = row_of(voices.voices, slot)
+    sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
     coder = row[voice_row.ENCODER]
     samples = row[voice_row.PACKET]
     wanted = tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0 and not quiet
@@ -79,11 +80,11 @@ def _send_sound(tables: Any, voices: Any, slot: Any, packing: Any, quiet: Any) -
     if wanted:
         octets = encode(
             voices.functions,
-            voices.coders[coder],
-            voices.memories[coder],
+            row_of(voices.coders, coder),
+            row_of(voices.memories, coder),
             packing,
             samples,
-            voices.packet[RTP_HEADER:],
+            part(voices.packet, RTP_HEADER, voices.packet.shape[0] - RTP_HEADER),
         )
     if octets > 0:
         rtp_out.put_sound(sender, voices.packet, row[voice_row.PAYLOAD_TYPE], octets)
@@ -102,18 +103,18 @@ def speak(tables: Any, voices: Any, slot: Any, missed: Any) -> None:
         slot: the voice.
         missed: ticks before this one that never were.
     """
-    row = voices.voices[slot]
-    sound = voices.sound[slot]
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
     frame = row[voice_row.RATE] // 50
     units = row[voice_row.CLOCK] // 50
     if missed > 0:
-        sender = row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH]
+        sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
         rtp_out.pass_time(sender, missed * units)
     quiet = False
     if tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0:
         quiet = _send_event(tables, voices, slot, units)
-    out = sound[voice_row.OUT : voice_row.OUT + voice_row.FRAME]
-    packing = sound[voice_row.PACKING : voice_row.PACKING + voice_row.PACKING_SAMPLES]
+    out = part(sound, voice_row.OUT, voice_row.FRAME)
+    packing = part(sound, voice_row.PACKING, voice_row.PACKING_SAMPLES)
     pending = row[voice_row.PENDING]
     for index in range(frame):
         packing[pending + index] = out[index]
@@ -130,16 +131,16 @@ def speak(tables: Any, voices: Any, slot: Any, missed: Any) -> None:
 @kernel
 def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> None:
     """Send a sender or receiver report now (RFC 3550 §6.4); `leaving` 1 adds BYE."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     length = rtcp.write(
-        row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH],
-        row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH],
-        row[voice_row.QUALITY : voice_row.QUALITY + quality_row.WIDTH],
+        part(row, voice_row.RTCP, rtcp.WIDTH),
+        part(row, voice_row.SENDER, rtp_out.WIDTH),
+        part(row, voice_row.QUALITY, quality_row.WIDTH),
         voices.packet,
         voices.name,
         ntp_time(tables.scratch),
         now,
-        tables.scratch[:0],
+        part(tables.scratch, 0, 0),
         leaving,
     )
     if length > 0:
@@ -149,19 +150,19 @@ def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> 
 @kernel
 def send_report_if_due(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     """Send a report every 2.5 to 7.5 s, whether sound is wanted or not (RFC 3550 §6.2)."""
-    row = voices.voices[slot]
-    if rtcp.is_due(row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH], now):
+    row = row_of(voices.voices, slot)
+    if rtcp.is_due(part(row, voice_row.RTCP, rtcp.WIDTH), now):
         send_report(tables, voices, slot, now, 0)
 
 
 @kernel
 def take_report(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
     """Take in one RTCP datagram of a voice's peer."""
-    row = voices.voices[slot]
+    row = row_of(voices.voices, slot)
     rtcp.read(
-        row[voice_row.RTCP : voice_row.RTCP + rtcp.WIDTH],
-        row[voice_row.SENDER : voice_row.SENDER + rtp_out.WIDTH],
-        row[voice_row.QUALITY : voice_row.QUALITY + quality_row.WIDTH],
+        part(row, voice_row.RTCP, rtcp.WIDTH),
+        part(row, voice_row.SENDER, rtp_out.WIDTH),
+        part(row, voice_row.QUALITY, quality_row.WIDTH),
         packet,
         length,
         ntp_time(tables.scratch),

@@ -17,6 +17,7 @@ from pbx.media.engine.native import (
     kernel,
     monotonic_ns,
     read,
+    row_of,
     set_timer,
     timerfd_create,
 )
@@ -47,8 +48,8 @@ def stop_timer(tables: Any) -> None:
 @kernel
 def _silence(voices: Any, slot: Any) -> None:
     """Begin a voice's output; one that hears itself gets its own frame."""
-    row = voices.voices[slot]
-    sound = voices.sound[slot]
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
     echo = row[voice_row.FLAGS] & voice_row.ECHO != 0
     for index in range(row[voice_row.RATE] // 50):
         sound[voice_row.OUT + index] = sound[voice_row.OWN + index] if echo else 0
