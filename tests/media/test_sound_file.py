@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pbx.media.engine.sound_file import LARGEST, LONGEST_S, SoundFileError, convert, read_sound
-from tests.media.kernels.sound import level, rest_level, sine, tone_level
+from pbx.media.engine.sound_file import LONGEST, SoundFileError, convert, read_sound
+from tests.media.kernels.sound import Sound, level, rest_level, sine, tone_level
 from tests.media.wav_files import ALAW, PCM, ULAW, chunk, form, riff, wav
 
 LEVEL = -15.3
@@ -17,6 +17,10 @@ LEVEL = -15.3
 
 KINDS = [(PCM, False), (ALAW, False), (ULAW, False), (PCM, True), (ULAW, True)]
 SOME = wav(sine(500, 1600, 8000, peak=8000), 8000)
+
+
+def read(path: Path) -> Sound:
+    return read_sound(path).samples
 
 
 def failure(path: Path) -> str:
@@ -38,10 +42,10 @@ class TestWhatCanBePlayed:
         sound = sine(1000, rate // 5, rate, peak=8000)
         path = tmp_path / "a.wav"
         path.write_bytes(wav(sound, rate, code=code, tracks=tracks, extensible=extensible))
-        read, its_rate = read_sound(path)
-        assert its_rate == wanted
-        assert len(read) == wanted // 5
-        middle = read[wanted // 50 : -wanted // 50]
+        file = read_sound(path)
+        assert file.rate == wanted
+        assert len(file.samples) == wanted // 5
+        middle = file.samples[wanted // 50 : -wanted // 50]
         assert abs(tone_level(middle, 1000, wanted) - LEVEL) < 0.2
         assert rest_level(middle, 1000, wanted) < (-60 if code == PCM else -33)
 
@@ -50,31 +54,30 @@ class TestWhatCanBePlayed:
         path = tmp_path / "a.wav"
         both = np.stack([left, right], axis=1).astype("<i2").tobytes()
         path.write_bytes(riff(form(PCM, 8000, 2), chunk(b"data", both)))
-        sound, _ = read_sound(path)
         for hertz in (500, 900):
-            assert abs(tone_level(sound, hertz, 8000) - LEVEL + 6) < 0.1
+            assert abs(tone_level(read(path), hertz, 8000) - LEVEL + 6) < 0.1
 
     def test_full_scale_in_both_tracks(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         for extreme in (-32768, 32767):
             path.write_bytes(wav(np.full(80, extreme, np.int16), 8000, tracks=2))
-            assert set(read_sound(path)[0]) == {extreme}
+            assert set(read(path)) == {extreme}
 
     def test_other_chunks_are_passed_over(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         sound = chunk(b"data", b"\1\2" * 80)
         path.write_bytes(riff(chunk(b"LIST", b"odd"), form(PCM, 8000), chunk(b"fact", b"1234"), sound))
-        assert set(read_sound(path)[0]) == {0x0201}
+        assert set(read(path)) == {0x0201}
 
     def test_a_recording_that_was_cut_off(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         path.write_bytes(SOME[:-1001])
-        assert len(read_sound(path)[0]) == 1600 - 501
+        assert len(read(path)) == 1600 - 501
 
     def test_no_sound_at_all(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         path.write_bytes(wav(np.zeros(0, np.int16), 44100))
-        assert len(read_sound(path)[0]) == 0
+        assert len(read(path)) == 0
 
 
 class TestWhatCannot:
@@ -100,56 +103,49 @@ class TestWhatCannot:
     def test_damaged(self, tmp_path: Path, data: bytes, words: str) -> None:
         path = tmp_path / "greeting.wav"
         path.write_bytes(data)
-        said = failure(path)
-        assert words in said
-        assert "greeting.wav" in said
+        assert words in failure(path)
 
     def test_every_cut_and_any_octet_is_read_or_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         dice = np.random.default_rng(1)
-        read = 0
+        good = 0
         for cut in range(120):
             data = bytearray(SOME[: cut if cut < 60 else 400])
             for at in dice.integers(0, max(len(data), 1), cut % 4):
                 data[at % 48 if at < len(data) else 0] = dice.integers(256)
             path.write_bytes(data)
             try:
-                sound, rate = read_sound(path)
+                file = read_sound(path)
             except SoundFileError:
                 continue
-            read += 1
-            assert sound.dtype == np.int16
-            assert rate in (8000, 16000, 48000)
-        assert read > 10
+            good += 1
+            assert file.samples.dtype == np.int16
+            assert file.rate in (8000, 16000, 48000)
+        assert good > 10
 
     def test_missing_folder_and_name_of_no_file(self, tmp_path: Path) -> None:
-        assert failure(tmp_path / "no.wav") == "no.wav: No such file or directory"
-        assert "Is a directory" in failure(tmp_path)
-        assert "is no file name" in failure(tmp_path / "a\0.wav")
+        assert failure(tmp_path / "no.wav") == "No such file or directory"
+        assert failure(tmp_path) == "it is no file"
+        assert "null" in failure(tmp_path / "a\0.wav")
 
     def test_what_would_never_end(self, tmp_path: Path) -> None:
         pipe = tmp_path / "pipe.wav"
         os.mkfifo(pipe)
-        assert failure(pipe) == "pipe.wav is no file"
+        assert failure(pipe) == "it is no file"
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(tmp_path / "socket.wav"))
-            assert "socket.wav" in failure(tmp_path / "socket.wav")
-        assert failure(Path("/dev/zero")) == "zero is no file"
+            assert failure(tmp_path / "socket.wav")
+        assert failure(Path("/dev/zero")) == "it is no file"
 
-    def test_too_large_and_too_long(self, tmp_path: Path) -> None:
-        large = tmp_path / "large.wav"
-        with large.open("wb") as file:
-            file.write(SOME)
-            file.truncate(LARGEST + 1)
-        assert failure(large) == "large.wav has more than 128 MiB"
-        # One chunk of an hour and a second, at a rate so low that it isn't large.
-        rate = 4000
-        octets = rate * (LONGEST_S + 1)
-        with large.open("wb") as file:
-            file.write(riff(form(ULAW, rate))[:-1] + b"\0")
-            file.write(b"data" + struct.pack("<I", octets))
-            file.truncate(file.tell() + octets)
-        assert failure(large) == "large.wav is longer than 60 minutes"
+    def test_too_long(self, tmp_path: Path) -> None:
+        path = tmp_path / "long.wav"
+        with path.open("wb") as file:
+            file.write(riff(form(ULAW, 8000)) + b"data" + struct.pack("<I", LONGEST + 1))
+            file.truncate(file.tell() + LONGEST + 1)
+        assert failure(path) == "it is too long"
+        with path.open("wb") as file:
+            file.truncate(2**42)
+        assert failure(path) == "it is no WAV file"
 
 
 class TestConvert:
