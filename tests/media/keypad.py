@@ -35,7 +35,9 @@ def _powers(window: Sound, rate: int, frequencies: tuple[int, ...]) -> list[floa
     angles = 2 * np.pi * np.arange(len(window)) / rate
     wave = window.astype(np.float64)
     energy = float(np.sum(wave**2)) * len(window) / 2
-    return [float(abs(np.sum(wave * np.exp(-1j * angles * one))) ** 2) / energy for one in frequencies]
+    return [
+        float(abs(np.sum(wave * np.exp(-1j * angles * one))) ** 2) / energy for one in frequencies
+    ]
 
 
 def _key_of(window: Sound, rate: int) -> str:
@@ -50,8 +52,10 @@ def _key_of(window: Sound, rate: int) -> str:
 def keys_in(sound: Sound, rate: int, window_ms: int = 30) -> list[tuple[str, int]]:
     """The keys that a sound holds, and for how many milliseconds about."""
     width, hop = rate * window_ms // 1000, rate // 200
-    found = [
-        _key_of(sound[at : at + width], rate) for at in range(0, len(sound) - width + 1, hop)
-    ]
+    found = [_key_of(sound[at : at + width], rate) for at in range(0, len(sound) - width + 1, hop)]
+    # What is shorter than a pause can be is the coder's.
+    for at in range(2, len(found) - 1):
+        if found[at - 1] and not found[at] and found[at - 1] in found[at + 1 : at + 3]:
+            found[at] = found[at - 1]
     runs = [(one, len(list(run))) for one, run in itertools.groupby(found)]
     return [(one, 5 * count + window_ms - 5) for one, count in runs if one and count > 1]

@@ -38,7 +38,9 @@ class Compound:
 def _block(words: tuple[int, ...]) -> Block:
     ssrc, loss, highest, jitter, lsr, dlsr = words
     missing = loss & 0xFFFFFF
-    return Block(ssrc, loss >> 24, missing - ((missing & 0x800000) << 1), highest, jitter, lsr, dlsr)
+    return Block(
+        ssrc, loss >> 24, missing - ((missing & 0x800000) << 1), highest, jitter, lsr, dlsr
+    )
 
 
 def parse(data: bytes) -> Compound:
@@ -65,7 +67,8 @@ def parse(data: bytes) -> Compound:
                 skip = 24
             assert len(body) == skip + 24 * count
             found.blocks += [
-                _block(struct.unpack_from("!6I", body, skip + 24 * number)) for number in range(count)
+                _block(struct.unpack_from("!6I", body, skip + 24 * number))
+                for number in range(count)
             ]
         elif kind == SDES:
             assert count == 1

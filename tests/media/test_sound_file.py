@@ -34,7 +34,14 @@ class TestWhatCanBePlayed:
     @pytest.mark.parametrize("tracks", [1, 2])
     @pytest.mark.parametrize(
         ("rate", "wanted"),
-        [(8000, 8000), (11025, 16000), (16000, 16000), (22050, 16000), (44100, 16000), (48000, 48000)],
+        [
+            (8000, 8000),
+            (11025, 16000),
+            (16000, 16000),
+            (22050, 16000),
+            (44100, 16000),
+            (48000, 48000),
+        ],
     )
     def test_formats(
         self, tmp_path: Path, rate: int, wanted: int, tracks: int, code: int, extensible: bool
@@ -66,7 +73,9 @@ class TestWhatCanBePlayed:
     def test_other_chunks_are_passed_over(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         sound = chunk(b"data", b"\1\2" * 80)
-        path.write_bytes(riff(chunk(b"LIST", b"odd"), form(PCM, 8000), chunk(b"fact", b"1234"), sound))
+        path.write_bytes(
+            riff(chunk(b"LIST", b"odd"), form(PCM, 8000), chunk(b"fact", b"1234"), sound)
+        )
         assert set(read(path)) == {0x0201}
 
     def test_a_recording_that_was_cut_off(self, tmp_path: Path) -> None:

@@ -54,9 +54,7 @@ class TestCodec:
             before = 0
             for turn in range(500):
                 codec, payload_type = FORMATS[turn % len(FORMATS)]
-                for one in phones:
-                    one.codec, one.payload_type = codec, payload_type
-                    one.be(echo=True)
+                link.send(*(Voice(one.port, codec, payload_type, echo=True) for one in phones))
                 link.settle()
                 if turn == 100:
                     before = memory_kib(link.ready.pid)
@@ -89,7 +87,6 @@ class TestPackets:
             phone = phones[0]
             for ptime_ms in (60, 10, 40, 20):
                 phone.be(echo=True, ptime_ms=ptime_ms)
-                link.settle()
                 phone.forget()
                 converse([(phone, phone.tone(500, 0.5))])
                 assert {len(one.payload) for one in phone.sound()[1:]} == {8 * ptime_ms}
@@ -157,7 +154,11 @@ class TestRelease:
     def test_many_times_in_one_breath(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:
             phone = phones[0]
-            again = (Release([phone.port]), phone.stream(), Voice(phone.port, codecs.OPUS, 98, room=3))
+            again = (
+                Release([phone.port]),
+                phone.stream(),
+                Voice(phone.port, codecs.OPUS, 98, room=3),
+            )
             link.send(phone.stream(), *(again * 100))
             for _ in range(100):
                 link.expect(Released)

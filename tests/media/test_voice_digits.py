@@ -102,14 +102,16 @@ class TestEventsIn:
         with voice_phones(link, PLAIN) as phones:
             phones[0].be(event_type=-1)
             press(phones[0], 5)
-            phones[0].be(event_type=EVENTS)
             link.settle()
+            phones[0].be(event_type=EVENTS)
             press(phones[0], 6)
             assert pressed(link, 1) == "6"
 
 
 class TestTonesIn:
-    @pytest.mark.parametrize(("codec", "payload_type"), [PLAIN, (codecs.G722, G722), (codecs.OPUS, 98)])
+    @pytest.mark.parametrize(
+        ("codec", "payload_type"), [PLAIN, (codecs.G722, G722), (codecs.OPUS, 98)]
+    )
     def test_all_keys(self, link: Link, codec: int, payload_type: int) -> None:
         with voice_phones(link, (codec, payload_type)) as phones:
             phones[0].be(inband=True)

@@ -86,7 +86,9 @@ def many_sources(dice: random.Random, kind: int) -> bytes:
 
 
 def events_and_noise(dice: random.Random, kind: int) -> bytes:
-    return header(dice, dice.choice((EVENTS, NOISE, EVENTS | 0x80))) + dice.randbytes(dice.randrange(9))
+    return header(dice, dice.choice((EVENTS, NOISE, EVENTS | 0x80))) + dice.randbytes(
+        dice.randrange(9)
+    )
 
 
 def reports(dice: random.Random, kind: int) -> bytes:
@@ -151,7 +153,9 @@ def test_nonsense(engine: EngineProcess, link: Link, tmp_path: Path, seed: int) 
         # First they are phones like any other.
         converse([(one, one.tone(500, 0.3)) for one in phones])
         with attack(victims, seed):
-            converse([(one, one.tone(hertz, 2.5)) for one, hertz in zip(good, (500, 900), strict=True)])
+            converse(
+                [(one, one.tone(hertz, 2.5)) for one, hertz in zip(good, (500, 900), strict=True)]
+            )
         assert abs(good[0].hears(900, 1.0) - LEVEL) < 1
         assert abs(good[1].hears(500, 1.0) - LEVEL) < 1
         assert link.said(Refused) == []

@@ -97,7 +97,9 @@ class TestTones:
     def test_every_tone_of_a_country(self, link: Link, country: str) -> None:
         with listeners(link, *[EXACT] * len(TONES)) as phones:
             for number, (phone, name) in enumerate(zip(phones, TONES, strict=True)):
-                link.send(Play(number + 1, phone.port, tone=name, country=country, level_db=-10, times=0))
+                link.send(
+                    Play(number + 1, phone.port, tone=name, country=country, level_db=-10, times=0)
+                )
             listen(*phones, seconds=2.6)
             for phone, name in zip(phones, TONES, strict=True):
                 steps = tone(country, name)

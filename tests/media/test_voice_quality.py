@@ -88,7 +88,11 @@ class TestReports:
                 ("127.0.0.1", first.port + 1),
             )
             known = until(
-                lambda: counts(link)[first.port] if counts(link)[first.port].round_trip_ms >= 0 else None
+                lambda: (
+                    counts(link)[first.port]
+                    if counts(link)[first.port].round_trip_ms >= 0
+                    else None
+                )
             )
             assert known.peer_loss_percent == 25.0
             passed = (ntp_now() - report.ntp) / 2**32 * 1000
@@ -106,9 +110,7 @@ class TestReports:
             phone = phones[0]
             phone.be()
             report = report_of(phone)
-            kept = until(
-                lambda: kept if (kept := (ntp_now() - report.ntp) / 2**32) > 0.3 else None
-            )
+            kept = until(lambda: kept if (kept := (ntp_now() - report.ntp) / 2**32) > 0.3 else None)
             lsr = report.ntp >> 16 & 0xFFFFFFFF
             block = Block(report.ssrc, 0, 0, 0, 0, lsr, int((kept - 0.2) * 65536))
             phone.phone.rtcp.sendto(receiver_report(1, block), ("127.0.0.1", phone.port + 1))
@@ -186,7 +188,9 @@ def longest_gap_ms(phone: VoicePhone, peak: float) -> int:
 
 
 class TestLoss:
-    @pytest.mark.parametrize(("codec", "payload_type"), [PLAIN, (codecs.G722, G722), (codecs.OPUS, 98)])
+    @pytest.mark.parametrize(
+        ("codec", "payload_type"), [PLAIN, (codecs.G722, G722), (codecs.OPUS, 98)]
+    )
     def test_counts_and_sound(self, link: Link, codec: int, payload_type: int) -> None:
         with voice_phones(link, *[(codec, payload_type)] * 3) as phones:
             steps = (1000, 10, 4)

@@ -50,10 +50,10 @@ def talk(phones: list[VoicePhone], *speakers: VoicePhone, seconds: float = 1.6) 
     )
 
 
-def heard_by(phone: VoicePhone, count: int) -> set[int]:
+def heard_by(phone: VoicePhone, count: int, slack: float = 2.0) -> set[int]:
     """Whom, by their numbers, a phone hears at the level at which they speak."""
     levels = [phone.hears(hertz) for hertz in TONES[:count]]
-    assert all(one < SILENT or abs(one - PEAK_LEVEL) < 2 for one in levels), levels
+    assert all(one < SILENT or abs(one - PEAK_LEVEL) < slack for one in levels), levels
     return {number for number, one in enumerate(levels) if one >= SILENT}
 
 
@@ -154,13 +154,17 @@ class TestHow:
                 one.be(room=1)
             everybody(phones)
             for number, one in enumerate(phones):
-                assert heard_by(one, 5) == set(range(5)) - {number}
+                # Opus is made for voices, not for four tones at once.
+                slack = 4.0 if one.codec == codecs.OPUS else 2.0
+                assert heard_by(one, 5, slack) == set(range(5)) - {number}
 
     def test_as_wide_as_each_can_hear(self, link: Link) -> None:
         with voice_phones(link, WIDE, PLAIN, (codecs.G722, G722), (codecs.OPUS, 98)) as phones:
             for one in phones:
                 one.be(room=1)
-            converse([(phones[0], phones[0].tone(5000)), *((one, one.quiet(1.6)) for one in phones[1:])])
+            converse(
+                [(phones[0], phones[0].tone(5000)), *((one, one.quiet(1.6)) for one in phones[1:])]
+            )
             assert abs(phones[2].hears(5000) - LEVEL) < 2
             assert abs(phones[3].hears(5000) - LEVEL) < 2
             # Nor does what is too high for a phone come back as its image.

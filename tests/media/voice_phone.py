@@ -86,7 +86,7 @@ class VoicePhone:
         return stream(self.port, 0, self.phone.address, **changes)
 
     def be(self, **changes: Any) -> None:
-        """Set, or change, the voice."""
+        """Set, or change, the voice; it is so when this returns."""
         settings: dict[str, Any] = {
             "codec": self.codec,
             "payload_type": self.payload_type,
@@ -94,6 +94,7 @@ class VoicePhone:
             "ptime_ms": self.ptime_ms,
         }
         self.link.send(Voice(self.port, **{**settings, **changes}))
+        self.link.settle()
 
     def send(self, payload: bytes, *, payload_type: int = -1, marker: bool = False) -> None:
         kind = self.payload_type if payload_type < 0 else payload_type

@@ -24,7 +24,9 @@ def riff(*chunks: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def form(code: int, rate: int, tracks: int = 1, *, bits: int = 0, extensible: bool = False) -> bytes:
+def form(
+    code: int, rate: int, tracks: int = 1, *, bits: int = 0, extensible: bool = False
+) -> bytes:
     width = bits or (16 if code == PCM else 8)
     frame = tracks * width // 8
     kind = EXTENSIBLE if extensible else code
