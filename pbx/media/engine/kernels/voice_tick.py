@@ -4,7 +4,7 @@ from typing import Any
 
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
-from pbx.media.engine.kernels.playing import play_all, play_for_voices
+from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
 from pbx.media.engine.kernels.taping import hand_over_due
@@ -14,8 +14,10 @@ from pbx.media.engine.native import (
     CLOCK_MONOTONIC,
     TFD_CLOEXEC,
     TFD_NONBLOCK,
+    clear,
     kernel,
     monotonic_ns,
+    part,
     read,
     row_of,
     set_timer,
@@ -46,13 +48,14 @@ def stop_timer(tables: Any) -> None:
 
 
 @kernel
-def _silence(voices: Any, slot: Any) -> None:
-    """Begin a voice's output; one that hears itself gets its own frame."""
+def _echo(voices: Any, slot: Any) -> None:
+    """Let a voice that hears itself hear its own frame."""
     row = row_of(voices.voices, slot)
-    sound = row_of(voices.sound, slot)
-    echo = row[voice_row.FLAGS] & voice_row.ECHO != 0
-    for index in range(row[voice_row.RATE] // 50):
-        sound[voice_row.OUT + index] = sound[voice_row.OWN + index] if echo else 0
+    if row[voice_row.FLAGS] & voice_row.ECHO != 0:
+        sound = row_of(voices.sound, slot)
+        out = part(sound, voice_row.OUT, voice_row.FRAME)
+        own = part(sound, voice_row.OWN, voice_row.FRAME)
+        add(out, own, row[voice_row.RATE] // 50)
 
 
 @kernel
@@ -70,8 +73,10 @@ def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
         listen(tables, voices, voices.active[place], now)
     play_all(tables, voices)
     for place in range(count):
-        _silence(voices, voices.active[place])
+        clear(part(row_of(voices.sound, voices.active[place]), voice_row.OUT, voice_row.FRAME))
     mix_rooms(tables, voices, now)
+    for place in range(count):
+        _echo(voices, voices.active[place])
     play_for_voices(voices)
     for place in range(count):
         slot = voices.active[place]
