@@ -137,6 +137,13 @@ class TestHow:
             everybody(phones)
             assert [heard_by(one, 3) for one in phones] == [{1}, {0}, {2}]
 
+    def test_an_echo_beside_the_others(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as phones:
+            phones[0].be(room=1, echo=True)
+            phones[1].be(room=1)
+            everybody(phones)
+            assert [heard_by(one, 2) for one in phones] == [{0, 1}, {0}]
+
     @pytest.mark.parametrize("gain", [-40.0, -6.0, 6.0, 18.0])
     def test_gain(self, link: Link, gain: float) -> None:
         with voice_phones(link, WIDE, WIDE) as phones:
