@@ -165,6 +165,7 @@ def test_nonsense(engine: EngineProcess, link: Link, tmp_path: Path, seed: int) 
             assert link.expect(Recorded).failure == ""
         # Who behaves again is heard again.
         for one in victims:
+            one.be(ptime_ms=one.ptime_ms, echo=True, noise_type=NOISE)
             one.ssrc = 1234
             one.forget()
         converse([(one, one.tone(500, 2.0)) for one in victims])
