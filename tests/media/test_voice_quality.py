@@ -34,11 +34,6 @@ def counts(link: Link) -> dict[int, VoiceCounts]:
     return {one.port: one for one in link.expect(Counts).voices}
 
 
-def late_ticks(link: Link) -> int:
-    link.send(Query())
-    return link.expect(Counts).late_ticks
-
-
 def report_of(phone: VoicePhone, wanted: Callable[[Compound], bool] = lambda _: True) -> Compound:
     """The next report that a phone gets, and that is such as wanted."""
 
@@ -201,11 +196,11 @@ class TestLoss:
             for phone, step in zip(phones, (1000, 10, 4), strict=True):
                 phone.loses = frozenset(range(4, 100, step)) if step < 1000 else frozenset()
                 phone.be(echo=True)
-            before = late_ticks(link)
+            before = link.late_ticks()
             converse([(one, one.tone(500, 2.0)) for one in phones])
             told = counts(link)
             # Ticks that a busy machine has not let us have are lost to the ear as well.
-            stood_still_ms = 20 * (late_ticks(link) - before)
+            stood_still_ms = 20 * (link.late_ticks() - before)
             for phone in phones:
                 one, wanted = told[phone.port], len(phone.loses)
                 assert wanted - 0.1 <= one.loss_percent <= wanted + 3 + stood_still_ms / 20
