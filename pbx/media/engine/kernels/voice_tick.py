@@ -48,14 +48,19 @@ def stop_timer(tables: Any) -> None:
 
 
 @kernel
+def _silence(voices: Any, slot: Any) -> None:
+    """Begin a voice's output."""
+    clear(part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME))
+
+
+@kernel
 def _echo(voices: Any, slot: Any) -> None:
-    """Let a voice that hears itself hear its own frame."""
+    """Add what its peer says to the output of a voice that hears itself."""
     row = row_of(voices.voices, slot)
     if row[voice_row.FLAGS] & voice_row.ECHO != 0:
         sound = row_of(voices.sound, slot)
-        out = part(sound, voice_row.OUT, voice_row.FRAME)
         own = part(sound, voice_row.OWN, voice_row.FRAME)
-        add(out, own, row[voice_row.RATE] // 50)
+        add(part(sound, voice_row.OUT, voice_row.FRAME), own, row[voice_row.RATE] // 50)
 
 
 @kernel
@@ -73,13 +78,12 @@ def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
         listen(tables, voices, voices.active[place], now)
     play_all(tables, voices)
     for place in range(count):
-        clear(part(row_of(voices.sound, voices.active[place]), voice_row.OUT, voice_row.FRAME))
+        _silence(voices, voices.active[place])
     mix_rooms(tables, voices, now)
-    for place in range(count):
-        _echo(voices, voices.active[place])
     play_for_voices(voices)
     for place in range(count):
         slot = voices.active[place]
+        _echo(voices, slot)
         speak(tables, voices, slot, missed)
         send_report_if_due(tables, voices, slot, now)
     hand_over_due(tables, voices, now)
