@@ -185,13 +185,26 @@ class TestControl:
 
 class TestPapers:
     def test_every_package_of_others_is_named_with_its_licence(self, contents: Contents) -> None:
-        papers = contents.text("usr/share/doc/minisipserver/copyright")
-        assert "MIT License" in papers
+        text = contents.text("usr/share/doc/minisipserver/copyright")
+        head, ours, *others = (
+            dict(re.findall(r"(?m)^([A-Z][A-Za-z-]*):((?:.*)(?:\n .*)*)", paragraph))
+            for paragraph in text.split("\n\n")
+        )
+        assert "copyright-format/1.0" in head["Format"]
+        assert ours["Files"] == " *"
+        assert ours["License"].startswith(" Expat\n Permission is hereby granted, free of charge")
+        assert all(paper["License"].split()[0] != "see-there" for paper in others)
+        named = {
+            (name.strip(), paper["Copyright"])
+            for paper in others
+            for name in paper["Files"].splitlines()
+        }
         for folder in (contents.root / SITE).glob("*.dist-info"):
-            name, _, version = folder.name.removesuffix(".dist-info").partition("-")
-            assert re.search(
-                rf"(?mi)^{name.replace('_', '[-_.]')} {re.escape(version)}: \S", papers
-            ), folder.name
+            if folder.name.startswith("minisipserver-"):
+                continue
+            version = folder.name.removesuffix(".dist-info").partition("-")[2]
+            (holder,) = [who for name, who in named if name == f"{SITE}/{folder.name}/*"]
+            assert holder.endswith(f" {version}"), folder.name
 
     @pytest.mark.parametrize("page", ["minisip", "minisipserver-cli"])
     def test_man_pages_in_both_languages(self, contents: Contents, page: str) -> None:

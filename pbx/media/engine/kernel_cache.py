@@ -90,7 +90,7 @@ class _KernelCacheImpl(CompileResultCacheImpl):
         What numba would tell of types has addresses of this process in it, and nobody asks a
         cached kernel for it.
         """
-        return super().reduce(cres._replace(type_annotation=""))
+        return cres._replace(type_annotation="")._reduce()
 
 
 class KernelCache(FunctionCache):
