@@ -6,6 +6,7 @@ unpacked, links written, and byte-code is the same for every architecture.
 """
 
 import argparse
+import csv
 import gzip
 import hashlib
 import os
@@ -128,6 +129,12 @@ def prune(package: Package) -> None:
     shutil.rmtree(site / "share", ignore_errors=True)
     for name in (".lock", ".gitignore"):
         (site / name).unlink(missing_ok=True)
+    # Lists of files with their sums: what is gone had this machine's paths in it.
+    for record in sorted(site.glob("*.dist-info/RECORD")):
+        with record.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if (site / row[0]).exists()]
+        with record.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
     strip = shutil.which(f"{package.machine}-linux-gnu-strip")
     if strip is None:
         missing = f"{package.machine}-linux-gnu-strip"
@@ -247,12 +254,9 @@ def _wheel(folder: Path) -> Wheel:
     fields = dict(re.findall(r"(?m)^(Name|Version|License-Expression|License): (.+)$", head))
     classifiers = re.findall(r"(?m)^Classifier: License :: (?:OSI Approved :: )?(.+)$", head)
     licence = fields.get("License-Expression") or fields.get("License") or ", ".join(classifiers)
-    recorded = (folder / "RECORD").read_text("utf-8").splitlines()
-    names = {row.strip('"').partition("/")[0].partition(",")[0] for row in recorded}
-    there = tuple(
-        sorted(name for name in names if name != ".." and (folder.parent / name).exists())
-    )
-    return Wheel(fields["Name"], fields["Version"], licence, there)
+    with (folder / "RECORD").open(encoding="utf-8", newline="") as file:
+        names = {row[0].partition("/")[0] for row in csv.reader(file)}
+    return Wheel(fields["Name"], fields["Version"], licence, tuple(sorted(names)))
 
 
 def copyright_text(package: Package) -> str:

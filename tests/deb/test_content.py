@@ -1,6 +1,7 @@
 """What is in the package, and how it is made."""
 
 import configparser
+import csv
 import hashlib
 import re
 import shutil
@@ -109,6 +110,14 @@ class TestFiles:
             and not (needle == b"/tmp/" and path.suffix in {".py", ".pyc"})
         ]
         assert not found
+
+    def test_each_file_that_a_package_of_others_lists_is_there(self, contents: Contents) -> None:
+        """What isn't has the sums of what was made on the building machine, with its paths in it."""
+        site = contents.root / SITE
+        for record in site.glob("*.dist-info/RECORD"):
+            with record.open(encoding="utf-8", newline="") as file:
+                gone = [row[0] for row in csv.reader(file) if not (site / row[0]).exists()]
+            assert not gone, record
 
     def test_no_tests_of_others_and_nothing_to_build_with(self, contents: Contents) -> None:
         site = contents.root / SITE
