@@ -63,10 +63,10 @@ _REMOVED = [
 def install_program(root: Path, build: Path, description: Description, deb: Path) -> None:
     """Install our package `deb` in `root`, for its users and for every board's processor."""
     _users(root)
-    kernels.put_kept(root, build, description.kernels)
+    kernels.put(root, build, description.kernels)
     inside = root / "var/cache" / deb.name
     shutil.copyfile(deb, inside)
-    # The package's own script compiles for this one.
+    # The package's own script compiles for this one, where nothing is there.
     first = kernels.processor(*next(iter(description.kernels.items())))
     in_root(root, ["dpkg", "-i", f"/var/cache/{deb.name}"], first)
     inside.unlink()
@@ -150,8 +150,7 @@ def _compile_python(root: Path) -> None:
         return
     inside = ["-s", str(root), "-p", "/", *(str(root / folder) for folder in folders)]
     # Debian's own tests of syntax errors don't compile.
-    environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    subprocess.run([native, "-I", *flags, *inside], check=False, env=environment)
+    subprocess.run([native, "-I", *flags, *inside], check=False)
 
 
 def _units(root: Path) -> None:

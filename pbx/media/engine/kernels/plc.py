@@ -46,21 +46,18 @@ _ROUGH = 2400
 MEMORY = 2688
 
 _UNIT = 1 << 15
-_STEPS = {8000: 1, 16000: 2, 48000: 6}
 
 
-def start(concealer: Any, memory: Any, rate: int) -> None:
-    """Make a concealer that has heard silence; for Python, at set-up.
+@kernel
+def start(concealer: Any, memory: Any, rate: Any) -> None:
+    """Make a concealer that has heard silence.
 
     Args:
         concealer: `WIDTH` int64.
         memory: `MEMORY` int16.
         rate: samples per second: 8000, 16000 or 48000.
-
-    Raises:
-        KeyError: another rate.
     """
-    step = _STEPS[rate]
+    step = rate // 8000
     per_ms = rate // 1000
     concealer[:] = 0
     memory[:] = 0
