@@ -32,7 +32,7 @@ usage() {
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
   deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
   deb-test   install it into clean systems, thoroughly          在干净系统中测试安装包
-  image      make the SD card image; --sqlite, --out             生成 SD 卡镜像
+  image      make the SD card image; --sqlite, --out, --url      生成 SD 卡镜像
   boot-test  boot the image in an emulator and use it; --fast    在模拟器中启动并测试镜像
 TEXT
 }

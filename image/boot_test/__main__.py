@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from boot_test import estimate, steps
+from boot_test import estimate, mariadb, steps
 from boot_test.box import Box
 from boot_test.figures import Report
 from boot_test.lan import Lan
@@ -80,6 +80,7 @@ def _run(home: steps.Household, asked: argparse.Namespace) -> None:
     steps.names(home)
     steps.log_in(home)
     steps.looks_right(home)
+    mariadb.gets_records(home)
     if asked.fast:
         return
     steps.figures(home)
@@ -90,6 +91,7 @@ def _run(home: steps.Household, asked: argparse.Namespace) -> None:
     steps.restart(home)
     steps.card_writes(home, asked.idle)
     steps.plug(home)
+    mariadb.gets_records(home)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,9 @@ PATIENCE_S = 1800.0
 STEP_S = 300.0
 """For one thing that the running box is asked to do."""
 
+SYSTEM_MB, EXCHANGE_MB, MARIADB_MB = 400, 250, 120
+"""What all of the system, exchange with media engine, and MariaDB may use, with so many calls."""
+
 TALK_S = 3.0
 CALLS = 10
 
@@ -210,6 +213,10 @@ def figures(home: Household) -> None:
         f"{heard.received} of {heard.sent} packets arrived"
     )
     report.table(busy, 6)
+    with home.step("memory is within its bounds, for a board of 512 MB"):
+        assert busy.used_kb <= SYSTEM_MB * 1024
+        assert both <= EXCHANGE_MB * 1024
+        assert busy.of("mariadbd") <= MARIADB_MB * 1024
 
 
 def card_writes(home: Household, minutes: float) -> None:

@@ -28,9 +28,19 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./build.sh image")
     parser.add_argument("--sqlite", action="store_true", help="without MariaDB")
     parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="folder; dist/")
-    parser.add_argument("--raw", action="store_true", help="leave the image uncompressed too")
+    parser.add_argument(
+        "--url",
+        metavar="ADDRESS",
+        help="folder in the web that the image will be published in, for Raspberry Pi Imager's list",
+    )
     parser.add_argument("--deb", type=Path, required=True, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.url is not None:
+        try:
+            asked.url = papers.web_folder(asked.url)
+        except ValueError as error:
+            parser.error(str(error))
+    return asked
 
 
 def main() -> int:
@@ -90,7 +100,7 @@ def _make(asked: argparse.Namespace) -> None:
     shutil.rmtree(firmware)
     made = _compress(image, asked.out, version, epoch)
     papers.write_sum(made)
-    papers.write_manifest(made)
+    papers.write_manifest(made, asked.url)
     papers.write_parts(made, parts)
     papers.write_notes(made, parts, description.system.name)
     size = made.path.stat().st_size / 1e6

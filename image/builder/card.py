@@ -83,9 +83,14 @@ def _fat(folder: Path, image: Path, start: int, size: int, epoch: int) -> None:
     make = ["mkfs.vfat", "--invariant", *names, *sectors]
     # It warns, rightly, that the file goes on behind the partition.
     subprocess.run(make, check=True, capture_output=True, env=environment)
-    files = sorted(map(str, folder.iterdir()))
-    copy = ["mcopy", "-s", "-m", "-i", f"{image}@@{start}M", *files, "::"]
-    subprocess.run(copy, check=True, env=environment)
+    # Folder by folder: mcopy alone takes a folder's files as this machine's file system has them.
+    at = ["-i", f"{image}@@{start}M"]
+    for source in [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]:
+        inside = f"::{source.relative_to(folder)}"
+        if source != folder:
+            subprocess.run(["mmd", *at, inside], check=True, env=environment)
+        files = [str(path) for path in sorted(source.iterdir()) if path.is_file()]
+        subprocess.run(["mcopy", "-m", *at, *files, inside], check=True, env=environment)
 
 
 def _ext4(

@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-import re
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 from uuid import UUID
+
+from builder.licences import package_licences
+from deb.build import wheels
 
 # Raspberry Pi Imager's names of boards.
 _DEVICES = ["pi5-64bit", "pi4-64bit", "pi3-64bit"]
-
-# In DEP-5 papers a licence's name stands behind this; in others nothing does.
-_LICENCE = re.compile(r"(?m)^License:[ \t]*(\S[^\n]*)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +46,36 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def web_folder(address: str) -> str:
+    """Return the address of a folder in the web, with a slash at its end.
+
+    Raises:
+        ValueError: no host can be asked for a file there.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"{address!r} is not the address of a folder in the web (https://...)")
+    return address.rstrip("/") + "/"
+
+
 def write_sum(made: Made) -> None:
     """Write what ``sha256sum --check`` reads, beside the image."""
     target = made.path.with_name(made.path.name + ".sha256")
     target.write_text(f"{sha256(made.path)}  {made.path.name}\n")
 
 
-def write_manifest(made: Made) -> None:
-    """Write the list that Raspberry Pi Imager reads with ``--repo``; the image lies beside it."""
+def write_manifest(made: Made, address: str | None) -> None:
+    """Write the list from which Raspberry Pi Imager (2.0 and later) offers the image.
+
+    Args:
+        address: of the folder in the web where the image will lie, as `web_folder` returns it;
+            without one the list is good on this machine only, for Imager knows no relative address.
+    """
     entry = {
         "name": f"miniSIPServer {made.version}",
         "description": "A telephone exchange: flash, power on, phones ring",
         "icon": "",
-        "url": made.path.resolve().as_uri(),
+        "url": address + quote(made.path.name) if address else made.path.resolve().as_uri(),
         "release_date": made.day,
         "extract_size": made.raw_size,
         "extract_sha256": made.raw_sum,
@@ -68,7 +85,8 @@ def write_manifest(made: Made) -> None:
         "devices": _DEVICES,
     }
     text = json.dumps({"os_list": [entry]}, indent=2)
-    _beside(made, ".imager.json").write_text(text + "\n")
+    # What ends so is opened by Imager.
+    _beside(made, ".rpi-imager-manifest").write_text(text + "\n")
 
 
 def _beside(made: Made, suffix: str) -> Path:
@@ -123,48 +141,37 @@ def debian_parts(root: Path) -> list[dict[str, Any]]:
     query = "${Package}\t${Version}\t${Architecture}\t${source:Package}\n"
     words = ["dpkg-query", f"--admindir={root}/var/lib/dpkg", "-W", "-f", query]
     listed = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    parts = []
-    for line in sorted(listed.splitlines()):
-        name, version, architecture, source = line.split("\t")
-        purl = f"pkg:deb/debian/{name}@{version}?arch={architecture}&distro=trixie"
-        part: dict[str, Any] = {
+    rows = [line.split("\t") for line in sorted(listed.splitlines())]
+    of_source: dict[str, list[str]] = {}
+    for name, _, _, source in rows:
+        of_source.setdefault(source, []).append(name)
+    return [
+        {
             "type": "library",
             "name": name,
             "version": version,
-            "purl": purl,
+            "purl": f"pkg:deb/debian/{name}@{version}?arch={architecture}&distro=trixie",
+            "group": source,
+            "licenses": _named(package_licences(root, [name, *of_source[source]])),
         }
-        paper = root / "usr/share/doc" / name / "copyright"
-        part |= {"group": source, "licenses": _named(_licences(paper))}
-        parts.append(part)
-    return parts
-
-
-def _licences(paper: Path) -> list[str]:
-    try:
-        text = paper.read_text("utf-8", "replace")
-    except OSError:
-        return []
-    return sorted({name.strip() for name in _LICENCE.findall(text)})
+        for name, version, architecture, source in rows
+    ]
 
 
 def _named(names: list[str]) -> list[dict[str, Any]]:
-    return [{"license": {"name": name}} for name in names or ["see /usr/share/doc"]]
+    return [{"license": {"name": name}} for name in names]
 
 
 def python_parts(root: Path) -> list[dict[str, Any]]:
     """Return the Python packages of /opt/sipserver in `root` as components."""
-    parts = []
-    for metadata in sorted(
-        root.glob("opt/sipserver/venv/lib/python*/site-packages/*.dist-info/METADATA")
-    ):
-        head = metadata.read_text("utf-8").partition("\n\n")[0]
-        fields = dict(re.findall(r"(?m)^(Name|Version|License-Expression|License): (.+)$", head))
-        classifiers = re.findall(r"(?m)^Classifier: License :: (?:OSI Approved :: )?(.+)$", head)
-        licence = (
-            fields.get("License-Expression") or fields.get("License") or ", ".join(classifiers)
-        )
-        name, version = fields["Name"], fields["Version"]
-        purl = f"pkg:pypi/{name.lower().replace('_', '-')}@{version}"
-        part = {"type": "library", "name": name, "version": version, "purl": purl}
-        parts.append(part | {"licenses": _named([licence] if licence else [])})
-    return parts
+    (site,) = root.glob("opt/sipserver/venv/lib/python*/site-packages")
+    return [
+        {
+            "type": "library",
+            "name": wheel.name,
+            "version": wheel.version,
+            "purl": f"pkg:pypi/{wheel.name.lower().replace('_', '-')}@{wheel.version}",
+            "licenses": _named([wheel.licence] if wheel.licence else []),
+        }
+        for wheel in wheels(site)
+    ]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from builder.description import Description
+from builder.description import IMAGE, Description
 from builder.sources import preferences, sources_list
 
 # Raised by hand when the code below makes another root of the same description.
@@ -40,6 +40,10 @@ def root_tar(description: Description, groups: tuple[str, ...], build: Path) -> 
 
     def add(tar: Path) -> None:
         with unpacked(root_tar(description, groups[:-1], build), build) as root:
+            # Settings that its scripts already need: MariaDB as it is would ask for 8 TB of addresses,
+            # for which the emulator takes more memory than this machine has.
+            settings = IMAGE / f"files-{groups[-1]}/etc/mysql"
+            shutil.copytree(settings, root / "etc/mysql", dirs_exist_ok=True)
             install(root, build, [*description.packages[groups[-1]]])
             pack(root, tar)
 

@@ -6,6 +6,7 @@ unpacked, links written, and byte-code is the same for every architecture.
 """
 
 import argparse
+import csv
 import gzip
 import hashlib
 import os
@@ -15,7 +16,6 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +129,12 @@ def prune(package: Package) -> None:
     shutil.rmtree(site / "share", ignore_errors=True)
     for name in (".lock", ".gitignore"):
         (site / name).unlink(missing_ok=True)
+    # Lists of files with their sums: what is gone had this machine's paths in it.
+    for record in sorted(site.glob("*.dist-info/RECORD")):
+        with record.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if (site / row[0]).exists()]
+        with record.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
     strip = shutil.which(f"{package.machine}-linux-gnu-strip")
     if strip is None:
         missing = f"{package.machine}-linux-gnu-strip"
@@ -153,7 +159,7 @@ def compile_modules(package: Package) -> None:
         )
         return
     flags = ["--invalidation-mode", "unchecked-hash", "-s", str(package.root), "-p", "/"]
-    # Hash seed and order fixed: the same bytes each time.
+    # Folders are sorted, and no time is in a file: the same bytes each time, whatever the hash seed.
     run([python, "-I", "-m", "compileall", "-qq", *flags, str(package.site)], check=False)
 
 
@@ -220,18 +226,66 @@ def add_system_files(package: Package) -> None:
         compress(page, section / f"{page.name}.gz")
     papers = root / "usr/share/doc/minisipserver"
     compress(PROJECT / "CHANGELOG.md", papers / "changelog.gz")
-    (papers / "copyright").write_text("".join(copyright_lines(package)))
+    (papers / "copyright").write_text(copyright_text(package), "utf-8")
 
 
-def copyright_lines(package: Package) -> Iterator[str]:
-    """Yield our licence, and which other packages lie beside us and where their licences are."""
-    yield (PROJECT / "LICENSE").read_text()
-    yield "\n\nPython packages of others in /opt/sipserver, each with its licence in its .dist-info:\n\n"
-    for metadata in sorted(package.site.glob("*.dist-info/METADATA")):
-        head = metadata.read_text("utf-8").partition("\n\n")[0]
-        fields = dict(re.findall(r"(?m)^(Name|Version|License-Expression|License): (.+)$", head))
-        licence = fields.get("License-Expression") or fields.get("License", "see there")[:60]
-        yield f"{fields['Name']} {fields['Version']}: {licence}\n"
+@dataclass(frozen=True)
+class Wheel:
+    """A Python package that is installed.
+
+    Args:
+        licence: as its author names it; empty if it isn't named.
+        names: its files and folders in site-packages, sorted.
+    """
+
+    name: str
+    version: str
+    licence: str
+    names: tuple[str, ...]
+
+
+def wheels(site: Path) -> list[Wheel]:
+    """Return the Python packages in the folder `site`, sorted."""
+    return [_wheel(folder) for folder in sorted(site.glob("*.dist-info"))]
+
+
+def _wheel(folder: Path) -> Wheel:
+    head = (folder / "METADATA").read_text("utf-8").partition("\n\n")[0]
+    fields = dict(re.findall(r"(?m)^(Name|Version|License-Expression|License): (.+)$", head))
+    classifiers = re.findall(r"(?m)^Classifier: License :: (?:OSI Approved :: )?(.+)$", head)
+    licence = fields.get("License-Expression") or fields.get("License") or ", ".join(classifiers)
+    with (folder / "RECORD").open(encoding="utf-8", newline="") as file:
+        names = {row[0].partition("/")[0] for row in csv.reader(file)}
+    return Wheel(fields["Name"], fields["Version"], licence, tuple(sorted(names)))
+
+
+def copyright_text(package: Package) -> str:
+    """Return Debian's paper in its machine-readable form (DEP-5): our licence and those of others."""
+    ours, folder = (PROJECT / "LICENSE").read_text("utf-8"), package.site.relative_to(package.root)
+    (holder,) = re.findall(r"(?m)^Copyright \(c\) (.+)$", ours)
+    body = ours.partition(holder)[2].strip().splitlines()
+    paragraphs = [
+        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+        "Upstream-Name: miniSIPServer for Raspberry Pi\n",
+        f"Files: *\nCopyright: {holder}\nLicense: Expat\n"
+        + "".join(f" {line or '.'}\n" for line in body),
+    ]
+    for wheel in wheels(package.site):
+        if wheel.name == "minisipserver":
+            continue
+        files = "\n".join(f" {folder}/{name}{_all_of(package, name)}" for name in wheel.names)
+        papers = f"{folder}/{next(name for name in wheel.names if name.endswith('.dist-info'))}"
+        paragraphs.append(
+            f"Files:\n{files}\n"
+            f"Copyright: the authors of {wheel.name} {wheel.version}\n"
+            f"License: {wheel.licence or 'see-there'}\n"
+            f" Authors and the licence's text are in /{papers}.\n"
+        )
+    return "\n".join(paragraphs)
+
+
+def _all_of(package: Package, name: str) -> str:
+    return "/*" if (package.site / name).is_dir() else ""
 
 
 def add_control(package: Package) -> None:

@@ -1,6 +1,7 @@
 """What is in the package, and how it is made."""
 
 import configparser
+import csv
 import hashlib
 import re
 import shutil
@@ -110,6 +111,14 @@ class TestFiles:
         ]
         assert not found
 
+    def test_each_file_that_a_package_of_others_lists_is_there(self, contents: Contents) -> None:
+        """What isn't has the sums of what was made on the building machine, with its paths in it."""
+        site = contents.root / SITE
+        for record in site.glob("*.dist-info/RECORD"):
+            with record.open(encoding="utf-8", newline="") as file:
+                gone = [row[0] for row in csv.reader(file) if not (site / row[0]).exists()]
+            assert not gone, record
+
     def test_no_tests_of_others_and_nothing_to_build_with(self, contents: Contents) -> None:
         site = contents.root / SITE
         for name in ("numba/tests", "numpy/_core/tests", "hatchling", "editables", "setuptools"):
@@ -185,13 +194,26 @@ class TestControl:
 
 class TestPapers:
     def test_every_package_of_others_is_named_with_its_licence(self, contents: Contents) -> None:
-        papers = contents.text("usr/share/doc/minisipserver/copyright")
-        assert "MIT License" in papers
+        text = contents.text("usr/share/doc/minisipserver/copyright")
+        head, ours, *others = (
+            dict(re.findall(r"(?m)^([A-Z][A-Za-z-]*):((?:.*)(?:\n .*)*)", paragraph))
+            for paragraph in text.split("\n\n")
+        )
+        assert "copyright-format/1.0" in head["Format"]
+        assert ours["Files"] == " *"
+        assert ours["License"].startswith(" Expat\n Permission is hereby granted, free of charge")
+        assert all(paper["License"].split()[0] != "see-there" for paper in others)
+        named = {
+            (name.strip(), paper["Copyright"])
+            for paper in others
+            for name in paper["Files"].splitlines()
+        }
         for folder in (contents.root / SITE).glob("*.dist-info"):
-            name, _, version = folder.name.removesuffix(".dist-info").partition("-")
-            assert re.search(
-                rf"(?mi)^{name.replace('_', '[-_.]')} {re.escape(version)}: \S", papers
-            ), folder.name
+            if folder.name.startswith("minisipserver-"):
+                continue
+            version = folder.name.removesuffix(".dist-info").partition("-")[2]
+            (holder,) = [who for name, who in named if name == f"{SITE}/{folder.name}/*"]
+            assert holder.endswith(f" {version}"), folder.name
 
     @pytest.mark.parametrize("page", ["minisip", "minisipserver-cli"])
     def test_man_pages_in_both_languages(self, contents: Contents, page: str) -> None:

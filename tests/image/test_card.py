@@ -75,6 +75,18 @@ def test_the_boot_partition_has_ours_in_place_of_debians_settings(
     assert (tmp_path / "vmlinuz").read_text() == "Debian's vmlinuz-7.1-arm64"
 
 
+def test_the_boot_partition_has_its_files_in_the_order_of_their_names(tmp_path: Path) -> None:
+    firmware = _firmware(tmp_path)
+    names = [f"{number * 7919 % 64:02d}.dtbo" for number in range(64)]
+    for name in names:
+        (firmware / "overlays" / name).write_text(name)
+    image = tmp_path / "card.img"
+    make_card(LAYOUT, firmware, _root(tmp_path), image, EPOCH)
+    words = ["mdir", "-b", "-i", f"{image}@@4M", "::overlays"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+    assert listed == [f"::/overlays/{name}" for name in sorted([*names, "some.dtbo"])]
+
+
 def test_the_root_has_the_tree_and_belongs_to_root(card: Path) -> None:
     words = [
         shutil.which("debugfs", path="/usr/sbin:/sbin") or "debugfs",

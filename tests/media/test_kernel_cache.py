@@ -121,12 +121,14 @@ class TestStart:
         assert "compiling" not in relays(folder)
 
     def test_truncated(self, folder: Path) -> None:
-        """It says so, makes them anew, and the next start is warm again."""
+        """It says so, makes them anew to the very byte, and the next start is warm again."""
+        good = {path.name: path.read_bytes() for path in Seal(folder).files()}
         victim = largest(folder)
         victim.write_bytes(victim.read_bytes()[:1000])
         log = relays(folder)
         assert log.startswith("WARNING the compiled kernels in")
         assert Seal(folder).condition() is Condition.INTACT
+        assert {path.name: path.read_bytes() for path in Seal(folder).files()} == good
         assert "compiling" not in relays(folder)
 
     def test_sealed_but_unreadable(self, folder: Path) -> None:

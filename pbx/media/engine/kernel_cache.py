@@ -84,6 +84,14 @@ class KernelLocator:
 class _KernelCacheImpl(CompileResultCacheImpl):
     _locator_classes: list[type[object]] = [KernelLocator]
 
+    def reduce(self, cres: Any) -> Any:
+        """Return what is written of a compiled kernel: the same bytes for the same sources.
+
+        What numba would tell of types has addresses of this process in it, and nobody asks a
+        cached kernel for it.
+        """
+        return cres._replace(type_annotation="")._reduce()
+
 
 class KernelCache(FunctionCache):
     """One function's cache in the folder that `cache_folder` names."""
