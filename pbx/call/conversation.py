@@ -4,9 +4,18 @@ from collections.abc import Callable, Collection, Iterator
 
 from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.cause import CallTag, Cause, by_server
-from pbx.call.events import Confirmed, Dialled, Ended, LegEvent, MediaOffered
+from pbx.call.events import (
+    Confirmed,
+    Dialled,
+    Ended,
+    LegEvent,
+    MediaAnswered,
+    MediaOffered,
+    MediaRefused,
+)
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
+from pbx.call.keypad import Keypad
 from pbx.call.leg import Leg
 from pbx.call.services.service import Service
 from pbx.call.sound import SoundReport
@@ -14,7 +23,7 @@ from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
 from pbx.media.session import NoPortsLeft
 from pbx.routing.services import ServiceNumber
-from pbx.sdp.payload import audio_codec
+from pbx.sdp.payload import DynamicTypes, audio_codec
 from pbx.sip.timers import TimerQueue
 
 
@@ -50,11 +59,13 @@ class Conversation:
         self._dialed = dialed
         self._service = service
         self._sound = service.sound
+        self._keypad = Keypad()
         self._coded = coded
         self._timers = timers
         self._emit = emit
         self._max_duration_s = max_duration_s
         self._offering = False
+        self._types = DynamicTypes()
         leg.usage.serves = ("INFO",)
 
     @property
@@ -122,9 +133,15 @@ class Conversation:
                 self._confirmed(event.sdp, now)
             case MediaOffered():
                 self._media_offered(event.sdp, now)
+            case MediaAnswered():
+                leg.acknowledge(b"", now)
+                self._agreed(event.sdp, now)
+            case MediaRefused():
+                leg.restore()
             case Dialled():
-                self._service.dialled(event.digit, now)
-                self._served(now)
+                if self._keypad.by_info(event.digit, now):
+                    self._service.dialled(event.digit, now)
+                    self._served(now)
             case Ended():
                 self.end(event.cause, now)
 
@@ -134,7 +151,8 @@ class Conversation:
             return False
         match report:
             case protocol.Digit():
-                self._service.dialled(report.digit, now)
+                if self._keypad.by_sound(report.digit, now, inband=report.inband):
+                    self._service.dialled(report.digit, now)
             case protocol.Played():
                 self._service.played(report.player, report.failure, now)
             case protocol.Recorded():
@@ -163,7 +181,8 @@ class Conversation:
         """Answer a re-INVITE (RFC 3261 §14.2); one without an offer gets ours."""
         own_host = self._leg.usage.flow.local.host
         try:
-            own = endpoint.description(sdp, self._coded(), own_host)
+            before = self._leg.media.checkpoint()
+            own = endpoint.description(sdp, self._coded(), own_host, before, self._types)
             self._leg.accept_reoffer(own, now)
         except (PeerError, NoPortsLeft):
             # The change is refused, and the call goes on without it
@@ -195,11 +214,23 @@ class Conversation:
         self._let_sound(now)
         if not self.ended:
             self._emit(CallChanged(self.facts, self.state()))
+            self._narrow(now)
+
+    def _narrow(self, now: float) -> None:
+        """Ask for one codec, where the peer has left several; a refusal changes nothing."""
+        leg = self._leg
+        offer = endpoint.narrowed(leg.media.checkpoint(), leg.usage.flow.local.host)
+        if offer:
+            leg.reoffer(offer, now)
 
     # ---------------------------------------------------------------- sound
 
     def _let_sound(self, now: float) -> None:
         """Set the voice as both parties have agreed; the service begins where it is new."""
+        self._keypad = Keypad()  # Who has sent events may have agreed to none now
+        agreement = self._leg.media.checkpoint()
+        self._types.learn(agreement.told.media if agreement.told else ())
+        self._types.learn(peer.line for peer in agreement.peer)
         if self._sound.set(self._voice()):
             self._service.begin(now)
             self._served(now)

@@ -65,7 +65,7 @@ class MediaRefused:
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    """The party pressed a key in the call: one of ``0123456789*#ABCD``, or ``!`` for a flash."""
+    """The party says, beside the sound, that it pressed a key: one of ``0123456789*#ABCD``, or ``!`` for a flash."""
 
     digit: str
 

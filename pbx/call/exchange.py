@@ -115,7 +115,8 @@ class Exchange:
         self, invite: ServerTransaction, facts: CallFacts, dialed: ServiceNumber, now: float
     ) -> None:
         """Take an INVITE of a known caller and answer it ourselves, as the service `dialed`."""
-        refusal = self.services.refusal(dialed)
+        # Without an engine there is nobody to code; an ordinary call finds no ports then
+        refusal = self.services.refusal(dialed) if self._coded else by_server(CallTag.LIMIT)
         if refusal is not None:
             self.refuse(invite, facts, refusal, now)
             return

@@ -44,13 +44,16 @@ class Sound:
             True where the voice is on another stream than before, which nothing plays for yet.
         """
         before, self._voice = self._voice, voice
-        if voice is None or voice == before:
+        if voice == before:
             return False
-        self._tell(voice)
-        if before is not None and before.port == voice.port:
-            return False
+        if voice is not None:
+            self._tell(voice)
+            if before is not None and before.port == voice.port:
+                return False
+        # What ran on the stream of before ends with it, and concerns nobody any more.
         self._players.clear()
-        return True
+        self._recording = 0
+        return voice is not None
 
     def play(self, *, path: str = "", tone: str = "", level_db: float = 0.0, times: int = 1) -> int:
         """Play a file or a tone to the party; return the player's name (`protocol.Play`)."""
@@ -69,12 +72,11 @@ class Sound:
         if player in self._players:
             self._tell(protocol.StopPlaying(player))
 
-    def record(self) -> int:
-        """Record what the party says into a new file; return the recording's name."""
+    def record(self) -> None:
+        """Record what the party says into a new file, `last_recording` when it is whole."""
         self._recording = next(self._names)
         path = recording_path(self._folder, self._recording)
         self._tell(protocol.Record(self._recording, path, self.port))
-        return self._recording
 
     def stop_recording(self) -> None:
         """End the recording; `Recorded` comes when its file is whole."""

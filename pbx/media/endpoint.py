@@ -4,6 +4,7 @@ Descriptions made here are those of the other party of a `LegMedia`: its `descri
 address and ports. `agreed` reads from both sides' descriptions what a voice is to be.
 """
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from pbx.sdp.description import (
     parse_sdp,
 )
 from pbx.sdp.offer_answer import DISCARD_PORT, answer_direction, effective_direction, refused
+from pbx.sdp.payload import DynamicTypes
 
 _PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
 """What we speak: the others ask for keys."""
@@ -39,8 +41,10 @@ _OFFERED = (
 )
 """In our order of preference: the better sound first."""
 
-_FIRST_DYNAMIC = 96
-"""RFC 3551 §6, table 4."""
+_UNSAID = Agreement()
+"""Of a session that begins."""
+
+_PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
 
 _PTIMES_MS = (10, 20, 30, 40, 60)
 
@@ -91,18 +95,25 @@ class Agreed:
     direction: Direction
 
 
-def description(offered: bytes, coded: Collection[str], local_address: str) -> bytes:
+def description(
+    offered: bytes,
+    coded: Collection[str],
+    local_address: str,
+    before: Agreement = _UNSAID,
+    types: DynamicTypes | None = None,
+) -> bytes:
     """Return our side of a session: the answer to `offered`, or an offer where the peer made none.
 
     Args:
         offered: the peer's description; empty for none (RFC 3261 §13.2.1, §14.2).
         coded, local_address: as for `answer`.
+        before, types: as for `offer`.
 
     Raises:
         PeerError: as for `answer`.
     """
     if not offered:
-        return offer(coded, local_address)
+        return offer(coded, local_address, before, types)
     return answer(offered, coded, local_address)
 
 
@@ -131,29 +142,83 @@ def answer(offer: bytes, coded: Collection[str], local_address: str) -> bytes:
     return _session(media, local_address)
 
 
-def offer(coded: Collection[str], local_address: str) -> bytes:
+def offer(
+    coded: Collection[str],
+    local_address: str,
+    before: Agreement = _UNSAID,
+    types: DynamicTypes | None = None,
+) -> bytes:
     """Return our offer to a peer that has made none (RFC 3261 §13.2.1, RFC 3264 §5).
+
+    It has all that we can (RFC 3261 §14.2), whatever was agreed on before.
 
     Args:
         coded, local_address: as for `answer`.
+        before: where the session stands: each media keeps its place (RFC 3264 §8).
+        types: what payload types have meant in it.
 
     Raises:
         PeerError: 488 where the media engine can code nothing.
     """
+    types = types or DynamicTypes()
     formats: list[Format] = []
-    free = _FIRST_DYNAMIC
     for codec in map(codecs.codec, _OFFERED):
         if codec.name not in coded:
             continue
         number = codec.payload_type
         if number is None:
-            number, free = free, free + 1
-        formats.append(Format(number, codec, codec.rtp_clock))
+            number = types.number(codec.name, codec.rtp_clock, codec.channels)
+        if number is not None:
+            formats.append(Format(number, codec, codec.rtp_clock))
+    return _offer(formats, before, _place(before), local_address)
+
+
+def narrowed(agreement: Agreement, local_address: str) -> bytes:
+    """Return an offer of the one codec that is used, where our peer's answer names more of ours.
+
+    The peer may send any of them (RFC 3264 §7), but a voice takes one: §10.2, "followed immediately
+    by a second one to lock down the set of codecs".
+
+    Args:
+        agreement: what offer and answer have come to.
+        local_address: our own numeric address.
+
+    Returns:
+        The offer; empty where there is but one codec, or none.
+    """
+    index, both = _common(agreement)
+    if agreement.told is None or len({one.codec.number for one in both if one.codec.pcm_rate}) < 2:
+        return b""
+    kept = {(one.codec.number, one.clock_hz) for one in _used(both) if one is not None}
+    ours = formats_of(agreement.told.media[index])
+    formats = [one for one in ours if (one.codec.number, one.clock_hz) in kept]
+    return _offer(formats, agreement, index, local_address)
+
+
+def _place(before: Agreement) -> int:
+    """Return the place of the sound in an offer."""
+    index, both = _common(before)
+    if both:
+        return index
+    told = before.told.media if before.told else ()
+    ours = (i for i, one in enumerate(told) if one.kind == "audio" and _served(one))
+    return next(ours, len(told))
+
+
+def _offer(formats: Sequence[Format], before: Agreement, index: int, local_address: str) -> bytes:
     speech = next((one.codec for one in formats if one.codec.pcm_rate), None)
     if speech is None:
         raise PeerError(488, "Not Acceptable Here")
-    lines = (Line("a", f"ptime:{speech.ptime}"), Line("a", Direction.SENDRECV.value))
-    return _session([_media("RTP/AVP", formats, lines)], local_address)
+    told = before.told.media if before.told else ()
+    media = [refused(one) for one in told]
+    lines = [Line("a", f"ptime:{speech.ptime}"), Line("a", Direction.SENDRECV.value)]
+    protocol = "RTP/AVP"
+    if index < len(told):
+        protocol = told[index].protocol
+        if told[index].rtcp_mux:
+            lines.append(Line("a", "rtcp-mux"))
+    media[index : index + 1] = [_media(protocol, formats, lines)]
+    return _session(media, local_address)
 
 
 def agreed(agreement: Agreement) -> Agreed | None:
@@ -161,27 +226,43 @@ def agreed(agreement: Agreement) -> Agreed | None:
 
     An answer may name several of the offered codecs; the first one is what we send.
     """
+    index, both = _common(agreement)
+    if not both:
+        return None
+    speech, event, noise = _used(both)
+    peer = agreement.peer[index]
+    return Agreed(
+        index=index,
+        codec=speech.codec.number,
+        payload_type=speech.payload_type,
+        ptime_ms=_ptime_ms(speech.codec, peer.line),
+        event_type=event.payload_type if event else -1,
+        noise_type=noise.payload_type if noise else -1,
+        direction=peer.direction,
+    )
+
+
+def _common(agreement: Agreement) -> tuple[int, list[Format]]:
+    """Return the place of the sound, and the peer's formats of it that both have; none for none."""
     told = agreement.told.media if agreement.told else ()
     for index, (ours, peer) in enumerate(zip(told, agreement.peer, strict=False)):
         if ours.kind != "audio" or not ours.port or not peer.line.port:
             continue
         known = {(one.codec.number, one.clock_hz) for one in formats_of(ours)}
         both = [one for one in formats_of(peer.line) if (one.codec.number, one.clock_hz) in known]
-        speech = next((one for one in both if one.codec.pcm_rate), None)
-        if speech is None:
-            continue
-        event = _beside(both, codecs.TELEPHONE_EVENT, speech)
-        noise = _beside(both, codecs.CN, speech)
-        return Agreed(
-            index=index,
-            codec=speech.codec.number,
-            payload_type=speech.payload_type,
-            ptime_ms=_ptime_ms(speech.codec, peer.line),
-            event_type=event.payload_type if event else -1,
-            noise_type=noise.payload_type if noise else -1,
-            direction=peer.direction,
-        )
-    return None
+        if any(one.codec.pcm_rate for one in both):
+            return index, both
+    return 0, []
+
+
+def _used(both: Sequence[Format]) -> tuple[Format, Format | None, Format | None]:
+    """Return what is used of them: speech, events, comfort noise."""
+    speech = next(one for one in both if one.codec.pcm_rate)
+    return (
+        speech,
+        _beside(both, codecs.TELEPHONE_EVENT, speech),
+        _beside(both, codecs.CN, speech),
+    )
 
 
 def formats_of(media: Media) -> list[Format]:
@@ -189,7 +270,7 @@ def formats_of(media: Media) -> list[Format]:
     maps = {rtpmap.format: rtpmap for rtpmap in media.rtpmaps}
     formats = []
     for text in media.formats:
-        if text.isascii() and text.isdecimal() and int(text) < 128:
+        if _PAYLOAD_TYPE.fullmatch(text) and int(text) < 128:
             found = _format(int(text), maps.get(text))
             if found is not None:
                 formats.append(found)
@@ -210,11 +291,15 @@ def _format(number: int, rtpmap: RtpMap | None) -> Format | None:
     return Format(number, codec, codec.rtp_clock)
 
 
+def _served(media: Media) -> bool:
+    return media.protocol.upper() in _PROTOCOLS
+
+
 def _answered(
     description: SessionDescription, offered: Media, coded: Collection[str]
 ) -> Media | None:
     """Return our side of a media; None for one that we refuse."""
-    if offered.kind != "audio" or not offered.port or offered.protocol.upper() not in _PROTOCOLS:
+    if offered.kind != "audio" or not offered.port or not _served(offered):
         return None
     formats = [one for one in formats_of(offered) if one.codec.name in coded]
     # RFC 3264 §6.1: "the most preferred codec" of the offer comes first in it
@@ -248,9 +333,9 @@ def _beside(formats: Sequence[Format], number: int, speech: Format) -> Format | 
 def _ptime_ms(codec: Codec, wanted: Media) -> int:
     """Return how much goes into a packet: as the peer wants it, as far as the codec allows."""
     most = wanted.ptime_ms or codec.ptime
-    longest = wanted.attribute("maxptime") or ""
-    if longest.isascii() and longest.isdecimal():
-        most = min(most, int(longest))
+    longest = wanted.max_ptime_ms
+    if longest is not None:
+        most = min(most, longest)
     possible = [ms for ms in _PTIMES_MS if _fits(codec, ms)]
     return max((ms for ms in possible if ms <= most), default=possible[0])
 

@@ -11,6 +11,7 @@ from pbx.errors import PeerError
 from pbx.registrar.authenticator import Account, Authenticator, Verdict
 from pbx.registrar.bindings import Bindings
 from pbx.routing.router import RouteKind, route
+from pbx.routing.services import shown
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import RequestReceived
 from pbx.sip.headers import NameAddr
@@ -160,7 +161,7 @@ class Admission:
             id=self._tokens(),
             call_id=request.call_id,
             caller_number=number,
-            dialed_number=dialed,
+            dialed_number=shown(self._services, dialed),
             setup=now,
             caller_addr=str(transaction.flow),
         )
@@ -168,7 +169,6 @@ class Admission:
         facts.called_number = decision.number
         facts.route = "; ".join(decision.explanation)
         if decision.service is not None:
-            facts.dialed_number = decision.service.shown
             self._exchange.served(transaction, facts, decision.service, now)
             return
         targets = [binding.target for binding in self._bindings.of(decision.number, now)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pbx.config.settings import ServiceSettings
-from pbx.routing.services import ServiceNumber, service_of
+from pbx.routing.services import ServiceNumber, service_of, shown
 from pbx.store.snapshot import Snapshot
 
 _DIALABLE = re.compile(r"\+?[0-9*#]{1,32}\Z")
@@ -26,7 +26,7 @@ class RouteDecision:
 
     Args:
         kind: to what.
-        number: the number after routing.
+        number: the number after routing; of one that leads nowhere, what records may show.
         explanation: which rule decided, a sentence a step.
         service: which one, where it goes to a service.
     """
@@ -44,7 +44,7 @@ def route(snapshot: Snapshot, services: ServiceSettings, dialed: str) -> RouteDe
     """
     if not _DIALABLE.match(dialed):
         why = "not a number that a telephone can dial"
-        return RouteDecision(RouteKind.UNKNOWN, dialed, (why,))
+        return RouteDecision(RouteKind.UNKNOWN, shown(services, dialed), (why,))
     if dialed in snapshot.users:
         return RouteDecision(RouteKind.LOCAL_USER, dialed, (f"local user {dialed}",))
     service = service_of(services, dialed)
@@ -52,4 +52,4 @@ def route(snapshot: Snapshot, services: ServiceSettings, dialed: str) -> RouteDe
         why = f"service {service.title}"
         return RouteDecision(RouteKind.SERVICE, service.number, (why,), service)
     why = "no local user has this number, and there is no line to call out by"
-    return RouteDecision(RouteKind.UNKNOWN, dialed, (why,))
+    return RouteDecision(RouteKind.UNKNOWN, shown(services, dialed), (why,))

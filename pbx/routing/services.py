@@ -23,14 +23,21 @@ class ServiceNumber(msgspec.Struct, frozen=True):
     password: str = ""
 
     @property
-    def shown(self) -> str:
-        """What was dialled, as people and records may see it."""
-        return f"{self.number}*xxxx" if self.password else self.number
-
-    @property
     def title(self) -> str:
         """What it is, in a word or two."""
         return f"conference room {self.room}" if self.room else self.kind
+
+
+def shown(services: ServiceSettings, dialed: str) -> str:
+    """Return what was dialled as people and records may see it: without the password of a room.
+
+    A mistyped room has none, but what stands behind it is the password all the same.
+    """
+    prefix = services.conference
+    if not prefix or not dialed.startswith(prefix):
+        return dialed
+    room, star, _ = dialed.removeprefix(prefix).partition("*")
+    return f"{prefix}{room}*xxxx" if star else dialed
 
 
 def service_of(services: ServiceSettings, dialed: str) -> ServiceNumber | None:

@@ -3,6 +3,8 @@
 No RFC describes the two bodies; RFC 6086 §2 calls such use of INFO "legacy".
 """
 
+import re
+
 from pbx.errors import PeerError
 from pbx.sip.message import Request
 
@@ -12,13 +14,19 @@ DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
 DIGITS = "0123456789*#ABCD!"
 """By their event codes (RFC 4733 §3.2): what some phones write instead of the digit. ``!`` is flash."""
 
+_CODE = re.compile(r"[0-9]{1,2}")
+
 
 def digit_of(request: Request) -> str:
     """Return the digit that an INFO carries; empty for one without a body, which only asks for life.
 
     Raises:
-        PeerError: 415 for another kind of body, 400 for one without a digit.
+        PeerError: 469 for an info package's, 415 for another kind of body, 400 for one without a
+            digit.
     """
+    if request.get("Info-Package") is not None:
+        # RFC 6086 §4.2.2: "that the UA has not indicated willingness to receive"
+        raise PeerError(469, "Bad Info Package")
     if not request.body:
         return ""
     kind = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
@@ -32,6 +40,6 @@ def digit_of(request: Request) -> str:
     signal = values.get("signal", "").upper()
     if len(signal) == 1 and signal in DIGITS:
         return signal
-    if signal.isascii() and signal.isdecimal() and int(signal) < len(DIGITS):
+    if _CODE.fullmatch(signal) and int(signal) < len(DIGITS):
         return DIGITS[int(signal)]
     raise PeerError(400, "No Digit")

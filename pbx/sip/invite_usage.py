@@ -309,8 +309,12 @@ class Usage(DialogUsage):
             digit = digit_of(transaction.request)
         except PeerError as error:
             response = self._response(transaction, error.status, error.reason)
-            # §8.2.3: what would have been read
-            response.set("Accept", ", ".join(DIGIT_TYPES))
+            if error.status == 469:
+                # RFC 6086 §4.2.2: the packages that we take
+                response.add("Recv-Info", "")
+            else:
+                # §8.2.3: what would have been read
+                response.add("Accept", ", ".join(DIGIT_TYPES))
             self._endpoint.respond(transaction, response, now)
             return []
         self._respond(transaction, 200, "OK", now)

@@ -58,6 +58,8 @@ class Office:
         ports: int = 20,
         sip: SipSettings | None = None,
         services: ServiceSettings | None = None,
+        *,
+        engine: bool = True,
     ) -> None:
         self.now = 1000.0
         self.serial = itertools.count(1)
@@ -98,8 +100,9 @@ class Office:
         self.media: list[Command] = []
         self.changed: list[str] = []
         self.ended: list[CallFacts] = []
-        self.ports = ports
-        self.engine_ready()
+        self.ports = ports if engine else 0
+        if engine:
+            self.engine_ready()
 
     def engine_ready(
         self, streams: Iterable[int] = (), codecs: Iterable[str] = CODED, first_port: int = 20000

@@ -83,6 +83,11 @@ class TestRoom:
         call.ack()
         assert [voice.speaks for voice in voices(office).values()] == [False, True]
 
+    def test_the_record_of_a_mistyped_room(self, office: Office) -> None:
+        office.phone("100").invite("*6*1*4711*").phone.response(404)
+        (facts,) = office.ended
+        assert (facts.dialed_number, facts.called_number) == ("*6*1*xxxx", "*6*1*xxxx")
+
     @pytest.mark.parametrize("dialed", ["*6*", "*6**1", "*6*1*", "*6*1*2*3", "*6*a"])
     def test_no_room(self, office: Office, dialed: str) -> None:
         office.phone("100").invite(dialed).phone.response(404)

@@ -25,6 +25,10 @@ BODIES = (
     b"v=0\r\n",
     b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n",
     b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=video 0 RTP/AVP 9\r\n",
+    b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\n"
+    b"m=audio 4 RTP/AVP %b 8 0 9\r\na=maxptime:%b\r\n" % (b"0" * 5000, b"9" * 5000),
+    b"Signal=" + b"5" * 5000,
+    b"Signal=#",
     b"v=0\r\no=- 1 1 IN IP4 224.0.0.1\r\ns=-\r\nc=IN IP4 224.0.0.1\r\nt=0 0\r\nm=audio 4 RTP/AVP 8\r\n",
 )
 
@@ -46,6 +50,7 @@ VALUES = (
     "<sips:a@192.0.2.10>",
     "SIP;cause=200, Q.850;cause=999999",
     "application/sdp",
+    "application/dtmf-relay",
     "text/plain",
     "100rel",
     'Digest realm="minisipserver", username="\udcff", nonce="\udcff.\udcff", uri="sip:x", response="\udcff"',
@@ -61,6 +66,7 @@ EXTRA = (
     "Content-Type",
     "Content-Disposition",
     "Content-Encoding",
+    "Info-Package",
     "User-Agent",
     "Authorization",
     "Proxy-Authorization",

@@ -7,10 +7,21 @@ from pbx.call.journal import CallState
 from pbx.config.settings import CallSettings, ServiceSettings
 from pbx.errors import PeerError
 from pbx.media.codecs import G722, OPUS, PCMA, PCMU
-from pbx.media.protocol import Command, Digit, Played, Release, Stream, Voice
+from pbx.media.protocol import (
+    Command,
+    Digit,
+    Played,
+    Record,
+    Recorded,
+    Release,
+    StopPlaying,
+    StopRecording,
+    Stream,
+    Voice,
+)
 from pbx.sdp.description import parse_sdp
-from tests.call.office import Office, Phone
-from tests.call.services import played, player, served, voices
+from tests.call.office import Invite, Office, Phone
+from tests.call.services import ends, played, player, served, voices
 
 
 @pytest.fixture
@@ -102,8 +113,20 @@ class TestAnswer:
         office.assert_empty()
 
     @pytest.mark.parametrize("body", [None, b""])
-    def test_an_engine_that_codes_nothing(self, alice: Phone, body: bytes | None) -> None:
-        alice.office.engine_ready(codecs=())
+    def test_before_there_is_an_engine(self, body: bytes | None) -> None:
+        office = Office(engine=False)
+        alice, _ = office.phone("100"), office.phone("101")
+        # As for any call
+        for dialed, offer in (("101", alice.sdp()), ("*43", body)):
+            call = alice.invite(dialed, offer, call_id=dialed)
+            call.ack_failure(alice.response(503))
+        assert [facts.cause.tag.name for facts in office.ended if facts.cause] == ["LIMIT"] * 2
+        office.advance(120)
+        office.assert_empty()
+
+    @pytest.mark.parametrize("body", [None, b""])
+    def test_an_engine_that_codes_no_speech(self, alice: Phone, body: bytes | None) -> None:
+        alice.office.engine_ready(codecs=("telephone-event",))
         alice.invite("*43", body).phone.response(488)
 
     def test_no_port_is_left(self) -> None:
@@ -189,6 +212,68 @@ class TestLateOffer:
         assert office.cause() == ("REQUEST_UNUSABLE", 79)
 
 
+class TestSeveralCodecsInTheAnswer:
+    """RFC 3264 §10.2: the peer may send any of them, and a voice takes one; so we ask for one."""
+
+    @pytest.fixture
+    def call(self, alice: Phone) -> Invite:
+        call = alice.invite("*45", b"")
+        call.answered()
+        call.ack(sdp(alice, "m=audio 4000 RTP/AVP 9 0 8"))
+        return call
+
+    def test_one_is_asked_for(self, office: Office, alice: Phone, call: Invite) -> None:
+        assert voices(office)[20000].codec == G722
+        asked = alice.hears("INVITE")
+        (media,) = parse_sdp(asked.body).media
+        assert (media.formats, media.port) == (("9",), 20000)
+        tones = len(played(office))
+        alice.respond(asked, 200, "OK", sdp(alice, "m=audio 4008 RTP/AVP 9"))
+        alice.hears("ACK")
+        assert not alice.inbox
+        stream = office.running()[20000]
+        assert stream.remote_rtp is not None
+        assert stream.remote_rtp.port == 4008
+        assert len(played(office)) == tones
+        call.bye()
+        alice.response(200)
+        office.advance(120)
+        office.assert_empty()
+
+    @pytest.mark.parametrize("status", [488, 491, 500])
+    def test_a_refusal_changes_nothing(
+        self, office: Office, alice: Phone, call: Invite, status: int
+    ) -> None:
+        told: list[Command] = list(office.media)
+        alice.respond(alice.hears("INVITE"), status)
+        alice.hears("ACK")
+        assert office.media == told
+        assert not alice.inbox
+        (running,) = office.exchange.calls.values()
+        state = running.state()
+        assert state is not None
+        # RFC 3261 §14.1: "as if no re-INVITE had been issued"
+        assert state.caller.media.told.count(b"a=rtpmap") > 1
+        # The peer's next offer is answered by one codec.
+        call.reinvite(sdp(alice, "m=audio 4000 RTP/AVP 8 9"))
+        assert parse_sdp(call.answered().body).media[0].formats == ("8",)
+        call.ack()
+        assert voices(office)[20000].codec == PCMA
+        assert not alice.inbox
+
+    def test_a_peer_that_hangs_up_meanwhile(
+        self, office: Office, alice: Phone, call: Invite
+    ) -> None:
+        asked = alice.hears("INVITE")
+        call.bye()
+        alice.response(200)
+        alice.respond(asked, 487)
+        alice.hears("ACK")
+        assert office.cause() == ("CALLER_HUNG_UP", 16)
+        office.advance(120)
+        office.assert_empty()
+
+
 class TestRfc3261Section14:
     """The session changes."""
 
@@ -234,6 +319,34 @@ class TestRfc3261Section14:
         call.ack(sdp(alice, "m=audio 4000 RTP/AVP 0"))
         assert voices(office)[20000].codec == PCMU
 
+    def test_what_an_offer_of_ours_keeps(self, office: Office, alice: Phone) -> None:
+        """RFC 3264 §8: the places of the media, and what a payload type means (§8.3.2)."""
+        event = "a=rtpmap:101 telephone-event/8000"
+        call = alice.invite(
+            "*45",
+            sdp(alice, "m=video 4002 RTP/AVP 96", "m=audio 4000 RTP/AVP 0 101", event),
+        )
+        call.answered()
+        call.ack()
+        tones = len(played(office))
+        # What was said once counts, too.
+        call.reinvite(
+            sdp(alice, "m=video 0 RTP/AVP 96", "m=audio 4000 RTP/AVP 0 96", "a=rtpmap:96 AMR/8000")
+        )
+        call.answered()
+        call.ack()
+        call.reinvite(b"")
+        video, audio = parse_sdp(call.answered().body).media
+        assert (video.port, audio.port) == (0, 20000)
+        meanings = {one.format: one.encoding for one in audio.rtpmaps}
+        assert meanings["101"] == "telephone-event"
+        assert "96" not in meanings
+        call.ack(sdp(alice, "m=video 0 RTP/AVP 96", "m=audio 4000 RTP/AVP 0 101", event))
+        assert voices(office)[20000].event_type == 101
+        # The stream is the same, and what plays goes on.
+        assert list(office.running()) == [20000]
+        assert len(played(office)) == tones
+
     def test_sound_that_moves_to_another_place_begins_anew(
         self, office: Office, alice: Phone
     ) -> None:
@@ -274,11 +387,48 @@ class TestInfo:
         alice.response(200)
         assert "StopRecording" in [type(one).__name__ for one in office.media]
 
+    @pytest.mark.parametrize("inband", [False, True])
+    @pytest.mark.parametrize("info_first", [False, True])
+    def test_one_key_told_of_in_two_ways(
+        self, office: Office, alice: Phone, info_first: bool, inband: bool
+    ) -> None:
+        call = served(alice, "*47")
+        ends(office, player(office))
+
+        def by_info() -> None:
+            call.cseq += 1
+            call.request("INFO", call.cseq, b"#", "Content-Type: application/dtmf")
+            alice.response(200)
+
+        def by_sound() -> None:
+            office.exchange.reported(Digit(20000, "#", inband=inband), office.now)
+            office.pump()
+
+        first, second = (by_info, by_sound) if info_first else (by_sound, by_info)
+        first()
+        (record,) = [one for one in office.media if isinstance(one, Record)]
+        office.exchange.reported(Recorded(record.recording, 3.0), office.now)
+        office.pump()
+        office.now += 0.3
+        second()
+        # The recording is played, and nobody has ended that.
+        assert StopRecording(record.recording) in office.media
+        assert not [one for one in office.media if isinstance(one, StopPlaying)]
+
     def test_another_body(self, alice: Phone) -> None:
         call = served(alice, "*47")
         call.cseq += 1
         call.request("INFO", call.cseq, b"<xml/>", "Content-Type: application/media_control+xml")
         assert "application/dtmf-relay" in alice.response(415).all("Accept")
+
+    def test_an_info_package(self, alice: Phone) -> None:
+        call = served(alice, "*47")
+        call.cseq += 1
+        headers = "Info-Package: x\nContent-Type: application/dtmf-relay"
+        call.request("INFO", call.cseq, b"Signal=5", headers)
+        refused = alice.response(469)
+        # RFC 6086 §4.2.2: we take none
+        assert refused.get("Recv-Info") == ""
 
     def test_a_sign_of_life(self, alice: Phone) -> None:
         call = served(alice, "*47")

@@ -24,6 +24,12 @@ class TestMilliwatt:
         (tone,) = played(office)
         assert (tone.port, tone.tone, tone.level_db, tone.times) == (20000, "1004", 0.0, 0)
 
+    def test_an_engine_that_cannot_play_it(self, office: Office, alice: Phone) -> None:
+        served(alice, "*45")
+        ends(office, player(office), "64 sounds are played already")
+        alice.hears("BYE")
+        assert office.cause() == ("LIMIT", 42)
+
 
 class TestMusic:
     def test_our_own_tune(self, office: Office, alice: Phone) -> None:
@@ -57,6 +63,8 @@ class TestMusic:
         assert player(office).tone == "music"
         ends(office, player(office), "no such tone")
         assert len(played(office)) == 3
+        alice.hears("BYE")
+        assert office.cause() == ("LIMIT", 42)
 
     def test_files_are_looked_for_at_each_call(self, office: Office, alice: Phone) -> None:
         served(alice, "*46")
@@ -173,6 +181,62 @@ class TestRecorder:
         assert office.cause() == ("LIMIT", 42)
         office.advance(120)
         office.assert_empty()
+
+    @pytest.mark.parametrize("recorded", [False, True])
+    def test_nothing_can_be_played(
+        self, office: Office, alice: Phone, recorder: Recorder, recorded: bool
+    ) -> None:
+        if recorded:
+            ends(office, player(office))
+            recorder.presses()
+            recorder.wrote()
+        ends(office, player(office), "64 sounds are played already")
+        alice.respond(alice.hears("BYE"), 200)
+        assert office.cause() == ("LIMIT", 42)
+        office.advance(120)
+        office.assert_empty()
+
+    def test_the_key_right_after_the_beep(self, office: Office, recorder: Recorder) -> None:
+        ends(office, player(office))
+        first = recording(office)
+        recorder.presses()
+        recorder.wrote(0.0)
+        assert player(office).tone == "1000/250"
+        assert office.discarded == [first.path]
+
+    def test_a_stream_in_the_place_of_the_last_begins_with_the_beep(
+        self, office: Office, alice: Phone, recorder: Recorder
+    ) -> None:
+        ends(office, player(office))
+        first = recording(office)
+        moved = alice.sdp().replace(b"m=audio", b"m=audio 0 RTP/AVP 8\r\nm=audio")
+        recorder.call.reinvite(moved)
+        recorder.call.answered()
+        recorder.call.ack()
+        beep = player(office)
+        assert (beep.port, beep.tone) == (20002, "1000/250")
+        # The engine has ended it with its stream.
+        recorder.wrote()
+        assert player(office) == beep
+        assert office.discarded == [first.path]
+        ends(office, beep)
+        assert recording(office).left == 20002
+
+    def test_a_stream_that_ends_for_a_while(
+        self, office: Office, alice: Phone, recorder: Recorder
+    ) -> None:
+        beep = player(office)
+        recorder.call.reinvite(alice.sdp().replace(b"m=audio 4000", b"m=audio 0"))
+        recorder.call.answered()
+        recorder.call.ack()
+        ends(office, beep)
+        assert not [one for one in office.media if isinstance(one, Record)]
+        recorder.call.reinvite(alice.sdp())
+        recorder.call.answered()
+        recorder.call.ack()
+        assert player(office) != beep
+        ends(office, player(office))
+        assert recording(office).left == player(office).port
 
     def test_hanging_up_leaves_no_file(
         self, office: Office, alice: Phone, recorder: Recorder

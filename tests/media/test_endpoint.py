@@ -5,9 +5,18 @@ import pytest
 from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.codecs import CODECS
-from pbx.media.endpoint import Agreed, agreed, answer, description, formats_of, offer
+from pbx.media.endpoint import (
+    Agreed,
+    agreed,
+    answer,
+    description,
+    formats_of,
+    narrowed,
+    offer,
+)
 from pbx.media.session import Agreement, LegMedia, PortPool
 from pbx.sdp.description import Direction, Media, parse_sdp
+from pbx.sdp.payload import DynamicTypes
 
 HOST = "192.0.2.1"
 ALL = frozenset(one.name for one in CODECS)
@@ -116,6 +125,7 @@ class TestRfc3264Section6:
             sdp("m=audio 4000 RTP/SAVP 0"),
             sdp("m=audio 4000 RTP/AVP 13"),
             sdp("m=audio 4000 RTP/AVP 0x 200 -1 ٣"),
+            sdp(f"m=audio 4000 RTP/AVP {'0' * 5000}"),
         ],
     )
     def test_nothing_for_us(self, offered: bytes) -> None:
@@ -163,6 +173,7 @@ class TestRfc8866Section6_4:
             ("PCMU/8000", ("a=ptime:5",), 10),
             ("PCMU/8000", ("a=ptime:40", "a=maxptime:20"), 20),
             ("PCMU/8000", ("a=ptime:x", "a=maxptime:x"), 20),
+            ("PCMU/8000", (f"a=ptime:{'4' * 5000}", f"a=maxptime:{'1' * 5000}"), 20),
             # GSM's frames have 20 ms (RFC 3551 §4.5.8), Opus has none of 30 (RFC 6716 §2.1.4).
             ("GSM/8000", ("a=ptime:30",), 20),
             ("GSM/8000", ("a=ptime:10",), 20),
@@ -225,3 +236,88 @@ class TestRfc3264Section5:
 
     def test_before_anything_is_said(self) -> None:
         assert agreed(Agreement()) is None
+
+
+def talked(told: bytes, peer: bytes) -> Agreement:
+    """Where the session stands after we have told `told`, and the peer `peer`."""
+    media = LegMedia(PortPool([20000, 20002]), HOST, 1, timeout_s=0)
+    media.remote(peer)
+    media.describe(told)
+    return media.checkpoint()
+
+
+class TestRfc3264Section8:
+    """Offers of ours in a session that has begun with something else."""
+
+    def test_each_media_keeps_its_place(self) -> None:
+        peer = sdp("m=video 4002 RTP/AVP 34", "m=audio 4000 RTP/AVP 0", "m=text 4004 RTP/AVP 98")
+        before = talked(answer(peer, ALL, HOST), peer)
+        media = parse_sdp(offer(ALL, HOST, before)).media
+        assert [(one.kind, one.port > 0) for one in media] == [
+            *(("video", False), ("audio", True)),
+            ("text", False),
+        ]
+
+    def test_the_sound_goes_on_where_it_is(self) -> None:
+        peer = sdp("m=audio 4000 RTP/SAVP 0", "m=audio 4002 RTP/AVPF 0", "a=rtcp-mux")
+        before = talked(answer(peer, ALL, HOST), peer)
+        first, second = parse_sdp(offer(ALL, HOST, before)).media
+        assert (first.port, second.port > 0) == (0, True)
+        assert (second.protocol, second.rtcp_mux) == ("RTP/AVPF", True)
+
+    @pytest.mark.parametrize(
+        ("line", "ports"),
+        [("m=audio 0 RTP/AVP 0", [True]), ("m=video 0 RTP/AVP 34", [False, True])],
+    )
+    def test_sound_that_had_ended_begins_again(self, line: str, ports: list[bool]) -> None:
+        peer = sdp(line)
+        before = talked(answer(peer, ALL, HOST), peer)
+        media = parse_sdp(offer(ALL, HOST, before)).media
+        assert [one.port > 0 for one in media] == ports
+        assert media[-1].kind == "audio"
+
+    def test_what_a_payload_type_means_is_never_changed(self) -> None:
+        peer = audio("96 0 101", "a=rtpmap:96 AMR/8000", "a=rtpmap:101 telephone-event/8000")
+        types = DynamicTypes()
+        types.learn(parse_sdp(peer).media)
+        (media,) = parse_sdp(offer(ALL, HOST, talked(answer(peer, ALL, HOST), peer), types)).media
+        assert meant(media) == [
+            *("102 opus/48000", "9 G722/8000", "8 PCMA/8000", "0 PCMU/8000"),
+            *("103 G726-32/8000", "3 GSM/8000", "18 G729/8000"),
+            *("13 CN/8000", "101 telephone-event/8000"),
+        ]
+
+    def test_without_a_number_left_there_is_no_such_codec(self) -> None:
+        every = [f"a=rtpmap:{number} AMR/8000" for number in range(96, 128)]
+        types = DynamicTypes()
+        types.learn(parse_sdp(audio("0 96", *every)).media)
+        (media,) = parse_sdp(offer(frozenset({"opus", "PCMU"}), HOST, Agreement(), types)).media
+        assert meant(media) == ["0 PCMU/8000"]
+        with pytest.raises(PeerError):
+            offer(frozenset({"opus"}), HOST, Agreement(), types)
+
+
+class TestRfc3264Section10_2:
+    """One codec of several."""
+
+    def test_the_one_that_is_used(self) -> None:
+        peer = audio("0 9 13 101", "a=rtpmap:101 telephone-event/8000")
+        before = talked(offer(ALL, HOST), peer)
+        (media,) = parse_sdp(narrowed(before, HOST)).media
+        # By our own numbers: the peer's answer has others for the same
+        assert meant(media) == ["0 PCMU/8000", "13 CN/8000", "98 telephone-event/8000"]
+
+    @pytest.mark.parametrize(
+        "formats", ["0", "0 13 101", "0 96", "18", "101", "102 103"], ids=lambda text: text
+    )
+    def test_nothing_to_choose(self, formats: str) -> None:
+        lines = ("a=rtpmap:101 telephone-event/8000", "a=rtpmap:96 PCMU/8000")
+        before = talked(offer(ALL, HOST), audio(formats, *lines))
+        assert narrowed(before, HOST) == b""
+
+    def test_the_peers_own_offer_is_not_narrowed(self) -> None:
+        peer = audio("0 8 9")
+        assert narrowed(talked(answer(peer, ALL, HOST), peer), HOST) == b""
+
+    def test_before_anything_is_said(self) -> None:
+        assert narrowed(Agreement(), HOST) == b""

@@ -1,29 +1,11 @@
 """Voices in a real engine: what phones say to it and hear of it, by sound."""
 
-import numpy as np
 import pytest
 
 from pbx.media import codecs
-from pbx.media.protocol import (
-    Counts,
-    Digit,
-    Play,
-    Played,
-    Query,
-    Refused,
-    Release,
-    Released,
-    SendDigits,
-    StopPlaying,
-    Voice,
-)
-from tests.media.engine_process import Link, stream
+from tests.media.engine_process import Link
 from tests.media.kernels.sound import Sound, rest_level, sine, tone_level
-from tests.media.voice_phone import EVENTS, G722, L16, PCMA, PCMU, converse, voice_phone
-
-PEAK = 8000.0
-LEVEL = -15.3
-"""dBov of a sine of that peak."""
+from tests.media.voice_phone import G722, L16, LEVEL, PCMA, PCMU, PEAK, converse, voice_phone
 
 FORMATS = [
     (codecs.PCMU, PCMU),

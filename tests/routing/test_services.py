@@ -4,7 +4,7 @@ import pytest
 
 from pbx.config.settings import ServiceSettings
 from pbx.routing.router import RouteKind, route
-from pbx.routing.services import ServiceNumber, service_of
+from pbx.routing.services import ServiceNumber, service_of, shown
 from pbx.store.snapshot import LocalUser, Snapshot
 
 USUAL = ServiceSettings()
@@ -18,17 +18,38 @@ class TestNumber:
     def test_one_service_each(self, dialed: str, kind: str) -> None:
         service = service_of(USUAL, dialed)
         assert service == ServiceNumber(kind, dialed)
-        assert (service.title, service.shown) == (kind, dialed)
+        assert service.title == kind
+        assert shown(USUAL, dialed) == dialed
 
     def test_a_room(self) -> None:
         service = service_of(USUAL, "*6*007")
         assert service == ServiceNumber("conference", "*6*007", "007")
-        assert (service.title, service.shown) == ("conference room 007", "*6*007")
+        assert service.title == "conference room 007"
+        assert shown(USUAL, "*6*007") == "*6*007"
 
-    def test_a_password_is_not_shown(self) -> None:
+    def test_a_room_with_a_password(self) -> None:
         service = service_of(USUAL, "*6*1*4711")
         assert service == ServiceNumber("conference", "*6*1", "1", "4711")
-        assert "4711" not in service.shown + service.title
+        assert service.title == "conference room 1"
+
+    @pytest.mark.parametrize(
+        ("dialed", "said"),
+        [
+            ("*6*1*4711", "*6*1*xxxx"),
+            ("*6*1*4711*", "*6*1*xxxx"),
+            ("*6*1#*4711", "*6*1#*xxxx"),
+            ("*6*1*47a11", "*6*1*xxxx"),
+            ("*6**4711", "*6**xxxx"),
+            ("*6*4711", "*6*4711"),
+            ("*43*4711", "*43*4711"),
+            ("", ""),
+        ],
+    )
+    def test_a_password_is_not_shown(self, dialed: str, said: str) -> None:
+        assert shown(USUAL, dialed) == said
+
+    def test_where_there_are_no_rooms_there_is_none(self) -> None:
+        assert shown(ServiceSettings(conference=""), "*6*1*4711") == "*6*1*4711"
 
     def test_other_numbers(self) -> None:
         settings = ServiceSettings(echo="99", conference="88", music="")
@@ -51,6 +72,12 @@ class TestRoute:
         assert (decision.kind, decision.number) == (RouteKind.SERVICE, "*6*1")
         assert decision.explanation == ("service conference room 1",)
         assert decision.service is not None
+
+    @pytest.mark.parametrize("dialed", ["*6*1*4711*", "*6*1*47a11"])
+    def test_a_mistyped_room(self, dialed: str) -> None:
+        decision = route(self.SNAPSHOT, USUAL, dialed)
+        assert decision.kind is RouteKind.UNKNOWN
+        assert "47" not in decision.number + " ".join(decision.explanation)
 
     def test_a_user_comes_first(self) -> None:
         decision = route(self.SNAPSHOT, ServiceSettings(echo="100"), "100")

@@ -30,6 +30,7 @@ class TestDigit:
             (b"Signal=\r\n", None),
             (b"Signal=17\r\n", None),
             (b"Signal=x", None),
+            (b"Signal=" + b"5" * 5000, None),
             (b"Signal=\xff", None),
             (b"Signal=\xd9\xa3", None),
             (b"\r\n", None),
@@ -46,6 +47,14 @@ class TestDigit:
 
     def test_without_a_body_it_is_a_sign_of_life(self) -> None:
         assert digit_of(info(b"", "")) == ""
+
+    @pytest.mark.parametrize("body", [b"5", b""])
+    def test_an_info_package_is_no_digit(self, body: bytes) -> None:
+        request = info(body)
+        request.add("Info-Package", "x")
+        with pytest.raises(PeerError) as caught:
+            digit_of(request)
+        assert caught.value.status == 469
 
     @pytest.mark.parametrize("kind", ["", "application/sdp", "text/plain"])
     def test_another_body(self, kind: str) -> None:

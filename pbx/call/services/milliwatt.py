@@ -1,5 +1,6 @@
 """Milliwatt: a tone of known level, to measure the way by."""
 
+from pbx.call.cause import CallTag, by_server
 from pbx.call.services.service import Service
 
 TONE = "1004"
@@ -14,3 +15,7 @@ class Milliwatt(Service):
     def begin(self, now: float) -> None:
         """Play it without end."""
         self.sound.play(tone=TONE, level_db=LEVEL_DBM0, times=0)
+
+    def played(self, player: int, failure: str, now: float) -> None:
+        """It has no end of its own: the engine can't play it."""
+        self.over = by_server(CallTag.LIMIT)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pbx.call.cause import CallTag, by_server
 from pbx.call.services.service import Service
 from pbx.call.sound import Sound
 
@@ -41,22 +42,29 @@ class Playlist:
         player, self._player = self._player, 0
         self._sound.stop(player)
 
-    def played(self, player: int, failure: str, now: float) -> None:
-        """Go on with the next file; with our tune where no file of all can be played."""
+    def played(self, player: int, failure: str, now: float) -> bool:
+        """Go on with the next file; with our tune where no file of all can be played.
+
+        Returns:
+            False where not even that can be.
+        """
         if player != self._player:
-            return
+            return True
         useless = failure or now - self._begun < SHORTEST_S
         self._idle = self._idle + 1 if useless else 0
-        self._play(now)
+        return self._play(now)
 
-    def _play(self, now: float) -> None:
+    def _play(self, now: float) -> bool:
         self._begun = now
         if self._idle < len(self._files):
             path = self._files[self._next % len(self._files)]
             self._next += 1
             self._player = self._sound.play(path=path)
-        elif self._idle <= len(self._files):
+        elif self._idle == len(self._files):
             self._player = self._sound.play(tone=TUNE, level_db=TUNE_LEVEL_DBM0, times=0)
+        else:
+            return False
+        return True
 
 
 class Music(Service):
@@ -77,4 +85,5 @@ class Music(Service):
 
     def played(self, player: int, failure: str, now: float) -> None:
         """Play on."""
-        self._playlist.played(player, failure, now)
+        if not self._playlist.played(player, failure, now):
+            self.over = by_server(CallTag.LIMIT)

@@ -36,7 +36,6 @@ class Recorder(Service):
         self._record_s = record_s
         self._state = State.BEEPING
         self._player = 0
-        self._recording = 0
 
     def begin(self, now: float) -> None:
         """Beep: what follows is recorded."""
@@ -49,11 +48,13 @@ class Recorder(Service):
         """Record after the beep; beep after the recording."""
         if player != self._player:
             return
-        if self._state is State.PLAYING:
+        if failure:
+            self.over = by_server(CallTag.LIMIT)
+        elif self._state is State.PLAYING:
             self.begin(now)
         elif self._state is State.BEEPING:
             self._state = State.RECORDING
-            self._recording = self.sound.record()
+            self.sound.record()
             self.due = now + self._record_s
 
     def dialled(self, digit: str, now: float) -> None:
@@ -80,8 +81,11 @@ class Recorder(Service):
     def recorded(self, seconds: float, failure: str, now: float) -> None:
         """Play what there is; where nothing could be written, that is the call's end."""
         self.due = None
-        if failure and not seconds:
+        if seconds:
+            self._state = State.PLAYING
+            self._player = self.sound.play(path=self.sound.last_recording)
+        elif failure:
             self.over = by_server(CallTag.LIMIT)
-            return
-        self._state = State.PLAYING
-        self._player = self.sound.play(path=self.sound.last_recording)
+        else:
+            # The key came at once.
+            self.begin(now)

@@ -40,7 +40,10 @@ class Service:
         """The party has pressed a key."""
 
     def played(self, player: int, failure: str, now: float) -> None:
-        """A player has ended (`protocol.Played`)."""
+        """A player has ended (`protocol.Played`).
+
+        Who can't be heard by its only party has nothing to give, and ends the call.
+        """
 
     def recorded(self, seconds: float, failure: str, now: float) -> None:
         """The recording has ended (`protocol.Recorded`)."""
