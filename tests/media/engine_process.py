@@ -189,6 +189,11 @@ class Link:
         self.send(Query())
         return {one.port: one for one in self.expect(Counts).streams}
 
+    def late_ticks(self) -> int:
+        """Ticks so far that a busy machine has not let the engine have in time."""
+        self.send(Query())
+        return self.expect(Counts).late_ticks
+
     def release(self, *ports: int) -> dict[int, StreamCounts]:
         self.send(Release(list(ports)))
         ended = [self.expect(Released).counts for _ in ports]

@@ -53,9 +53,5 @@ def keys_in(sound: Sound, rate: int, window_ms: int = 30) -> list[tuple[str, int
     """The keys that a sound holds, and for how many milliseconds about."""
     width, hop = rate * window_ms // 1000, rate // 200
     found = [_key_of(sound[at : at + width], rate) for at in range(0, len(sound) - width + 1, hop)]
-    # What is shorter than a pause can be is the coder's.
-    for at in range(2, len(found) - 1):
-        if found[at - 1] and not found[at] and found[at - 1] in found[at + 1 : at + 3]:
-            found[at] = found[at - 1]
     runs = [(one, len(list(run))) for one, run in itertools.groupby(found)]
     return [(one, 5 * count + window_ms - 5) for one, count in runs if one and count > 1]

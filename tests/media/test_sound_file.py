@@ -101,6 +101,7 @@ class TestWhatCannot:
             (SOME[:40], "has no sound in it"),
             (riff(chunk(b"data", bytes(160)), form(PCM, 8000)), "has no sound in it"),
             (riff(chunk(b"fmt ", bytes(4))), "is damaged"),
+            (riff(*[chunk(b"junk", b"")] * 5000, form(PCM, 8000)), "has no sound in it"),
             (riff(form(PCM, 8000, bits=24), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
             (riff(form(3, 8000, bits=32), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
             (riff(form(PCM, 8000, 0), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),

@@ -193,25 +193,28 @@ class TestLoss:
     )
     def test_counts_and_sound(self, link: Link, codec: int, payload_type: int) -> None:
         with voice_phones(link, *[(codec, payload_type)] * 3) as phones:
-            steps = (1000, 10, 4)
-            for phone, step in zip(phones, steps, strict=True):
-                phone.loses = frozenset(range(20, 95, step)) if step < 1000 else frozenset()
+            for phone, step in zip(phones, (1000, 10, 4), strict=True):
+                phone.loses = frozenset(range(4, 100, step)) if step < 1000 else frozenset()
                 phone.be(echo=True)
+            before = link.late_ticks()
             converse([(one, one.tone(500, 2.0)) for one in phones])
             told = counts(link)
-            none, some, many = (told[one.port] for one in phones)
-            for phone, one in zip(phones, (none, some, many), strict=True):
-                wanted = len(phone.loses)
-                # Late ones are lost to the ear too.
-                assert wanted - 0.1 <= one.loss_percent <= wanted + 3, (wanted, one)
-                assert one.worst_loss_percent >= one.loss_percent - 3
-                assert one.concealed_ms >= 20 * wanted * 0.9
+            # Ticks that a busy machine has not let us have are lost to the ear as well.
+            stood_still_ms = 20 * (link.late_ticks() - before)
+            for phone in phones:
+                one, wanted = told[phone.port], len(phone.loses)
+                assert wanted - 0.1 <= one.loss_percent <= wanted + 3 + stood_still_ms / 20
+                assert one.worst_loss_percent >= wanted - 3
+                assert one.concealed_ms >= 20 * wanted - 40 - stood_still_ms
                 assert 0 < one.delay_ms < 300
-                assert one.level_dbov in (-15, -16, -14)
-            assert none.mos > some.mos + 0.05 > many.mos + 0.1
+            none, some, many = (told[one.port] for one in phones)
+            assert abs(none.level_dbov + 15) <= 1
+            assert none.mos > some.mos + 0.2 > many.mos + 0.4
             assert none.mos > 4.0
-            # One lost packet in ten: concealed so that no gap is longer than a frame.
-            assert longest_gap_ms(phones[1], 8000.0) <= 20
+            # One lost packet in ten: no gap is longer than a frame. What Opus makes up fades sooner,
+            # and is coded twice.
+            longest = 40 if codec == codecs.OPUS else 20
+            assert longest_gap_ms(phones[1], 8000.0) <= longest + stood_still_ms
 
     def test_nothing_has_come_yet(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:

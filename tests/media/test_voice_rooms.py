@@ -33,14 +33,14 @@ PEAK_LEVEL = -23.8
 MOST_SPEAKERS = 8
 
 
-def everybody(phones: list[VoicePhone], seconds: float = 1.6, peak: float = PEAK) -> None:
+def everybody(phones: list[VoicePhone], seconds: float = 1.3, peak: float = PEAK) -> None:
     """Let all phones say their tones at once."""
     converse(
         [(one, one.tone(hertz, seconds, peak)) for one, hertz in zip(phones, TONES, strict=False)]
     )
 
 
-def talk(phones: list[VoicePhone], *speakers: VoicePhone, seconds: float = 1.6) -> None:
+def talk(phones: list[VoicePhone], *speakers: VoicePhone, seconds: float = 1.3) -> None:
     """Let some phones say their tones, and all others be silent."""
     converse(
         [
@@ -86,7 +86,7 @@ class TestWhoHearsWhom:
             loud = 2 * PEAK
             converse(
                 [
-                    (one, one.tone(hertz, 1.6, loud if number >= 8 else PEAK))
+                    (one, one.tone(hertz, 1.3, loud if number >= 8 else PEAK))
                     for number, (one, hertz) in enumerate(zip(phones, TONES, strict=True))
                 ]
             )
@@ -137,6 +137,13 @@ class TestHow:
             everybody(phones)
             assert [heard_by(one, 3) for one in phones] == [{1}, {0}, {2}]
 
+    def test_an_echo_beside_the_others(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as phones:
+            phones[0].be(room=1, echo=True)
+            phones[1].be(room=1)
+            everybody(phones)
+            assert [heard_by(one, 2) for one in phones] == [{0, 1}, {0}]
+
     @pytest.mark.parametrize("gain", [-40.0, -6.0, 6.0, 18.0])
     def test_gain(self, link: Link, gain: float) -> None:
         with voice_phones(link, WIDE, WIDE) as phones:
@@ -163,7 +170,10 @@ class TestHow:
             for one in phones:
                 one.be(room=1)
             converse(
-                [(phones[0], phones[0].tone(5000)), *((one, one.quiet(1.6)) for one in phones[1:])]
+                [
+                    (phones[0], phones[0].tone(5000, 1.3)),
+                    *((one, one.quiet(1.3)) for one in phones[1:]),
+                ]
             )
             assert abs(phones[2].hears(5000) - LEVEL) < 2
             assert abs(phones[3].hears(5000) - LEVEL) < 2

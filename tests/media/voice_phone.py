@@ -72,10 +72,11 @@ class VoicePhone:
         """Speak and understand another codec from now on."""
         self.forget()
         self.codec, self.payload_type = codec, payload_type
+        # The first use of all compiles them: not while the engine is talking.
+        with encoder(codec) as first, decoder(codec) as other:
+            other.decode(first.encode(self.quiet(0.02)))
         self.coder = self.opened.enter_context(encoder(codec))
         self.decoder = self.opened.enter_context(decoder(codec))
-        # The first use compiles them: not while the engine is talking.
-        self.decoder.decode(self.coder.encode(self.quiet(0.02)))
 
     @property
     def rate(self) -> int:

@@ -1,14 +1,12 @@
 """Reads WAV files for players: 16-bit or G.711 sound of any usual rate, as mono at a rate of ours."""
 
-import contextlib
 import math
-import mmap
 import os
 import stat
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +27,9 @@ _CROSSINGS = 16
 
 _MOST_PHASES = 640
 """Of a filter; every usual rate has fewer."""
+
+_MOST_CHUNKS = 1000
+"""Of a file; what has more before its sound isn't made to be played."""
 
 _PIECE = 4096
 """Samples that are reckoned at once."""
@@ -65,49 +66,53 @@ def read_sound(path: Path) -> SoundFile:
     Raises:
         SoundFileError: there is no such file, or it isn't one that can be played.
     """
-    with _mapped(path) as data:
-        form, begin, octets = _find(data)
-        wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
-        sound = _decode(form, data, begin, octets)
+    try:
+        with _open(path) as file:
+            form, begin, octets = _find(file)
+            wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
+            sound = _decode(form, file, begin, octets)
+    except (OSError, ValueError) as error:
+        # ValueError: no path at all.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SoundFileError(reason) from error
     return SoundFile(convert(sound, form.rate, wanted), wanted)
 
 
-@contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    """Map a file into memory.
+def _open(path: Path) -> BinaryIO:
+    # A FIFO would have us wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise SoundFileError("it is no file")
+    return os.fdopen(descriptor, "rb")
 
-    Raises:
-        SoundFileError: that can't be done.
+
+def _read(file: BinaryIO, at: int, octets: int) -> bytes:
+    """Return so much of a file, or what there is of it.
+
+    A map of it would end the process where a card fails or another program cuts the file.
     """
-    try:
-        # A FIFO would have us wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise SoundFileError("it is no file")
-            data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
-        finally:
-            os.close(descriptor)
-    except (OSError, ValueError) as error:
-        # ValueError: no path at all, or an empty file.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SoundFileError(reason) from error
-    with data:
-        yield data
+    file.seek(at)
+    return file.read(octets)
 
 
-def _find(data: mmap.mmap) -> tuple[_Format, int, int]:
+def _find(file: BinaryIO) -> tuple[_Format, int, int]:
     """Find format and samples among a RIFF file's chunks: where these begin, and their octets."""
-    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+    head = _read(file, 0, 12)
+    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
         raise SoundFileError("it is no WAV file")
+    size = os.fstat(file.fileno()).st_size
     at, form = 12, None
-    while at + 8 <= len(data):
-        kind, length = struct.unpack_from("<4sI", data, at)
+    for _ in range(_MOST_CHUNKS):
+        head = _read(file, at, 8)
+        if len(head) < 8:
+            break
+        kind, length = struct.unpack("<4sI", head)
         if kind == b"fmt ":
-            form = _format(data[at + 8 : at + 8 + min(length, 64)])
+            form = _format(_read(file, at + 8, min(length, 64)))
         elif kind == b"data" and form is not None:
             # A recording that was cut off may promise more than there is.
-            octets = min(length, len(data) - at - 8)
+            octets = min(length, size - at - 8)
             if octets > LONGEST * form.tracks * form.bits // 8:
                 raise SoundFileError("it is too long")
             return form, at + 8, octets
@@ -129,14 +134,16 @@ def _format(body: bytes) -> _Format:
     return _Format(code, tracks, rate, bits)
 
 
-def _decode(form: _Format, data: mmap.mmap, begin: int, octets: int) -> Sound:
+def _decode(form: _Format, file: BinaryIO, begin: int, octets: int) -> Sound:
     """Return the samples, tracks mixed, a piece after the other: files are large and boards small."""
     width = form.tracks * form.bits // 8
     table = {_ALAW: _alaw, _ULAW: _ulaw}[form.code]() if form.code != _PCM else None
     sound = np.empty(octets // width, np.int16)
     for first in range(0, len(sound), _PIECE):
         count = min(_PIECE, len(sound) - first)
-        piece = data[begin + first * width : begin + (first + count) * width]
+        piece = _read(file, begin + first * width, count * width)
+        if len(piece) < count * width:
+            raise SoundFileError("it has become shorter while it was read")
         if table is None:
             samples = np.frombuffer(piece, "<i2").astype(np.int16)
         else:

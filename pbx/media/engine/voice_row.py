@@ -73,7 +73,7 @@ TAPE = 22
 
 TAPE_SIDE = 23
 DIGIT_NS = 24
-"""When the last digit was reported."""
+"""When the next digit may come, if they come evenly."""
 
 # --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
 DIGITS_LEFT = 25

@@ -4,7 +4,7 @@ from typing import Any
 
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
-from pbx.media.engine.kernels.playing import play_all, play_for_voices
+from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
 from pbx.media.engine.kernels.taping import hand_over_due
@@ -14,8 +14,10 @@ from pbx.media.engine.native import (
     CLOCK_MONOTONIC,
     TFD_CLOEXEC,
     TFD_NONBLOCK,
+    clear,
     kernel,
     monotonic_ns,
+    part,
     read,
     row_of,
     set_timer,
@@ -47,12 +49,18 @@ def stop_timer(tables: Any) -> None:
 
 @kernel
 def _silence(voices: Any, slot: Any) -> None:
-    """Begin a voice's output; one that hears itself gets its own frame."""
+    """Begin a voice's output."""
+    clear(part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME))
+
+
+@kernel
+def _echo(voices: Any, slot: Any) -> None:
+    """Add what its peer says to the output of a voice that hears itself."""
     row = row_of(voices.voices, slot)
-    sound = row_of(voices.sound, slot)
-    echo = row[voice_row.FLAGS] & voice_row.ECHO != 0
-    for index in range(row[voice_row.RATE] // 50):
-        sound[voice_row.OUT + index] = sound[voice_row.OWN + index] if echo else 0
+    if row[voice_row.FLAGS] & voice_row.ECHO != 0:
+        sound = row_of(voices.sound, slot)
+        own = part(sound, voice_row.OWN, voice_row.FRAME)
+        add(part(sound, voice_row.OUT, voice_row.FRAME), own, row[voice_row.RATE] // 50)
 
 
 @kernel
@@ -75,6 +83,7 @@ def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
     play_for_voices(voices)
     for place in range(count):
         slot = voices.active[place]
+        _echo(voices, slot)
         speak(tables, voices, slot, missed)
         send_report_if_due(tables, voices, slot, now)
     hand_over_due(tables, voices, now)
