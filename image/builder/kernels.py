@@ -1,6 +1,6 @@
 """The media engine's kernels for every board, compiled by this machine's own processor.
 
-Emulated, that takes an hour; the same program on a root of the same Debian for this machine makes the
+Emulated, that takes hours; the same program on a root of the same Debian for this machine makes the
 same files in a minute or two (`pbx.media.engine.cross`). They are kept.
 """
 
@@ -78,7 +78,7 @@ def _compile(native: Description, build: Path, tar: Path) -> None:
     package = _package(native.system.architecture, build / _NATIVE)
     with unpacked(below, build) as root:
         subprocess.run(["dpkg-deb", "-x", str(package), str(root)], check=True)
-        package.unlink()
+        shutil.rmtree(package.parent)
         for name, features in native.kernels.items():
             words = [_PYTHON, "-I", "-m", "pbx.media.engine.cross"]
             in_root(root, words, processor(name, features))
