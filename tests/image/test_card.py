@@ -99,7 +99,8 @@ def test_the_root_has_the_tree_and_belongs_to_root(card: Path) -> None:
         for asked in ("cat", "stat")
     ]
     assert told[0] == "minisip\n"
-    assert "mtime: 0x6553f100" in told[1]
+    for kind in ("mtime", "ctime", "atime", "crtime"):
+        assert f"{kind}: 0x6553f100" in told[1]
 
 
 def test_kernel_and_fstab_name_the_partitions_of_the_description() -> None:
