@@ -120,9 +120,8 @@ class TestEventsIn:
 
 
 class TestTonesIn:
-    @pytest.mark.parametrize(
-        ("codec", "payload_type"), [PLAIN, (codecs.G722, G722), (codecs.OPUS, 98)]
-    )
+    # At 8 kHz, and brought down to it. Who speaks Opus has telephone-events.
+    @pytest.mark.parametrize(("codec", "payload_type"), [PLAIN, (codecs.G722, G722)])
     def test_all_keys(self, link: Link, codec: int, payload_type: int) -> None:
         with voice_phones(link, (codec, payload_type)) as phones:
             phones[0].be(inband=True)

@@ -171,14 +171,14 @@ class TestHow:
                 one.be(room=1)
             converse(
                 [
-                    (phones[0], phones[0].tone(5000, 1.3)),
-                    *((one, one.quiet(1.3)) for one in phones[1:]),
+                    (phones[0], phones[0].tone(5000, 1.8)),
+                    *((one, one.quiet(1.8)) for one in phones[1:]),
                 ]
             )
             assert abs(phones[2].hears(5000) - LEVEL) < 2
             assert abs(phones[3].hears(5000) - LEVEL) < 2
             # Nor does what is too high for a phone come back as its image.
-            assert level(np.concatenate(phones[1].tenths(0.8))) < -60
+            assert np.median([level(part) for part in phones[1].tenths(0.8)]) < -60
 
     def test_loud_ones_are_limited_not_cut(self, link: Link) -> None:
         with voice_phones(link, WIDE, WIDE, WIDE, WIDE) as phones:
