@@ -321,7 +321,7 @@ run_tests() {
 bench_arm() { # no Pi is needed: numba compiles for it, an emulator runs it, llvm-mca reckons
   need_programs llvm-mca-19:llvm-19 clang-19:clang-19
   prepare test
-  PYTHONPATH=$PWD/image exec .venv/bin/python -m tests.bench.arm "$@"
+  exec .venv/bin/python -m tests.bench.arm "$@"
 }
 
 run_benches() {
