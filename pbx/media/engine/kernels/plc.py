@@ -49,14 +49,16 @@ _UNIT = 1 << 15
 
 
 @kernel
-def start(concealer: Any, memory: Any, rate: Any) -> None:
-    """Make a concealer that has heard silence.
+def start(concealer: Any, memory: Any, rate: Any) -> Any:
+    """Make a concealer that has heard silence; returns False, having done nothing, for other rates.
 
     Args:
         concealer: `WIDTH` int64.
         memory: `MEMORY` int16.
         rate: samples per second: 8000, 16000 or 48000.
     """
+    if rate not in (8000, 16000, 48000):
+        return False
     step = rate // 8000
     per_ms = rate // 1000
     concealer[:] = 0
@@ -69,6 +71,7 @@ def start(concealer: Any, memory: Any, rate: Any) -> None:
     concealer[FADE_FROM] = 10 * per_ms
     concealer[FADE_END] = 60 * per_ms
     concealer[SLOPE] = (1 << 20) // (50 * per_ms)
+    return True
 
 
 @kernel
