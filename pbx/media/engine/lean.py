@@ -12,7 +12,6 @@ from numba.core import codegen
 from numba.core.registry import cpu_target
 
 from pbx.media.engine.native import entries, inner
-from pbx.media.engine.quick_types import resolve_quickly
 
 _codegen: Any = codegen
 
@@ -72,4 +71,3 @@ def compile_leanly() -> None:
             set_env(name, env)
 
     generator.set_env = set_env_of_entry
-    resolve_quickly()

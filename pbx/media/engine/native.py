@@ -15,6 +15,7 @@ from numba.core.extending import intrinsic
 from numba.np import arrayobj
 
 from pbx.media.engine.kernel_cache import KernelCache
+from pbx.media.engine.quick_types import resolve_quickly
 
 EINTR = 4
 MSG_DONTWAIT = 0x40
@@ -33,6 +34,8 @@ _NTP_EPOCH = 2_208_988_800
 
 _i32, _i64 = types.int32, types.int64
 
+resolve_quickly()
+
 
 inner: list[Any] = []
 """The dispatchers of all kernels that other kernels call."""
@@ -48,6 +51,8 @@ def _libc(name: str, result: Any, *arguments: Any) -> Any:
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
 _arrays: Any = arrayobj
+_njit: Any = njit
+_unliteral: Any = types.unliteral
 
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
@@ -64,7 +69,7 @@ _errno_location = _libc("__errno_location", _i64)
 
 def _compiled_later(function: Callable[..., Any]) -> Any:
     # Without numba's runtime: kernels make no arrays, so nobody need count who holds one.
-    return njit(nogil=True, error_model="numpy", _nrt=False)(function)
+    return _njit(nogil=True, error_model="numpy", _nrt=False)(function)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -74,7 +79,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     def get_call_template(args: Any, kws: Any) -> Any:
         # numba would compile it for each constant that it is called with.
-        return template([types.unliteral(kind) for kind in args], kws)
+        return template([_unliteral(kind) for kind in args], kws)
 
     dispatcher.get_call_template = get_call_template
     inner.append(dispatcher)
@@ -205,7 +210,7 @@ def samples_at(typing_context: Any, address: Any, count: Any) -> Any:
     kind = types.Array(types.int16, 1, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = _pointer(builder, arguments[0], kind.dtype.bitwidth)
+        data = _pointer(builder, arguments[0], 16)
         return _array_at(context, builder, kind, data, [arguments[1]])
 
     return kind(_i64, _i64), generate
@@ -217,7 +222,7 @@ def words_at(typing_context: Any, address: Any, rows: Any, width: Any) -> Any:
     kind = types.Array(_i64, 2, "C")
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = _pointer(builder, arguments[0], kind.dtype.bitwidth)
+        data = _pointer(builder, arguments[0], 64)
         return _array_at(context, builder, kind, data, arguments[1:])
 
     return kind(_i64, _i64, _i64), generate
