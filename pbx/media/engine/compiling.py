@@ -36,6 +36,16 @@ class Entry(NamedTuple):
     function: Any
     signature: tuple[Any, ...]
 
+    def is_kept(self) -> bool:
+        """Return whether the cache has it, for this processor.
+
+        Raises:
+            Exception: whatever numba raises on an index that it cannot read.
+        """
+        cache = self.function._cache
+        key = cache._index_key(self.signature, _target.target_context.codegen())
+        return key in cache._cache_file._load_index()
+
 
 def compile_apart(groups: Sequence[Sequence[Entry]]) -> bool:
     """Compile entries into their cache; returns whether all of them could be.

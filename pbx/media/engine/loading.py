@@ -49,9 +49,9 @@ def load_kernels(environment: Mapping[str, str], *, fresh: bool = False) -> Kern
     """
     began = time.monotonic()
     with _cache(environment, fresh=fresh) as folder:
-        made = _fill(folder)
+        compiled = _fill(folder)
         kernels = _load(folder)
-    _log.debug("kernels %s in %.2f s", "compiled" if made else "loaded", time.monotonic() - began)
+    _log.debug("kernels ready in %.2f s, %d compiled", time.monotonic() - began, compiled)
     return kernels
 
 
@@ -90,18 +90,20 @@ def _tell_damage(folders: list[Path]) -> None:
             _log.warning("the compiled kernels in %s are damaged; they are made anew", folder)
 
 
-def _fill(folder: Path) -> bool:
-    """Compile the kernels and seal them, if they aren't there; returns whether they weren't."""
+def _fill(folder: Path) -> int:
+    """Compile the kernels that aren't there for this processor, and seal all; returns their number."""
+    use(folder)
     seal = Seal(folder)
     # Another engine may have compiled them while this one waited.
-    if seal.condition() is Condition.INTACT:
-        return False
-    _log.info("compiling the media kernels; this is done once")
-    seal.clear()
-    use(folder)
-    if compile_apart(_groups()):
-        seal.write()
-    return True
+    if seal.condition() is not Condition.INTACT:
+        seal.clear()
+    missing = [[entry for entry in group if not entry.is_kept()] for group in _groups()]
+    groups = [group for group in missing if group]
+    if groups:
+        _log.info("compiling the media kernels; this is done once")
+        if compile_apart(groups):
+            seal.write()
+    return sum(map(len, groups))
 
 
 def _groups() -> list[list[Entry]]:
