@@ -17,8 +17,9 @@ from pbx.api.control import Control, Outside
 from pbx.api.http import HttpServer
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.server import ControlServer
-from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
+from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.exchange import Exchange
+from pbx.call.services.directory import SoundFiles
 from pbx.cdr.ledger import Ledger
 from pbx.cdr.record import facts_of
 from pbx.config.data_folder import DataFolder
@@ -89,7 +90,8 @@ class App:
         self._settings = settings
         self._folder = DataFolder(folder)
         self._endpoint = Endpoint(token, user_agent=f"miniSIPServer/{__version__}", allow=ALLOW)
-        self._exchange = Exchange(self._endpoint, token, settings)
+        files = SoundFiles(self._folder.music_files, str(self._folder.recordings.absolute()))
+        self._exchange = Exchange(self._endpoint, token, settings, files)
         self._bindings = Bindings(settings.sip)
         self._notice = ServiceNotice(os.environ)
         self._outbox: deque[tuple[bytes, Flow]] = deque()
@@ -182,6 +184,7 @@ class App:
             self._authenticator,
             token,
             lambda: self._store.snapshot,
+            settings.services,
         )
         self._restore_bindings()
         self._supervisor = Supervisor(
@@ -388,6 +391,9 @@ class App:
                 parties = facts.caller_number, facts.dialed_number
                 log.info("call %s: %s to %s: ended: %s", facts.id, *parties, facts.cause)
                 self._ledger.ended(facts, self._epoch())
+            case Discard():
+                with contextlib.suppress(OSError):
+                    Path(output.path).unlink(missing_ok=True)
 
     def _epoch(self) -> float:
         """When the exchange's clock was 0, in seconds since 1970."""
@@ -444,7 +450,7 @@ class App:
         log.info("media engine %d: %d streams can run", ready.pid, len(ready.ports))
         self._exchange.pool.replace(ready.ports)
         self._resume_calls(set(ready.streams))
-        self._exchange.engine_ready(ready)
+        self._exchange.engine_ready(ready, self._loop.time())
         self._pump()
 
     def _resume_calls(self, running: set[int]) -> None:
@@ -472,6 +478,11 @@ class App:
         match report:
             case protocol.Timeout():
                 self._exchange.stream_timed_out(report.port, self._loop.time())
+                self._pump()
+            case protocol.Digit() | protocol.Played() | protocol.Recorded():
+                if not isinstance(report, protocol.Digit) and report.failure:
+                    log.warning("the media engine: %s", report.failure)
+                self._exchange.reported(report, self._loop.time())
                 self._pump()
             case protocol.Latched():
                 log.debug("port %d: media comes from %s", report.port, report.source)

@@ -12,6 +12,7 @@ from pathlib import Path
 from builder import namespace, papers
 from builder.card import fill_firmware, make_card
 from builder.description import IMAGE, Description, read_description
+from builder.kernels import KernelsError, kernels_tar
 from builder.root import kept_tar, pack, root_tar, unpacked
 from builder.sources import NoMirrorError
 from builder.system import install_program, make_system
@@ -51,7 +52,7 @@ def main() -> int:
     try:
         namespace.register_emulator()
         _make(asked)
-    except (namespace.NoEmulatorError, NoMirrorError, ValueError) as error:
+    except (namespace.NoEmulatorError, NoMirrorError, KernelsError, ValueError) as error:
         tell(f"The image was not made: {error}.", f"未能生成镜像：{error}。")
         return EX_UNAVAILABLE
     except subprocess.CalledProcessError as error:
@@ -117,13 +118,15 @@ def _with_program(description: Description, asked: argparse.Namespace) -> Path:
     below = root_tar(description, groups, BUILD)
 
     def add(tar: Path) -> None:
+        tell("Compiling the media engine ...", "正在编译媒体引擎……")
+        compiled = kernels_tar(description, BUILD)
         tell("Installing the exchange ...", "正在安装交换机……")
         with unpacked(below, BUILD) as root:
-            install_program(root, BUILD, description, asked.deb)
+            install_program(root, description, asked.deb, compiled)
             pack(root, tar)
 
     inputs = [below.name, papers.sha256(asked.deb), description.kernels]
-    return kept_tar(f"program-{groups[-1]}", inputs, BUILD, add)
+    return kept_tar(f"root-program-{groups[-1]}", inputs, BUILD, add)
 
 
 def _compress(image: Path, out: Path, version: str, epoch: int) -> papers.Made:

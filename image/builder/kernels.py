@@ -1,28 +1,29 @@
-"""The media engine's kernels, compiled for every board when the image is made.
+"""The media engine's kernels for every board, compiled by this machine's own processor.
 
-This machine does it in a minute, where it has the board's Python; else the program on the image,
-emulated, in half an hour, with the same bytes. They depend on few files: so they are kept. What is
-kept is put where the engine looks for it, and the engine decides by its own seal whether it is right.
+Emulated, that takes hours; the same program on a root of the same Debian for this machine makes the
+same files in a minute or two (`pbx.media.engine.cross`). They are kept.
 """
 
 import hashlib
-import json
-import os
+import platform
 import shutil
 import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
-from builder.description import IMAGE
-from builder.root import in_root
-from deb.build import same_python
+from builder.description import IMAGE, Description
+from builder.root import in_root, kept_tar, root_tar, unpacked
+from deb.build import ARCHITECTURES
 
 _PYTHON = "/opt/sipserver/venv/bin/python"
-_VERSION = "3.13"
-_CACHE = (
-    f"opt/sipserver/venv/lib/python{_VERSION}/site-packages/pbx/media/engine/kernels/__pycache__"
-)
-_KINDS = {".nbi", ".nbc", ".sums"}
+_CACHE = "opt/sipserver/venv/lib/python3.13/site-packages/pbx/media/engine/kernels/__pycache__"
 _PROJECT = IMAGE.parent
+_NATIVE = "native"
+
+
+class KernelsError(Exception):
+    """The kernels can't be made here, or the image's program doesn't take them."""
 
 
 def processor(name: str, features: str) -> dict[str, str]:
@@ -30,67 +31,77 @@ def processor(name: str, features: str) -> dict[str, str]:
     return {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
 
 
-def put(root: Path, build: Path, processors: dict[str, str]) -> None:
-    """Put the kernels into `root`, before the program is installed there; none if they can't be had."""
-    tar, python = _tar(build, processors), same_python(_VERSION)
-    if not tar.exists() and python is not None:
-        _cross_compile(python, build, processors)
-    if tar.exists():
-        (root / _CACHE).mkdir(parents=True)
-        subprocess.run(["tar", "-x", "-f", str(tar), "-C", str(root / _CACHE)], check=True)
+def kernels_tar(description: Description, build: Path) -> Path:
+    """Return the tar of the kernels for every processor, making it if it isn't there.
 
-
-def compile_all(root: Path, build: Path, processors: dict[str, str]) -> None:
-    """Compile for every processor; nothing is done for one that has its kernels."""
-    for name, features in processors.items():
-        words = [_PYTHON, "-I", "-m", "pbx.media.engine", "--compile"]
-        in_root(root, words, processor(name, features))
-    if not _tar(build, processors).exists():
-        _keep(root / _CACHE, build, processors)
-
-
-def _cross_compile(python: str, build: Path, processors: dict[str, str]) -> None:
-    """Keep kernels that this machine has compiled for the boards.
-
-    Args:
-        python: of the minor version that the image has, for a kernel knows its byte-code.
+    Raises:
+        KernelsError: numba knows nothing of this machine.
+        subprocess.CalledProcessError: a step failed; its words are on standard error.
     """
-    numba, made = build / "numba", build / "kernels"
-    uv = [str(_PROJECT / "build/uv/bin/uv"), "pip", "install", "-q", "--no-config", "--no-deps"]
-    locked = ["--require-hashes", "-r", "requirements/run.txt", "--no-build"]
-    for folder in (numba, made):
-        shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run(
-        [*uv, *locked, "--python", python, "--target", str(numba)], check=True, cwd=_PROJECT
-    )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(map(str, (IMAGE, _PROJECT, numba))),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "_PYTHON_HOST_PLATFORM": "linux-aarch64",  # what sysconfig says there, and the seal's name has
-    }
+    native = _native(description)
+    inputs = [_sources(), description.kernels, description.system.suite]
+    return kept_tar("kernels", inputs, build, lambda tar: _compile(native, build, tar))
+
+
+def put(tar: Path, root: Path) -> None:
+    """Put the kernels into `root`, before the program is installed there."""
+    (root / _CACHE).mkdir(parents=True)
+    subprocess.run(["tar", "-x", "-f", str(tar), "-C", str(root / _CACHE)], check=True)
+
+
+def check(tar: Path, root: Path, processors: dict[str, str]) -> None:
+    """Let the program in `root` load its kernels as on every board.
+
+    Raises:
+        KernelsError: on one of them it would compile, which takes minutes there.
+    """
     for name, features in processors.items():
-        words = [python, "-m", "builder.cross", name, features, str(made)]
-        subprocess.run(words, check=True, env=environment)
-    _keep(made, build, processors)
-    for folder in (numba, made):
-        shutil.rmtree(folder)
+        words = [_PYTHON, "-I", "-m", "pbx.media.engine", "--compile", "--verbose"]
+        in_root(root, words, processor(name, features))
+    words = ["tar", "--compare", "-f", str(tar), "-C", str(root / _CACHE)]
+    if subprocess.run(words, check=False).returncode != 0:
+        raise KernelsError("the image's engine has compiled kernels that it was given")
 
 
-def _keep(folder: Path, build: Path, processors: dict[str, str]) -> None:
-    for old in build.glob("kernels-*.tar"):
-        old.unlink()
-    names = sorted(path.name for path in folder.iterdir() if path.suffix in _KINDS)
-    part = build / "kernels.part"
-    words = ["tar", "-c", "--numeric-owner", "--owner=0", "--group=0", "-f", str(part)]
-    subprocess.run([*words, "-C", str(folder), *names], check=True)
-    part.replace(_tar(build, processors))
+def _native(description: Description) -> Description:
+    """Return what runs the program on this machine: the image's Debian, with Python alone."""
+    names = {machine: architecture for architecture, machine in ARCHITECTURES.items()}
+    machine = platform.machine()
+    if machine not in names:
+        raise KernelsError(f"numba, which compiles the media engine, doesn't run on {machine}")
+    system = replace(description.system, architecture=names[machine])
+    return replace(description, system=system, packages={_NATIVE: ("python3",)})
 
 
-def _tar(build: Path, processors: dict[str, str]) -> Path:
-    digest = hashlib.sha256(json.dumps(processors).encode())
+def _compile(native: Description, build: Path, tar: Path) -> None:
+    below = root_tar(native, (_NATIVE,), build)
+    package = _package(native.system.architecture, build / _NATIVE)
+    with unpacked(below, build) as root:
+        subprocess.run(["dpkg-deb", "-x", str(package), str(root)], check=True)
+        shutil.rmtree(package.parent)
+        for name, features in native.kernels.items():
+            words = [_PYTHON, "-I", "-m", "pbx.media.engine.cross"]
+            in_root(root, words, processor(name, features))
+        made = sorted((root / _CACHE).iterdir())
+        names = [path.name for path in made if path.suffix in {".nbi", ".nbc", ".sums"}]
+        words = ["tar", "-c", "--numeric-owner", "-f", str(tar), "-C", str(root / _CACHE), *names]
+        subprocess.run(words, check=True)
+
+
+def _package(architecture: str, folder: Path) -> Path:
+    """Return our package for this machine: the program of the image, with this machine's wheels."""
+    shutil.rmtree(folder, ignore_errors=True)
+    words = [sys.executable, str(IMAGE / "deb/build.py"), "--arch", architecture]
+    words += ["--python", "3.13", "--out", str(folder), "--level", "0"]
+    subprocess.run(words, check=True)
+    (package,) = folder.glob("*.deb")
+    return package
+
+
+def _sources() -> str:
+    """Return a hash of what kernels are compiled from: the engine, its constants, its compiler."""
+    digest = hashlib.sha256()
     sources = sorted((_PROJECT / "pbx/media/engine").rglob("*.py"))
-    others = [_PROJECT / "pbx/media/codecs.py", _PROJECT / "requirements/run.txt"]
-    for path in [*sources, *others]:
-        digest.update(path.read_bytes())
-    return build / f"kernels-{digest.hexdigest()[:16]}.tar"
+    for path in [*sources, _PROJECT / "pbx/media/codecs.py", _PROJECT / "requirements/run.txt"]:
+        digest.update(path.relative_to(_PROJECT).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()

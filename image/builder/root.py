@@ -34,8 +34,9 @@ def root_tar(description: Description, groups: tuple[str, ...], build: Path) -> 
     """
     inputs = _inputs(description, groups)
     if len(groups) == 1:
+        (group,) = groups
         return kept_tar(
-            "-".join(groups), inputs, build, lambda tar: _bootstrap(description, build, tar)
+            f"root-{group}", inputs, build, lambda tar: _bootstrap(description, group, build, tar)
         )
 
     def add(tar: Path) -> None:
@@ -47,7 +48,7 @@ def root_tar(description: Description, groups: tuple[str, ...], build: Path) -> 
             install(root, build, [*description.packages[groups[-1]]])
             pack(root, tar)
 
-    return kept_tar("-".join(groups), inputs, build, add)
+    return kept_tar(f"root-{'-'.join(groups)}", inputs, build, add)
 
 
 def kept_tar(kind: str, inputs: object, build: Path, make: Callable[[Path], None]) -> Path:
@@ -58,12 +59,12 @@ def kept_tar(kind: str, inputs: object, build: Path, make: Callable[[Path], None
         inputs: all that it is made of, as JSON can write it.
     """
     digest = hashlib.sha256(json.dumps([_EDITION, inputs], sort_keys=True).encode()).hexdigest()
-    tar = build / f"root-{kind}-{digest[:16]}.tar"
+    tar = build / f"{kind}-{digest[:16]}.tar"
     if not tar.exists():
         build.mkdir(parents=True, exist_ok=True)
         part = build / f"{kind}.part.tar"
         make(part)
-        for old in build.glob(f"root-{kind}-{'?' * 16}.tar"):
+        for old in build.glob(f"{kind}-{'?' * 16}.tar"):
             old.unlink()
         part.replace(tar)
     return tar
@@ -77,7 +78,7 @@ def _inputs(description: Description, groups: tuple[str, ...]) -> object:
     }
 
 
-def _bootstrap(description: Description, build: Path, tar: Path) -> None:
+def _bootstrap(description: Description, group: str, build: Path, tar: Path) -> None:
     """Run mmdebstrap into the file `tar`."""
     system = description.system
     debs = build / "debs"
@@ -96,7 +97,7 @@ def _bootstrap(description: Description, build: Path, tar: Path) -> None:
             '--aptopt=APT::Install-Recommends "false"',
             "--dpkgopt=force-unsafe-io",
             "--dpkgopt=force-confold",
-            f"--include={','.join(description.packages['base'])}",
+            f"--include={','.join(description.packages[group])}",
             f'--setup-hook=mkdir -p "$1/var/cache/apt/archives" && cp -a {early}/. "$1/"',
             f"--setup-hook=find {debs} -name '*.deb' -exec cp -t \"$1/var/cache/apt/archives\" {{}} +",
             f'--customize-hook=cp -n "$1"/var/cache/apt/archives/*.deb {debs}/',

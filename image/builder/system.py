@@ -60,17 +60,24 @@ _REMOVED = [
 ]
 
 
-def install_program(root: Path, build: Path, description: Description, deb: Path) -> None:
-    """Install our package `deb` in `root`, for its users and for every board's processor."""
+def install_program(root: Path, description: Description, deb: Path, compiled: Path) -> None:
+    """Install our package `deb` in `root`, with its users, and kernels for every board's processor.
+
+    Args:
+        compiled: of `kernels.kernels_tar`.
+
+    Raises:
+        kernels.KernelsError: see `kernels.check`.
+    """
     _users(root)
-    kernels.put(root, build, description.kernels)
+    kernels.put(compiled, root)
     inside = root / "var/cache" / deb.name
     shutil.copyfile(deb, inside)
-    # The package's own script compiles for this one, where nothing is there.
+    # The package's own script compiles for the processor that it runs on: here for nobody's.
     first = kernels.processor(*next(iter(description.kernels.items())))
     in_root(root, ["dpkg", "-i", f"/var/cache/{deb.name}"], first)
     inside.unlink()
-    kernels.compile_all(root, build, description.kernels)
+    kernels.check(compiled, root, description.kernels)
 
 
 def make_system(root: Path) -> None:

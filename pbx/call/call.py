@@ -52,7 +52,14 @@ class CallEnded:
     facts: CallFacts
 
 
-Output = MediaCommands | CallChanged | CallEnded
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """A file that the media engine has written is no longer wanted."""
+
+    path: str
+
+
+Output = MediaCommands | CallChanged | CallEnded | Discard
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 """Reason for phones that lose the race, so that they show no missed call (RFC 3326 §3.1)."""

@@ -64,6 +64,13 @@ class MediaRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialled:
+    """The party says, beside the sound, that it pressed a key: one of ``0123456789*#ABCD``, or ``!`` for a flash."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The party is gone."""
 
@@ -79,5 +86,6 @@ LegEvent = (
     | MediaWithdrawn
     | MediaAnswered
     | MediaRefused
+    | Dialled
     | Ended
 )

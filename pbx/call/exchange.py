@@ -1,18 +1,22 @@
 """The exchange: every running call, and which of them a SIP event belongs to."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
 from pbx.call.call import Call, CallEnded, MediaCommands, Output
 from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
 from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
 from pbx.call.leg import Leg, Target
+from pbx.call.services.directory import Services, SoundFiles
+from pbx.call.sound import SoundReport
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
-from pbx.media import protocol
+from pbx.media import endpoint, protocol
 from pbx.media.session import LegMedia, NoPortsLeft, PortPool
+from pbx.routing.services import ServiceNumber
 from pbx.sdp.offer_answer import reject_all
 from pbx.sip.dialog import Dialog
 from pbx.sip.dialog_usage import usage_key
@@ -42,11 +46,18 @@ class Exchange:
 
     Args:
         endpoint: the SIP endpoint that this exchange is the user of.
-        tokens: fresh random names.
+        tokens: fresh random names, hexadecimal.
         settings: time limits are read from it at each call.
+        files: of the services.
     """
 
-    def __init__(self, endpoint: Endpoint, tokens: Callable[[], str], settings: Settings) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        tokens: Callable[[], str],
+        settings: Settings,
+        files: SoundFiles,
+    ) -> None:
         self._endpoint = endpoint
         self._tokens = tokens
         self._settings = settings
@@ -54,10 +65,12 @@ class Exchange:
         self._outputs: deque[Output] = deque()
         self._by_key: dict[tuple[str, str], Leg] = {}
         self._by_invite: dict[ServerTransaction, Leg] = {}
-        self._owners: dict[Leg, Call] = {}
+        self._owners: dict[Leg, Call | Conversation] = {}
         self._media_sessions = 0
+        self._coded: Sequence[str] = ()
+        self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
-        self.calls: dict[str, Call] = {}
+        self.calls: dict[str, Call | Conversation] = {}
         self.calls_total = 0
 
     # ---------------------------------------------------------------- a new call
@@ -88,28 +101,64 @@ class Exchange:
             targets: the phones to ring, at least one.
         """
         offer = session_description(invite.request)
-        media = self._leg_media(invite.flow, [])
         try:
-            if offer:
-                media.remote(offer)
-            usage = Incoming(
-                self._endpoint,
-                self._timers,
-                lambda flow: contact(facts.called_number, flow),
-                lambda offer: reject_all(offer, invite.flow.local.host),
-                invite,
-                self._tokens,
-                now,
-            )
+            leg = self._caller(invite, facts, offer, now)
         except PeerError as error:
-            cause = Cause(CallTag.REQUEST_UNUSABLE, 79, error.status, error.reason)
-            self.refuse(invite, facts, cause, now)
+            self._refuse_unusable(invite, facts, error, now)
             return
-        leg = Leg("a", usage, media, facts.caller_number)
         call = self._new_call(facts, leg, offer)
         self._by_invite[invite] = leg
         self._ring(call, invite.request, caller, targets, now)
         self._prepare_ports()
+
+    def served(
+        self, invite: ServerTransaction, facts: CallFacts, dialed: ServiceNumber, now: float
+    ) -> None:
+        """Take an INVITE of a known caller and answer it ourselves, as the service `dialed`."""
+        # Without an engine there is nobody to code; an ordinary call finds no ports then
+        refusal = self.services.refusal(dialed) if self._coded else by_server(CallTag.LIMIT)
+        if refusal is not None:
+            self.refuse(invite, facts, refusal, now)
+            return
+        offer = session_description(invite.request)
+        try:
+            own = endpoint.description(offer, self._coded, invite.flow.local.host)
+            leg = self._caller(invite, facts, offer, now)
+        except PeerError as error:
+            self._refuse_unusable(invite, facts, error, now)
+            return
+        conversation = self._new_conversation(facts, leg, dialed)
+        self._by_invite[invite] = leg
+        conversation.answer(own, now, offering=not offer)
+        if conversation.ended:
+            self._forget_later(conversation, now)
+        self._prepare_ports()
+
+    def _caller(self, invite: ServerTransaction, facts: CallFacts, offer: bytes, now: float) -> Leg:
+        """Return the leg of who has sent `invite`.
+
+        Raises:
+            PeerError: it can't be used.
+        """
+        media = self._leg_media(invite.flow, [])
+        if offer:
+            media.remote(offer)
+        usage = Incoming(
+            self._endpoint,
+            self._timers,
+            lambda flow: contact(facts.called_number, flow),
+            lambda offer: reject_all(offer, invite.flow.local.host),
+            invite,
+            self._tokens,
+            now,
+        )
+        return Leg("a", usage, media, facts.caller_number)
+
+    def _refuse_unusable(
+        self, invite: ServerTransaction, facts: CallFacts, error: PeerError, now: float
+    ) -> None:
+        cause = Cause(CallTag.REQUEST_UNUSABLE, 79, error.status, error.reason)
+        self.refuse(invite, facts, cause, now)
 
     def _prepare_ports(self) -> None:
         prepare = protocol.Prepare(self.pool.ahead(PREPARED_PORTS))
@@ -186,7 +235,13 @@ class Exchange:
             NoPortsLeft, PeerError: the journal's state doesn't fit any more.
         """
         media: list[LegMedia] = []
+        if state.callee is None and state.service is None:
+            raise PeerError(400, "Nobody Called")
         caller = self._resumed("a", state.caller, facts.called_number, media)
+        if state.callee is None:
+            assert state.service is not None
+            self._new_conversation(facts, caller, state.service, again=True).resume(now)
+            return
         try:
             callee = self._resumed("b1", state.callee, facts.caller_number, media)
         except (NoPortsLeft, PeerError):
@@ -223,12 +278,31 @@ class Exchange:
             no_answer_s=limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
         )
-        self.calls[facts.id] = call
-        self.calls_total += 1
-        self._add(call, caller)
+        self._keep(call, caller)
         return call
 
-    def _add(self, call: Call, leg: Leg) -> None:
+    def _new_conversation(
+        self, facts: CallFacts, leg: Leg, dialed: ServiceNumber, *, again: bool = False
+    ) -> Conversation:
+        conversation = Conversation(
+            facts,
+            leg,
+            dialed,
+            self.services.new(dialed, again=again),
+            lambda: self._coded,
+            self._timers,
+            self._outputs.append,
+            max_duration_s=self._settings.calls.max_duration_s,
+        )
+        self._keep(conversation, leg)
+        return conversation
+
+    def _keep(self, call: Call | Conversation, caller: Leg) -> None:
+        self.calls[call.facts.id] = call
+        self.calls_total += 1
+        self._add(call, caller)
+
+    def _add(self, call: Call | Conversation, leg: Leg) -> None:
         self._owners[leg] = call
         self._by_key[leg.usage.key] = leg
 
@@ -282,13 +356,14 @@ class Exchange:
     def handle_timer(self, now: float) -> None:
         """Run what is due: 2xx retransmissions, time limits."""
         for key in self._timers.pop_due(now):
-            owner, name = cast(tuple[Call | Usage, str], key)
-            if isinstance(owner, Call):
+            owner, name = cast(tuple[Call | Conversation | Usage, str], key)
+            if isinstance(owner, Call | Conversation):
                 if name == "forget":
                     self._forget(owner, now)
                     continue
                 owner.timer_fired(name, now)
-                self._forget_later(owner, now)
+                if owner.ended:
+                    self._forget_later(owner, now)
             else:
                 leg = self._by_key.get(owner.key)
                 if leg is not None:
@@ -300,22 +375,39 @@ class Exchange:
 
     # ---------------------------------------------------------------- engine and administrator
 
-    def engine_ready(self, ready: protocol.Ready) -> None:
-        """Take a new engine's ports and set up every running stream in it again."""
+    def engine_ready(self, ready: protocol.Ready, now: float) -> None:
+        """Take a new engine's ports and set up every running call in it again.
+
+        Calls between phones go on as they are in an engine that has outlived the last exchange.
+        Services begin anew: whatever still plays in it goes by names that nobody knows any more.
+        """
         self.pool.replace(ready.ports)
-        commands: list[protocol.Command] = []
-        wanted: set[int] = set()
+        self._coded = tuple(ready.codecs)
+        streams: list[protocol.Stream] = []
         for call in self.calls.values():
-            for leg in call.legs:
-                streams = leg.media.everything()
-                wanted.update(stream.port for stream in streams)
-                commands += streams
+            if isinstance(call, Call):
+                for leg in call.legs:
+                    streams += leg.media.everything()
+        wanted = {stream.port for stream in streams}
         stray = [port for port in ready.streams if port not in wanted]
         if stray:
-            commands.append(protocol.Release(stray))
-        if commands:
-            self._outputs.append(MediaCommands(commands))
+            self._outputs.append(MediaCommands([protocol.Release(stray)]))
+        if streams:
+            self._outputs.append(MediaCommands([*streams]))
+        for call in list(self.calls.values()):
+            if isinstance(call, Conversation):
+                call.engine_ready(now)
         self._prepare_ports()
+
+    def reported(self, report: SoundReport, now: float) -> None:
+        """Take what the engine says of a service's sound."""
+        for call in self.calls.values():
+            if isinstance(call, Conversation) and call.reported(report, now):
+                if call.ended:
+                    self._forget_later(call, now)
+                return
+        if isinstance(report, protocol.Recorded):
+            self.services.left_over(report)
 
     def stream_timed_out(self, port: int, now: float) -> None:
         """End the call whose party has sent no media for too long."""
@@ -337,15 +429,15 @@ class Exchange:
         for call in list(self.calls.values()):
             self._end(call, by_server(CallTag.SERVER_STOPPED), now)
 
-    def _end(self, call: Call, cause: Cause, now: float) -> None:
+    def _end(self, call: Call | Conversation, cause: Cause, now: float) -> None:
         call.end(cause, now)
         self._forget_later(call, now)
 
-    def _forget_later(self, call: Call, now: float) -> None:
+    def _forget_later(self, call: Call | Conversation, now: float) -> None:
         self.calls.pop(call.facts.id, None)
         self._timers.set((call, "forget"), now + LINGER_S)
 
-    def _forget(self, call: Call, now: float) -> None:
+    def _forget(self, call: Call | Conversation, now: float) -> None:
         if not all(leg.usage.settled for leg in call.legs):
             self._timers.set((call, "forget"), now + T4)
             return

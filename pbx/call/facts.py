@@ -13,7 +13,7 @@ class CallFacts:
         id: our own name of the call, unique for ever.
         call_id: the caller's Call-ID.
         caller_number: who calls.
-        dialed_number: what was dialled, as dialled.
+        dialed_number: what was dialled, without a password in it.
         called_number: who was reached, after routing.
         caller_addr, called_addr: ``udp 192.0.2.7:5060``; empty where no phone was reached.
         route: which rule decided, for people.

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from pbx.media.session import MediaState
+from pbx.routing.services import ServiceNumber
 from pbx.sip.flow import Address, Flow
 
 SEQUENCE_RESERVE = 16
@@ -58,12 +59,20 @@ class LegState(msgspec.Struct, frozen=True):
 
 
 class CallState(msgspec.Struct, frozen=True):
-    """Both parties of an answered call."""
+    """The parties of an answered call.
+
+    Args:
+        caller: who called.
+        callee: who answered; None where it was the exchange itself.
+        service: what the exchange answered as; None where it was a phone.
+    """
 
     caller: LegState
-    callee: LegState
+    callee: LegState | None = None
+    service: ServiceNumber | None = None
 
     @property
     def ports(self) -> set[int]:
         """The RTP ports that the call needs again."""
-        return {port for leg in (self.caller, self.callee) for _, port in leg.media.ports}
+        legs = [self.caller, *([self.callee] if self.callee else [])]
+        return {port for leg in legs for _, port in leg.media.ports}

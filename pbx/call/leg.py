@@ -7,6 +7,7 @@ from pbx.call.cause import CallTag, Cause, by_hang_up, by_response, by_server
 from pbx.call.events import (
     Answered,
     Confirmed,
+    Dialled,
     Ended,
     LegEvent,
     MediaAnswered,
@@ -180,6 +181,8 @@ class Leg:
                 return [MediaWithdrawn()]
             case usage.ReofferRefused():
                 return [self._refused(event.status)]
+            case usage.DigitReceived():
+                return [Dialled(event.digit)]
         self.ended = True
         return [Ended(self._cause(event))]
 

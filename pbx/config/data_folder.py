@@ -44,9 +44,27 @@ class DataFolder:
         return self.path / "log"
 
     @property
+    def music(self) -> Path:
+        """Where the owner puts WAV files for who waits."""
+        return self.path / "music"
+
+    @property
+    def recordings(self) -> Path:
+        """Where sound is that lasts no longer than its call."""
+        return self.path / "recordings"
+
+    @property
     def control_socket(self) -> Path:
         """Where `minisip` finds the control API: the socket, or a link to where it is."""
         return self.path / "control.sock"
+
+    def music_files(self) -> list[str]:
+        """Return the paths of the WAV files in `music`, in the order of their names."""
+        try:
+            found = [path for path in self.music.iterdir() if path.suffix.lower() == ".wav"]
+        except OSError:
+            return []
+        return [str(path.absolute()) for path in sorted(found)]
 
     def point_to(self, socket: Path) -> None:
         """Let `control_socket` lead to the control API's socket, wherever that is."""
@@ -59,6 +77,8 @@ class DataFolder:
     def open(self) -> None:
         """Make what is missing, for the owner only, and lock the folder until `close`.
 
+        Recordings that a crash has left behind are removed.
+
         Raises:
             StartError: the folder can't be made or written to, or another exchange has it.
         """
@@ -67,7 +87,7 @@ class DataFolder:
         if self.path.parts[:1] == ("~",):
             raise StartError(say("no-home"), os.EX_OSFILE)
         try:
-            for folder in (self.path, self.cdr, self.log):
+            for folder in self._folders:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             # Which of them: a file of the name of a folder within is easily overlooked.
@@ -76,8 +96,10 @@ class DataFolder:
             raise StartError(sentence, os.EX_CANTCREAT) from error
         try:
             self._lock = self._locked()
-            for folder in (self.path, self.cdr, self.log):
+            for folder in self._folders:
                 _try_to_write(folder)
+            for left in self.recordings.glob("*.wav"):
+                left.unlink()
         except OSError as error:
             self.close()
             raise self._refusal(error) from error
@@ -103,6 +125,10 @@ class DataFolder:
             os.close(lock)
             raise
         return lock
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.path, self.cdr, self.log, self.music, self.recordings
 
     @property
     def _lock_path(self) -> Path:

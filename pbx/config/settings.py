@@ -31,6 +31,9 @@ _LONGEST_EXPIRES_S = 2**32 - 1
 # A year: a longer limit is a slip of the keyboard.
 _LONGEST_LIMIT_S = 31_536_000
 
+# As long as a room's number and password leave it in what a telephone can dial.
+_SERVICE_NUMBER = re.compile(r"[0-9*#]{1,12}")
+
 # What msgspec says: "Expected `int`, got `str` - at `$.sip.port`"
 _COMPLAINT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?\Z", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
@@ -87,6 +90,34 @@ class CdrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sides: tuple[str, ...] = ("LO", "OO")
 
 
+class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[services]``: numbers that the exchange itself answers; empty switches a service off.
+
+    Args:
+        echo: says what it hears.
+        milliwatt: the test tone of 1004 Hz and 0 dBm0.
+        music: plays the WAV files in the data folder's ``music``, or else a tune of our own.
+        recorder: records, and plays it back.
+        conference: what stands before a room's number.
+        conference_parties: who may be in a room at once.
+        record_s: how long the recorder records at the most.
+    """
+
+    echo: str = "*43"
+    milliwatt: str = "*45"
+    music: str = "*46"
+    recorder: str = "*47"
+    conference: str = "*6*"
+    conference_parties: int = 5
+    record_s: float = 120.0
+
+    @property
+    def numbers(self) -> dict[str, str]:
+        """The number of each service that is switched on, by the setting's name."""
+        names = ("echo", "milliwatt", "music", "recorder", "conference")
+        return {name: number for name in names if (number := getattr(self, name))}
+
+
 class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[http]``: provisioning of softphones by QR code; port 0 opens nothing."""
 
@@ -111,6 +142,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calls: CallSettings = CallSettings()
     media: MediaSettings = MediaSettings()
     cdr: CdrSettings = CdrSettings()
+    services: ServiceSettings = ServiceSettings()
     http: HttpSettings = HttpSettings()
 
 
@@ -165,6 +197,7 @@ def _faults(settings: Settings) -> Iterator[str]:
     yield from _range("calls.max_duration_s", settings.calls.max_duration_s, 0, _LONGEST_LIMIT_S)
     yield from _media_faults(settings.media)
     yield from _cdr_faults(settings.cdr)
+    yield from _service_faults(settings.services)
     yield from _range("http.port", settings.http.port, 0, 65535)
     yield from _port_clashes(settings)
 
@@ -242,6 +275,24 @@ def _cdr_faults(cdr: CdrSettings) -> Iterator[str]:
         yield from _choice(f"cdr.sides[{index}]", side, CDR_SIDES)
         if side in cdr.sides[:index]:
             yield say("setting-repeated", setting="cdr.sides", value=side)
+
+
+def _service_faults(services: ServiceSettings) -> Iterator[str]:
+    numbers = services.numbers
+    for name, number in numbers.items():
+        setting = f"services.{name}"
+        if not _SERVICE_NUMBER.fullmatch(number):
+            yield say("setting-service-number", setting=setting, value=number)
+        for other, same in numbers.items():
+            if other == name:
+                break
+            if same == number:
+                yield say("setting-service-same", one=f"services.{other}", other=setting)
+        if name != "conference" and services.conference and number.startswith(services.conference):
+            # what follows would be a room
+            yield say("setting-service-room", setting=setting, conference="services.conference")
+    yield from _range("services.conference_parties", services.conference_parties, 2, 100)
+    yield from _range("services.record_s", services.record_s, 1, 3600)
 
 
 def _port_clashes(settings: Settings) -> Iterator[str]:

@@ -4,13 +4,17 @@ The exchange allocates ports itself, from the list that `Ready` names, so that a
 answered without waiting for the engine. A *stream* is one media line of one leg: an even RTP
 port, the odd RTCP port above it, and the peer's addresses. `Stream` is the whole truth about a
 stream; sending it again changes it in place.
+
+A *voice* is a stream whose sound ends in the engine: it is decoded, heard in a room by the other
+voices, and gets back what the room hears. A *player* is a source of sound in a room or for a single
+voice, a *recording* what one or two streams hear from their peers, in a file.
 """
 
 import struct
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 """Raised when a message changes its meaning; both sides refuse another version."""
 
 MAX_FRAME = 4 << 20
@@ -98,7 +102,123 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
     streams: bool = True
 
 
-Command = Hello | Prepare | Stream | Release | Query
+class Voice(msgspec.Struct, frozen=True, tag="voice"):
+    """Let the sound of a stream end in the engine, or change how; the stream must be set before.
+
+    `Release` of the stream ends its voice, and what plays for it or records it.
+
+    Args:
+        port: the stream.
+        codec: its number in `pbx.media.codecs`, of what comes and what goes.
+        payload_type: of that codec.
+        ptime_ms: how much goes into a packet to the peer, 10 to 60; what comes may be of any size.
+        event_type: payload type of telephone-event (RFC 4733); -1 where the peer has none.
+        noise_type: payload type of comfort noise (RFC 3389); -1 likewise.
+        room: whom it hears and who hears it; 0 nobody.
+        speaks: False: the room doesn't hear it (muted, or it only listens).
+        listens: False: it doesn't hear the room, but what is played for it alone.
+        echo: it hears itself.
+        gain_db: how much louder the others hear it, -40 to 18.
+        inband: find DTMF digits in its sound, for a peer that sends no telephone-events.
+    """
+
+    port: int
+    codec: int
+    payload_type: int
+    ptime_ms: int = 20
+    event_type: int = -1
+    noise_type: int = -1
+    room: int = 0
+    speaks: bool = True
+    listens: bool = True
+    echo: bool = False
+    gain_db: float = 0.0
+    inband: bool = False
+
+
+class Play(msgspec.Struct, frozen=True, tag="play"):
+    """Play a sound; answered by `Played` when it has ended, unless it goes on for ever.
+
+    Args:
+        player: a name that no other player has now; any positive number.
+        port: the voice that hears it; or 0.
+        room: the room whose listeners hear it; or 0.
+        path: a WAV file of 16-bit or G.711 samples, of any usual rate; or empty.
+        tone: a tone's name (`dial`, `ringback`, `busy` ... of `tone_plans`, or `music`, our own
+            tune), or steps in the notation of `tones.toml`; or empty.
+        country: ISO 3166-1 alpha-2, whose tone it is.
+        level_db: of a tone, in dBm0; of a file, how much louder it gets.
+        times: how often; 0 for ever.
+    """
+
+    player: int
+    port: int = 0
+    room: int = 0
+    path: str = ""
+    tone: str = ""
+    country: str = ""
+    level_db: float = 0.0
+    times: int = 1
+
+
+class StopPlaying(msgspec.Struct, frozen=True, tag="stop-playing"):
+    """End a player now; answered by `Played`. One that has ended already is no fault."""
+
+    player: int
+
+
+class SendDigits(msgspec.Struct, frozen=True, tag="send-digits"):
+    """Dial digits towards a voice's peer: by telephone-events, or as tones where it has none.
+
+    Args:
+        port: the voice.
+        digits: of ``0123456789*#ABCD``, at most 32.
+        on_ms, off_ms: length of each digit and of the pause behind it.
+    """
+
+    port: int
+    digits: str
+    on_ms: int = 160
+    off_ms: int = 90
+
+
+class Record(msgspec.Struct, frozen=True, tag="record"):
+    """Write what voices say into a new WAV file; answered by `Recorded` at the end.
+
+    Args:
+        recording: a name that no other recording has now; any positive number.
+        path: of the file, which must not exist; its folder must.
+        left: a voice's port.
+        right: the other party's port, which may be 0.
+        stereo: a track for each, instead of both in one.
+    """
+
+    recording: int
+    path: str
+    left: int
+    right: int = 0
+    stereo: bool = False
+
+
+class StopRecording(msgspec.Struct, frozen=True, tag="stop-recording"):
+    """End a recording now. One that has ended already is no fault."""
+
+    recording: int
+
+
+Command = (
+    Hello
+    | Prepare
+    | Stream
+    | Release
+    | Query
+    | Voice
+    | Play
+    | StopPlaying
+    | SendDigits
+    | Record
+    | StopRecording
+)
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -110,6 +230,9 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
         ports: every even RTP port that it has bound, with its RTCP neighbour.
         streams: the ports of streams that run already (after the exchange restarted).
         ipv6: False where this machine has no IPv6.
+        codecs: encoding names, as in `pbx.media.codecs`, of what a `Voice` can be: codecs that
+            this engine codes and decodes here, and of comfort noise and telephone-event what it
+            understands beside them.
     """
 
     version: int
@@ -117,6 +240,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     ports: list[int]
     streams: list[int]
     ipv6: bool
+    codecs: list[str] = []
 
 
 class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
@@ -142,16 +266,54 @@ class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
     source: Address | None
 
 
+class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
+    """How one voice sounds, since it was set up.
+
+    Args:
+        port: its stream.
+        level_dbov: of what its peer says now, 0 (loudest) to -127.
+        delay_ms: how long packets wait in the jitter buffer now.
+        concealed_ms: sound that never came and was made up.
+        late: packets that came too late to be played.
+        resyncs: times that the peer's time line, or ours, made a jump.
+        loss_percent: lost and late packets of all.
+        worst_loss_percent: the same in the worst second.
+        round_trip_ms: by RTCP; -1 unknown.
+        peer_loss_percent: of what we send, by the peer's last report; -1 unknown.
+        mos: mean opinion score by the E-model (ITU-T G.107), 1 to 4.5; 0 as long as nothing came.
+    """
+
+    port: int
+    level_dbov: int
+    delay_ms: float
+    concealed_ms: float
+    late: int
+    resyncs: int
+    loss_percent: float
+    worst_loss_percent: float
+    round_trip_ms: float
+    peer_loss_percent: float
+    mos: float
+
+
 class Counts(msgspec.Struct, frozen=True, tag="counts"):
-    """Every running stream's counts, at `Query`."""
+    """Every running stream's counts, and every voice's, at `Query`.
+
+    Args:
+        late_ticks: ticks of voices that came more than 5 ms too late, since the engine began.
+    """
 
     streams: list[StreamCounts]
+    voices: list[VoiceCounts] = []
+    ticks: int = 0
+    late_ticks: int = 0
 
 
 class Released(msgspec.Struct, frozen=True, tag="released"):
-    """A stream has ended; its last counts."""
+    """A stream has ended; its last counts, and its voice's if it had one."""
 
     counts: StreamCounts
+    voice: VoiceCounts | None = None
 
 
 class Latched(msgspec.Struct, frozen=True, tag="latched"):
@@ -167,13 +329,53 @@ class Timeout(msgspec.Struct, frozen=True, tag="timeout"):
     port: int
 
 
+class Digit(msgspec.Struct, frozen=True, tag="digit"):
+    """A voice's peer has pressed a key; said as soon as it is heard.
+
+    Args:
+        port: the voice.
+        digit: one of ``0123456789*#ABCD``, or ``!`` for a hook flash.
+        inband: it was a tone in the sound, no telephone-event.
+    """
+
+    port: int
+    digit: str
+    inband: bool
+
+
+class Played(msgspec.Struct, frozen=True, tag="played"):
+    """A player has ended.
+
+    Args:
+        player: its name.
+        failure: why nothing could be played, in words; empty: it has ended, or was stopped.
+    """
+
+    player: int
+    failure: str = ""
+
+
+class Recorded(msgspec.Struct, frozen=True, tag="recorded"):
+    """A recording has ended; its file is whole.
+
+    Args:
+        recording: its name.
+        seconds: how much is in the file.
+        failure: why it ended before it was stopped, in words; empty otherwise.
+    """
+
+    recording: int
+    seconds: float
+    failure: str = ""
+
+
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
     """A command could not be carried out; the engine goes on."""
 
     reason: str
 
 
-Report = Ready | Counts | Released | Latched | Timeout | Refused
+Report = Ready | Counts | Released | Latched | Timeout | Digit | Played | Recorded | Refused
 
 _PREFIX = struct.Struct("!I")
 _encoder = msgspec.msgpack.Encoder()

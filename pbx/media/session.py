@@ -7,7 +7,7 @@ legs and tells what the media engine must be told. Nothing here does I/O.
 
 import ipaddress
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -218,6 +218,10 @@ class LegMedia:
         """The RTP ports of its media, in the media's order."""
         return [self._ports[index] for index in sorted(self._ports)]
 
+    def port(self, index: int) -> int:
+        """Return our RTP port for the media at this place; 0 where it has none."""
+        return self._ports.get(index, 0)
+
     @property
     def last_remote(self) -> bytes:
         """What this leg's peer said last; empty while it has said nothing."""
@@ -296,6 +300,14 @@ class LegMedia:
             self._sent[port] = stream
             streams.append(stream)
         return streams
+
+    def anchor(self) -> list[Stream]:
+        """Return the streams that the engine doesn't know yet: of a leg that is joined with nobody.
+
+        As `bridge`, for a leg whose sound ends in the engine.
+        """
+        self._end_refused()
+        return self._changes({}, timed=True)
 
     def checkpoint(self) -> Agreement:
         """Return where offers and answers stand, before a re-INVITE changes it."""
@@ -426,11 +438,11 @@ class LegMedia:
             else:
                 self._pool.give_back(port)
 
-    def _changes(self, other: "LegMedia", *, timed: bool) -> list[Stream]:
+    def _changes(self, sinks: Mapping[int, int], *, timed: bool) -> list[Stream]:
         """Return the streams that are not as the engine was last told."""
         changed = []
         for index, port in sorted(self._ports.items()):
-            stream = self._stream(index, other._ports.get(index, 0), timed=timed)
+            stream = self._stream(index, sinks.get(index, 0), timed=timed)
             if self._sent.get(port) != stream:
                 self._sent[port] = stream
                 changed.append(stream)
@@ -489,7 +501,7 @@ def bridge(a: LegMedia, b: LegMedia, *, timed: bool = True) -> list[Stream]:
     """
     a._end_refused()
     b._end_refused()
-    return [*a._changes(b, timed=timed), *b._changes(a, timed=timed)]
+    return [*a._changes(b._ports, timed=timed), *b._changes(a._ports, timed=timed)]
 
 
 def _is_path(line: Line) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pbx.call.cause import CallTag, by_server
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
+from pbx.config.settings import ServiceSettings
 from pbx.errors import PeerError
 from pbx.registrar.authenticator import Account, Authenticator, Verdict
 from pbx.registrar.bindings import Bindings
 from pbx.routing.router import RouteKind, route
+from pbx.routing.services import shown
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import RequestReceived
 from pbx.sip.headers import NameAddr
@@ -40,6 +42,7 @@ class Admission:
         endpoint, exchange, bindings, authenticator: where requests lead.
         tokens: fresh random names.
         snapshot: the configuration in force.
+        services: the numbers that the exchange itself answers.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Admission:
         authenticator: Authenticator,
         tokens: Callable[[], str],
         snapshot: Callable[[], Snapshot],
+        services: ServiceSettings,
     ) -> None:
         self._endpoint = endpoint
         self._exchange = exchange
@@ -57,6 +61,7 @@ class Admission:
         self._authenticator = authenticator
         self._tokens = tokens
         self._snapshot = snapshot
+        self._services = services
 
     def receive(self, event: RequestReceived, now: float) -> None:
         """Answer a request without a To tag, or pass it on."""
@@ -156,13 +161,16 @@ class Admission:
             id=self._tokens(),
             call_id=request.call_id,
             caller_number=number,
-            dialed_number=dialed,
+            dialed_number=shown(self._services, dialed),
             setup=now,
             caller_addr=str(transaction.flow),
         )
-        decision = route(snapshot, dialed)
+        decision = route(snapshot, self._services, dialed)
         facts.called_number = decision.number
         facts.route = "; ".join(decision.explanation)
+        if decision.service is not None:
+            self._exchange.served(transaction, facts, decision.service, now)
+            return
         targets = [binding.target for binding in self._bindings.of(decision.number, now)]
         if decision.kind is RouteKind.UNKNOWN:
             self._exchange.refuse(transaction, facts, by_server(CallTag.NO_ROUTE), now)

@@ -1,9 +1,11 @@
-"""Where a dialled number leads: a pure function of the snapshot, with its explanation."""
+"""Where a dialled number leads: a pure function of the configuration, with its explanation."""
 
 import re
 from dataclasses import dataclass
 from enum import Enum
 
+from pbx.config.settings import ServiceSettings
+from pbx.routing.services import ServiceNumber, service_of, shown
 from pbx.store.snapshot import Snapshot
 
 _DIALABLE = re.compile(r"\+?[0-9*#]{1,32}\Z")
@@ -14,6 +16,7 @@ class RouteKind(Enum):
     """What kind of party a number leads to."""
 
     LOCAL_USER = "local user"
+    SERVICE = "service"
     UNKNOWN = "unknown"
 
 
@@ -23,22 +26,30 @@ class RouteDecision:
 
     Args:
         kind: to what.
-        number: the number after routing.
+        number: the number after routing; of one that leads nowhere, what records may show.
         explanation: which rule decided, a sentence a step.
+        service: which one, where it goes to a service.
     """
 
     kind: RouteKind
     number: str
     explanation: tuple[str, ...]
+    service: ServiceNumber | None = None
 
 
-def route(snapshot: Snapshot, dialed: str) -> RouteDecision:
-    """Decide where `dialed`, the Request-URI's user part, leads."""
+def route(snapshot: Snapshot, services: ServiceSettings, dialed: str) -> RouteDecision:
+    """Decide where `dialed`, the Request-URI's user part, leads.
+
+    A local user comes before a service of the same number.
+    """
     if not _DIALABLE.match(dialed):
         why = "not a number that a telephone can dial"
-        return RouteDecision(RouteKind.UNKNOWN, dialed, (why,))
-    user = snapshot.users.get(dialed)
-    if user is None:
-        why = "no local user has this number, and there is no line to call out by"
-        return RouteDecision(RouteKind.UNKNOWN, dialed, (why,))
-    return RouteDecision(RouteKind.LOCAL_USER, dialed, (f"local user {dialed}",))
+        return RouteDecision(RouteKind.UNKNOWN, shown(services, dialed), (why,))
+    if dialed in snapshot.users:
+        return RouteDecision(RouteKind.LOCAL_USER, dialed, (f"local user {dialed}",))
+    service = service_of(services, dialed)
+    if service is not None:
+        why = f"service {service.title}"
+        return RouteDecision(RouteKind.SERVICE, service.number, (why,), service)
+    why = "no local user has this number, and there is no line to call out by"
+    return RouteDecision(RouteKind.UNKNOWN, shown(services, dialed), (why,))

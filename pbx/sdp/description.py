@@ -183,8 +183,16 @@ class Media:
 
     @property
     def ptime_ms(self) -> int | None:
-        """Milliseconds of media in a packet (RFC 8866 §6.4)."""
-        value = self.attribute("ptime") or ""
+        """Milliseconds of media in a packet, as they are wanted (RFC 8866 §6.4)."""
+        return self._number("ptime")
+
+    @property
+    def max_ptime_ms(self) -> int | None:
+        """Milliseconds of media in a packet at the most (RFC 8866 §6.5)."""
+        return self._number("maxptime")
+
+    def _number(self, name: str) -> int | None:
+        value = self.attribute(name) or ""
         return int(value) if _NUMBER.fullmatch(value) else None
 
     @property

@@ -1,5 +1,8 @@
 """RTP payload types: which codec a format of an ``m=`` line means (RFC 3551 §6, RFC 8866 §6.6)."""
 
+import re
+from collections.abc import Iterable
+
 from pbx.errors import PeerError
 from pbx.sdp.description import Media, parse_sdp
 
@@ -27,6 +30,57 @@ STATIC_ENCODINGS: dict[str, str] = {
 
 NOT_SPEECH = frozenset({"telephone-event", "CN", "red"})
 """What stands beside a codec: DTMF (RFC 4733), comfort noise (RFC 3389), redundancy (RFC 2198)."""
+
+
+_DYNAMIC = range(96, 128)
+"""RFC 3551 §6, table 5: payload types with the meaning that a session gives them."""
+
+_NUMBER = re.compile(r"[0-9]{1,3}")
+
+
+class DynamicTypes:
+    """What the payload types of a session's sound have meant so far.
+
+    RFC 3264 §8.3.2: "the mapping from a particular dynamic payload type number to a particular codec
+    within that media stream MUST NOT change for the duration of a session".
+    """
+
+    def __init__(self) -> None:
+        self._meanings: dict[int, set[tuple[str, int, str]]] = {}
+
+    def learn(self, media: Iterable[Media]) -> None:
+        """Note what either party has said."""
+        for one in media:
+            for rtpmap in one.rtpmaps if one.kind == "audio" else ():
+                if _NUMBER.fullmatch(rtpmap.format):
+                    meaning = _meaning(rtpmap.encoding, rtpmap.clock_hz, rtpmap.parameters)
+                    self._meanings.setdefault(int(rtpmap.format), set()).add(meaning)
+
+    def number(self, name: str, clock_hz: int, channels: int) -> int | None:
+        """Return the number that means this, or that does from now on; None where none is free.
+
+        Args:
+            name: encoding name.
+            clock_hz: of its timestamps.
+            channels: as ``a=rtpmap`` says them.
+        """
+        meaning = _meaning(name, clock_hz, str(channels))
+        for number, meanings in self._meanings.items():
+            # One that means another thing in another stream is left alone.
+            if number in _DYNAMIC and meanings == {meaning}:
+                return number
+        free = [number for number in _DYNAMIC if number not in self._meanings]
+        if not free:
+            return None
+        # Above the highest first: what was agreed on before a restart may be forgotten.
+        highest = max((number for number in self._meanings if number in _DYNAMIC), default=0)
+        fresh = next((number for number in free if number > highest), free[0])
+        self._meanings[fresh] = {meaning}
+        return fresh
+
+
+def _meaning(name: str, clock_hz: int, parameters: str) -> tuple[str, int, str]:
+    return name.lower(), clock_hz, parameters or "1"
 
 
 def encoding(media: Media, format_: str) -> str:

@@ -40,6 +40,13 @@ class DialogUsage:
         self._contact = contact
         self.flow = flow
         self.dialog: Dialog | None = None
+        self.serves: tuple[str, ...] = ()
+        """Methods that this dialog serves beside the endpoint's."""
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The methods that the peer may use in this dialog."""
+        return (*self._endpoint.allow, *self.serves)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -71,7 +78,7 @@ class DialogUsage:
                 response.add("Record-Route", route)
             response.add("Contact", self._contact(transaction.flow))
             # §13.3.1.4, §11.2
-            response.add("Allow", ", ".join(self._endpoint.allow))
+            response.add("Allow", ", ".join(self.allow))
             response.add("Accept", SDP_TYPE)
         _attach(response, body)
         return response

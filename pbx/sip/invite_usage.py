@@ -14,6 +14,7 @@ from pbx.errors import MisuseError, PeerError
 from pbx.sip.client_transaction import ClientState, ClientTransaction
 from pbx.sip.dialog import Dialog, dialog_id_of
 from pbx.sip.dialog_usage import DialogUsage, reasons_of
+from pbx.sip.digit_info import DIGIT_TYPES, digit_of
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import (
     Cancelled,
@@ -30,6 +31,7 @@ from pbx.sip.server_transaction import ServerTransaction
 from pbx.sip.timers import T1, T2, TRANSACTION_LIMIT_S, TimerQueue
 from pbx.sip.usage_events import (
     Confirmed,
+    DigitReceived,
     HungUp,
     Lost,
     ReofferAccepted,
@@ -262,7 +264,7 @@ class Usage(DialogUsage):
         except PeerError as error:
             return self._answer(transaction, error.status, error.reason, now)
         self.flow = event.flow
-        refusal = inspect_in_dialog(request, self._endpoint.allow)
+        refusal = inspect_in_dialog(request, self.allow)
         if refusal is not None:
             self._endpoint.respond(transaction, refusal, now)
             return []
@@ -274,6 +276,8 @@ class Usage(DialogUsage):
             case "OPTIONS":
                 # §11: a phone's keep-alive
                 return self._answer(transaction, 200, "OK", now)
+            case "INFO" if "INFO" in self.serves:
+                return self._info_received(transaction, now)
         return self._answer(transaction, 405, "Method Not Allowed", now)
 
     def _is_ours(self, request: Request, dialog: Dialog) -> bool:
@@ -299,6 +303,22 @@ class Usage(DialogUsage):
         self._end(now)
         self._respond(transaction, 200, "OK", now)
         return [HungUp(reasons_of(transaction.request))]
+
+    def _info_received(self, transaction: ServerTransaction, now: float) -> list[UsageEvent]:
+        try:
+            digit = digit_of(transaction.request)
+        except PeerError as error:
+            response = self._response(transaction, error.status, error.reason)
+            if error.status == 469:
+                # RFC 6086 §4.2.2: the packages that we take
+                response.add("Recv-Info", "")
+            else:
+                # §8.2.3: what would have been read
+                response.add("Accept", ", ".join(DIGIT_TYPES))
+            self._endpoint.respond(transaction, response, now)
+            return []
+        self._respond(transaction, 200, "OK", now)
+        return [DigitReceived(digit)] if digit else []
 
     def _reinvite_received(
         self, dialog: Dialog, transaction: ServerTransaction, now: float

@@ -73,6 +73,13 @@ class ReofferRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitReceived:
+    """The peer pressed a key, and said so in an INFO, which has been answered."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The peer sent BYE, answered 200 already."""
 
@@ -99,6 +106,7 @@ UsageEvent = (
     | ReofferWithdrawn
     | ReofferAccepted
     | ReofferRefused
+    | DigitReceived
     | HungUp
     | Lost
 )

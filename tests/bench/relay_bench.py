@@ -29,7 +29,7 @@ PACKETS_PER_CALL_S = 100
 
 @contextlib.contextmanager
 def engine(crowd: Crowd) -> Iterator[int]:
-    """The media engine with a call for every two phones; yields its process id."""
+    """The media engine with a call for every two phones; yields the process id of what relays."""
     phones = [Address(*one.getsockname()) for one in crowd.sockets]
     with tempfile.TemporaryDirectory() as folder:
         words = ("--first-port", "26000", "--last-port", str(28000 + 2 * len(phones)))
@@ -40,7 +40,7 @@ def engine(crowd: Crowd) -> Iterator[int]:
             link.send(*(stream(ports[n], ports[n ^ 1], phone) for n, phone in enumerate(phones)))
             link.settle()
             crowd.connect(ports)
-            yield process.process.pid
+            yield link.ready.pid
         finally:
             process.end()
 

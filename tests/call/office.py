@@ -4,13 +4,14 @@ Nothing here opens a socket: what the exchange sends is laid into the phones' in
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
+from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
-from pbx.config.settings import CallSettings, Settings, SipSettings
+from pbx.call.services.directory import SoundFiles
+from pbx.config.settings import CallSettings, ServiceSettings, Settings, SipSettings
 from pbx.media.protocol import Command, Ready, Release, Stream
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
@@ -26,6 +27,9 @@ from tests.call.phone import HOME, Invite, Phone
 __all__ = ["HOME", "Invite", "Office", "Phone", "established", "talking"]
 
 REALM = "minisipserver"
+
+CODED = ("PCMU", "PCMA", "G722", "GSM", "G726-32", "L16", "opus", "CN", "telephone-event")
+"""What the media engine can code."""
 
 Wire = Callable[[bytes], int]
 """How often a message arrives: 0 for lost, 2 for repeated."""
@@ -53,11 +57,20 @@ class Office:
         limits: CallSettings | None = None,
         ports: int = 20,
         sip: SipSettings | None = None,
+        services: ServiceSettings | None = None,
+        *,
+        engine: bool = True,
     ) -> None:
         self.now = 1000.0
         self.serial = itertools.count(1)
         self.wire: Wire = lambda data: 1
-        self.settings = Settings(calls=limits or CallSettings(), sip=sip or SipSettings())
+        self.settings = Settings(
+            calls=limits or CallSettings(),
+            sip=sip or SipSettings(),
+            services=services or ServiceSettings(),
+        )
+        self.tunes: list[str] = []
+        self.discarded: list[str] = []
         tokens = (f"{number:016x}" for number in itertools.count(1))
         self.tokens = lambda: next(tokens)
         users = [self._user(str(number)) for number in range(100, 104)]
@@ -67,7 +80,8 @@ class Office:
             user_agent="office",
             allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER"),
         )
-        self.exchange = Exchange(self.endpoint, self.tokens, self.settings)
+        files = SoundFiles(lambda: self.tunes, "recordings")
+        self.exchange = Exchange(self.endpoint, self.tokens, self.settings, files)
         self.bindings = Bindings(self.settings.sip)
         authenticator = Authenticator(
             REALM, b"key", lambda number: account_of(self.snapshot.users.get(number))
@@ -79,16 +93,24 @@ class Office:
             authenticator,
             self.tokens,
             lambda: self.snapshot,
+            self.settings.services,
         )
         self.phones: dict[Address, Peer] = {}
         self.ticking: list[Ticking] = []
         self.media: list[Command] = []
         self.changed: list[str] = []
         self.ended: list[CallFacts] = []
-        self.ports = ports
-        self.exchange.engine_ready(
-            Ready(1, 1, [20000 + 2 * number for number in range(ports)], [], True)
-        )
+        self.ports = ports if engine else 0
+        if engine:
+            self.engine_ready()
+
+    def engine_ready(
+        self, streams: Iterable[int] = (), codecs: Iterable[str] = CODED, first_port: int = 20000
+    ) -> None:
+        """A media engine has come up; in it run `streams`."""
+        ports = [first_port + 2 * number for number in range(self.ports)]
+        ready = Ready(1, 1, ports, [*streams], True, [*codecs])
+        self.exchange.engine_ready(ready, self.now)
 
     @staticmethod
     def _user(number: str) -> LocalUser:
@@ -151,6 +173,8 @@ class Office:
                 self.changed.append(output.facts.state)
             case CallEnded():
                 self.ended.append(output.facts)
+            case Discard():
+                self.discarded.append(output.path)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, stopping at each timer."""
@@ -210,6 +234,7 @@ class Office:
         assert exchange.next_timer() is None
         assert self.endpoint.transaction_count == 0
         assert exchange.pool.free == self.ports
+        assert len(exchange.services.rooms) == 0
         assert self.running() == {}
         assert len(self.ended) == exchange.calls_total
 

@@ -282,7 +282,8 @@ class TestLimits:
         established(office)
         streams = office.streams()
         office.media.clear()
-        office.exchange.engine_ready(Ready(1, 2, [*streams, 30000], [*streams, 30000], True))
+        ready = Ready(1, 2, [*streams, 30000], [*streams, 30000], True)
+        office.exchange.engine_ready(ready, office.now)
         office.pump()
         assert office.streams() == streams
         assert Release([30000]) in office.media

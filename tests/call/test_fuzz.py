@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from pbx.call.sound import SoundReport
 from pbx.errors import PeerError
-from pbx.media.protocol import Ready
+from pbx.media.protocol import Digit, Play, Played, Record, Recorded, Voice
 from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Request, Response
 from tests.call.office import HOME, Office, Phone
@@ -24,6 +25,10 @@ BODIES = (
     b"v=0\r\n",
     b"v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n",
     b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\nm=video 0 RTP/AVP 9\r\n",
+    b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\n"
+    b"m=audio 4 RTP/AVP %b 8 0 9\r\na=maxptime:%b\r\n" % (b"0" * 5000, b"9" * 5000),
+    b"Signal=" + b"5" * 5000,
+    b"Signal=#",
     b"v=0\r\no=- 1 1 IN IP4 224.0.0.1\r\ns=-\r\nc=IN IP4 224.0.0.1\r\nt=0 0\r\nm=audio 4 RTP/AVP 8\r\n",
 )
 
@@ -45,6 +50,7 @@ VALUES = (
     "<sips:a@192.0.2.10>",
     "SIP;cause=200, Q.850;cause=999999",
     "application/sdp",
+    "application/dtmf-relay",
     "text/plain",
     "100rel",
     'Digest realm="minisipserver", username="\udcff", nonce="\udcff.\udcff", uri="sip:x", response="\udcff"',
@@ -60,6 +66,7 @@ EXTRA = (
     "Content-Type",
     "Content-Disposition",
     "Content-Encoding",
+    "Info-Package",
     "User-Agent",
     "Authorization",
     "Proxy-Authorization",
@@ -67,6 +74,21 @@ EXTRA = (
 )
 
 NAMES = ("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", *EXTRA)
+
+DIALED = (
+    *("101",) * 6,
+    *("100", "102", "103", "%0a%ff", ""),
+    *("*43", "*46", "*47", "*6*1", "*6*1", "*6*1*2", "*6*"),
+)
+
+REPORTS: tuple[Callable[[int], SoundReport], ...] = (
+    lambda name: Digit(name, "#", inband=False),
+    lambda name: Digit(name, "5", inband=True),
+    Played,
+    lambda name: Played(name, "no such file"),
+    lambda name: Recorded(name, 1.5),
+    lambda name: Recorded(name, 0.0, "the disk is full"),
+)
 
 STATUSES = (
     100,
@@ -167,7 +189,7 @@ class Storm:
 
     def call(self) -> None:
         phone = self.pick(self.phones)
-        uri = f"sip:{self.pick(('101',) * 4 + ('100', '102', '103', '%0a%ff', ''))}@{HOME.host}"
+        uri = f"sip:{self.pick(DIALED)}@{HOME.host}"
         call_id = f"c{self.pick((next(self.office.serial),) * 8 + (0, 1))}"
         self.authorized(phone, "INVITE", uri, f"<{uri}>", call_id, self.body(phone), self.headers())
 
@@ -273,15 +295,30 @@ class Storm:
 
     def administer(self) -> None:
         exchange, now = self.office.exchange, self.office.now
-        match self.pick(("silence", "hang up", "engine")):
+        match self.pick(("silence", "hang up", "engine", *("sound",) * 6)):
             case "silence":
                 exchange.stream_timed_out(20000 + 2 * self.number(PORTS + 1), now)
             case "hang up":
                 exchange.hang_up(next(iter(exchange.calls), ""), now)
             case "engine":
-                ports = [20000 + 2 * number for number in range(PORTS)]
-                exchange.engine_ready(Ready(1, 2, ports, [], True))
+                self.office.engine_ready()
+            case "sound":
+                name = self.pick(self.sounds()) if self.sounds() else 1
+                exchange.reported(self.pick(REPORTS)(name), now)
         self.office.pump()
+
+    def sounds(self) -> list[int]:
+        """Ports, players and recordings: what the engine may speak of."""
+        names: list[int] = []
+        for command in self.office.media[-30:]:
+            match command:
+                case Voice():
+                    names.append(command.port)
+                case Play():
+                    names.append(command.player)
+                case Record():
+                    names.append(command.recording)
+        return names
 
     def step(self) -> None:
         """Let one thing happen."""

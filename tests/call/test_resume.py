@@ -7,7 +7,7 @@ from pbx.call.cause import CallTag
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
 from pbx.config.settings import CallSettings
-from pbx.media.protocol import Ready, Release, Stream
+from pbx.media.protocol import Release, Stream
 from pbx.media.session import NoPortsLeft
 from tests.call.office import Office, established
 from tests.call.phone import Invite, Phone
@@ -31,7 +31,7 @@ def reborn(office: Office, *phones: Phone, limits: CallSettings | None = None) -
         phone.office = after
         after.phones[phone.address] = phone
     after.exchange.resume(facts, state, after.now)
-    after.exchange.engine_ready(Ready(1, 2, list(range(20000, 20040, 2)), [*state.ports], True))
+    after.engine_ready(state.ports)
     after.pump()
     return after
 

@@ -36,7 +36,13 @@ class TestOpen:
         folder.open()
         for path in (folder.path, folder.cdr, folder.log):
             assert path.stat().st_mode & 0o777 == 0o700
-        assert sorted(path.name for path in folder.path.iterdir()) == ["cdr", "lock", "log"]
+        assert sorted(path.name for path in folder.path.iterdir()) == [
+            "cdr",
+            "lock",
+            "log",
+            "music",
+            "recordings",
+        ]
         folder.close()
 
     def test_opened_again_after_closing(self, tmp_path: Path) -> None:
@@ -146,3 +152,24 @@ class TestLock:
             again = DataFolder(tmp_path)
             again.open()
             again.close()
+
+
+class TestSound:
+    def test_music_in_the_order_of_its_names(self, tmp_path: Path) -> None:
+        folder = DataFolder(tmp_path)
+        assert folder.music_files() == []
+        folder.open()
+        for name in ("b.wav", "a.WAV", "readme.txt"):
+            (folder.music / name).touch()
+        assert folder.music_files() == [str(folder.music / name) for name in ("a.WAV", "b.wav")]
+        folder.close()
+
+    def test_recordings_of_before_are_removed(self, tmp_path: Path) -> None:
+        folder = DataFolder(tmp_path)
+        folder.open()
+        left = folder.recordings / "7.wav"
+        left.touch()
+        folder.close()
+        folder.open()
+        assert not left.exists()
+        folder.close()

@@ -52,12 +52,31 @@ class TestGood:
             grace_s = 5
             [cdr]
             sides = ["LO", "LT", "OO", "OT"]
+            [services]
+            echo = "*430"
+            milliwatt = ""
+            music = "46"
+            recorder = "#47"
+            conference = "*600*"
+            conference_parties = 12
+            record_s = 30.5
             [http]
             port = 0
         """
         settings = parse_settings(text, "x")
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
+        assert settings.services.numbers == {
+            "echo": "*430",
+            "music": "46",
+            "recorder": "#47",
+            "conference": "*600*",
+        }
+
+    def test_no_service_at_all(self) -> None:
+        names = ("echo", "milliwatt", "music", "recorder", "conference")
+        text = "[services]\n" + "".join(f'{name} = ""\n' for name in names)
+        assert parse_settings(text.encode(), "x").services.numbers == {}
 
     def test_no_records_at_all(self) -> None:
         assert parse_settings(b"[cdr]\nsides = []", "x").cdr.sides == ()
@@ -112,6 +131,12 @@ class TestFaults:
             ("[media]\ngrace_s = inf", "media.grace_s"),
             ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
             ('[cdr]\nsides = ["LO", "LO"]', "cdr.sides"),
+            ('[services]\necho = "echo"', "services.echo"),
+            ('[services]\nmusic = "*4321*4321*43"', "services.music"),
+            ("[services]\nconference_parties = 1", "services.conference_parties"),
+            ("[services]\nconference_parties = 101", "services.conference_parties"),
+            ("[services]\nrecord_s = 0", "services.record_s"),
+            ("[services]\nrecord_s = inf", "services.record_s"),
             ("[http]\nport = -1", "http.port"),
             ("[http]\nport = 65536", "http.port"),
             ("[http]\nport = 5060", "http.port"),
@@ -122,6 +147,15 @@ class TestFaults:
     )
     def test_a_wrong_value_is_named(self, text: str, setting: str) -> None:
         assert setting in fault(text)
+
+    def test_two_services_of_one_number(self) -> None:
+        told = fault('[services]\nmusic = "*43"')
+        assert told == "services.echo and services.music are the same number."
+
+    @pytest.mark.parametrize("number", ["*6*", "*6*1"])
+    def test_a_service_that_would_be_a_room(self, number: str) -> None:
+        told = fault(f'[services]\necho = "{number}"')
+        assert told.startswith("services.echo begins like services.conference")
 
     @pytest.mark.parametrize(
         "address", ["", "localhost", "192.0.2", "[::1]", "0.0.0.0", "::", "224.0.0.1", "1.2.3.4:5"]

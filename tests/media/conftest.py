@@ -12,7 +12,7 @@ from tests.media.engine_process import (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def engine() -> Iterator[EngineProcess]:
     with running("--verbose") as process:
         process.connect()

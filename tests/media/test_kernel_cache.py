@@ -116,6 +116,7 @@ def relays(folder: Path) -> str:
         b.close()
 
 
+@pytest.mark.timeout(400)  # They compile all kernels anew.
 class TestStart:
     def test_intact(self, folder: Path) -> None:
         assert "compiling" not in relays(folder)

@@ -16,6 +16,7 @@ from pbx.sip.usage_events import (
     Accepted,
     CallerCancelled,
     Confirmed,
+    DigitReceived,
     HungUp,
     Lost,
     Progressed,
@@ -250,6 +251,52 @@ class TestUsage:
         again.bye(None, clock.now)
         other.agent.flush()
         assert one.take(call) == [HungUp([])]
+
+
+class TestRfc6086Section2:
+    """Digits in INFO: what it calls legacy use, served where the dialog's owner takes digits."""
+
+    def info(self, party: Party, call: Outgoing, body: bytes, kind: str) -> None:
+        assert call.dialog is not None
+        request = call.dialog.request("INFO", None)
+        if body:
+            request.set("Content-Type", kind)
+            request.body = body
+        party.agent.endpoint.send_request(request, party.agent.flow, party.agent.clock.now)
+        party.agent.flush()
+
+    @pytest.mark.parametrize(
+        ("body", "kind", "status", "said"),
+        [
+            (b"Signal=5", "application/dtmf-relay", 200, [DigitReceived("5")]),
+            (b"", "", 200, []),
+            (b"5", "text/plain", 415, []),
+            (b"?", "application/dtmf", 400, []),
+        ],
+    )
+    def test_a_digit(
+        self, clock: Clock, body: bytes, kind: str, status: int, said: list[UsageEvent]
+    ) -> None:
+        one, other, call, called = talk(clock)
+        called.serves = ("INFO",)
+        self.info(one, call, body, kind)
+        assert other.take(called) == said
+        answer = other.agent.response_sent(status)
+        assert ("application/dtmf" in answer.all("Accept")) == (status >= 400)
+        assert called.state is State.CONFIRMED
+
+    def test_elsewhere_it_is_not_served(self, clock: Clock) -> None:
+        one, other, call, called = talk(clock)
+        self.info(one, call, b"Signal=5", "application/dtmf-relay")
+        assert other.take(called) == []
+        assert "INFO" not in other.agent.response_sent(405).all("Allow")
+
+    def test_the_answer_says_so(self, clock: Clock) -> None:
+        _, other, _, called = couple(clock)
+        called.serves = ("INFO",)
+        called.answer(SDP, "", clock.now)
+        other.agent.flush()
+        assert "INFO" in other.agent.response_sent(200).all("Allow")
 
 
 class TestRfc3261Section8_2:

@@ -4,6 +4,7 @@ import argparse
 import gc
 import logging
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from pbx.media.engine.control_socket import BusyError, ControlListener
 from pbx.media.engine.engine import MAX_GRACE_S, Engine
 from pbx.media.engine.keeper import SIGNALS, keep
+from pbx.media.engine.libraries import load_libraries
 from pbx.media.engine.loading import Kernels, is_warm, load_kernels
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, has_ipv6
@@ -68,7 +70,7 @@ def _load(arguments: argparse.Namespace, words: list[str]) -> Kernels:
         # Compiling leaves some 100 MB of memory in use: let another process do it.
         subprocess.run([*program, "--compile"], check=False)
     try:
-        return load_kernels(os.environ, fresh=arguments.fresh_kernels)
+        return load_kernels(os.environ, fresh=arguments.fresh_kernels, lean=True)
     except Exception as error:
         if arguments.fresh_kernels:
             raise
@@ -115,7 +117,17 @@ def _serve(arguments: argparse.Namespace, kernels: Kernels) -> int:
     except NoPortsError as error:
         _log.error("%s", error)
         return EX_UNAVAILABLE
-    packets = PacketThread(kernels, pairs, dual_stack=ipv6, real_time=arguments.real_time)
+    libraries = load_libraries()
+    for sentence in libraries.missing:
+        _log.warning("%s", sentence)
+    packets = PacketThread(
+        kernels,
+        pairs,
+        dual_stack=ipv6,
+        real_time=arguments.real_time,
+        functions=libraries.functions,
+        name=secrets.token_urlsafe(12).encode(),
+    )
     try:
         listener = ControlListener(arguments.socket)
     except BusyError as error:
@@ -124,7 +136,7 @@ def _serve(arguments: argparse.Namespace, kernels: Kernels) -> int:
     except OSError as error:
         _log.error("cannot listen at %s: %s", arguments.socket, error.strerror or error)
         return EX_CANTCREAT
-    failure = Engine(pairs, packets, listener, stop_fd, ipv6, arguments.grace).run()
+    failure = Engine(pairs, packets, listener, stop_fd, ipv6, arguments.grace, libraries).run()
     if failure is not None:
         _log.error("%s", failure)
         return EX_SOFTWARE

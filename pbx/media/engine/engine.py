@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from pbx.media.engine import ring_row
 from pbx.media.engine.control_socket import ControlListener, ExchangeLink
+from pbx.media.engine.libraries import Libraries, load_libraries
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.sockets import Pair
+from pbx.media.engine.sound import Sound, SoundCommand
 from pbx.media.engine.stream_record import (
     ImpossibleError,
     command_record,
@@ -38,12 +40,16 @@ from pbx.media.protocol import (
     Stream,
     StreamCounts,
     Timeout,
+    VoiceCounts,
 )
 
 _log = logging.getLogger(__name__)
 
 _BACKLOG_MS = 5
 """How soon commands that found the ring full are tried again."""
+
+_END_S = 2.0
+"""How long the packet thread may take for that."""
 
 MAX_GRACE_S = 86_400.0
 
@@ -59,6 +65,7 @@ class Engine:
         stop_fd: readable as soon as a signal asks for the end.
         ipv6: whether the pool's sockets are dual-stack ones.
         grace_s: how long to live without an exchange, until its Hello says otherwise.
+        libraries: those that `packets` has the functions of.
     """
 
     pairs: list[Pair]
@@ -67,10 +74,13 @@ class Engine:
     stop_fd: int
     ipv6: bool
     grace_s: float
+    libraries: Libraries = field(default_factory=load_libraries)
+    _sound: Sound = field(init=False)
     _rows: dict[int, int] = field(init=False)
     _running: set[int] = field(default_factory=set, init=False)
     _prepared: set[int] = field(default_factory=set, init=False)
     _counted: list[StreamCounts] = field(default_factory=list, init=False)
+    _counted_voices: list[VoiceCounts] = field(default_factory=list, init=False)
     _queries: deque[Query] = field(default_factory=deque, init=False)
     _counting_for: ExchangeLink | None = field(default=None, init=False)
     _link: ExchangeLink | None = field(default=None, init=False)
@@ -78,6 +88,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         self._rows = {pair.port: row for row, pair in enumerate(self.pairs)}
+        self._sound = Sound(self.packets, self.libraries, self._report)
 
     def run(self) -> str | None:
         """Serve until the end; returns None, or in words what has failed."""
@@ -99,14 +110,30 @@ class Engine:
         finally:
             self._disconnect("the engine ends")
             self.listener.close()
+            self._end_recordings()
             self.packets.stop()
+            self._sound.close()
+
+    def _end_recordings(self) -> None:
+        """Have the packet thread hand over what recordings still hold."""
+        until = time.monotonic() + _END_S
+        reports = select.poll()
+        reports.register(self.packets.report_fd, select.POLLIN)
+        while not self._sound.end() and self.packets.failure() is None:
+            if time.monotonic() > until:
+                _log.warning("the end of a recording is missing")
+                break
+            reports.poll(_BACKLOG_MS)
+            self.packets.pump()
+            for record in self.packets.reports():
+                self._pass_on(record)
 
     def _wait(self) -> set[int]:
         timeout_ms = None if self._link is not None else max(self._left_s(), 0) * 1000 + 1
         if self.packets.pump():
             timeout_ms = _BACKLOG_MS
         poll = select.poll()
-        for fd in (self.stop_fd, self.listener.fileno(), self.packets.report_fd):
+        for fd in (self.stop_fd, self.listener.fileno(), self.packets.report_fd, *self._sound.fds):
             poll.register(fd, select.POLLIN)
         if self._link is not None:
             writes = select.POLLOUT if self._link.wants_write else 0
@@ -120,6 +147,7 @@ class Engine:
         if self.packets.report_fd in ready:
             for record in self.packets.reports():
                 self._pass_on(record)
+        self._sound.finish()
         link = self._link
         if link is not None and link.fileno() in ready:
             try:
@@ -176,6 +204,8 @@ class Engine:
         elif isinstance(message, Query):
             self._queries.append(message)
             self._count()
+        elif isinstance(message, SoundCommand):
+            self._sound.carry_out(message, self._running_row)
 
     def _greet(self, hello: Hello, link: ExchangeLink) -> None:
         if hello.version != VERSION:
@@ -187,6 +217,7 @@ class Engine:
         self.grace_s = hello.grace_s
         link.greeted = True
         self.packets.command(command_record(ring_row.REARM))
+        self._sound.begin_anew()
         self._report(
             Ready(
                 version=VERSION,
@@ -194,6 +225,7 @@ class Engine:
                 ports=list(self._rows),
                 streams=sorted(self.pairs[row].port for row in self._running),
                 ipv6=self.ipv6,
+                codecs=self._sound.codecs,
             )
         )
 
@@ -201,6 +233,12 @@ class Engine:
         row = self._rows.get(port)
         if row is None:
             raise ImpossibleError(f"port {port} is not one of ours")
+        return row
+
+    def _running_row(self, port: int) -> int:
+        row = self._row(port)
+        if row not in self._running:
+            raise ImpossibleError(f"port {port} has no stream")
         return row
 
     def _prepare(self, row: int) -> None:
@@ -218,9 +256,8 @@ class Engine:
         self.packets.command(record)
 
     def _release(self, port: int) -> None:
-        row = self._row(port)
-        if row not in self._running:
-            raise ImpossibleError(f"port {port} has no stream")
+        row = self._running_row(port)
+        self._sound.release(row)
         self._running.discard(row)
         self.packets.command(command_record(ring_row.RELEASE, row))
 
@@ -236,7 +273,8 @@ class Engine:
 
     def _pass_on(self, record: Words) -> None:
         kind, row = int(record[ring_row.KIND]), int(record[ring_row.ROW])
-        port = self.pairs[row].port
+        # The rows of players and recordings are no streams'.
+        port = self.pairs[row].port if row < len(self.pairs) else 0
         if kind == ring_row.LATCHED:
             source = source_of(record, dual_stack=self.ipv6)
             if source is not None:
@@ -248,15 +286,21 @@ class Engine:
             # The exchange may have set the stream anew meanwhile.
             if row not in self._running and row not in self._prepared:
                 self.pairs[row].shut()
-            self._report(Released(counts_of(record, port, dual_stack=self.ipv6)))
+            counts = counts_of(record, port, dual_stack=self.ipv6)
+            self._report(Released(counts, self._sound.released(row)))
         elif kind == ring_row.COUNTED:
             self._counted.append(counts_of(record, port, dual_stack=self.ipv6))
+            if (voice := self._sound.counts(row)) is not None:
+                self._counted_voices.append(voice)
         elif kind == ring_row.COUNTED_ALL:
             self._answer_query()
+        else:
+            self._sound.pass_on(record, port)
 
     def _answer_query(self) -> None:
-        counts = Counts(list(self._counted))
+        counts = Counts(list(self._counted), list(self._counted_voices), *self.packets.ticks)
         self._counted.clear()
+        self._counted_voices.clear()
         asker, self._counting_for = self._counting_for, None
         # An exchange that has gone asked in vain.
         if asker is self._link:

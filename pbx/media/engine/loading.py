@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from pbx.media.engine.kernel_cache import Condition, Seal, alone, candidates, choose, use
-from pbx.media.engine.tables import make_tables
+from pbx.media.engine.lean import compile_leanly
 
 _log = logging.getLogger(__name__)
 
@@ -41,12 +41,15 @@ def is_warm(environment: Mapping[str, str]) -> bool:
     return folder is None or Seal(folder).condition() is Condition.INTACT
 
 
-def load_kernels(environment: Mapping[str, str], *, fresh: bool = False) -> Kernels:
+def load_kernels(
+    environment: Mapping[str, str], *, fresh: bool = False, lean: bool = False
+) -> Kernels:
     """Return the kernels, compiled; says on the log what it found.
 
     Args:
         environment: see `kernel_cache.candidates`.
         fresh: read no cache and leave none.
+        lean: from now on Python can call nothing but what is returned.
 
     Raises:
         Exception: whatever numba raises on a cache that it cannot read.
@@ -58,7 +61,7 @@ def load_kernels(environment: Mapping[str, str], *, fresh: bool = False) -> Kern
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="minisipserver-kernels-"))
         try:
-            return _load(folder)
+            return _load(folder, lean=lean)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     with alone(folder):
@@ -66,7 +69,7 @@ def load_kernels(environment: Mapping[str, str], *, fresh: bool = False) -> Kern
         # Another engine may have compiled them while this one waited.
         if seal.condition() is not Condition.INTACT:
             seal.clear()
-        kernels = _load(folder)
+        kernels = _load(folder, lean=lean)
         if kernels.compiled:
             seal.write()
         return kernels
@@ -78,21 +81,22 @@ def _tell_damage(folders: list[Path]) -> None:
             _log.warning("the compiled kernels in %s are damaged; they are made anew", folder)
 
 
-def _load(folder: Path) -> Kernels:
+def _load(folder: Path, *, lean: bool) -> Kernels:
     use(folder)
     # The kernels' cache is bound to its folder when their modules are imported.
     from pbx.media.engine.kernels.packet_loop import packet_loop
     from pbx.media.engine.kernels.ring import publish, ring_put, ring_take
 
+    if lean:
+        compile_leanly()
     if Seal(folder).condition() is Condition.EMPTY:
         _log.info("compiling the media kernels; this is done once")
     began = time.monotonic()
     type_of: Any = numba.typeof
-    tables = type_of(make_tables([0, 0], dual_stack=True))
     words = type_of(np.zeros(1, np.int64))
     ring = type_of(np.zeros((1, 1), np.int64))
     entries = (
-        (packet_loop, (tables,)),
+        (packet_loop, (numba.int64, numba.int64)),
         (ring_put, (ring, words, words)),
         (ring_take, (ring, words, words)),
         (publish, (words, numba.int64, numba.int64)),

@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.core.extending import intrinsic
+from numba.np import arrayobj
 
 from pbx.media.engine.kernel_cache import KernelCache
 
@@ -21,9 +22,23 @@ MSG_TRUNC = 0x20
 EPOLLIN = 1
 EPOLL_CTL_ADD = 1
 EPOLL_CTL_DEL = 2
+CLOCK_REALTIME = 0
 CLOCK_MONOTONIC = 1
+TFD_CLOEXEC = 0x80000
+TFD_NONBLOCK = 0x800
+TFD_TIMER_ABSTIME = 1
+
+_NTP_EPOCH = 2_208_988_800
+"""Seconds from 1900 to 1970."""
 
 _i32, _i64 = types.int32, types.int64
+
+
+inner: list[Any] = []
+"""The dispatchers of all kernels that other kernels call."""
+
+entries: set[str] = set()
+"""The names of those that Python calls."""
 
 
 def _libc(name: str, result: Any, *arguments: Any) -> Any:
@@ -32,6 +47,7 @@ def _libc(name: str, result: Any, *arguments: Any) -> Any:
 
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
+_arrays: Any = arrayobj
 
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
@@ -41,12 +57,16 @@ epoll_ctl = _libc("epoll_ctl", _i32, _i32, _i32, _i32, _i64)
 read = _libc("read", _i64, _i32, _i64, _i64)
 write = _libc("write", _i64, _i32, _i64, _i64)
 clock_gettime = _libc("clock_gettime", _i32, _i32, _i64)
+timerfd_create = _libc("timerfd_create", _i32, _i32, _i32)
+_timerfd_settime = _libc("timerfd_settime", _i32, _i32, _i32, _i64, _i64)
 _errno_location = _libc("__errno_location", _i64)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` when another kernel calls it; the GIL is free while it runs."""
-    return njit(nogil=True, error_model="numpy")(function)
+    dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+    inner.append(dispatcher)
+    return dispatcher
 
 
 def entry_kernel(function: Callable[..., Any]) -> Any:
@@ -59,6 +79,7 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
     # numba's own choice of cache folder knows nothing of callees in other files.
     cache: Any = KernelCache
     dispatcher._cache = cache(function)
+    entries.add(function.__qualname__)
     return dispatcher
 
 
@@ -108,6 +129,68 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
     return types.void(_i64, _i32), generate
 
 
+def _array_at(context: Any, builder: Any, kind: Any, data: Any, count: Any) -> Any:
+    """Make a contiguous array of memory that somebody else keeps."""
+    made = context.make_array(kind)(context, builder)
+    octets = ir.Constant(ir.IntType(64), kind.dtype.bitwidth // 8)
+    _arrays.populate_array(
+        made, data=data, shape=[count], strides=[octets], itemsize=octets, meminfo=None
+    )
+    return made._getvalue()
+
+
+@_intrinsic
+def part(typing_context: Any, array: Any, begin: Any, count: Any) -> Any:
+    """Return `count` elements of a contiguous array, from `begin` on, which must be there.
+
+    A slice does the same, and is ten times as much for the compiler: it looks for negative and too
+    large numbers, and counts references.
+    """
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(array)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], begin, _i64)
+        length = context.cast(builder, arguments[2], count, _i64)
+        return _array_at(context, builder, kind, builder.gep(whole.data, [place]), length)
+
+    return kind(array, begin, count), generate
+
+
+@_intrinsic
+def row_of(typing_context: Any, table: Any, index: Any) -> Any:
+    """Return one row of a contiguous table of two dimensions; it must be there."""
+    kind = types.Array(table.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(table)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], index, _i64)
+        length = builder.extract_value(whole.shape, 1)
+        data = builder.gep(whole.data, [builder.mul(place, length)])
+        return _array_at(context, builder, kind, data, length)
+
+    return kind(table, index), generate
+
+
+def _typed_pointer(kind: Any) -> Any:
+    make_type: Any = types.CPointer
+    pointer_type = make_type(kind)
+
+    def pointer(typing_context: Any, address: Any) -> Any:
+        """Return `address` as a pointer, for `numba.carray`; who calls keeps its memory alive."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return _pointer(builder, arguments[0], kind.bitwidth)
+
+        return pointer_type(_i64), generate
+
+    return _intrinsic(pointer)
+
+
+pointer_to_words = _typed_pointer(_i64)
+pointer_to_samples = _typed_pointer(types.int16)
+
+
 @_intrinsic
 def call_function(typing_context: Any, address: Any, arguments: Any) -> Any:
     """Call the C function at `address` with a tuple of integers; returns its `int`.
@@ -141,3 +224,33 @@ def monotonic_ns(scratch: Any) -> Any:
     """Return CLOCK_MONOTONIC; `scratch` is room for a struct timespec."""
     clock_gettime(CLOCK_MONOTONIC, scratch.ctypes.data)
     return scratch[0] * 1_000_000_000 + scratch[1]
+
+
+@kernel
+def clear(words: Any) -> None:
+    """Make all of an array zero."""
+    for index in range(words.shape[0]):
+        words[index] = 0
+
+
+@kernel
+def ntp_time(scratch: Any) -> Any:
+    """Return the time of day as NTP has it: seconds since 1900 << 32, in an int64's bits."""
+    clock_gettime(CLOCK_REALTIME, scratch.ctypes.data)
+    return (scratch[0] + _NTP_EPOCH) << 32 | (scratch[1] << 32) // 1_000_000_000
+
+
+@kernel
+def set_timer(fd: Any, first_ns: Any, interval_ns: Any, scratch: Any) -> Any:
+    """Let a timerfd go off at `first_ns` of CLOCK_MONOTONIC and each interval after; 0 stops it.
+
+    Args:
+        fd: of `timerfd_create`.
+        first_ns, interval_ns: nanoseconds.
+        scratch: room for a struct itimerspec, four words.
+    """
+    scratch[0] = interval_ns // 1_000_000_000
+    scratch[1] = interval_ns % 1_000_000_000
+    scratch[2] = first_ns // 1_000_000_000
+    scratch[3] = first_ns % 1_000_000_000
+    return _timerfd_settime(fd, TFD_TIMER_ABSTIME, scratch.ctypes.data, 0)

@@ -10,10 +10,12 @@ from collections import deque
 
 import numpy as np
 
-from pbx.media.engine import ring_row
+from pbx.media.engine import libraries, ring_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.loading import Kernels
 from pbx.media.engine.sockets import Pair
+from pbx.media.engine.view import describe
+from pbx.media.engine.voice_tables import VoiceTables, make_voice_tables
 
 _log = logging.getLogger(__name__)
 
@@ -32,15 +34,29 @@ class PacketThread:
         pairs: the pool; row n of the stream table is `pairs[n]`.
         dual_stack: the sockets are AF_INET6 ones.
         real_time: ask for SCHED_FIFO; goes on without where that's not allowed.
+        functions: `libraries.Libraries.functions`; none of them is there where it's left out.
+        name: the canonical name of all voices in RTCP, random (RFC 7022 §4.2).
     """
 
     def __init__(
-        self, kernels: Kernels, pairs: list[Pair], *, dual_stack: bool, real_time: bool
+        self,
+        kernels: Kernels,
+        pairs: list[Pair],
+        *,
+        dual_stack: bool,
+        real_time: bool,
+        functions: t.Words | None = None,
+        name: bytes = b"voice",
     ) -> None:
         self._kernels = kernels
         self._real_time = real_time
         fds = [fd for pair in pairs for fd in (pair.rtp.fileno(), pair.rtcp.fileno())]
         self._tables = t.make_tables(fds, dual_stack=dual_stack)
+        if functions is None:
+            functions = np.zeros(libraries.WIDTH, np.int64)
+        self.voices: VoiceTables = make_voice_tables(len(pairs), functions, name)
+        """Of these the main thread writes coders that no voice has yet, and `taken`."""
+
         self._epoll = select.epoll()
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.report_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -63,10 +79,22 @@ class PacketThread:
         self._epoll.close()
         os.close(self._command_fd)
         os.close(self.report_fd)
+        if self._tables.facts[t.TIMER_FD] >= 0:
+            os.close(int(self._tables.facts[t.TIMER_FD]))
 
     def failure(self) -> str | None:
         """Return why the loop has ended by itself, if it has."""
         return None if self._error is None else f"the packet loop ended: {os.strerror(self._error)}"
+
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """The ticks of voices so far, and how many of them were late."""
+        totals = self._tables.totals
+        return int(totals[t.TICKS]), int(totals[t.LATE_TICKS])
+
+    def took(self, recording: int, blocks: int) -> None:
+        """Give the banks of so many blocks of a recording back to the packet thread."""
+        self._kernels.publish(self.voices.taken, recording, blocks)
 
     def command(self, record: t.Words) -> None:
         """Hand a record to the packet thread, after those that wait already."""
@@ -106,7 +134,8 @@ class PacketThread:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
             except OSError as error:
                 _log.warning("no real-time priority: %s", error.strerror)
-        error_number = int(self._kernels.packet_loop(self._tables))
+        tables, voices = describe(self._tables), describe(self.voices)
+        error_number = int(self._kernels.packet_loop(tables.ctypes.data, voices.ctypes.data))
         if error_number:
             self._error = error_number
             os.write(self.report_fd, _ONE)

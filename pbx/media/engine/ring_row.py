@@ -27,6 +27,20 @@ REARM = 4
 PROBE = 5
 """Like QUERY, without a stream: a sign of life."""
 
+SET_VOICE = 6
+PLAY = 7
+STOP_PLAYING = 8
+SEND_DIGITS = 9
+RECORD = 10
+STOP_RECORDING = 11
+
+MOST_REPORTS = 16
+"""Reports that one command may bring about at most: the blocks of a recording that ends, which are
+fewer than its banks, and its end."""
+
+RESERVE = 64
+"""Places of the report ring that digits and counts leave to what must not get lost."""
+
 # --- a report -------------------------------------------------------------------------------------
 KIND = 0
 # ROW = 1
@@ -43,3 +57,39 @@ TIMEOUT = 2
 RELEASED = 3
 COUNTED = 4
 COUNTED_ALL = 5
+
+# --- further reports: KIND, ROW, then ----------------------------------------------------------------
+FIRST = 2
+SECOND = 3
+
+VOICE_COUNTED = 6
+"""Before the COUNTED or RELEASED of the same row: the words of `VOICE_COUNTS`."""
+
+DIGIT = 7
+"""FIRST: its code (RFC 4733); SECOND: 1 if it was a tone."""
+
+PLAYED = 8
+"""ROW is the player's."""
+
+TAPED = 9
+"""ROW is the recording's; FIRST: the bank; SECOND: samples of a track in it."""
+
+RECORDED = 10
+"""ROW is the recording's; FIRST, SECOND: samples lost for want of a bank, and for coming too late."""
+
+VOICE_SET = 11
+"""FIRST, SECOND: coder rows that the voice needs no longer; -1 none."""
+
+# --- words of VOICE_COUNTED ---------------------------------------------------------------------------
+LEVEL = 2
+DELAY_US = 3
+CONCEALED_US = 4
+LATE = 5
+RESYNCS = 6
+EXPECTED = 7
+MISSING = 8
+WORST_EXPECTED = 9
+WORST_MISSING = 10
+ROUND_TRIP_NS = 11
+PEER_LOSS_256 = 12
+MOS_100 = 13

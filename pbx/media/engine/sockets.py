@@ -14,6 +14,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from pbx.media.engine import tape_row
+
 _log = logging.getLogger(__name__)
 
 RECEIVE_BUFFER = 131_072
@@ -22,8 +24,8 @@ RECEIVE_BUFFER = 131_072
 _DRAIN_LIMIT = 1024
 """Packets; more than the receive buffer holds."""
 
-_RESERVED_FDS = 64
-"""Descriptors for everything that isn't a media socket."""
+_RESERVED_FDS = 64 + 2 * tape_row.TAPES
+"""Descriptors for everything that isn't a media socket: recordings first of all."""
 
 _SO_ATTACH_FILTER = 26
 _SO_DETACH_FILTER = 27

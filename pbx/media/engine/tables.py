@@ -45,6 +45,9 @@ EVENT_SIZE = 6
 EVENT_DATA = 7
 TICK_NS = 8
 DUAL_STACK = 9
+TIMER_FD = 10
+"""Timerfd of the voices' tick; the packet thread makes it, who ends the thread closes it."""
+
 FACTS = 16
 
 # --- stop: its own array, so that its cache line is read only -----------------------------------------
@@ -59,6 +62,16 @@ REPORTED = 1
 
 QUERY_ROW = 2
 """The next row whose counts are owed to a query; -1 none."""
+
+VOICES = 3
+"""Voices that run; 0: the timer is still."""
+
+TICKS = 4
+LATE_TICKS = 5
+"""Ticks that came more than 5 ms after their time."""
+
+NEXT_TICK_NS = 6
+"""When the voices' next tick is due."""
 
 TOTALS = 8
 
@@ -110,7 +123,7 @@ def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000)
         read_headers=np.zeros((BATCH, 8), np.int64),
         write_vectors=np.zeros((BATCH, 2), np.int64),
         write_headers=np.zeros((BATCH, 8), np.int64),
-        scratch=np.zeros(2, np.int64),
+        scratch=np.zeros(4, np.int64),
     )
     _fill_facts(tables.facts, dual_stack=dual_stack, tick_ns=tick_ns)
     _fill_headers(tables)
@@ -130,6 +143,7 @@ def _fill_facts(facts: Words, *, dual_stack: bool, tick_ns: int) -> None:
     facts[EVENT_SIZE] = 12 if packed else 16
     facts[EVENT_DATA] = 4 if packed else 8
     facts[TICK_NS] = tick_ns
+    facts[TIMER_FD] = -1
 
 
 def _fill_headers(tables: Tables) -> None:

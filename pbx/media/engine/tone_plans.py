@@ -16,7 +16,7 @@ from pbx.media.engine.kernels import tones
 GENERAL = "general"
 """The plan of all countries that have none, and of all tones that a country's plan lacks."""
 
-TONES = ("dial", "ringback", "busy", "congestion", "waiting", "information")
+TONES = ("dial", "ringback", "busy", "congestion", "waiting", "information", "music")
 
 TONE_LEVEL = -10.0
 """dBm0, E.180 §2's nominal level."""
@@ -73,7 +73,8 @@ class Step:
         return sum(sine.power for sine in self.sines)
 
 
-_FREQUENCY = re.compile(r"(\d+)(?:\*(\d+))?(?:@(-\d+))?", re.ASCII)
+_FREQUENCY = re.compile(r"(\d{1,5})(?:\*(\d{1,4}))?(?:@(-\d{1,3}))?", re.ASCII)
+_DURATION = re.compile(r"0*[1-9]\d{0,7}", re.ASCII)
 
 
 def _parse_sines(text: str) -> tuple[Sine, ...]:
@@ -106,7 +107,7 @@ def parse_tone(text: str) -> tuple[Step, ...]:
     steps = []
     for word in text.split():
         frequencies, slash, duration = word.partition("/")
-        if slash and not (duration.isascii() and duration.isdecimal() and int(duration) > 0):
+        if slash and not _DURATION.fullmatch(duration):
             raise ValueError(f"{word!r} doesn't end in a number of milliseconds")
         steps.append(Step(_parse_sines(frequencies), int(duration or 0)))
     if not steps or any(step.milliseconds == 0 for step in steps[:-1]):

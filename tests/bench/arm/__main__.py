@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tests.bench.arm.boards import Compiled, compile_for, same_bits
-from tests.bench.arm.cross import FEATURES
+from tests.bench.arm.boards import FEATURES, Compiled, compile_for, same_bits
 from tests.bench.arm.cycles import compile_reference, cycles, is_vector, newest
 from tests.bench.arm.emulate import Linked, Run, run
 from tests.bench.arm.subjects import Subject, subjects

@@ -2,15 +2,28 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tests.bench.arm.emulate import Linked, Run, run
 from tests.bench.arm.subjects import Subject
+
+_IMAGE = Path(__file__).parents[3] / "image/image.toml"
+
+FEATURES: Mapping[str, str] = tomllib.loads(_IMAGE.read_text("utf-8"))["kernels"]
+"""The boards' processors, and LLVM's features of each: those that the card image is made for."""
+
+
+def processor(cpu: str) -> dict[str, str]:
+    """Return the environment in which numba compiles for a processor of `FEATURES`."""
+    return {**os.environ, "NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": FEATURES[cpu]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,8 @@ class Compiled:
 def compile_for(cpu: str, names: Sequence[str]) -> Mapping[str, Compiled]:
     """Return the kernels of these names for a board, from a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.arm.cross", cpu, *names],
+        [sys.executable, "-m", "tests.bench.arm.cross", *names],
+        env=processor(cpu),
         check=True,
         capture_output=True,
         text=True,

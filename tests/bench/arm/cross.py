@@ -1,6 +1,6 @@
-"""Writes the benchmark's kernels as a Raspberry Pi's code.
+"""`python -m tests.bench.arm.cross NAME...` writes subjects as JSON: name, symbol, object (base64).
 
-`python -m tests.bench.arm.cross CPU NAME...` writes subjects as JSON: name, symbol, object (base64).
+For the processor of NUMBA_CPU_NAME and NUMBA_CPU_FEATURES: see `pbx.media.engine.cross`.
 """
 
 import base64
@@ -9,11 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from builder.cross import aim
-from builder.description import read_description
-
-FEATURES = read_description().kernels
-"""What LLVM finds on the boards: Zero 2 W and 3; 4 and 400; 5 and 500."""
+from pbx.media.engine.cross import aim
 
 
 def compiled(kernel: Any, types: tuple[Any, ...]) -> tuple[str, bytes]:
@@ -40,5 +36,5 @@ def _write(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    aim(sys.argv[1], FEATURES[sys.argv[1]])
-    _write(sys.argv[2:])
+    aim()
+    _write(sys.argv[1:])

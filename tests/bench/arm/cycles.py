@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from builder.cross import TRIPLE
+from pbx.media.engine.cross import TRIPLE
 
 MODELS = {"cortex-a53": "cortex-a53", "cortex-a72": "cortex-a57", "cortex-a76": "neoverse-n1"}
 """The processors whose scheduling models stand for the boards'."""

@@ -36,19 +36,20 @@ _AMPLITUDES = np.array(
 )
 
 
-def start(noise: Any, rate: int, seed: int) -> None:
-    """Make `noise` a silent generator; for Python, at set-up.
+@kernel
+def start(noise: Any, rate: Any, seed: Any) -> None:
+    """Make `noise` a silent generator.
 
     Args:
         noise: `WIDTH` int64.
         rate: samples per second.
         seed: any number; two listeners' noise with the same one is the same.
     """
-    pole = float(np.exp(-2 * np.pi * _CORNER_HZ / rate))
+    pole = np.exp(-2 * np.pi * _CORNER_HZ / rate)
     noise[:] = 0
     noise[SEED] = seed & 0xFFFFFFFF
-    noise[POLE] = round(pole * 32768)
-    noise[SHAPE] = round((1 - pole**2) ** 0.5 * 32768)
+    noise[POLE] = int(pole * 32768 + 0.5)
+    noise[SHAPE] = int((1 - pole * pole) ** 0.5 * 32768 + 0.5)
 
 
 @kernel

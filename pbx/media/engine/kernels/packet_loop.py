@@ -2,12 +2,20 @@
 
 from typing import Any
 
+import numpy as np
+
 from pbx.media.engine import ring_row
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.counting import answer_query
+from pbx.media.engine.kernels.hearing import hear
+from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
-from pbx.media.engine.kernels.reporting import answer_query, report, tick
+from pbx.media.engine.kernels.reporting import report, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
+from pbx.media.engine.kernels.taping import start_taping, stop_taping
+from pbx.media.engine.kernels.voice_commands import release_voice, send_digits, set_voice
+from pbx.media.engine.kernels.voice_tick import make_timer, tick_voices
 from pbx.media.engine.native import (
     EINTR,
     EPOLL_CTL_ADD,
@@ -25,11 +33,19 @@ from pbx.media.engine.native import (
     store_32,
     write,
 )
+from pbx.media.engine.view import viewer
+from pbx.media.engine.voice_tables import make_voice_tables
 
 WAKE = -1
 """Data of the command eventfd's epoll entry; all others are socket indices."""
 
+TICK = -2
+"""Data of the timer's."""
+
 IDLE_MS = 1000
+
+_tables_view = viewer(t.make_tables([0, 0], dual_stack=True))
+_voices_view = viewer(make_voice_tables(1, np.zeros(1, np.int64), b""))
 
 
 @kernel
@@ -74,10 +90,11 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
 
 
 @kernel
-def _release_stream(tables: Any, slot: Any) -> None:
+def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     stream = tables.streams[slot]
     if stream[row.STATE] == 0:
         return
+    release_voice(tables, voices, slot, now)
     for socket in range(2 * slot, 2 * slot + 2):
         _watch(tables, EPOLL_CTL_DEL, tables.fds[socket], socket)
     report(tables, ring_row.RELEASED, slot)
@@ -86,9 +103,28 @@ def _release_stream(tables: Any, slot: Any) -> None:
 
 
 @kernel
-def _obey(tables: Any, now: Any) -> None:
-    """Carry out the commands that are there; each one only once its report will find room."""
-    while tables.totals[t.QUERY_ROW] < 0 and room(tables.reports, tables.report_cursors) > 0:
+def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
+    operation = command[ring_row.OPERATION]
+    if operation == ring_row.SET_VOICE:
+        set_voice(tables, voices, command, now)
+    elif operation == ring_row.PLAY:
+        start_playing(voices, command)
+    elif operation == ring_row.STOP_PLAYING:
+        stop_playing(tables, voices, command[ring_row.ROW])
+    elif operation == ring_row.SEND_DIGITS:
+        send_digits(voices, command)
+    elif operation == ring_row.RECORD:
+        start_taping(voices, command, now)
+    elif operation == ring_row.STOP_RECORDING:
+        stop_taping(tables, voices, command[ring_row.ROW])
+
+
+@kernel
+def _obey(tables: Any, voices: Any, now: Any) -> None:
+    """Carry out the commands that are there; each one only once its reports will find room."""
+    while tables.totals[t.QUERY_ROW] < 0:
+        if room(tables.reports, tables.report_cursors) < ring_row.MOST_REPORTS:
+            return
         if waiting(tables.command_cursors) <= 0:
             return
         command = tables.commands[first(tables.commands, tables.command_cursors)]
@@ -96,16 +132,18 @@ def _obey(tables: Any, now: Any) -> None:
         if operation == ring_row.SET:
             _set_stream(tables, command, now)
         elif operation == ring_row.RELEASE:
-            _release_stream(tables, command[ring_row.ROW])
+            _release_stream(tables, voices, command[ring_row.ROW], now)
         elif operation == ring_row.QUERY:
             tables.totals[t.QUERY_ROW] = 0
-            answer_query(tables)
+            answer_query(tables, voices)
         elif operation == ring_row.PROBE:
             tables.totals[t.QUERY_ROW] = tables.streams.shape[0]
-            answer_query(tables)
+            answer_query(tables, voices)
         elif operation == ring_row.REARM:
             for slot in range(tables.streams.shape[0]):
                 tables.streams[slot, row.TIMED_OUT] = 0
+        else:
+            _obey_voices(tables, voices, command, now)
         taken(tables.command_cursors)
 
 
@@ -128,13 +166,20 @@ def _wake_main(tables: Any) -> None:
 
 
 @entry_kernel
-def packet_loop(tables: Any) -> Any:
-    """Relay until `stop` is set; returns 0, or an error number where epoll has failed.
+def packet_loop(tables_at: Any, voices_at: Any) -> Any:
+    """Relay until `stop` is set; returns 0, or an error number where the kernel has refused.
 
     Args:
-        tables: a `Tables`; its descriptors must stay open until this has returned.
+        tables_at: address of the description (`view`) of a `Tables`, whose descriptors must stay
+            open until this has returned.
+        voices_at: of a `VoiceTables`.
     """
+    tables = _tables_view(tables_at)
+    voices = _voices_view(voices_at)
     if _watch(tables, EPOLL_CTL_ADD, tables.facts[t.COMMAND_FD], WAKE) != 0:
+        return errno()
+    timer = make_timer(tables)
+    if timer < 0 or _watch(tables, EPOLL_CTL_ADD, timer, TICK) != 0:
         return errno()
     now = monotonic_ns(tables.scratch)
     next_tick = now + tables.facts[t.TICK_NS]
@@ -150,10 +195,14 @@ def packet_loop(tables: Any) -> Any:
             socket = load_32(event + tables.facts[t.EVENT_DATA])
             if socket == WAKE:
                 read(tables.facts[t.COMMAND_FD], tables.scratch.ctypes.data, 8)
+            elif socket == TICK:
+                tick_voices(tables, voices)
+            elif tables.streams[socket >> 1, row.VOICE] != 0:
+                hear(tables, voices, socket, monotonic_ns(tables.scratch))
             else:
                 relay(tables, socket, monotonic_ns(tables.scratch))
-        _obey(tables, now)
-        answer_query(tables)
+        _obey(tables, voices, now)
+        answer_query(tables, voices)
         if now >= next_tick:
             tick(tables, now)
             next_tick = now + tables.facts[t.TICK_NS]

@@ -46,21 +46,20 @@ _ROUGH = 2400
 MEMORY = 2688
 
 _UNIT = 1 << 15
-_STEPS = {8000: 1, 16000: 2, 48000: 6}
 
 
-def start(concealer: Any, memory: Any, rate: int) -> None:
-    """Make a concealer that has heard silence; for Python, at set-up.
+@kernel
+def start(concealer: Any, memory: Any, rate: Any) -> Any:
+    """Make a concealer that has heard silence; returns False, having done nothing, for other rates.
 
     Args:
         concealer: `WIDTH` int64.
         memory: `MEMORY` int16.
         rate: samples per second: 8000, 16000 or 48000.
-
-    Raises:
-        KeyError: another rate.
     """
-    step = _STEPS[rate]
+    if rate not in (8000, 16000, 48000):
+        return False
+    step = rate // 8000
     per_ms = rate // 1000
     concealer[:] = 0
     memory[:] = 0
@@ -72,6 +71,7 @@ def start(concealer: Any, memory: Any, rate: int) -> None:
     concealer[FADE_FROM] = 10 * per_ms
     concealer[FADE_END] = 60 * per_ms
     concealer[SLOPE] = (1 << 20) // (50 * per_ms)
+    return True
 
 
 @kernel

@@ -27,7 +27,7 @@ def receive(tables: Any, fd: Any) -> Any:
 
 
 @kernel
-def _accept(tables: Any, slot: Any, on_rtcp_port: Any, index: Any, length: Any, now: Any) -> Any:
+def accept(tables: Any, slot: Any, on_rtcp_port: Any, index: Any, length: Any, now: Any) -> Any:
     """Check one packet's source and count it; returns its kind, or -1 where it is refused."""
     stream = tables.streams[slot]
     packet = tables.packets[index]
@@ -55,7 +55,7 @@ def _accept(tables: Any, slot: Any, on_rtcp_port: Any, index: Any, length: Any, 
 
 
 @kernel
-def _send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
+def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
     """Hand `count` prepared packets to the kernel; what it won't take is counted and dropped."""
     stream = tables.streams[slot]
     headers = tables.write_headers.ctypes.data
@@ -77,7 +77,7 @@ def _send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
 
 
 @kernel
-def _destination(stream: Any, as_rtcp: Any) -> Any:
+def destination(stream: Any, as_rtcp: Any) -> Any:
     """Return the column of the address to send to, or -1: the latched source, else SDP's."""
     flags = stream[row.FLAGS]
     column = -1
@@ -94,9 +94,11 @@ def _destination(stream: Any, as_rtcp: Any) -> Any:
 
 
 @kernel
-def _prepare(tables: Any, at: Any, index: Any, length: Any, sink: Any, column: Any) -> None:
-    """Fill message `at` of the batch to send with packet `index`, to the sink's peer."""
-    tables.write_vectors[at, 0] = tables.read_vectors[index, 0]
+def prepare_message(
+    tables: Any, at: Any, address: Any, length: Any, sink: Any, column: Any
+) -> None:
+    """Fill message `at` of the batch to send with the octets at `address`, to the sink's peer."""
+    tables.write_vectors[at, 0] = address
     tables.write_vectors[at, 1] = length
     words = tables.streams.ctypes.data + 8 * row.WIDTH * sink
     used = tables.streams[sink, row.CONTROL_LENGTH]
@@ -129,7 +131,7 @@ def relay(tables: Any, socket: Any, now: Any) -> None:
         length = header[7] & _LOW_32
         truncated = header[6] & MSG_TRUNC != 0
         header[1] = tables.facts[t.NAME_LENGTH]
-        kind = _accept(tables, slot, on_rtcp_port, index, length, now)
+        kind = accept(tables, slot, on_rtcp_port, index, length, now)
         if kind < 0:
             continue
         as_rtcp = kind == RTCP and (on_rtcp_port or stream[row.FLAGS] & row.MUX != 0)
@@ -138,18 +140,19 @@ def relay(tables: Any, socket: Any, now: Any) -> None:
             continue
         if tables.streams[sink, row.FLAGS] & row.SEND == 0:
             continue
-        column = _destination(tables.streams[sink], as_rtcp)
+        column = destination(tables.streams[sink], as_rtcp)
         if column < 0:
             tables.streams[sink, row.UNSENT] += 1
             continue
         if pending > 0 and as_rtcp != pending_rtcp:
-            _send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+            send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
             pending = 0
-        _prepare(tables, pending, index, length, sink, column)
+        address = tables.read_vectors[index, 0]
+        prepare_message(tables, pending, address, length, sink, column)
         pending_rtcp = as_rtcp
         pending += 1
     if pending > 0:
-        _send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+        send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
 
 
 @kernel

@@ -11,14 +11,22 @@ from pbx.media.engine.native import kernel
 
 
 @kernel
+def next_record(tables: Any, kind: Any, slot: Any) -> Any:
+    """Return the record to fill before `written`; there must be room."""
+    record = tables.reports[next_free(tables.reports, tables.report_cursors)]
+    record[ring_row.KIND] = kind
+    record[ring_row.ROW] = slot
+    tables.totals[t.REPORTED] = 1
+    return record
+
+
+@kernel
 def report(tables: Any, kind: Any, slot: Any) -> Any:
     """Put one record, with all that its stream has counted, into the ring; False if it's full."""
     if room(tables.reports, tables.report_cursors) <= 0:
         return False
-    record = tables.reports[next_free(tables.reports, tables.report_cursors)]
+    record = next_record(tables, kind, slot)
     stream = tables.streams[slot]
-    record[ring_row.KIND] = kind
-    record[ring_row.ROW] = slot
     record[ring_row.HAS_SOURCE] = stream[row.LATCHED_RTP]
     record[ring_row.LOST] = lost(stream)
     record[ring_row.JITTER_16] = stream[row.JITTER_16]
@@ -27,7 +35,18 @@ def report(tables: Any, kind: Any, slot: Any) -> Any:
     for word in range(row.RTCP_SENT + 1 - row.RECEIVED):
         record[ring_row.COUNTS + word] = stream[row.RECEIVED + word]
     written(tables.report_cursors)
-    tables.totals[t.REPORTED] = 1
+    return True
+
+
+@kernel
+def report_words(tables: Any, kind: Any, slot: Any, first: Any, second: Any) -> Any:
+    """Put a record with two numbers into the ring; False if it's full."""
+    if room(tables.reports, tables.report_cursors) <= 0:
+        return False
+    record = next_record(tables, kind, slot)
+    record[ring_row.FIRST] = first
+    record[ring_row.SECOND] = second
+    written(tables.report_cursors)
     return True
 
 
@@ -61,17 +80,3 @@ def tick(tables: Any, now: Any) -> None:
             stream[row.OWED] |= row.OWES_TIMEOUT
         if stream[row.OWED] != 0:
             pay(tables, slot)
-
-
-@kernel
-def answer_query(tables: Any) -> None:
-    """Go on reporting counts, from where the ring was full."""
-    while tables.totals[t.QUERY_ROW] >= 0:
-        slot = tables.totals[t.QUERY_ROW]
-        if slot == tables.streams.shape[0]:
-            if report(tables, ring_row.COUNTED_ALL, 0):
-                tables.totals[t.QUERY_ROW] = -1
-            break
-        if tables.streams[slot, row.STATE] != 0 and not report(tables, ring_row.COUNTED, slot):
-            break
-        tables.totals[t.QUERY_ROW] = slot + 1

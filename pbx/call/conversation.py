@@ -1,0 +1,275 @@
+"""A call that the exchange itself answers: one leg, whose sound ends in the media engine."""
+
+from collections.abc import Callable, Collection, Iterator
+
+from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
+from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.events import (
+    Confirmed,
+    Dialled,
+    Ended,
+    LegEvent,
+    MediaAnswered,
+    MediaOffered,
+    MediaRefused,
+)
+from pbx.call.facts import CallFacts
+from pbx.call.journal import CallState
+from pbx.call.keypad import Keypad
+from pbx.call.leg import Leg
+from pbx.call.services.service import Service
+from pbx.call.sound import SoundReport
+from pbx.errors import PeerError
+from pbx.media import endpoint, protocol
+from pbx.media.session import NoPortsLeft
+from pbx.routing.services import ServiceNumber
+from pbx.sdp.payload import DynamicTypes, audio_codec
+from pbx.sip.timers import TimerQueue
+
+
+class Conversation:
+    """A call with a service; `Call` is one between phones.
+
+    Args:
+        facts: what is known so far; kept up to date here.
+        leg: the caller, its description already learned.
+        dialed: the service.
+        service: of this conversation alone.
+        coded: encoding names of what the media engine can code now.
+        timers: the exchange's timers.
+        emit: takes what is to be done or published.
+        max_duration_s: time limit; 0 for none.
+    """
+
+    def __init__(
+        self,
+        facts: CallFacts,
+        leg: Leg,
+        dialed: ServiceNumber,
+        service: Service,
+        coded: Callable[[], Collection[str]],
+        timers: TimerQueue,
+        emit: Callable[[Output], None],
+        *,
+        max_duration_s: float,
+    ) -> None:
+        self.facts = facts
+        self.ended = False
+        self._leg = leg
+        self._dialed = dialed
+        self._service = service
+        self._sound = service.sound
+        self._keypad = Keypad()
+        self._coded = coded
+        self._timers = timers
+        self._emit = emit
+        self._max_duration_s = max_duration_s
+        self._offering = False
+        self._types = DynamicTypes()
+        leg.usage.serves = ("INFO",)
+
+    @property
+    def legs(self) -> Iterator[Leg]:
+        """The caller's leg."""
+        yield self._leg
+
+    def state(self) -> CallState | None:
+        """Return what the journal keeps so that the call survives the exchange."""
+        caller = None if self._offering else self._leg.state()
+        return CallState(caller, service=self._dialed) if caller else None
+
+    def answer(self, sdp: bytes, now: float, *, offering: bool) -> None:
+        """Answer the caller.
+
+        Args:
+            sdp: our answer, or our offer where the caller made none (RFC 3261 §13.2.1).
+            offering: it is an offer.
+        """
+        try:
+            self._leg.answer(sdp, self._leg.fork, now)
+        except NoPortsLeft:
+            self.end(by_server(CallTag.LIMIT), now)
+            return
+        self.facts.talk = now
+        if self._max_duration_s:
+            self._timers.set((self, "max-duration"), now + self._max_duration_s)
+        self._offering = offering
+        if offering:
+            self._emit(CallChanged(self.facts))
+        else:
+            self._agreed(sdp, now)
+
+    def resume(self, now: float) -> None:
+        """Go on with a call that was answered before the exchange was restarted.
+
+        Its sound begins anew with `engine_ready`.
+        """
+        self._leg.media.anchor()
+        if self._max_duration_s and self.facts.talk is not None:
+            until = max(self.facts.talk + self._max_duration_s, now)
+            self._timers.set((self, "max-duration"), until)
+        self._emit(CallChanged(self.facts, self.state()))
+
+    def engine_ready(self, now: float) -> None:
+        """Begin anew in an engine that has nothing of this call."""
+        self._sound.forget()
+        self._tell_engine([*self._leg.media.everything()])
+        self._let_sound(now)
+
+    def timer_fired(self, name: str, now: float) -> None:
+        """End the call that has lasted as long as it may, or let the service go on."""
+        if name == "max-duration":
+            self.end(by_server(CallTag.MAX_DURATION), now)
+        else:
+            self._service.timer_fired(now)
+            self._served(now)
+
+    def receive(self, leg: Leg, event: LegEvent, now: float) -> None:
+        """Take what the caller's leg says."""
+        if self.ended:
+            return
+        match event:
+            case Confirmed():
+                self._confirmed(event.sdp, now)
+            case MediaOffered():
+                self._media_offered(event.sdp, now)
+            case MediaAnswered():
+                leg.acknowledge(b"", now)
+                self._agreed(event.sdp, now)
+            case MediaRefused():
+                leg.restore()
+            case Dialled():
+                if self._keypad.by_info(event.digit, now):
+                    self._service.dialled(event.digit, now)
+                    self._served(now)
+            case Ended():
+                self.end(event.cause, now)
+
+    def reported(self, report: SoundReport, now: float) -> bool:
+        """Take what the engine says; False where it concerns another call."""
+        if not self._sound.takes(report):
+            return False
+        match report:
+            case protocol.Digit():
+                if self._keypad.by_sound(report.digit, now, inband=report.inband):
+                    self._service.dialled(report.digit, now)
+            case protocol.Played():
+                self._service.played(report.player, report.failure, now)
+            case protocol.Recorded():
+                self._service.recorded(report.seconds, report.failure, now)
+        self._served(now)
+        return True
+
+    def end(self, cause: Cause, now: float) -> None:
+        """Release leg, ports and service, and close the facts."""
+        if self.ended:
+            return
+        self.ended = True
+        self._timers.cancel((self, "max-duration"))
+        self._timers.cancel((self, "service"))
+        self._leg.hang_up(cause, now)
+        self._release(self._leg.media.close())
+        self._sound.end()
+        self._service.end(now)
+        self.facts.cause = cause
+        self.facts.release = now
+        self._emit(CallEnded(self.facts))
+
+    # ---------------------------------------------------------------- offer and answer
+
+    def _media_offered(self, sdp: bytes, now: float) -> None:
+        """Answer a re-INVITE (RFC 3261 §14.2); one without an offer gets ours."""
+        own_host = self._leg.usage.flow.local.host
+        try:
+            before = self._leg.media.checkpoint()
+            own = endpoint.description(sdp, self._coded(), own_host, before, self._types)
+            self._leg.accept_reoffer(own, now)
+        except (PeerError, NoPortsLeft):
+            # The change is refused, and the call goes on without it
+            self._leg.restore()
+            self._leg.refuse_reoffer(488, "Not Acceptable Here", now)
+            return
+        self._offering = not sdp
+        if sdp:
+            self._agreed(own, now)
+
+    def _confirmed(self, sdp: bytes, now: float) -> None:
+        """Take the answer to our offer, which the ACK carries."""
+        if not self._offering:
+            return
+        self._offering = False
+        if sdp:
+            self._agreed(sdp, now)
+        else:
+            # RFC 3264 §4: an offer without an answer leaves no session
+            self.end(by_server(CallTag.REQUEST_UNUSABLE), now)
+
+    def _agreed(self, answer: bytes, now: float) -> None:
+        """Offer and answer are complete: let the media engine follow."""
+        self.facts.codec = audio_codec(answer) or self.facts.codec
+        media = self._leg.media
+        streams = media.anchor()
+        self._release(media.take_released())
+        self._tell_engine([*streams])
+        self._let_sound(now)
+        if not self.ended:
+            self._emit(CallChanged(self.facts, self.state()))
+            self._narrow(now)
+
+    def _narrow(self, now: float) -> None:
+        """Ask for one codec, where the peer has left several; a refusal changes nothing."""
+        leg = self._leg
+        offer = endpoint.narrowed(leg.media.checkpoint(), leg.usage.flow.local.host)
+        if offer:
+            leg.reoffer(offer, now)
+
+    # ---------------------------------------------------------------- sound
+
+    def _let_sound(self, now: float) -> None:
+        """Set the voice as both parties have agreed; the service begins where it is new."""
+        self._keypad = Keypad()  # Who has sent events may have agreed to none now
+        agreement = self._leg.media.checkpoint()
+        self._types.learn(agreement.told.media if agreement.told else ())
+        self._types.learn(peer.line for peer in agreement.peer)
+        if self._sound.set(self._voice()):
+            self._service.begin(now)
+            self._served(now)
+
+    def _voice(self) -> protocol.Voice | None:
+        media, mode = self._leg.media, self._service.mode
+        agreed = endpoint.agreed(media.checkpoint())
+        if agreed is None:
+            return None
+        return protocol.Voice(
+            port=media.port(agreed.index),
+            codec=agreed.codec,
+            payload_type=agreed.payload_type,
+            ptime_ms=agreed.ptime_ms,
+            event_type=agreed.event_type,
+            noise_type=agreed.noise_type,
+            room=mode.room,
+            # Who holds may play music meanwhile, which the others don't want to hear
+            speaks=agreed.direction.receives,
+            echo=mode.echo,
+            inband=agreed.event_type < 0,
+        )
+
+    def _served(self, now: float) -> None:
+        """Do what the service asks for."""
+        service = self._service
+        if self.ended:
+            return
+        if service.over is not None:
+            self.end(service.over, now)
+        elif service.due is not None:
+            self._timers.set((self, "service"), service.due)
+        else:
+            self._timers.cancel((self, "service"))
+
+    def _release(self, ports: list[int]) -> None:
+        if ports:
+            self._tell_engine([protocol.Release(ports)])
+
+    def _tell_engine(self, commands: list[protocol.Command]) -> None:
+        if commands:
+            self._emit(MediaCommands(commands))

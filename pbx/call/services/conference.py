@@ -1,0 +1,139 @@
+"""Conference: rooms where everybody hears the others and not themselves."""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.services.music import Playlist
+from pbx.call.services.service import Mode, Service
+from pbx.call.sound import Sound
+from pbx.routing.services import ServiceNumber
+
+ENTERS = "600/120 0/30 900/120"
+LEAVES = "900/120 0/30 600/120"
+TONE_LEVEL_DBM0 = -16.0
+
+FULL = Cause(CallTag.LIMIT, 17, 486, "Busy Here")
+
+
+class Room:
+    """A room with somebody in it.
+
+    Args:
+        number: its number in the media engine.
+        password: what who comes after the first must dial, too; empty for none.
+    """
+
+    def __init__(self, number: int, password: str) -> None:
+        self.number = number
+        self.password = password
+        self.parties: list[Conference] = []
+
+
+class Rooms:
+    """The rooms with somebody in them, by what was dialled for them.
+
+    Args:
+        most: parties in one room.
+        music: the WAV files for who waits alone.
+    """
+
+    def __init__(self, most: int, music: Callable[[], Sequence[str]]) -> None:
+        self._most = most
+        self._music = music
+        self._rooms: dict[str, Room] = {}
+        self._numbers = count(1)
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def refusal(self, dialed: ServiceNumber) -> Cause | None:
+        """Return why somebody can't enter; None where they can."""
+        room = self._rooms.get(dialed.room)
+        if room is None:
+            return None
+        if room.password != dialed.password:
+            return by_server(CallTag.NO_RIGHT)
+        return FULL if len(room.parties) >= self._most else None
+
+    def enter(self, dialed: ServiceNumber, sound: Sound, *, again: bool) -> "Conference":
+        """Let somebody in: the first one opens the room, with its password.
+
+        Args:
+            again: the party was in before the exchange was restarted; the others know.
+        """
+        room = self._rooms.get(dialed.room)
+        if room is None:
+            room = self._rooms[dialed.room] = Room(next(self._numbers), dialed.password)
+        playlist = Playlist(sound, self._music)
+        party = Conference(sound, self, dialed.room, room, playlist, told=again)
+        room.parties.append(party)
+        return party
+
+    def leave(self, name: str, party: "Conference") -> None:
+        """Let somebody out; the last one closes the room."""
+        room = self._rooms[name]
+        room.parties.remove(party)
+        if not room.parties:
+            del self._rooms[name]
+
+
+class Conference(Service):
+    """One party of a room. Whoever is alone in it hears music.
+
+    Args:
+        sound: the conversation's.
+        rooms, name, room: where it is.
+        playlist: the music.
+        told: the others know of it.
+    """
+
+    def __init__(
+        self,
+        sound: Sound,
+        rooms: Rooms,
+        name: str,
+        room: Room,
+        playlist: Playlist,
+        *,
+        told: bool,
+    ) -> None:
+        super().__init__(sound)
+        self._rooms = rooms
+        self._name = name
+        self._room = room
+        self._playlist = playlist
+        self._told = told
+
+    @property
+    def mode(self) -> Mode:
+        """In the room."""
+        return Mode(room=self._room.number)
+
+    def begin(self, now: float) -> None:
+        """Tell the others, once; wait for somebody with music."""
+        if len(self._room.parties) == 1:
+            self._playlist.begin(now)
+        elif not self._told:
+            for party in self._room.parties:
+                party.accompany(ENTERS)
+        self._told = True
+
+    def accompany(self, tone: str) -> None:
+        """There are others: no music any more, but a sign that somebody comes or goes."""
+        self._playlist.stop()
+        self.sound.play(tone=tone, level_db=TONE_LEVEL_DBM0)
+
+    def played(self, player: int, failure: str, now: float) -> None:
+        """Play on, while it waits."""
+        self._playlist.played(player, failure, now)
+
+    def end(self, now: float) -> None:
+        """Leave the room, and tell the others."""
+        self._rooms.leave(self._name, self)
+        if self._told:
+            for party in self._room.parties:
+                party.accompany(LEAVES)
+        if len(self._room.parties) == 1:
+            (alone,) = self._room.parties
+            alone.begin(now)

@@ -1,0 +1,55 @@
+"""What every service is: the exchange's own end of a call, driven by what the engine reports."""
+
+from dataclasses import dataclass
+
+from pbx.call.cause import Cause
+from pbx.call.sound import Sound
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """How the party of a service sounds (as in `protocol.Voice`)."""
+
+    room: int = 0
+    echo: bool = False
+
+
+class Service:
+    """One party's use of a service; this one is silent.
+
+    Args:
+        sound: the conversation's.
+    """
+
+    def __init__(self, sound: Sound) -> None:
+        self.sound = sound
+        self.due: float | None = None
+        """When `timer_fired` is to be called; None for never."""
+        self.over: Cause | None = None
+        """Set where the service ends the call."""
+
+    @property
+    def mode(self) -> Mode:
+        """How its party sounds; it doesn't change while the call lasts."""
+        return Mode()
+
+    def begin(self, now: float) -> None:
+        """Play what is to be played: the party's voice is there, or there anew, and nothing runs."""
+
+    def dialled(self, digit: str, now: float) -> None:
+        """The party has pressed a key."""
+
+    def played(self, player: int, failure: str, now: float) -> None:
+        """A player has ended (`protocol.Played`).
+
+        Who can't be heard by its only party has nothing to give, and ends the call.
+        """
+
+    def recorded(self, seconds: float, failure: str, now: float) -> None:
+        """The recording has ended (`protocol.Recorded`)."""
+
+    def timer_fired(self, now: float) -> None:
+        """`due` is reached."""
+
+    def end(self, now: float) -> None:
+        """The call is over."""

@@ -1,0 +1,366 @@
+"""We as a party: what we offer and answer where a call's sound ends in the media engine (RFC 3264).
+
+Descriptions made here are those of the other party of a `LegMedia`: its `describe` puts in our
+address and ports. `agreed` reads from both sides' descriptions what a voice is to be.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from pbx.errors import PeerError
+from pbx.media import codecs
+from pbx.media.codecs import Codec
+from pbx.media.session import Agreement
+from pbx.sdp.description import (
+    Connection,
+    Direction,
+    Line,
+    Media,
+    Origin,
+    RtpMap,
+    SessionDescription,
+    parse_sdp,
+)
+from pbx.sdp.offer_answer import DISCARD_PORT, answer_direction, effective_direction, refused
+from pbx.sdp.payload import DynamicTypes
+
+_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
+"""What we speak: the others ask for keys."""
+
+_OFFERED = (
+    codecs.OPUS,
+    codecs.G722,
+    codecs.PCMA,
+    codecs.PCMU,
+    codecs.G726_32,
+    codecs.GSM,
+    codecs.G729,
+    codecs.CN,
+    codecs.TELEPHONE_EVENT,
+)
+"""In our order of preference: the better sound first."""
+
+_UNSAID = Agreement()
+"""Of a session that begins."""
+
+_PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
+
+_PTIMES_MS = (10, 20, 30, 40, 60)
+
+_MOST_OCTETS = 1400
+"""Of a packet's payload: RTP, UDP and IPv6 headers beside it, it fits an Ethernet frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One payload type of a media.
+
+    Args:
+        payload_type: its number.
+        codec: what it means.
+        clock_hz: of its timestamps; telephone-events have their codec's.
+    """
+
+    payload_type: int
+    codec: Codec
+    clock_hz: int
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """The attributes that explain it."""
+        parameters = f"/{self.codec.channels}" if self.codec.channels > 1 else ""
+        meaning = f"{self.codec.name}/{self.clock_hz}{parameters}"
+        yield Line("a", f"rtpmap:{self.payload_type} {meaning}")
+        if self.codec.fmtp:
+            yield Line("a", f"fmtp:{self.payload_type} {self.codec.fmtp}")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """How both parties' sound goes.
+
+    Args:
+        index: the place of its media in the descriptions.
+        codec, payload_type, ptime_ms, event_type, noise_type: as in `protocol.Voice`.
+        direction: what the peer does; without receiving while it holds.
+    """
+
+    index: int
+    codec: int
+    payload_type: int
+    ptime_ms: int
+    event_type: int
+    noise_type: int
+    direction: Direction
+
+
+def description(
+    offered: bytes,
+    coded: Collection[str],
+    local_address: str,
+    before: Agreement = _UNSAID,
+    types: DynamicTypes | None = None,
+) -> bytes:
+    """Return our side of a session: the answer to `offered`, or an offer where the peer made none.
+
+    Args:
+        offered: the peer's description; empty for none (RFC 3261 §13.2.1, §14.2).
+        coded, local_address: as for `answer`.
+        before, types: as for `offer`.
+
+    Raises:
+        PeerError: as for `answer`.
+    """
+    if not offered:
+        return offer(coded, local_address, before, types)
+    return answer(offered, coded, local_address)
+
+
+def answer(offer: bytes, coded: Collection[str], local_address: str) -> bytes:
+    """Return our answer to `offer`: its first sound that we can code, and nothing else.
+
+    Args:
+        offer: the peer's description.
+        coded: encoding names of what the media engine can code (`Ready.codecs`).
+        local_address: our own numeric address.
+
+    Raises:
+        PeerError: 488 where we can code nothing of what is offered; 400 for no description at all.
+    """
+    description = parse_sdp(offer)
+    media: list[Media] = []
+    taken = False
+    for one in description.media:
+        own = None if taken else _answered(description, one, coded)
+        taken = taken or own is not None
+        # RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in
+        # the answer MUST be set to zero."
+        media.append(own or refused(one))
+    if not taken and (not media or any(one.port for one in description.media)):
+        raise PeerError(488, "Not Acceptable Here")
+    return _session(media, local_address)
+
+
+def offer(
+    coded: Collection[str],
+    local_address: str,
+    before: Agreement = _UNSAID,
+    types: DynamicTypes | None = None,
+) -> bytes:
+    """Return our offer to a peer that has made none (RFC 3261 §13.2.1, RFC 3264 §5).
+
+    It has all that we can (RFC 3261 §14.2), whatever was agreed on before.
+
+    Args:
+        coded, local_address: as for `answer`.
+        before: where the session stands: each media keeps its place (RFC 3264 §8).
+        types: what payload types have meant in it.
+
+    Raises:
+        PeerError: 488 where the media engine can code nothing.
+    """
+    types = types or DynamicTypes()
+    formats: list[Format] = []
+    for codec in map(codecs.codec, _OFFERED):
+        if codec.name not in coded:
+            continue
+        number = codec.payload_type
+        if number is None:
+            number = types.number(codec.name, codec.rtp_clock, codec.channels)
+        if number is not None:
+            formats.append(Format(number, codec, codec.rtp_clock))
+    return _offer(formats, before, _place(before), local_address)
+
+
+def narrowed(agreement: Agreement, local_address: str) -> bytes:
+    """Return an offer of the one codec that is used, where our peer's answer names more of ours.
+
+    The peer may send any of them (RFC 3264 §7), but a voice takes one: §10.2, "followed immediately
+    by a second one to lock down the set of codecs".
+
+    Args:
+        agreement: what offer and answer have come to.
+        local_address: our own numeric address.
+
+    Returns:
+        The offer; empty where there is but one codec, or none.
+    """
+    index, both = _common(agreement)
+    if agreement.told is None or len({one.codec.number for one in both if one.codec.pcm_rate}) < 2:
+        return b""
+    kept = {(one.codec.number, one.clock_hz) for one in _used(both) if one is not None}
+    ours = formats_of(agreement.told.media[index])
+    formats = [one for one in ours if (one.codec.number, one.clock_hz) in kept]
+    return _offer(formats, agreement, index, local_address)
+
+
+def _place(before: Agreement) -> int:
+    """Return the place of the sound in an offer."""
+    index, both = _common(before)
+    if both:
+        return index
+    told = before.told.media if before.told else ()
+    ours = (i for i, one in enumerate(told) if one.kind == "audio" and _served(one))
+    return next(ours, len(told))
+
+
+def _offer(formats: Sequence[Format], before: Agreement, index: int, local_address: str) -> bytes:
+    speech = next((one.codec for one in formats if one.codec.pcm_rate), None)
+    if speech is None:
+        raise PeerError(488, "Not Acceptable Here")
+    told = before.told.media if before.told else ()
+    media = [refused(one) for one in told]
+    lines = [Line("a", f"ptime:{speech.ptime}"), Line("a", Direction.SENDRECV.value)]
+    protocol = "RTP/AVP"
+    if index < len(told):
+        protocol = told[index].protocol
+        if told[index].rtcp_mux:
+            lines.append(Line("a", "rtcp-mux"))
+    media[index : index + 1] = [_media(protocol, formats, lines)]
+    return _session(media, local_address)
+
+
+def agreed(agreement: Agreement) -> Agreed | None:
+    """Return what both sides' descriptions leave of the sound; None where there is none.
+
+    An answer may name several of the offered codecs; the first one is what we send.
+    """
+    index, both = _common(agreement)
+    if not both:
+        return None
+    speech, event, noise = _used(both)
+    peer = agreement.peer[index]
+    return Agreed(
+        index=index,
+        codec=speech.codec.number,
+        payload_type=speech.payload_type,
+        ptime_ms=_ptime_ms(speech.codec, peer.line),
+        event_type=event.payload_type if event else -1,
+        noise_type=noise.payload_type if noise else -1,
+        direction=peer.direction,
+    )
+
+
+def _common(agreement: Agreement) -> tuple[int, list[Format]]:
+    """Return the place of the sound, and the peer's formats of it that both have; none for none."""
+    told = agreement.told.media if agreement.told else ()
+    for index, (ours, peer) in enumerate(zip(told, agreement.peer, strict=False)):
+        if ours.kind != "audio" or not ours.port or not peer.line.port:
+            continue
+        known = {(one.codec.number, one.clock_hz) for one in formats_of(ours)}
+        both = [one for one in formats_of(peer.line) if (one.codec.number, one.clock_hz) in known]
+        if any(one.codec.pcm_rate for one in both):
+            return index, both
+    return 0, []
+
+
+def _used(both: Sequence[Format]) -> tuple[Format, Format | None, Format | None]:
+    """Return what is used of them: speech, events, comfort noise."""
+    speech = next(one for one in both if one.codec.pcm_rate)
+    return (
+        speech,
+        _beside(both, codecs.TELEPHONE_EVENT, speech),
+        _beside(both, codecs.CN, speech),
+    )
+
+
+def formats_of(media: Media) -> list[Format]:
+    """Return the payload types of `media` that we know, in its own order."""
+    maps = {rtpmap.format: rtpmap for rtpmap in media.rtpmaps}
+    formats = []
+    for text in media.formats:
+        if _PAYLOAD_TYPE.fullmatch(text) and int(text) < 128:
+            found = _format(int(text), maps.get(text))
+            if found is not None:
+                formats.append(found)
+    return formats
+
+
+def _format(number: int, rtpmap: RtpMap | None) -> Format | None:
+    if rtpmap is None:
+        codec = codecs.static(number)
+        return Format(number, codec, codec.rtp_clock) if codec else None
+    event = codecs.codec(codecs.TELEPHONE_EVENT)
+    if rtpmap.encoding.lower() == event.name:
+        # RFC 4733 §2.5.1.1 wants the clock of the codec beside it, whatever that is
+        return Format(number, event, rtpmap.clock_hz)
+    codec = codecs.named(rtpmap.encoding, rtpmap.clock_hz)
+    if codec is None or (rtpmap.parameters or "1") != str(codec.channels):
+        return None
+    return Format(number, codec, codec.rtp_clock)
+
+
+def _served(media: Media) -> bool:
+    return media.protocol.upper() in _PROTOCOLS
+
+
+def _answered(
+    description: SessionDescription, offered: Media, coded: Collection[str]
+) -> Media | None:
+    """Return our side of a media; None for one that we refuse."""
+    if offered.kind != "audio" or not offered.port or not _served(offered):
+        return None
+    formats = [one for one in formats_of(offered) if one.codec.name in coded]
+    # RFC 3264 §6.1: "the most preferred codec" of the offer comes first in it
+    speech = next((one for one in formats if one.codec.pcm_rate), None)
+    if speech is None:
+        return None
+    beside = (_beside(formats, number, speech) for number in (codecs.CN, codecs.TELEPHONE_EVENT))
+    taken = [speech, *(one for one in beside if one is not None)]
+    direction = answer_direction(effective_direction(description, offered))
+    lines = [
+        Line("a", f"ptime:{_ptime_ms(speech.codec, offered)}"),
+        Line("a", direction.value),
+    ]
+    if offered.rtcp_mux:
+        lines.append(Line("a", "rtcp-mux"))
+    return _media(offered.protocol, taken, lines)
+
+
+def _beside(formats: Sequence[Format], number: int, speech: Format) -> Format | None:
+    """Return the format of codec `number` that goes with `speech`; None for none.
+
+    One clock for both is what RFC 4733 §2.5.1.1 and RFC 3389 §4 ask for; telephone-events of
+    8000 Hz beside Opus are what phones make of it.
+    """
+    found = [one for one in formats if one.codec.number == number]
+    same = (one for one in found if one.clock_hz == speech.clock_hz)
+    usual = (one for one in found if number == codecs.TELEPHONE_EVENT and one.clock_hz == 8000)
+    return next(same, next(usual, None))
+
+
+def _ptime_ms(codec: Codec, wanted: Media) -> int:
+    """Return how much goes into a packet: as the peer wants it, as far as the codec allows."""
+    most = wanted.ptime_ms or codec.ptime
+    longest = wanted.max_ptime_ms
+    if longest is not None:
+        most = min(most, longest)
+    possible = [ms for ms in _PTIMES_MS if _fits(codec, ms)]
+    return max((ms for ms in possible if ms <= most), default=possible[0])
+
+
+def _fits(codec: Codec, ptime_ms: int) -> bool:
+    if codec.number == codecs.OPUS:
+        return ptime_ms != 30  # RFC 6716 §2.1.4: its frames have 2.5, 5, 10, 20, 40 or 60 ms
+    if codec.number == codecs.GSM and ptime_ms % 20:
+        return False
+    return codec.octets * ptime_ms // 20 <= _MOST_OCTETS
+
+
+def _media(protocol: str, formats: Sequence[Format], lines: Sequence[Line]) -> Media:
+    numbers = tuple(str(one.payload_type) for one in formats)
+    meanings = (line for one in formats for line in one.lines)
+    return Media("audio", DISCARD_PORT, 1, protocol, numbers, (*meanings, *lines))
+
+
+def _session(media: Sequence[Media], local_address: str) -> bytes:
+    connection = Connection.to(local_address)
+    lines = (
+        Line("v", "0"),
+        Line("o", str(Origin("-", "0", "0", connection))),
+        Line("s", "-"),
+        Line("c", str(connection)),
+        Line("t", "0 0"),
+    )
+    return SessionDescription(lines, tuple(media)).encode()

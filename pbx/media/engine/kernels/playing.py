@@ -1,0 +1,141 @@
+"""Players: tones and sounds, a frame of each in every tick."""
+
+from typing import Any
+
+import numba as _untyped
+
+from pbx.media.engine import player_row as p
+from pbx.media.engine import ring_row, voice_row
+from pbx.media.engine.kernels import mix, tones
+from pbx.media.engine.kernels.reporting import report_words
+from pbx.media.engine.kernels.resample import resample
+from pbx.media.engine.native import (
+    clear,
+    kernel,
+    part,
+    pointer_to_samples,
+    pointer_to_words,
+    row_of,
+)
+
+_numba: Any = _untyped
+_carray = _numba.carray
+
+
+@kernel
+def start_playing(voices: Any, command: Any) -> None:
+    """Carry out PLAY: the player's settings behind its row."""
+    row = row_of(voices.players, command[ring_row.ROW])
+    for word in range(p.WIDTH):
+        row[word] = 0
+    for word in range(1, p.SETTINGS_END):
+        row[word] = command[ring_row.SETTINGS + word - 1]
+    row[p.STATE] = 1
+
+
+@kernel
+def stop_playing(tables: Any, voices: Any, number: Any) -> None:
+    """End a player, and say so; one that has ended by itself has said it already."""
+    row = row_of(voices.players, number)
+    if row[p.STATE] != 0:
+        row[p.STATE] = 0
+        row[p.FILLED] = 0
+        report_words(tables, ring_row.PLAYED, number, 0, 0)
+
+
+@kernel
+def _play_tone(row: Any, samples: Any, out: Any) -> Any:
+    """Write the next samples of a tone; returns how many there were."""
+    shape = (row[p.LENGTH], tones.STEP_WIDTH)
+    program = _carray(pointer_to_words(row[p.ADDRESS]), shape)
+    tone = part(row, p.TONE, tones.WIDTH)
+    done = 0
+    while done < samples:
+        done += tones.play_tone(tone, program, samples - done, part(out, done, samples - done))
+        if done < samples and row[p.TIMES] <= 1:
+            break
+        if done < samples:
+            row[p.TIMES] -= 1
+            tone[tones.STEP] = 0
+    return done
+
+
+@kernel
+def _play_sound(row: Any, samples: Any, out: Any) -> Any:
+    """Write the next samples of a sound; returns how many there were."""
+    length = row[p.LENGTH]
+    pcm = _carray(pointer_to_samples(row[p.ADDRESS]), (length,))
+    done = 0
+    while done < samples:
+        if row[p.POSITION] >= length:
+            if row[p.TIMES] == 1 or length <= 0:
+                break
+            row[p.TIMES] = max(row[p.TIMES] - 1, 0)
+            row[p.POSITION] = 0
+        count = min(samples - done, length - row[p.POSITION])
+        source = pcm[row[p.POSITION] : row[p.POSITION] + count]
+        for index in range(count):
+            out[done + index] = source[index]
+        row[p.POSITION] += count
+        done += count
+    if row[p.GAIN] != mix.UNITY:
+        mix.scale(out, done, row[p.GAIN])
+    return done
+
+
+@kernel
+def play_all(tables: Any, voices: Any) -> None:
+    """Fill every player's frame; those that have come to their end say so."""
+    for number in range(p.PLAYERS):
+        row = row_of(voices.players, number)
+        row[p.FILLED] = 0
+        if row[p.STATE] == 0:
+            continue
+        samples = row[p.RATE] // 50
+        out = row_of(voices.player_sound, number)
+        if row[p.KIND] == p.TONE_PROGRAM:
+            done = _play_tone(row, samples, out)
+        else:
+            done = _play_sound(row, samples, out)
+        for index in range(done, samples):
+            out[index] = 0
+        if done > 0:
+            row[p.FILLED] = samples
+        # Where the ring is full it ends, and says so, in a later tick.
+        if done < samples and report_words(tables, ring_row.PLAYED, number, 0, 0):
+            row[p.STATE] = 0
+
+
+@kernel
+def bring(voices: Any, number: Any, rate: Any, out: Any) -> Any:
+    """Write a player's frame at another rate; returns its samples."""
+    row = row_of(voices.players, number)
+    if row[p.TARGET_RATE] != rate:
+        row[p.TARGET_RATE] = rate
+        clear(row_of(voices.player_windows, number))
+    window = row_of(voices.player_windows, number)
+    return resample(
+        window, row_of(voices.player_sound, number), row[p.FILLED], row[p.RATE], rate, out
+    )
+
+
+@kernel
+def play_for_voices(voices: Any) -> None:
+    """Add to each voice's output what is played for it alone."""
+    for number in range(p.PLAYERS):
+        row = row_of(voices.players, number)
+        slot = row[p.VOICE]
+        if row[p.FILLED] == 0 or slot < 0 or voices.voices[slot, voice_row.ACTIVE] == 0:
+            continue
+        rate = voices.voices[slot, voice_row.RATE]
+        made = bring(voices, number, rate, voices.spare)
+        out = part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME)
+        add(out, voices.spare, made)
+
+
+@kernel
+def add(out: Any, pcm: Any, samples: Any) -> None:
+    """Add sound to what is there; what doesn't fit into 16 bits is cut."""
+    for index in range(samples):
+        both = int(out[index]) + int(pcm[index])
+        out[index] = min(max(both, -32768), 32767)

@@ -1,0 +1,116 @@
+"""Rooms: who is in one hears all others who are, at the highest rate that one of them hears."""
+
+from typing import Any
+
+from pbx.media.engine import player_row, voice_row
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.levels import CHOSEN, WIDTH, choose_speakers
+from pbx.media.engine.kernels.mix import UNITY, add_parties, mix_all, mix_minus, scale
+from pbx.media.engine.kernels.playing import bring
+from pbx.media.engine.kernels.resample import WINDOW, resample
+from pbx.media.engine.native import clear, kernel, part, row_of
+from pbx.media.engine.voice_tables import ROOM_LIMITER, ROOM_TICK
+
+MOST_SPEAKERS = 8
+"""Who are heard at once; of more, those who speak and have spoken."""
+
+
+@kernel
+def _rate(tables: Any, voices: Any, number: Any) -> Any:
+    """Return the highest rate of a room's listeners; 0: nobody listens."""
+    rate = 0
+    for place in range(tables.totals[t.VOICES]):
+        row = row_of(voices.voices, voices.active[place])
+        listens = row[voice_row.FLAGS] & voice_row.LISTENS != 0
+        if row[voice_row.ROOM] == number and listens:
+            rate = max(rate, row[voice_row.RATE])
+    return rate
+
+
+@kernel
+def _come_in(voices: Any, slot: Any, rate: Any) -> None:
+    """Bring a voice's frame to the room's rate, as loud as it shall be."""
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
+    window = part(sound, voice_row.TO_ROOM, WINDOW)
+    own = part(sound, voice_row.OWN, voice_row.FRAME)
+    heard = row_of(voices.heard, slot)
+    resample(window, own, row[voice_row.RATE] // 50, row[voice_row.RATE], rate, heard)
+    if row[voice_row.GAIN] != UNITY:
+        scale(heard, rate // 50, row[voice_row.GAIN])
+
+
+@kernel
+def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
+    """Make ready all who are to be heard in a room; returns how many `chosen` names."""
+    speakers = 0
+    for place in range(tables.totals[t.VOICES]):
+        slot = voices.active[place]
+        row = row_of(voices.voices, slot)
+        if row[voice_row.ROOM] != number:
+            continue
+        if row[voice_row.ROOM_RATE] != rate:
+            row[voice_row.ROOM_RATE] = rate
+            clear(part(row_of(voices.sound, slot), voice_row.TO_ROOM, 2 * WINDOW))
+        row[voice_row.IN_SUM] = 0
+        if row[voice_row.FLAGS] & voice_row.SPEAKS != 0 and row[voice_row.FILLED] != 0:
+            voices.members[speakers] = slot
+            speakers += 1
+    if speakers > MOST_SPEAKERS:
+        levels = voices.voices[:, voice_row.LEVEL : voice_row.LEVEL + WIDTH]
+        chosen = choose_speakers(levels, voices.members, speakers, MOST_SPEAKERS, voices.chosen)
+    else:
+        chosen = speakers
+        for place in range(speakers):
+            voices.chosen[place] = voices.members[place]
+            voices.voices[voices.members[place], voice_row.LEVEL + CHOSEN] = 1
+    for place in range(chosen):
+        voices.voices[voices.chosen[place], voice_row.IN_SUM] = 1
+        _come_in(voices, voices.chosen[place], rate)
+    streams = voices.voices.shape[0]
+    for player in range(player_row.PLAYERS):
+        row = row_of(voices.players, player)
+        if row[player_row.ROOM] == number and row[player_row.FILLED] != 0:
+            voices.chosen[chosen] = streams + player
+            bring(voices, player, rate, row_of(voices.heard, streams + player))
+            chosen += 1
+    return chosen
+
+
+@kernel
+def _mix(tables: Any, voices: Any, number: Any) -> None:
+    """Write to every listener's output what it hears of a room."""
+    rate = _rate(tables, voices, number)
+    if rate == 0:
+        return
+    samples = rate // 50
+    room = row_of(voices.rooms, number)
+    chosen = _gather(tables, voices, number, rate)
+    add_parties(voices.heard, voices.chosen, chosen, samples, voices.total)
+    # All who aren't heard hear the same.
+    limiter = part(room, ROOM_LIMITER, 1)
+    mix_all(limiter, voices.total, samples, voices.common)
+    for place in range(tables.totals[t.VOICES]):
+        slot = voices.active[place]
+        row = row_of(voices.voices, slot)
+        if row[voice_row.ROOM] != number or row[voice_row.FLAGS] & voice_row.LISTENS == 0:
+            continue
+        sound = row_of(voices.sound, slot)
+        window = part(sound, voice_row.FROM_ROOM, WINDOW)
+        out = part(sound, voice_row.OUT, voice_row.FRAME)
+        heard = voices.common
+        if row[voice_row.IN_SUM] != 0:
+            own_limiter = part(row, voice_row.LIMITER, 1)
+            mix_minus(own_limiter, voices.total, row_of(voices.heard, slot), samples, voices.spare)
+            heard = voices.spare
+        resample(window, heard, samples, rate, row[voice_row.RATE], out)
+
+
+@kernel
+def mix_rooms(tables: Any, voices: Any, tick: Any) -> None:
+    """Mix every room that has a voice in it; `tick` differs from one tick to the next."""
+    for place in range(tables.totals[t.VOICES]):
+        number = voices.voices[voices.active[place], voice_row.ROOM]
+        if number >= 0 and voices.rooms[number, ROOM_TICK] != tick:
+            voices.rooms[number, ROOM_TICK] = tick
+            _mix(tables, voices, number)

@@ -1,0 +1,144 @@
+"""What the main thread wants of voices: begin, change, end, send digits, and tell how it is."""
+
+from typing import Any
+
+from pbx.media.engine import ring_row, stream_row, voice_row
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import (
+    comfort_noise,
+    jitter,
+    jitter_row,
+    plc,
+    quality,
+    quality_row,
+    rtcp,
+    rtp_out,
+    telephone_event,
+)
+from pbx.media.engine.kernels.counting import report_voice
+from pbx.media.engine.kernels.reporting import report_words
+from pbx.media.engine.kernels.resample import WINDOW
+from pbx.media.engine.kernels.taping import change_clock
+from pbx.media.engine.kernels.voice_out import send_report
+from pbx.media.engine.kernels.voice_tick import start_timer, stop_timer
+from pbx.media.engine.native import clear, kernel, part, row_of
+
+
+@kernel
+def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
+    row = row_of(voices.voices, slot)
+    for word in range(voice_row.WIDTH):
+        row[word] = 0
+    clear(row_of(voices.sound, slot))
+    row[voice_row.ACTIVE] = 1
+    row[voice_row.TAPE] = -1
+    row[voice_row.DECODER] = -1
+    row[voice_row.ENCODER] = -1
+    settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
+    ssrc = settings[voice_row.SSRC]
+    rtp_out.begin(
+        part(row, voice_row.SENDER, rtp_out.WIDTH),
+        ssrc,
+        settings[voice_row.SEQUENCE],
+        settings[voice_row.TIMESTAMP],
+    )
+    rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), ssrc)
+    quality.begin(part(row, voice_row.QUALITY, quality_row.WIDTH), 8000, 0, 1)
+    tables.streams[slot, stream_row.VOICE] = 1
+    voices.active[tables.totals[t.VOICES]] = slot
+    tables.totals[t.VOICES] += 1
+    if tables.totals[t.VOICES] == 1:
+        start_timer(tables, now)
+
+
+@kernel
+def _begin_codec(voices: Any, slot: Any) -> None:
+    """Make all ready that depends on the codec, or on the payload types beside it."""
+    row = row_of(voices.voices, slot)
+    jitter.prepare(
+        part(row, voice_row.JITTER, jitter_row.WIDTH),
+        row[voice_row.CLOCK],
+        row[voice_row.RATE],
+        voice_row.SHORTEST_MS,
+        voice_row.LONGEST_MS,
+        row[voice_row.EVENT_TYPE],
+        row[voice_row.NOISE_TYPE],
+        row[voice_row.DTX_OCTETS],
+        voice_row.SLOT_SHIFT,
+        voice_row.SLOTS,
+    )
+    memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
+    concealer = part(row, voice_row.CONCEALER, plc.WIDTH)
+    plc.start(concealer, memory, row[voice_row.RATE])
+    noise = part(row, voice_row.NOISE, comfort_noise.WIDTH)
+    comfort_noise.start(noise, row[voice_row.RATE], row[voice_row.SSRC])
+    statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
+    statistics[quality_row.CLOCK] = row[voice_row.CLOCK]
+    statistics[quality_row.CODEC_IE] = row[voice_row.CODEC_IE]
+    statistics[quality_row.CODEC_BPL] = max(row[voice_row.CODEC_BPL], 1)
+    statistics[quality_row.TRANSIT] = -1
+    row[voice_row.PENDING] = 0
+    row[voice_row.ROOM_RATE] = 0
+    sound = row_of(voices.sound, slot)
+    clear(part(sound, voice_row.TO_DETECTOR, WINDOW))
+    clear(part(sound, voice_row.TO_TAPE, WINDOW))
+    if row[voice_row.TAPE] >= 0:
+        change_clock(voices, slot)
+    if row[voice_row.EVENT_TYPE] < 0:
+        row[voice_row.DIGITS_LEFT] = 0
+        clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
+
+
+@kernel
+def set_voice(tables: Any, voices: Any, command: Any, now: Any) -> None:
+    """Carry out SET_VOICE; reports the coders that nobody needs any longer."""
+    slot = command[ring_row.ROW]
+    settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
+    row = row_of(voices.voices, slot)
+    if row[voice_row.ACTIVE] == 0:
+        _begin(tables, voices, slot, command, now)
+    decoder, encoder = row[voice_row.DECODER], row[voice_row.ENCODER]
+    anew = (
+        decoder != settings[voice_row.DECODER]
+        or row[voice_row.EVENT_TYPE] != settings[voice_row.EVENT_TYPE]
+        or row[voice_row.NOISE_TYPE] != settings[voice_row.NOISE_TYPE]
+    )
+    if row[voice_row.ROOM] != settings[voice_row.ROOM]:
+        row[voice_row.ROOM_RATE] = 0
+    for word in range(1, voice_row.SETTINGS_END):
+        row[word] = settings[word]
+    if anew:
+        _begin_codec(voices, slot)
+    if decoder >= 0 and decoder != row[voice_row.DECODER]:
+        report_words(tables, ring_row.VOICE_SET, slot, decoder, encoder)
+
+
+@kernel
+def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
+    """End a voice, if the stream is one; its report is written."""
+    row = row_of(voices.voices, slot)
+    if row[voice_row.ACTIVE] == 0:
+        return
+    send_report(tables, voices, slot, now, 1)
+    report_voice(tables, voices, slot)
+    row[voice_row.ACTIVE] = 0
+    tables.streams[slot, stream_row.VOICE] = 0
+    last = tables.totals[t.VOICES] - 1
+    for place in range(last):
+        if voices.active[place] == slot:
+            voices.active[place] = voices.active[last]
+    tables.totals[t.VOICES] = last
+    if last == 0:
+        stop_timer(tables)
+
+
+@kernel
+def send_digits(voices: Any, command: Any) -> None:
+    """Carry out SEND_DIGITS: count, two words of codes, units on and off; replaces what waits."""
+    row = row_of(voices.voices, command[ring_row.ROW])
+    count = command[ring_row.SETTINGS]
+    row[voice_row.ON_UNITS] = command[ring_row.SETTINGS + 3]
+    row[voice_row.OFF_UNITS] = command[ring_row.SETTINGS + 4]
+    row[voice_row.DIGITS_LEFT] = count
+    row[voice_row.DIGITS] = command[ring_row.SETTINGS + 1]
+    row[voice_row.DIGITS + 1] = command[ring_row.SETTINGS + 2]

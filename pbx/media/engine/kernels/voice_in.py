@@ -1,0 +1,213 @@
+"""What a voice's peer sends: packets into the jitter buffer, and one frame of sound each tick."""
+
+from typing import Any
+
+import numpy as np
+
+from pbx.media.engine import ring_row, voice_row
+from pbx.media.engine.kernels import (
+    comfort_noise,
+    detect,
+    levels,
+    plc,
+    quality,
+    quality_row,
+    telephone_event,
+)
+from pbx.media.engine.kernels import jitter as jitter_in
+from pbx.media.engine.kernels import jitter_row as j
+from pbx.media.engine.kernels.codec import conceal_natively, decode, recover
+from pbx.media.engine.kernels.levels import watch_level
+from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
+from pbx.media.engine.kernels.reporting import report_words
+from pbx.media.engine.kernels.resample import WINDOW, resample
+from pbx.media.engine.kernels.ring import room
+from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
+from pbx.media.engine.kernels.rtp_in import payload_place
+from pbx.media.engine.kernels.taping import tape
+from pbx.media.engine.native import kernel, part, row_of
+
+_MOST_STEPS = 2 * j.MAX_SLOTS
+"""Of one tick; a bound for what ends by itself."""
+
+_DETECTOR_RATE = 8000
+
+_FASTEST_NS = 30_000_000
+"""Between two digits: Q.24 has 40 ms of tone and 40 ms of pause at least."""
+
+_BURST_NS = 1_000_000_000
+"""A network that was stuck for so long delivers its digits all at once."""
+
+
+@kernel
+def _report_digit(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, now: Any) -> None:
+    """Report a digit, unless they come faster than any keypad or dialler sends them."""
+    due = max(row[voice_row.DIGIT_NS], now - _BURST_NS)
+    if due > now:
+        return
+    row[voice_row.DIGIT_NS] = due + _FASTEST_NS
+    if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
+        report_words(tables, ring_row.DIGIT, slot, digit, inband)
+
+
+@kernel
+def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
+    """Take in one RTP packet of a voice's peer.
+
+    Args:
+        tables, voices: the packet thread's.
+        slot: the voice.
+        packet, length: octets of the packet.
+        now: when it came, CLOCK_MONOTONIC in nanoseconds.
+    """
+    place = payload_place(packet, length)
+    if place < 0:
+        return
+    row = row_of(voices.voices, slot)
+    payload_type = np.int64(packet[1]) & 0x7F
+    known = (
+        payload_type == row[voice_row.PAYLOAD_TYPE]
+        or payload_type == row[voice_row.EVENT_TYPE]
+        or payload_type == row[voice_row.NOISE_TYPE]
+    )
+    if not known:
+        return
+    offset, octets = place >> 16, place & 0xFFFF
+    marker = np.int64(packet[1]) >> 7
+    sequence, timestamp = big_endian_16(packet, 2), big_endian_32(packet, 4)
+    ssrc = big_endian_32(packet, 8)
+    verdict = jitter_in.put(
+        part(row, voice_row.JITTER, j.WIDTH),
+        row_of(voices.payloads, slot),
+        packet,
+        offset,
+        octets,
+        sequence,
+        timestamp,
+        marker,
+        payload_type,
+        ssrc,
+        now,
+    )
+    in_time = 0 if verdict == j.TOO_LATE else 1
+    statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
+    quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)
+    if verdict == j.EVENT:
+        events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
+        happened = telephone_event.receive(
+            events, packet, offset, octets, sequence, timestamp, marker, now
+        )
+        if happened & telephone_event.BEGAN != 0:
+            _report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)
+
+
+@kernel
+def _end_of(line: Any, jitter: Any) -> Any:
+    """Return what is free behind the samples of a voice's line."""
+    return part(line, jitter[j.LINE], line.shape[0] - jitter[j.LINE])
+
+
+@kernel
+def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
+    """Decode the packet that the jitter buffer has handed out to the end of the line."""
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
+    payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
+    coder = row[voice_row.DECODER]
+    end = _end_of(line, jitter)
+    samples = decode(
+        voices.functions,
+        row_of(voices.coders, coder),
+        row_of(voices.memories, coder),
+        payload,
+        jitter[j.SLOT_LENGTH],
+        end,
+    )
+    if samples > 0:
+        if row[voice_row.TAPE] >= 0:
+            tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], now)
+        memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
+        plc.heard(part(row, voice_row.CONCEALER, plc.WIDTH), memory, end, samples)
+    decoded(jitter, line, samples)
+
+
+@kernel
+def _conceal(voices: Any, slot: Any, line: Any) -> None:
+    """Put what the jitter buffer wants concealed at the end of the line."""
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    coder = row_of(voices.coders, row[voice_row.DECODER])
+    wanted = jitter[j.WANTED]
+    end = _end_of(line, jitter)
+    if jitter[j.AFTER_LOSS] >= 0:
+        begin = jitter[j.AFTER_LOSS] << voice_row.SLOT_SHIFT
+        payload = part(row_of(voices.payloads, slot), begin, jitter[j.AFTER_LENGTH])
+        made = recover(voices.functions, coder, payload, jitter[j.AFTER_LENGTH], end, wanted)
+    else:
+        made = conceal_natively(voices.functions, coder, end, wanted)
+    memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
+    concealer = part(row, voice_row.CONCEALER, plc.WIDTH)
+    if made == wanted:
+        plc.heard(concealer, memory, end, wanted)
+    else:
+        plc.conceal(concealer, memory, end, wanted)
+    filled(jitter)
+
+
+@kernel
+def play(voices: Any, slot: Any, now: Any) -> None:
+    """Fill the voice's frame with what its peer says in this tick; sets `FILLED`.
+
+    Args:
+        voices: the tables.
+        slot: the voice.
+        now: the time of the tick, the same for all voices.
+    """
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    line = part(sound, voice_row.LINE, voice_row.LINE_SAMPLES)
+    noise = part(row, voice_row.NOISE, comfort_noise.WIDTH)
+    frame = part(sound, voice_row.OWN, voice_row.FRAME)
+    row[voice_row.FILLED] = 0
+    for _ in range(_MOST_STEPS):
+        step = next_step(jitter, now)
+        if step == j.READY:
+            take(jitter, line, frame)
+            row[voice_row.FILLED] = jitter[j.FRAME]
+            break
+        if step == j.NOTHING:
+            break
+        if step == j.PLAY:
+            _decode_slot(voices, slot, line, now)
+        elif step == j.CONCEAL:
+            _conceal(voices, slot, line)
+        elif step == j.COMFORT:
+            comfort_noise.make_noise(noise, _end_of(line, jitter), jitter[j.WANTED])
+            filled(jitter)
+        else:
+            begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
+            payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
+            comfort_noise.set_noise(noise, payload, jitter[j.SLOT_LENGTH])
+
+
+@kernel
+def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
+    """Look at the frame that `play` has filled: its level, digits in it, and events that ended."""
+    row = row_of(voices.voices, slot)
+    samples = row[voice_row.FILLED]
+    sound = row_of(voices.sound, slot)
+    frame = part(sound, voice_row.OWN, voice_row.FRAME)
+    for index in range(samples, row[voice_row.RATE] // 50):
+        frame[index] = 0
+    watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
+    telephone_event.expire(part(row, voice_row.EVENT_IN, telephone_event.WIDTH), now)
+    if row[voice_row.FLAGS] & voice_row.INBAND != 0:
+        window = part(sound, voice_row.TO_DETECTOR, WINDOW)
+        rate = row[voice_row.RATE]
+        count = resample(window, frame, rate // 50, rate, _DETECTOR_RATE, voices.spare)
+        digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
+        digit = detect.detect_dtmf(digits, voices.spare, count)
+        if digit >= 0:
+            _report_digit(tables, row, slot, digit, 1, now)

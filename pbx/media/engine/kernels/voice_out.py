@@ -1,0 +1,170 @@
+"""What a voice's peer gets: packets of sound, digits as telephone-events, and reports."""
+
+from typing import Any
+
+from pbx.media.engine import stream_row, voice_row
+from pbx.media.engine.kernels import quality_row, rtcp, rtp_out, telephone_event
+from pbx.media.engine.kernels.codec import encode
+from pbx.media.engine.kernels.relay import destination, prepare_message, send
+from pbx.media.engine.kernels.rtp import RTP_HEADER
+from pbx.media.engine.native import kernel, ntp_time, part, row_of
+
+_VOLUME = 10
+"""-dBm0 of the digits that are sent."""
+
+
+@kernel
+def _send_packet(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any) -> None:
+    """Send the octets of `voices.packet` to a voice's peer, if it has an address and wants any."""
+    stream = row_of(tables.streams, slot)
+    column = destination(stream, as_rtcp)
+    if column < 0:
+        if not as_rtcp:
+            stream[stream_row.UNSENT] += 1
+        return
+    prepare_message(tables, 0, voices.packet.ctypes.data, length, slot, column)
+    own_socket = as_rtcp and stream[stream_row.FLAGS] & stream_row.MUX == 0
+    send(tables, slot, tables.fds[2 * slot + (1 if own_socket else 0)], 1, as_rtcp)
+
+
+@kernel
+def _next_digit(row: Any) -> None:
+    """Begin the next digit that waits, once the pause behind the last one is over."""
+    if row[voice_row.DIGITS_LEFT] == 0:
+        return
+    digit = row[voice_row.DIGITS] & 0xF
+    row[voice_row.DIGITS] = (row[voice_row.DIGITS] >> 4) & 0x0FFFFFFFFFFFFFFF
+    row[voice_row.DIGITS] |= (row[voice_row.DIGITS + 1] & 0xF) << 60
+    row[voice_row.DIGITS + 1] = (row[voice_row.DIGITS + 1] >> 4) & 0x0FFFFFFFFFFFFFFF
+    row[voice_row.DIGITS_LEFT] -= 1
+    events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
+    timestamp = row[voice_row.SENDER + rtp_out.TIMESTAMP]
+    telephone_event.start(events, digit, _VOLUME, timestamp, row[voice_row.ON_UNITS])
+    row[voice_row.OFF_LEFT] = row[voice_row.OFF_UNITS]
+
+
+@kernel
+def _send_event(tables: Any, voices: Any, slot: Any, units: Any) -> Any:
+    """Send the next packet of a digit; returns False where none is being sent."""
+    row = row_of(voices.voices, slot)
+    sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
+    events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
+    if events[telephone_event.OPEN] == 0 and events[telephone_event.ENDS] == 0:
+        row[voice_row.OFF_LEFT] = max(row[voice_row.OFF_LEFT] - units, 0)
+        if row[voice_row.OFF_LEFT] == 0:
+            _next_digit(row)
+    octets = telephone_event.packet(events, voices.packet, RTP_HEADER, units)
+    if octets == 0:
+        return row[voice_row.DIGITS_LEFT] != 0
+    rtp_out.put_event(
+        sender,
+        voices.packet,
+        row[voice_row.EVENT_TYPE],
+        octets,
+        events[telephone_event.TIMESTAMP],
+        events[telephone_event.MARKER],
+    )
+    _send_packet(tables, voices, slot, RTP_HEADER + octets, False)
+    return True
+
+
+@kernel
+def _send_sound(tables: Any, voices: Any, slot: Any, packing: Any, quiet: Any) -> None:
+    """Encode and send the packet that is full; `quiet`: an event is being sent in its place."""
+    row = row_of(voices.voices, slot)
+    sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
+    coder = row[voice_row.ENCODER]
+    samples = row[voice_row.PACKET]
+    wanted = tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0 and not quiet
+    octets = 0
+    if wanted:
+        octets = encode(
+            voices.functions,
+            row_of(voices.coders, coder),
+            row_of(voices.memories, coder),
+            packing,
+            samples,
+            part(voices.packet, RTP_HEADER, voices.packet.shape[0] - RTP_HEADER),
+        )
+    if octets > 0:
+        rtp_out.put_sound(sender, voices.packet, row[voice_row.PAYLOAD_TYPE], octets)
+        _send_packet(tables, voices, slot, RTP_HEADER + octets, False)
+    else:
+        rtp_out.pause(sender)
+    rtp_out.pass_time(sender, samples * row[voice_row.CLOCK] // row[voice_row.RATE])
+
+
+@kernel
+def speak(tables: Any, voices: Any, slot: Any, missed: Any) -> None:
+    """Send what the voice's peer hears in this tick.
+
+    Args:
+        tables, voices: the packet thread's.
+        slot: the voice.
+        missed: ticks before this one that never were.
+    """
+    row = row_of(voices.voices, slot)
+    sound = row_of(voices.sound, slot)
+    frame = row[voice_row.RATE] // 50
+    units = row[voice_row.CLOCK] // 50
+    if missed > 0:
+        sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
+        rtp_out.pass_time(sender, missed * units)
+    quiet = False
+    if tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0:
+        quiet = _send_event(tables, voices, slot, units)
+    out = part(sound, voice_row.OUT, voice_row.FRAME)
+    packing = part(sound, voice_row.PACKING, voice_row.PACKING_SAMPLES)
+    pending = row[voice_row.PENDING]
+    for index in range(frame):
+        packing[pending + index] = out[index]
+    pending += frame
+    packet = row[voice_row.PACKET]
+    while pending >= packet:
+        _send_sound(tables, voices, slot, packing, quiet)
+        pending -= packet
+        for index in range(pending):
+            packing[index] = packing[packet + index]
+    row[voice_row.PENDING] = pending
+
+
+@kernel
+def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> None:
+    """Send a sender or receiver report now (RFC 3550 §6.4); `leaving` 1 adds BYE."""
+    row = row_of(voices.voices, slot)
+    length = rtcp.write(
+        part(row, voice_row.RTCP, rtcp.WIDTH),
+        part(row, voice_row.SENDER, rtp_out.WIDTH),
+        part(row, voice_row.QUALITY, quality_row.WIDTH),
+        voices.packet,
+        voices.name,
+        ntp_time(tables.scratch),
+        now,
+        part(tables.scratch, 0, 0),
+        leaving,
+    )
+    if length > 0:
+        _send_packet(tables, voices, slot, length, True)
+
+
+@kernel
+def send_report_if_due(tables: Any, voices: Any, slot: Any, now: Any) -> None:
+    """Send a report every 2.5 to 7.5 s, whether sound is wanted or not (RFC 3550 §6.2)."""
+    row = row_of(voices.voices, slot)
+    if rtcp.is_due(part(row, voice_row.RTCP, rtcp.WIDTH), now):
+        send_report(tables, voices, slot, now, 0)
+
+
+@kernel
+def take_report(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
+    """Take in one RTCP datagram of a voice's peer."""
+    row = row_of(voices.voices, slot)
+    rtcp.read(
+        part(row, voice_row.RTCP, rtcp.WIDTH),
+        part(row, voice_row.SENDER, rtp_out.WIDTH),
+        part(row, voice_row.QUALITY, quality_row.WIDTH),
+        packet,
+        length,
+        ntp_time(tables.scratch),
+        now,
+    )

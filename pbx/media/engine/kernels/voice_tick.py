@@ -1,0 +1,105 @@
+"""The tick of 20 ms: all voices are played, mixed, and sent what they hear."""
+
+from typing import Any
+
+from pbx.media.engine import tables as t
+from pbx.media.engine import voice_row
+from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
+from pbx.media.engine.kernels.playout import TICK_NS
+from pbx.media.engine.kernels.rooms import mix_rooms
+from pbx.media.engine.kernels.taping import hand_over_due
+from pbx.media.engine.kernels.voice_in import listen, play
+from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
+from pbx.media.engine.native import (
+    CLOCK_MONOTONIC,
+    TFD_CLOEXEC,
+    TFD_NONBLOCK,
+    clear,
+    kernel,
+    monotonic_ns,
+    part,
+    read,
+    row_of,
+    set_timer,
+    timerfd_create,
+)
+
+LATE_NS = 5_000_000
+
+
+@kernel
+def make_timer(tables: Any) -> Any:
+    """Make the timer of the tick, which stands still; returns its descriptor, below 0 for none."""
+    tables.facts[t.TIMER_FD] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
+    return tables.facts[t.TIMER_FD]
+
+
+@kernel
+def start_timer(tables: Any, now: Any) -> None:
+    """Let the ticks begin: the first voice has come."""
+    tables.totals[t.NEXT_TICK_NS] = now + TICK_NS
+    set_timer(tables.facts[t.TIMER_FD], now + TICK_NS, TICK_NS, tables.scratch)
+
+
+@kernel
+def stop_timer(tables: Any) -> None:
+    """Let the ticks end: the last voice has gone."""
+    set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
+
+
+@kernel
+def _silence(voices: Any, slot: Any) -> None:
+    """Begin a voice's output."""
+    clear(part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME))
+
+
+@kernel
+def _echo(voices: Any, slot: Any) -> None:
+    """Add what its peer says to the output of a voice that hears itself."""
+    row = row_of(voices.voices, slot)
+    if row[voice_row.FLAGS] & voice_row.ECHO != 0:
+        sound = row_of(voices.sound, slot)
+        own = part(sound, voice_row.OWN, voice_row.FRAME)
+        add(part(sound, voice_row.OUT, voice_row.FRAME), own, row[voice_row.RATE] // 50)
+
+
+@kernel
+def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
+    """Do what a tick has to do.
+
+    Args:
+        tables, voices: the packet thread's.
+        now: the tick's nominal time, CLOCK_MONOTONIC in nanoseconds.
+        missed: ticks before this one that never were.
+    """
+    count = tables.totals[t.VOICES]
+    for place in range(count):
+        play(voices, voices.active[place], now)
+        listen(tables, voices, voices.active[place], now)
+    play_all(tables, voices)
+    for place in range(count):
+        _silence(voices, voices.active[place])
+    mix_rooms(tables, voices, now)
+    play_for_voices(voices)
+    for place in range(count):
+        slot = voices.active[place]
+        _echo(voices, slot)
+        speak(tables, voices, slot, missed)
+        send_report_if_due(tables, voices, slot, now)
+    hand_over_due(tables, voices, now)
+
+
+@kernel
+def tick_voices(tables: Any, voices: Any) -> None:
+    """Serve the timer: one tick, whatever the number of those that it was too late for."""
+    if read(tables.facts[t.TIMER_FD], tables.scratch.ctypes.data, 8) != 8:
+        return
+    passed = tables.scratch[0]
+    if tables.totals[t.VOICES] == 0 or passed <= 0:
+        return
+    due = tables.totals[t.NEXT_TICK_NS] + (passed - 1) * TICK_NS
+    tables.totals[t.NEXT_TICK_NS] = due + TICK_NS
+    tables.totals[t.TICKS] += passed
+    late = monotonic_ns(tables.scratch) - due > LATE_NS
+    tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
+    run_tick(tables, voices, due, passed - 1)

@@ -1,0 +1,48 @@
+"""Words of one player's row: a tone or a sound that is played for a voice or into a room."""
+
+from pbx.media.engine.kernels import tones
+
+STATE = 0
+"""0 free, 1 playing."""
+
+# --- settings: the words 1 to `SETTINGS_END` - 1 of a PLAY command -----------------------------------
+KIND = 1
+ADDRESS = 2
+"""Of the tone's program or of the sound's samples; the main thread keeps them until the end."""
+
+LENGTH = 3
+"""Steps or samples."""
+
+RATE = 4
+"""Samples in a second: 8000, 16000 or 48000."""
+
+TIMES = 5
+"""How often it is still played; 0 for ever."""
+
+GAIN = 6
+"""Of a sound, as `mix.UNITY`."""
+
+VOICE = 7
+"""The voice that hears it; -1 none."""
+
+ROOM = 8
+"""The room that hears it; -1 none."""
+
+SETTINGS_END = 9
+
+# --- state ------------------------------------------------------------------------------------------
+POSITION = 9
+FILLED = 10
+"""Samples of its frame in this tick."""
+
+TARGET_RATE = 11
+"""What the window is made for."""
+
+TONE = 16
+WIDTH = TONE + tones.WIDTH
+
+# --- values of KIND ---------------------------------------------------------------------------------
+TONE_PROGRAM = 1
+SAMPLES = 2
+
+PLAYERS = 128

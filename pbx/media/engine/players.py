@@ -1,0 +1,226 @@
+"""The players as the main thread sees them: tones made, files read, and kept while they are heard."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from pbx.media.engine import player_row as p
+from pbx.media.engine import ring_row
+from pbx.media.engine.background import Background
+from pbx.media.engine.kernels import mix
+from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.rooms import Rooms
+from pbx.media.engine.sound_file import SoundFile, SoundFileError, read_sound
+from pbx.media.engine.stream_record import ImpossibleError, command_record
+from pbx.media.engine.tone_plans import DTMF_LEVEL, TONES, Step, dtmf, parse_tone, program, tone
+from pbx.media.protocol import Play, Played, Report, SendDigits
+
+_TONE_RATE = 8000
+_LEVEL_DB = (-60.0, 3.0)
+_GAIN_DB = (-40.0, 18.0)
+
+
+@dataclass(slots=True)
+class _Player:
+    """One player.
+
+    Args:
+        name: what the exchange calls it; negative for one that it doesn't know of.
+        voice: the row of the voice that hears it, -1 none.
+        room: the room that hears it, 0 none.
+        row: its row of the player table; -1 while its file is being read.
+        sound: what it plays; it must not go while it's heard.
+        file: where that comes from, shared with others who hear it.
+    """
+
+    name: int
+    voice: int
+    room: int
+    row: int = -1
+    sound: npt.NDArray[Any] | None = None
+    file: SoundFile | None = None
+
+
+class Players:
+    """Turns `Play` and `StopPlaying` into commands.
+
+    Args:
+        packets: the packet thread.
+        rooms: rows for rooms, shared with the voices.
+        reader: where files are read.
+        report: tells the exchange.
+    """
+
+    def __init__(
+        self,
+        packets: PacketThread,
+        rooms: Rooms,
+        reader: Background,
+        report: Callable[[Report], None],
+    ) -> None:
+        self._packets = packets
+        self._rooms = rooms
+        self._reader = reader
+        self._report = report
+        self._free = list(range(p.PLAYERS - 1, -1, -1))
+        self._named: dict[int, _Player] = {}
+        self._rows: dict[int, _Player] = {}
+        self._own = 0
+        self._files: WeakValueDictionary[tuple[Path, int, int], SoundFile] = WeakValueDictionary()
+
+    def play(self, message: Play, voice: int) -> None:
+        """Begin to play.
+
+        Args:
+            message: what the exchange wants.
+            voice: the row of the voice at `message.port`; -1 where it names none.
+
+        Raises:
+            ImpossibleError: there is no such tone, the name is taken, or a number is out of range.
+        """
+        if message.player <= 0 or message.player in self._named:
+            raise ImpossibleError(f"player {message.player} is there already, or no name")
+        if bool(message.tone) == bool(message.path) or not 0 <= message.times < 2**31:
+            raise ImpossibleError(f"player {message.player} has nothing to play, or too much")
+        if (voice < 0) == (message.room == 0):
+            raise ImpossibleError(f"player {message.player} plays for nobody, or for too many")
+        low, high = _LEVEL_DB if message.tone else _GAIN_DB
+        if not low <= message.level_db <= high:
+            raise ImpossibleError(f"player {message.player}: a level of {message.level_db} dB")
+        player = _Player(message.player, voice, message.room)
+        if message.tone:
+            steps = _steps(message.tone, message.country)
+            self._named[player.name] = player
+            self._play_tone(player, steps, message.level_db, message.times)
+        else:
+            self._named[player.name] = player
+            self._reader.submit(
+                lambda: self._read(player, message), lambda why: self._fail(player, why)
+            )
+
+    def dial(self, message: SendDigits, voice: int) -> None:
+        """Play digits as tones for a voice whose peer takes no telephone-events."""
+        steps = dtmf(message.digits.upper(), on_ms=message.on_ms, off_ms=message.off_ms)
+        for before in [one for one in self._named.values() if one.voice == voice and one.name < 0]:
+            self.stop(before.name)
+        if not self._free:
+            raise ImpossibleError(f"{p.PLAYERS} sounds are played already")
+        self._own -= 1
+        player = _Player(self._own, voice, 0)
+        self._named[player.name] = player
+        self._play_tone(player, steps, DTMF_LEVEL, 1)
+
+    def stop(self, name: int) -> None:
+        """End a player; nothing happens where there's none of that name."""
+        player = self._named.get(name)
+        if player is None:
+            return
+        if player.row < 0:
+            # Still being read: what comes of it finds no player any more.
+            self._end(player)
+        else:
+            self._packets.command(command_record(ring_row.STOP_PLAYING, player.row))
+
+    def stop_for(self, voice: int) -> None:
+        """End all that is played for one voice."""
+        for player in [one for one in self._named.values() if one.voice == voice]:
+            self.stop(player.name)
+
+    def stop_all(self) -> None:
+        """End everything: the exchange that wanted it has gone."""
+        for name in list(self._named):
+            self.stop(name)
+
+    def played(self, row: int) -> None:
+        """Take note that the packet thread has ended a player."""
+        player = self._rows.pop(row)
+        self._free.append(row)
+        self._rooms.leave(player.room)
+        self._end(player)
+
+    def _end(self, player: _Player, failure: str = "") -> None:
+        del self._named[player.name]
+        if player.name > 0:
+            self._report(Played(player.name, failure))
+
+    def _play_tone(
+        self, player: _Player, steps: tuple[Step, ...], level: float, times: int
+    ) -> None:
+        try:
+            words = program(steps, _TONE_RATE, level=level, repeats=times == 0)
+        except ValueError as error:
+            del self._named[player.name]
+            raise ImpossibleError(f"player {player.name}: {error}") from error
+        self._begin(player, words, p.TONE_PROGRAM, _TONE_RATE, times, mix.UNITY)
+
+    def _read(self, player: _Player, message: Play) -> Callable[[], None]:
+        """Read a file; returns what to do with it."""
+        path = Path(message.path)
+        try:
+            about = path.stat()
+            key = (path, about.st_mtime_ns, about.st_size)
+            # Whoever waits hears the same music as the others: one copy is enough.
+            file = self._files.get(key) or read_sound(path)
+        except (OSError, ValueError, SoundFileError) as error:
+            why = f"{path.name}: {getattr(error, 'strerror', None) or error}"
+            return lambda: self._fail(player, why)
+        self._files[key] = file
+        gain = round(mix.UNITY * 10 ** (message.level_db / 20))
+
+        def begin() -> None:
+            if self._is_wanted(player):
+                player.file = file
+                self._begin(player, file.samples, p.SAMPLES, file.rate, message.times, gain)
+
+        return begin
+
+    def _fail(self, player: _Player, why: str) -> None:
+        if self._is_wanted(player):
+            self._end(player, why)
+
+    def _is_wanted(self, player: _Player) -> bool:
+        return self._named.get(player.name) is player
+
+    def _begin(
+        self, player: _Player, sound: npt.NDArray[Any], kind: int, rate: int, times: int, gain: int
+    ) -> None:
+        if not self._free:
+            self._end(player, f"{p.PLAYERS} sounds are played already")
+            return
+        try:
+            room = self._rooms.enter(player.room)
+        except ImpossibleError as error:
+            self._end(player, str(error))
+            return
+        player.row, player.sound = self._free.pop(), sound
+        self._rows[player.row] = player
+        record = command_record(ring_row.PLAY, player.row)
+        settings = record[ring_row.SETTINGS - 1 :]
+        settings[p.KIND] = kind
+        settings[p.ADDRESS] = sound.ctypes.data
+        settings[p.LENGTH] = len(sound)
+        settings[p.RATE] = rate
+        settings[p.TIMES] = times
+        settings[p.GAIN] = min(gain, np.iinfo(np.int16).max)
+        settings[p.VOICE] = player.voice
+        settings[p.ROOM] = room
+        self._packets.command(record)
+
+
+def _steps(name: str, country: str) -> tuple[Step, ...]:
+    """Return the steps of a tone's name or notation.
+
+    Raises:
+        ImpossibleError: it is neither.
+    """
+    if name in TONES:
+        return tone(country.upper(), name)
+    try:
+        return parse_tone(name)
+    except ValueError as error:
+        raise ImpossibleError(f"no tone: {error}") from error

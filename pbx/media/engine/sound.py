@@ -1,0 +1,166 @@
+"""All sound that begins or ends in the engine: voices, players and recordings, as commands ask."""
+
+from collections.abc import Callable
+
+from pbx.media import codecs
+from pbx.media.engine import ring_row
+from pbx.media.engine.background import Background
+from pbx.media.engine.libraries import Libraries
+from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.players import Players
+from pbx.media.engine.recordings import Recordings
+from pbx.media.engine.rooms import Rooms
+from pbx.media.engine.stream_record import ImpossibleError
+from pbx.media.engine.tables import Words
+from pbx.media.engine.tone_plans import DTMF_DIGITS
+from pbx.media.engine.voices import Voices, voice_counts
+from pbx.media.protocol import (
+    Digit,
+    Play,
+    Record,
+    Report,
+    SendDigits,
+    StopPlaying,
+    StopRecording,
+    Voice,
+    VoiceCounts,
+)
+
+SoundCommand = Voice | Play | StopPlaying | SendDigits | Record | StopRecording
+
+_DIGITS = DTMF_DIGITS + "!"
+"""By RFC 4733's event codes 0 to 16."""
+
+
+class Sound:
+    """What the engine's main thread does for voices, players and recordings.
+
+    Args:
+        packets: the packet thread.
+        libraries: the codecs' libraries.
+        report: tells the exchange.
+    """
+
+    def __init__(
+        self, packets: PacketThread, libraries: Libraries, report: Callable[[Report], None]
+    ) -> None:
+        tables = packets.voices
+        rooms = Rooms(len(tables.rooms))
+        self._report = report
+        self._counted: dict[int, VoiceCounts] = {}
+        self._reader = Background("reader")
+        self._writer = Background("writer")
+        self._voices = Voices(libraries, packets, rooms, len(tables.coders))
+        self._players = Players(packets, rooms, self._reader, report)
+        self._recordings = Recordings(packets, self._writer, report)
+        self.fds = (self._reader.fd, self._writer.fd)
+        """Readable while `finish` has something to do."""
+
+    @property
+    def codecs(self) -> list[str]:
+        """See `protocol.Ready`."""
+        return self._voices.codecs
+
+    def finish(self) -> None:
+        """Go on with files that have been read or written."""
+        self._reader.finish()
+        self._writer.finish()
+
+    def close(self) -> None:
+        """Wait for what is being written; the packet thread has ended."""
+        self._reader.close()
+        self._writer.close()
+
+    def end(self) -> bool:
+        """End all recordings; returns False as long as the packet thread hasn't."""
+        self._recordings.stop_all()
+        return not self._recordings.running
+
+    def begin_anew(self) -> None:
+        """End what the exchange before wanted played and recorded: the new one knows nothing of it."""
+        self._players.stop_all()
+        self._recordings.stop_all()
+
+    def carry_out(self, message: SoundCommand, row: Callable[[int], int]) -> None:
+        """Carry out one command.
+
+        Args:
+            message: the command.
+            row: returns the row of a running stream's port.
+
+        Raises:
+            ImpossibleError: as the commands say, or raised by `row`.
+        """
+        if isinstance(message, Voice):
+            self._voices.set(message, row(message.port))
+        elif isinstance(message, Play):
+            self._players.play(message, self._voice_row(message.port, row))
+        elif isinstance(message, StopPlaying):
+            self._players.stop(message.player)
+        elif isinstance(message, SendDigits):
+            if not self._voices.send_digits(message, row(message.port)):
+                self._players.dial(message, row(message.port))
+        elif isinstance(message, Record):
+            self._record(message, row)
+        else:
+            self._recordings.stop(message.recording)
+
+    def _voice_row(self, port: int, row: Callable[[int], int]) -> int:
+        """Return the row of the voice at a port, -1 for port 0."""
+        if port == 0:
+            return -1
+        found = row(port)
+        if self._voices.voice(found) is None:
+            raise ImpossibleError(f"port {port} is no voice")
+        return found
+
+    def _record(self, message: Record, row: Callable[[int], int]) -> None:
+        left = self._voice_row(message.left, row)
+        right = self._voice_row(message.right, row)
+        if left < 0 or left == right:
+            raise ImpossibleError(f"recording {message.recording} of nobody, or of one twice")
+        voices = (self._voices.voice(one) for one in (left, right))
+        rates = (codecs.codec(voice.codec).pcm_rate for voice in voices if voice is not None)
+        self._recordings.record(message, left, right, max(rates))
+
+    def release(self, row: int) -> None:
+        """End what belongs to a stream, before the stream itself is released."""
+        if self._voices.voice(row) is not None:
+            self._players.stop_for(row)
+            self._recordings.stop_of(row)
+            self._voices.release(row)
+
+    def counts(self, row: int) -> VoiceCounts | None:
+        """Return what a voice has counted, once: its record comes before its stream's."""
+        return self._counted.pop(row, None)
+
+    def released(self, row: int) -> VoiceCounts | None:
+        """Take note that a stream has ended; returns what its voice had counted."""
+        counts = self.counts(row)
+        if counts is not None:
+            self._voices.released(row)
+        return counts
+
+    def pass_on(self, record: Words, port: int) -> None:
+        """Take in a report of the packet thread on voices, players or recordings.
+
+        Args:
+            record: of `ring_row`; its kind is none of the streams'.
+            port: of its row, where that is a stream's.
+        """
+        kind, row = int(record[ring_row.KIND]), int(record[ring_row.ROW])
+        first, second = int(record[ring_row.FIRST]), int(record[ring_row.SECOND])
+        if kind == ring_row.VOICE_COUNTED:
+            self._counted[row] = voice_counts(record, port)
+        elif kind == ring_row.DIGIT:
+            # Other events, such as those of a fax machine, are nobody's keys.
+            if first < len(_DIGITS):
+                self._report(Digit(port, _DIGITS[first], bool(second)))
+        elif kind == ring_row.PLAYED:
+            self._players.played(row)
+        elif kind == ring_row.TAPED:
+            self._recordings.taped(row, first, second)
+        elif kind == ring_row.RECORDED:
+            self._recordings.recorded(row)
+        elif kind == ring_row.VOICE_SET:
+            self._voices.free_coders(first, second)

@@ -1,0 +1,140 @@
+"""Words of one voice's row: a stream whose sound ends in the engine. Its number is its stream's.
+
+Only the packet thread writes these rows. A SET_VOICE command carries the words 1 to `SETTINGS_END`
+- 1; behind the voice's own words stand the rows of all kernels that work for it.
+"""
+
+from pbx.media.engine.kernels import (
+    comfort_noise,
+    detect,
+    jitter_row,
+    levels,
+    mix,
+    plc,
+    quality_row,
+    resample,
+    rtcp,
+    rtp_out,
+    telephone_event,
+)
+
+ACTIVE = 0
+"""1 while the voice runs."""
+
+# --- settings -------------------------------------------------------------------------------------
+DECODER = 1
+ENCODER = 2
+"""Rows of the coder table."""
+
+PAYLOAD_TYPE = 3
+CLOCK = 4
+"""Units of the RTP timestamp in a second."""
+
+RATE = 5
+"""Samples in a second of the codec: 8000, 16000 or 48000."""
+
+PACKET = 6
+"""Samples in a packet to the peer, at `RATE`."""
+
+EVENT_TYPE = 7
+NOISE_TYPE = 8
+ROOM = 9
+"""Row of the room table; -1 none."""
+
+FLAGS = 10
+GAIN = 11
+"""How loud the room hears it, as `mix.UNITY`."""
+
+CODEC_IE = 12
+CODEC_BPL = 13
+DTX_OCTETS = 14
+SSRC = 15
+SEQUENCE = 16
+TIMESTAMP = 17
+"""Random numbers that what it sends begins with; a voice that runs keeps its own."""
+
+SETTINGS_END = 18
+
+# --- the tick ---------------------------------------------------------------------------------------
+FILLED = 18
+"""Samples of the voice's frame in this tick; 0: it is silent."""
+
+PENDING = 19
+"""Samples that wait for a packet to get full."""
+
+IN_SUM = 20
+"""1: the room's sum of this tick has this voice in it."""
+
+ROOM_RATE = 21
+"""The rate that the windows to and from the room are made for."""
+
+TAPE = 22
+"""Row of the recording that gets what comes in; -1 none."""
+
+TAPE_SIDE = 23
+DIGIT_NS = 24
+"""When the next digit may come, if they come evenly."""
+
+# --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
+DIGITS_LEFT = 25
+DIGITS = 26
+"""Two words of 16 digits."""
+
+ON_UNITS = 28
+OFF_UNITS = 29
+OFF_LEFT = 30
+"""Units of the pause behind the last digit that are still to pass."""
+
+# --- rows of kernels --------------------------------------------------------------------------------
+SENDER = 32
+EVENT_IN = SENDER + rtp_out.WIDTH
+EVENT_OUT = EVENT_IN + telephone_event.WIDTH
+LEVEL = EVENT_OUT + telephone_event.WIDTH
+NOISE = LEVEL + levels.WIDTH
+CONCEALER = NOISE + comfort_noise.WIDTH
+LIMITER = CONCEALER + plc.WIDTH
+RTCP = LIMITER + mix.WIDTH
+QUALITY = RTCP + rtcp.WIDTH
+DIGIT_IN = QUALITY + quality_row.WIDTH
+JITTER = DIGIT_IN + detect.WIDTH
+WIDTH = JITTER + jitter_row.WIDTH
+
+# --- bits of FLAGS ----------------------------------------------------------------------------------
+SPEAKS = 1
+LISTENS = 2
+ECHO = 4
+INBAND = 8
+
+# --- a voice's sound: int16 ---------------------------------------------------------------------------
+FRAME = 960
+"""Samples of 20 ms at 48 kHz."""
+
+LINE = 0
+LINE_SAMPLES = jitter_row.LINE_MS * 48
+CONCEALER_MEMORY = LINE + LINE_SAMPLES
+TO_ROOM = CONCEALER_MEMORY + plc.MEMORY
+"""Windows of `resample`."""
+
+FROM_ROOM = TO_ROOM + resample.WINDOW
+TO_DETECTOR = FROM_ROOM + resample.WINDOW
+TO_TAPE = TO_DETECTOR + resample.WINDOW
+OWN = TO_TAPE + resample.WINDOW
+"""What the peer says in this tick, at `RATE`."""
+
+OUT = OWN + FRAME
+"""What the peer hears in this tick, at `RATE`."""
+
+PACKING = OUT + FRAME
+"""What waits for a packet to get full: up to 60 ms, and a frame."""
+
+PACKING_SAMPLES = 4 * FRAME
+SOUND = PACKING + PACKING_SAMPLES
+
+# --- where the payloads of packets wait (`jitter`) ------------------------------------------------------
+SLOT_SHIFT = 11
+SLOTS = 32
+PAYLOADS = SLOTS << SLOT_SHIFT
+
+SHORTEST_MS = 10
+LONGEST_MS = 300
+"""Bounds of the jitter buffer's delay."""

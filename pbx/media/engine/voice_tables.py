@@ -1,0 +1,96 @@
+"""The memory of one packet thread's voices, players, rooms and recordings, as numpy arrays.
+
+What isn't used is never touched, and so takes no memory. The main thread writes coder rows that no
+voice has yet, and `taken`; all else is the packet thread's.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pbx.media.engine import coder_row, player_row, tape_row, voice_row
+from pbx.media.engine.kernels import resample
+from pbx.media.engine.tables import Words
+
+Sound = npt.NDArray[np.int16]
+
+PACKET = 2048
+"""Octets of the longest packet that is made."""
+
+# --- words of a room's row -------------------------------------------------------------------------
+ROOM_TICK = 0
+"""The tick that it was mixed in."""
+
+ROOM_LIMITER = 1
+"""Of what all hear who aren't heard; it recovers within a second, whoever comes next."""
+
+ROOM_WIDTH = 2
+
+
+class VoiceTables(NamedTuple):
+    """All arrays of one packet thread's voices; kernels take them as one argument.
+
+    `voices`, `sound` and `payloads` have a row for each stream, `heard` another for each player.
+    """
+
+    functions: Words
+    voices: Words
+    sound: Sound
+    payloads: npt.NDArray[np.uint8]
+    coders: Words
+    memories: Sound
+    players: Words
+    player_sound: Sound
+    player_windows: Sound
+    rooms: Words
+    heard: Sound
+    tapes: Words
+    tracks: Sound
+    banks: Sound
+    taken: Words
+    active: Words
+    members: Words
+    chosen: Words
+    total: npt.NDArray[np.int32]
+    common: Sound
+    spare: Sound
+    packet: npt.NDArray[np.uint8]
+    name: npt.NDArray[np.uint8]
+
+
+def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTables:
+    """Return the tables of a packet thread.
+
+    Args:
+        streams: rows of its stream table.
+        functions: `libraries.Libraries.functions`.
+        name: the canonical name in RTCP (RFC 3550 §6.5.1).
+    """
+    rows = streams + player_row.PLAYERS
+    return VoiceTables(
+        functions=functions,
+        voices=np.zeros((streams, voice_row.WIDTH), np.int64),
+        sound=np.zeros((streams, voice_row.SOUND), np.int16),
+        payloads=np.zeros((streams, voice_row.PAYLOADS), np.uint8),
+        # Twice: a voice that changes its codec has its old coders until it has the new ones.
+        coders=np.zeros((4 * streams, coder_row.WIDTH), np.int64),
+        memories=np.zeros((4 * streams, coder_row.MEMORY), np.int16),
+        players=np.zeros((player_row.PLAYERS, player_row.WIDTH), np.int64),
+        player_sound=np.zeros((player_row.PLAYERS, voice_row.FRAME), np.int16),
+        player_windows=np.zeros((player_row.PLAYERS, resample.WINDOW), np.int16),
+        rooms=np.zeros((rows, ROOM_WIDTH), np.int64),
+        heard=np.zeros((rows, voice_row.FRAME), np.int16),
+        tapes=np.zeros((tape_row.TAPES, tape_row.WIDTH), np.int64),
+        tracks=np.zeros((tape_row.TAPES, 2 * tape_row.RING), np.int16),
+        banks=np.zeros((tape_row.TAPES, tape_row.BANKS * tape_row.LONGEST_BLOCK), np.int16),
+        taken=np.zeros(tape_row.TAPES, np.int64),
+        active=np.zeros(streams, np.int64),
+        members=np.zeros(rows, np.int64),
+        chosen=np.zeros(rows, np.int64),
+        total=np.zeros(voice_row.FRAME, np.int32),
+        common=np.zeros(voice_row.FRAME, np.int16),
+        spare=np.zeros(4 * voice_row.FRAME, np.int16),
+        packet=np.zeros(PACKET, np.uint8),
+        name=np.frombuffer(name, np.uint8).copy(),
+    )

@@ -1,0 +1,242 @@
+"""The voices as the main thread sees them: their coders and rooms, and what they have counted."""
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+
+from pbx.media import codecs
+from pbx.media.engine import coder, ring_row, voice_row
+from pbx.media.engine.coder import CoderError, OpusSettings
+from pbx.media.engine.kernels import mix
+from pbx.media.engine.libraries import Libraries
+from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.rooms import Rooms
+from pbx.media.engine.stream_record import ImpossibleError, command_record
+from pbx.media.engine.tables import Words
+from pbx.media.engine.tone_plans import DTMF_DIGITS
+from pbx.media.protocol import SendDigits, Voice, VoiceCounts
+
+_PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L16_48000: (10, 20)}
+"""What fits the codec's frames, or a packet."""
+
+_ANY_PTIME_MS = (10, 20, 30, 40, 50, 60)
+
+_IMPAIRMENT = {
+    codecs.G726_32: (7.0, 25.1),
+    codecs.AAL2_G726_32: (7.0, 25.1),
+    codecs.GSM: (20.0, 43.0),
+    codecs.G729: (11.0, 19.0),
+}
+"""Ie and Bpl of ITU-T G.113 appendix I."""
+
+_UNIMPAIRED = (0.0, 25.1)
+"""Those of G.711 with concealment; the wideband codecs are at least as good."""
+
+_DTX_OCTETS = {codecs.OPUS: 2}
+_MOST_DIGITS = 32
+_CODES = {digit: code for code, digit in enumerate(DTMF_DIGITS)}
+_GAIN_DB = (-40.0, 18.0)
+
+
+@dataclass(slots=True)
+class _Running:
+    """What has been set of one voice."""
+
+    voice: Voice
+    decoder: int
+    encoder: int
+
+
+class Voices:
+    """Turns `Voice` and `SendDigits` into commands, and keeps what they need.
+
+    Args:
+        libraries: the codecs' libraries.
+        packets: the packet thread.
+        rooms: rows for rooms, shared with the players.
+        coders: rows of the coder table.
+    """
+
+    def __init__(
+        self, libraries: Libraries, packets: PacketThread, rooms: Rooms, coders: int
+    ) -> None:
+        self._libraries = libraries
+        self._packets = packets
+        self._rooms = rooms
+        self._free = list(range(coders - 1, -1, -1))
+        self._running: dict[int, _Running] = {}
+        self._ending: dict[int, list[_Running]] = {}
+
+    @property
+    def codecs(self) -> list[str]:
+        """The encoding names of what a voice can be, and of what goes beside its sound."""
+        known = {*self._libraries.codecs, codecs.CN, codecs.TELEPHONE_EVENT}
+        return list(dict.fromkeys(one.name for one in codecs.CODECS if one.number in known))
+
+    def voice(self, row: int) -> Voice | None:
+        """Return what has been set of a voice; None where the stream is none."""
+        running = self._running.get(row)
+        return running.voice if running else None
+
+    def set(self, voice: Voice, row: int) -> None:
+        """Begin or change a voice.
+
+        Raises:
+            ImpossibleError: a number is out of its range, or the codec is not to be had.
+        """
+        _check(voice)
+        before = self._running.get(row)
+        room = self._rooms.enter(voice.room)
+        if before is not None and before.voice.codec == voice.codec:
+            decoder, encoder = before.decoder, before.encoder
+        else:
+            try:
+                decoder, encoder = self._open(voice)
+            except ImpossibleError:
+                self._rooms.leave(voice.room)
+                raise
+        if before is not None:
+            self._rooms.leave(before.voice.room)
+        self._running[row] = _Running(voice, decoder, encoder)
+        self._packets.command(_record(voice, row, decoder, encoder, room))
+
+    def _open(self, voice: Voice) -> tuple[int, int]:
+        """Open the coders of a voice; returns their rows."""
+        tables = self._packets.voices
+        if len(self._free) < 2:
+            raise ImpossibleError(f"port {voice.port}: too many codecs change at once")
+        decoder, encoder = self._free.pop(), self._free.pop()
+        try:
+            coder.open_decoder(
+                self._libraries, voice.codec, tables.coders[decoder], tables.memories[decoder]
+            )
+            coder.open_encoder(
+                self._libraries,
+                voice.codec,
+                tables.coders[encoder],
+                tables.memories[encoder],
+                OpusSettings(),
+            )
+        except CoderError as error:
+            self.free_coders(decoder, encoder)
+            raise ImpossibleError(f"port {voice.port}: {error}") from error
+        return decoder, encoder
+
+    def free_coders(self, *rows: int) -> None:
+        """Close coders that no kernel uses any longer; -1 is none."""
+        for row in rows:
+            if row >= 0:
+                coder.close(self._libraries, self._packets.voices.coders[row])
+                self._free.append(row)
+
+    def release(self, row: int) -> None:
+        """Take note that the stream is being released."""
+        running = self._running.pop(row, None)
+        if running is not None:
+            self._ending.setdefault(row, []).append(running)
+
+    def released(self, row: int) -> None:
+        """Take note that the packet thread has ended a voice."""
+        running = self._ending[row].pop(0)
+        self._rooms.leave(running.voice.room)
+        self.free_coders(running.decoder, running.encoder)
+
+    def send_digits(self, message: SendDigits, row: int) -> bool:
+        """Send digits as telephone-events; returns False where the peer takes none.
+
+        Raises:
+            ImpossibleError: the port is no voice, or these are no digits.
+        """
+        voice = self.voice(row)
+        if voice is None:
+            raise ImpossibleError(f"port {message.port} is no voice")
+        codes = [_CODES.get(digit, -1) for digit in message.digits.upper()]
+        if not 0 < len(codes) <= _MOST_DIGITS or -1 in codes:
+            raise ImpossibleError(f"{message.digits!r} can't be dialled")
+        if not (40 <= message.on_ms <= 5000 and 20 <= message.off_ms <= 5000):
+            raise ImpossibleError(f"digits of {message.on_ms} and {message.off_ms} ms")
+        if voice.event_type < 0:
+            return False
+        clock = codecs.codec(voice.codec).rtp_clock
+        record = command_record(ring_row.SEND_DIGITS, row)
+        record[ring_row.SETTINGS] = len(codes)
+        for word in range(2):
+            packed = sum(
+                code << 4 * at for at, code in enumerate(codes[16 * word : 16 * word + 16])
+            )
+            record[ring_row.SETTINGS + 1 + word] = np.uint64(packed).astype(np.int64)
+        record[ring_row.SETTINGS + 3] = message.on_ms * clock // 1000
+        record[ring_row.SETTINGS + 4] = message.off_ms * clock // 1000
+        self._packets.command(record)
+        return True
+
+
+def _check(voice: Voice) -> None:
+    codec = codecs.codec(voice.codec) if 1 <= voice.codec <= len(codecs.CODECS) else None
+    if codec is None or not codec.pcm_rate:
+        raise ImpossibleError(f"port {voice.port}: codec {voice.codec} carries no speech")
+    if voice.ptime_ms not in _PTIMES_MS.get(voice.codec, _ANY_PTIME_MS):
+        raise ImpossibleError(f"port {voice.port}: {codec.name} in packets of {voice.ptime_ms} ms")
+    types = (voice.payload_type, voice.event_type, voice.noise_type)
+    if not all(-1 <= one <= 127 for one in types) or voice.payload_type < 0:
+        raise ImpossibleError(f"port {voice.port}: payload types {types}")
+    if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
+        raise ImpossibleError(f"port {voice.port}: a gain of {voice.gain_db} dB")
+    if not 0 <= voice.room < 2**63:
+        raise ImpossibleError(f"port {voice.port}: room {voice.room}")
+
+
+def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int) -> Words:
+    codec = codecs.codec(voice.codec)
+    ie, bpl = _IMPAIRMENT.get(voice.codec, _UNIMPAIRED)
+    record = command_record(ring_row.SET_VOICE, row)
+    settings = record[ring_row.SETTINGS - 1 :]
+    settings[voice_row.DECODER] = decoder
+    settings[voice_row.ENCODER] = encoder
+    settings[voice_row.PAYLOAD_TYPE] = voice.payload_type
+    settings[voice_row.CLOCK] = codec.rtp_clock
+    settings[voice_row.RATE] = codec.pcm_rate
+    settings[voice_row.PACKET] = voice.ptime_ms * codec.pcm_rate // 1000
+    settings[voice_row.EVENT_TYPE] = voice.event_type
+    settings[voice_row.NOISE_TYPE] = voice.noise_type
+    settings[voice_row.ROOM] = room
+    settings[voice_row.FLAGS] = (
+        (voice_row.SPEAKS if voice.speaks else 0)
+        | (voice_row.LISTENS if voice.listens else 0)
+        | (voice_row.ECHO if voice.echo else 0)
+        | (voice_row.INBAND if voice.inband else 0)
+    )
+    settings[voice_row.GAIN] = round(mix.UNITY * 10 ** (voice.gain_db / 20))
+    settings[voice_row.CODEC_IE] = round(10 * ie)
+    settings[voice_row.CODEC_BPL] = round(10 * bpl)
+    settings[voice_row.DTX_OCTETS] = _DTX_OCTETS.get(voice.codec, 0)
+    settings[voice_row.SSRC] = secrets.randbits(32)
+    settings[voice_row.SEQUENCE] = secrets.randbits(16)
+    settings[voice_row.TIMESTAMP] = secrets.randbits(32)
+    return record
+
+
+def voice_counts(record: Words, port: int) -> VoiceCounts:
+    """Return what a VOICE_COUNTED record says of the voice at `port`."""
+
+    def word(column: int) -> int:
+        return int(record[column])
+
+    def percent(missing: int, expected: int) -> float:
+        return round(min(100.0 * max(missing, 0) / expected, 100.0), 2) if expected > 0 else 0.0
+
+    trip, loss = word(ring_row.ROUND_TRIP_NS), word(ring_row.PEER_LOSS_256)
+    return VoiceCounts(
+        port=port,
+        level_dbov=-word(ring_row.LEVEL),
+        delay_ms=word(ring_row.DELAY_US) / 1000,
+        concealed_ms=word(ring_row.CONCEALED_US) / 1000,
+        late=word(ring_row.LATE),
+        resyncs=word(ring_row.RESYNCS),
+        loss_percent=percent(word(ring_row.MISSING), word(ring_row.EXPECTED)),
+        worst_loss_percent=percent(word(ring_row.WORST_MISSING), word(ring_row.WORST_EXPECTED)),
+        round_trip_ms=round(trip / 1e6, 1) if trip >= 0 else -1.0,
+        peer_loss_percent=round(100 * loss / 256, 1) if loss >= 0 else -1.0,
+        mos=max(word(ring_row.MOS_100), 0) / 100,
+    )

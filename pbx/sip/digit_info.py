@@ -1,0 +1,45 @@
+"""Digits in INFO requests, from before RFC 4733: ``application/dtmf-relay`` and ``application/dtmf``.
+
+No RFC describes the two bodies; RFC 6086 §2 calls such use of INFO "legacy".
+"""
+
+import re
+
+from pbx.errors import PeerError
+from pbx.sip.message import Request
+
+DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
+"""Bodies that are read."""
+
+DIGITS = "0123456789*#ABCD!"
+"""By their event codes (RFC 4733 §3.2): what some phones write instead of the digit. ``!`` is flash."""
+
+_CODE = re.compile(r"[0-9]{1,2}")
+
+
+def digit_of(request: Request) -> str:
+    """Return the digit that an INFO carries; empty for one without a body, which only asks for life.
+
+    Raises:
+        PeerError: 469 for an info package's, 415 for another kind of body, 400 for one without a
+            digit.
+    """
+    if request.get("Info-Package") is not None:
+        # RFC 6086 §4.2.2: "that the UA has not indicated willingness to receive"
+        raise PeerError(469, "Bad Info Package")
+    if not request.body:
+        return ""
+    kind = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
+    if kind not in DIGIT_TYPES:
+        raise PeerError(415, "Unsupported Media Type")
+    # «Signal=5», line by line with a duration; or the digit alone
+    values: dict[str, str] = {}
+    for line in request.body.decode("ascii", "replace").splitlines():
+        name, equals, value = line.partition("=")
+        values.setdefault(name.strip().lower() if equals else "signal", (value or name).strip())
+    signal = values.get("signal", "").upper()
+    if len(signal) == 1 and signal in DIGITS:
+        return signal
+    if _CODE.fullmatch(signal) and int(signal) < len(DIGITS):
+        return DIGITS[int(signal)]
+    raise PeerError(400, "No Digit")

@@ -1,0 +1,153 @@
+"""Conference rooms: who is in, who may come, and what they hear."""
+
+import pytest
+
+from pbx.config.settings import ServiceSettings
+from pbx.media.protocol import Play, Release, StopPlaying
+from tests.call.office import Office
+from tests.call.phone import Invite
+from tests.call.services import played, player, served, voices
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office(services=ServiceSettings(conference_parties=3))
+
+
+def hang_up(call: Invite) -> None:
+    call.bye()
+    call.phone.response(200)
+
+
+def since(office: Office, mark: int) -> list[Play | StopPlaying]:
+    """What was to be played, or no more, since then."""
+    return [one for one in office.media[mark:] if isinstance(one, Play | StopPlaying)]
+
+
+class TestRoom:
+    def test_all_of_a_room_hear_each_other(self, office: Office) -> None:
+        for number, dialed in (("100", "*6*1"), ("101", "*6*1"), ("102", "*6*22")):
+            served(office.phone(number), dialed)
+        rooms = [voice.room for voice in voices(office).values()]
+        assert rooms[0] == rooms[1] != rooms[2]
+        assert all(rooms)
+        assert not any(voice.echo for voice in voices(office).values())
+        assert all(voice.speaks and voice.listens for voice in voices(office).values())
+
+    def test_the_record(self, office: Office) -> None:
+        hang_up(served(office.phone("100"), "*6*1*4711"))
+        (facts,) = office.ended
+        assert (facts.dialed_number, facts.called_number) == ("*6*1*xxxx", "*6*1")
+        assert facts.route == "service conference room 1"
+
+    def test_the_first_sets_the_password(self, office: Office) -> None:
+        first = served(office.phone("100"), "*6*1*4711")
+        bob = office.phone("101")
+        for dialed in ("*6*1", "*6*1*4712"):
+            refused = bob.invite(dialed, call_id=dialed)
+            refused.ack_failure(bob.response(403))
+        assert [facts.cause.tag.name for facts in office.ended if facts.cause] == ["NO_RIGHT"] * 2
+        second = served(bob, "*6*1*4711")
+        hang_up(first)
+        hang_up(second)
+        # Whoever comes when it is empty opens it anew.
+        served(bob, "*6*1")
+
+    def test_an_open_room_asks_for_none(self, office: Office) -> None:
+        served(office.phone("100"), "*6*1")
+        office.phone("101").invite("*6*1*4711").phone.response(403)
+
+    def test_a_full_room(self, office: Office) -> None:
+        calls = [served(office.phone(number), "*6*1") for number in ("100", "101", "102")]
+        late = office.phone("103")
+        refused = late.invite("*6*1")
+        refused.ack_failure(late.response(486))
+        assert office.cause() == ("LIMIT", 17)
+        served(late, "*6*2")
+        hang_up(calls[0])
+        served(late, "*6*1")
+
+    def test_nothing_is_left(self, office: Office) -> None:
+        calls = [served(office.phone(number), "*6*1") for number in ("100", "101", "102")]
+        for call in calls:
+            hang_up(call)
+        office.advance(120)
+        office.assert_empty()
+
+    def test_who_holds_is_not_heard(self, office: Office) -> None:
+        alice = office.phone("100")
+        call = served(alice, "*6*1")
+        served(office.phone("101"), "*6*1")
+        call.reinvite(alice.sdp("sendonly"))
+        call.answered()
+        call.ack()
+        assert [voice.speaks for voice in voices(office).values()] == [False, True]
+
+    def test_the_record_of_a_mistyped_room(self, office: Office) -> None:
+        office.phone("100").invite("*6*1*4711*").phone.response(404)
+        (facts,) = office.ended
+        assert (facts.dialed_number, facts.called_number) == ("*6*1*xxxx", "*6*1*xxxx")
+
+    @pytest.mark.parametrize("dialed", ["*6*", "*6**1", "*6*1*", "*6*1*2*3", "*6*a"])
+    def test_no_room(self, office: Office, dialed: str) -> None:
+        office.phone("100").invite(dialed).phone.response(404)
+
+
+class TestWhatIsHeard:
+    def test_whoever_is_alone_hears_music(self, office: Office) -> None:
+        served(office.phone("100"), "*6*1")
+        (tune,) = played(office)
+        assert (tune.port, tune.tone, tune.times) == (20000, "music", 0)
+
+    def test_the_second_ends_it_and_all_hear_of_it(self, office: Office) -> None:
+        served(office.phone("100"), "*6*1")
+        tune, mark = player(office), len(office.media)
+        served(office.phone("101"), "*6*1")
+        stop, *tones = since(office, mark)
+        assert stop == StopPlaying(tune.player)
+        assert {one.port for one in tones if isinstance(one, Play)} == {20000, 20002}
+        assert {one.tone for one in tones if isinstance(one, Play)} == {"600/120 0/30 900/120"}
+
+    def test_one_goes_and_two_stay(self, office: Office) -> None:
+        calls = [served(office.phone(number), "*6*1") for number in ("100", "101", "102")]
+        mark = len(office.media)
+        hang_up(calls[1])
+        assert Release([20002]) in office.media[mark:]
+        tones = [one for one in since(office, mark) if isinstance(one, Play)]
+        assert {one.port for one in tones} == {20000, 20004}
+        assert {one.tone for one in tones} == {"900/120 0/30 600/120"}
+
+    def test_the_last_one_hears_music_again(self, office: Office) -> None:
+        calls = [served(office.phone(number), "*6*1") for number in ("100", "101")]
+        office.tunes = ["a.wav"]
+        mark = len(office.media)
+        hang_up(calls[0])
+        tone, tune = since(office, mark)
+        assert isinstance(tone, Play)
+        assert isinstance(tune, Play)
+        assert (tone.port, tone.tone) == (20002, "900/120 0/30 600/120")
+        assert (tune.port, tune.path) == (20002, "a.wav")
+
+    def test_whoever_never_got_in_makes_no_sound(self, office: Office) -> None:
+        served(office.phone("100"), "*6*1")
+        mark = len(office.media)
+        bob = office.phone("101")
+        call = bob.invite("*6*1", b"")
+        call.answered()
+        call.ack()
+        bob.hears("BYE")
+        tones = [one.tone for one in since(office, mark) if isinstance(one, Play)]
+        assert tones == ["music"]
+
+    def test_another_engine(self, office: Office) -> None:
+        for number in ("100", "101"):
+            served(office.phone(number), "*6*1")
+        served(office.phone("102"), "*6*2")
+        before, mark = voices(office), len(office.media)
+        office.engine_ready()
+        office.pump()
+        assert voices(office) == before
+        # Who is with others hears nothing new; who is alone, music.
+        (tune,) = since(office, mark)
+        assert isinstance(tune, Play)
+        assert (tune.port, tune.tone) == (20004, "music")

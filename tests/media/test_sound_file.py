@@ -1,0 +1,175 @@
+"""Files for players: what is read of each kind of WAV file, and what is said of what is none."""
+
+import os
+import socket
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pbx.media.engine.sound_file import LONGEST, SoundFileError, convert, read_sound
+from tests.media.kernels.sound import Sound, level, rest_level, sine, tone_level
+from tests.media.wav_files import ALAW, PCM, ULAW, chunk, form, riff, wav
+
+LEVEL = -15.3
+"""dBov of a peak of 8000."""
+
+KINDS = [(PCM, False), (ALAW, False), (ULAW, False), (PCM, True), (ULAW, True)]
+SOME = wav(sine(500, 1600, 8000, peak=8000), 8000)
+
+
+def read(path: Path) -> Sound:
+    return read_sound(path).samples
+
+
+def failure(path: Path) -> str:
+    with pytest.raises(SoundFileError) as caught:
+        read_sound(path)
+    return str(caught.value)
+
+
+class TestWhatCanBePlayed:
+    @pytest.mark.parametrize(("code", "extensible"), KINDS)
+    @pytest.mark.parametrize("tracks", [1, 2])
+    @pytest.mark.parametrize(
+        ("rate", "wanted"),
+        [
+            (8000, 8000),
+            (11025, 16000),
+            (16000, 16000),
+            (22050, 16000),
+            (44100, 16000),
+            (48000, 48000),
+        ],
+    )
+    def test_formats(
+        self, tmp_path: Path, rate: int, wanted: int, tracks: int, code: int, extensible: bool
+    ) -> None:
+        sound = sine(1000, rate // 5, rate, peak=8000)
+        path = tmp_path / "a.wav"
+        path.write_bytes(wav(sound, rate, code=code, tracks=tracks, extensible=extensible))
+        file = read_sound(path)
+        assert file.rate == wanted
+        assert len(file.samples) == wanted // 5
+        middle = file.samples[wanted // 50 : -wanted // 50]
+        assert abs(tone_level(middle, 1000, wanted) - LEVEL) < 0.2
+        assert rest_level(middle, 1000, wanted) < (-60 if code == PCM else -33)
+
+    def test_both_tracks_are_heard(self, tmp_path: Path) -> None:
+        left, right = sine(500, 1600, 8000, peak=8000), sine(900, 1600, 8000, peak=8000)
+        path = tmp_path / "a.wav"
+        both = np.stack([left, right], axis=1).astype("<i2").tobytes()
+        path.write_bytes(riff(form(PCM, 8000, 2), chunk(b"data", both)))
+        for hertz in (500, 900):
+            assert abs(tone_level(read(path), hertz, 8000) - LEVEL + 6) < 0.1
+
+    def test_full_scale_in_both_tracks(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        for extreme in (-32768, 32767):
+            path.write_bytes(wav(np.full(80, extreme, np.int16), 8000, tracks=2))
+            assert set(read(path)) == {extreme}
+
+    def test_other_chunks_are_passed_over(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        sound = chunk(b"data", b"\1\2" * 80)
+        path.write_bytes(
+            riff(chunk(b"LIST", b"odd"), form(PCM, 8000), chunk(b"fact", b"1234"), sound)
+        )
+        assert set(read(path)) == {0x0201}
+
+    def test_a_recording_that_was_cut_off(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        path.write_bytes(SOME[:-1001])
+        assert len(read(path)) == 1600 - 501
+
+    def test_no_sound_at_all(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        path.write_bytes(wav(np.zeros(0, np.int16), 44100))
+        assert len(read(path)) == 0
+
+
+class TestWhatCannot:
+    @pytest.mark.parametrize(
+        ("data", "words"),
+        [
+            (b"", "is no WAV file"),
+            (b"ID3\4" + bytes(400), "is no WAV file"),
+            (SOME[:11], "is no WAV file"),
+            (SOME[:12], "has no sound in it"),
+            (SOME[:30], "is damaged"),
+            (SOME[:40], "has no sound in it"),
+            (riff(chunk(b"data", bytes(160)), form(PCM, 8000)), "has no sound in it"),
+            (riff(chunk(b"fmt ", bytes(4))), "is damaged"),
+            (riff(*[chunk(b"junk", b"")] * 5000, form(PCM, 8000)), "has no sound in it"),
+            (riff(form(PCM, 8000, bits=24), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
+            (riff(form(3, 8000, bits=32), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
+            (riff(form(PCM, 8000, 0), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
+            (riff(form(PCM, 8000, 9), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
+            (riff(form(PCM, 0), chunk(b"data", bytes(160))), "0 samples in a second"),
+            (riff(form(PCM, 2**30), chunk(b"data", bytes(160))), "samples in a second"),
+        ],
+    )
+    def test_damaged(self, tmp_path: Path, data: bytes, words: str) -> None:
+        path = tmp_path / "greeting.wav"
+        path.write_bytes(data)
+        assert words in failure(path)
+
+    def test_every_cut_and_any_octet_is_read_or_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        dice = np.random.default_rng(1)
+        good = 0
+        for cut in range(120):
+            data = bytearray(SOME[: cut if cut < 60 else 400])
+            for at in dice.integers(0, max(len(data), 1), cut % 4):
+                data[at % 48 if at < len(data) else 0] = dice.integers(256)
+            path.write_bytes(data)
+            try:
+                file = read_sound(path)
+            except SoundFileError:
+                continue
+            good += 1
+            assert file.samples.dtype == np.int16
+            assert file.rate in (8000, 16000, 48000)
+        assert good > 10
+
+    def test_missing_folder_and_name_of_no_file(self, tmp_path: Path) -> None:
+        assert failure(tmp_path / "no.wav") == "No such file or directory"
+        assert failure(tmp_path) == "it is no file"
+        assert "null" in failure(tmp_path / "a\0.wav")
+
+    def test_what_would_never_end(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe.wav"
+        os.mkfifo(pipe)
+        assert failure(pipe) == "it is no file"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(tmp_path / "socket.wav"))
+            assert failure(tmp_path / "socket.wav")
+        assert failure(Path("/dev/zero")) == "it is no file"
+
+    def test_too_long(self, tmp_path: Path) -> None:
+        path = tmp_path / "long.wav"
+        with path.open("wb") as file:
+            file.write(riff(form(ULAW, 8000)) + b"data" + struct.pack("<I", LONGEST + 1))
+            file.truncate(file.tell() + LONGEST + 1)
+        assert failure(path) == "it is too long"
+        with path.open("wb") as file:
+            file.truncate(2**42)
+        assert failure(path) == "it is no WAV file"
+
+
+class TestConvert:
+    @pytest.mark.parametrize("rate", [4000, 8000, 11025, 22050, 44100, 96000, 192000])
+    def test_what_the_lower_rate_cannot_say_is_not_heard(self, rate: int) -> None:
+        low, high = min(rate, 16000), max(rate, 16000)
+        kept = 0.35 * low
+        made = convert(sine(kept, rate // 4, rate, peak=8000), rate, 16000)[800:-800]
+        assert abs(tone_level(made, kept, 16000) - LEVEL) < 0.1
+        if rate > 16000:
+            image = convert(sine(0.6 * low, high // 4, high, peak=8000), rate, 16000)
+            assert level(image[800:-800]) < -80
+
+    def test_pieces_fit_together(self) -> None:
+        made = convert(sine(300, 44100, 44100, peak=8000), 44100, 16000)
+        assert len(made) == 16000
+        assert rest_level(made[800:-800], 300, 16000) < -60
