@@ -135,8 +135,9 @@ class Machine:
         ]
         if self.board.counted:
             own.append(_KEEP_WORKED)
-        # An emulated disk may take its time; units must not give up on it.
-        own += ["systemd.default_device_timeout_sec=900"]
+        # An emulated disk may take its time; units must not give up on it. And an emulator that has
+        # to wait for this machine's processors is no exchange that hangs.
+        own += ["systemd.default_device_timeout_sec=900", "systemd.service_watchdogs=no"]
         return [
             program,
             *("-M", "virt,gic-version=3", "-cpu", "cortex-a72", "-nodefaults", "-display", "none"),
