@@ -134,6 +134,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
         "column-state",
         "column-since",
         "column-talk",
+        "column-codec",
     )
     for call in calls:
         table.add_row(
@@ -143,6 +144,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
             _state(call.state),
             _clock(call.since),
             duration(call.talk_s) if call.talk_s else "",
+            clean("/".join(filter(None, (call.codec, call.called_codec)))),
         )
     out.print(table)
 

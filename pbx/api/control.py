@@ -185,6 +185,8 @@ class Control:
                     timespec="seconds"
                 ),
                 talk_s=round(now - facts.talk, 1) if facts.talk is not None else 0.0,
+                codec=facts.codec,
+                called_codec=facts.called_codec,
             )
             for facts in (call.facts for call in self._exchange.calls.values())
         ]

@@ -74,6 +74,10 @@ class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     """ISO 8601 with offset: when the caller began."""
     talk_s: float
+    codec: str = ""
+    """What the caller speaks: ``PCMA`` ...; empty before the answer."""
+    called_codec: str = ""
+    """What the called phone speaks where that is another codec and the call is converted; else empty."""
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,8 +20,10 @@ from pbx.call.facts import CallFacts
 from pbx.call.fork import Fork
 from pbx.call.journal import CallState
 from pbx.call.leg import Leg
+from pbx.call.passage import Passage
 from pbx.media import protocol
-from pbx.media.session import NoPortsLeft, bridge
+from pbx.media.conversion import unclear
+from pbx.media.session import NoPortsLeft
 from pbx.sdp.payload import audio_codec
 from pbx.sip.timers import TimerQueue
 
@@ -105,6 +107,7 @@ class Call:
         self.offer = offer
         self.callee: Leg | None = None
         self.ended = False
+        self.passage = Passage(self._tell_engine)
         self._fork = Fork([])
         self._timers = timers
         self._emit = emit
@@ -143,6 +146,7 @@ class Call:
         self.callee = callee
         self._fork = Fork([callee])
         self._connect(callee, answered=True)
+        self._note_codecs()
         if self._max_duration_s and self.facts.talk is not None:
             until = max(self.facts.talk + self._max_duration_s, now)
             self._timers.set((self, "max-duration"), until)
@@ -228,9 +232,9 @@ class Call:
         self.caller.answer(sdp, leg.fork, now)
         if not self._late_offer:
             leg.acknowledge(b"", now)
-            self._agreed(sdp)
+            self._agreed(sdp, now)
         else:
-            self._tell_engine(self.caller.media.ready(None, wait=True))
+            self._tell_engine([*self.caller.media.ready(None, wait=True)])
         self.facts.talk = now
         self.facts.called_addr = leg.address
         if self._max_duration_s:
@@ -253,7 +257,7 @@ class Call:
             self.end(by_server(CallTag.REQUEST_UNUSABLE), now)
             return
         other.acknowledge(sdp, now)
-        self._agreed(sdp)
+        self._agreed(sdp, now)
 
     def _media_offered(self, leg: Leg, sdp: bytes, now: float) -> None:
         other = self.callee if leg is self.caller else self.caller
@@ -300,7 +304,7 @@ class Call:
         if not change.late:
             self._reoffer = None
             leg.acknowledge(b"", now)
-            self._agreed(sdp)
+            self._agreed(sdp, now)
 
     def _put_back(self, leg: Leg, now: float) -> None:
         """Undo a change that was accepted just when it was withdrawn (RFC 3261 §14.1)."""
@@ -311,9 +315,10 @@ class Call:
 
     def _media_refused(self, event: MediaRefused, now: float) -> None:
         change, self._reoffer = self._reoffer, None
+        if change is not None:
+            change.other.restore()
         if change is not None and change.asker is not None:
             change.asker.restore()
-            change.other.restore()
             change.asker.refuse_reoffer(event.status, event.reason, now)
 
     def _leg_ended(self, leg: Leg, cause: Cause, now: float) -> None:
@@ -331,28 +336,42 @@ class Call:
 
     # ---------------------------------------------------------------- media
 
-    def _agreed(self, answer: bytes) -> None:
+    def _agreed(self, answer: bytes, now: float) -> None:
         """Offer and answer are complete: let the media engine follow."""
-        self.facts.codec = audio_codec(answer) or self.facts.codec
         if self.callee is not None:
             self._connect(self.callee, answered=True)
+        self.facts.codec = audio_codec(answer) or self.facts.codec
+        self._note_codecs()
         if self.facts.talk is not None:
             self._emit(CallChanged(self.facts, self.state()))
+        if self.callee is not None:
+            self._narrow(self.callee, self.caller, now)
+            self._narrow(self.caller, self.callee, now)
+
+    def _note_codecs(self) -> None:
+        """Note between what the call is converted."""
+        self.facts.called_codec = ""
+        if len(self.passage.codecs) == 2:
+            self.facts.codec, self.facts.called_codec = self.passage.codecs
+
+    def _narrow(self, leg: Leg, other: Leg, now: float) -> None:
+        """Keep a party to codecs that the other one has, too (RFC 3264 §10.2)."""
+        if not unclear(leg.media, other.media) or self._reoffer is not None:
+            return
+        if leg.reoffer(other.media.last_remote, now, plain=True):
+            self._reoffer = _Reoffer(None, leg, late=False)
 
     def _connect(self, leg: Leg, *, answered: bool) -> None:
-        """Join the caller's media with `leg`'s; what has ended is released first."""
-        # The callee's first: what the caller has sent meanwhile must find its way.
-        streams = bridge(leg.media, self.caller.media, timed=answered)
-        self._end_streams([*self.caller.media.take_released(), *leg.media.take_released()])
-        self._tell_engine(streams)
+        """Join the caller's media with `leg`'s."""
+        self.passage.connect(self.caller.media, leg.media, timed=answered)
+
+    def reported(self, report: protocol.SoundReport, now: float) -> bool:
+        """Take what the engine says; False where it concerns another call."""
+        return isinstance(report, protocol.Digit) and self.passage.dialled(report)
 
     def _release(self, leg: Leg) -> None:
-        self._end_streams(leg.media.close())
+        self.passage.release(leg.media.close())
 
-    def _end_streams(self, ports: list[int]) -> None:
-        if ports:
-            self._emit(MediaCommands([protocol.Release(ports)]))
-
-    def _tell_engine(self, streams: list[protocol.Stream]) -> None:
-        if streams:
-            self._emit(MediaCommands([*streams]))
+    def _tell_engine(self, commands: list[protocol.Command]) -> None:
+        if commands:
+            self._emit(MediaCommands(commands))

@@ -18,7 +18,6 @@ from pbx.call.journal import CallState
 from pbx.call.keypad import Keypad
 from pbx.call.leg import Leg
 from pbx.call.services.service import Service
-from pbx.call.sound import SoundReport
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
 from pbx.media.session import NoPortsLeft
@@ -145,7 +144,7 @@ class Conversation:
             case Ended():
                 self.end(event.cause, now)
 
-    def reported(self, report: SoundReport, now: float) -> bool:
+    def reported(self, report: protocol.SoundReport, now: float) -> bool:
         """Take what the engine says; False where it concerns another call."""
         if not self._sound.takes(report):
             return False

@@ -1,7 +1,7 @@
 """The exchange: every running call, and which of them a SIP event belongs to."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import cast
 
 from pbx.call.call import Call, CallEnded, MediaCommands, Output
@@ -11,10 +11,10 @@ from pbx.call.facts import CallFacts
 from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
 from pbx.call.leg import Leg, Target
 from pbx.call.services.directory import Services, SoundFiles
-from pbx.call.sound import SoundReport
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
+from pbx.media.conversion import Interpreter
 from pbx.media.session import LegMedia, NoPortsLeft, PortPool
 from pbx.routing.services import ServiceNumber
 from pbx.sdp.offer_answer import reject_all
@@ -102,7 +102,7 @@ class Exchange:
         """
         offer = session_description(invite.request)
         try:
-            leg = self._caller(invite, facts, offer, now)
+            leg = self._caller(invite, facts, offer, self._convertible, now)
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
@@ -123,7 +123,7 @@ class Exchange:
         offer = session_description(invite.request)
         try:
             own = endpoint.description(offer, self._coded, invite.flow.local.host)
-            leg = self._caller(invite, facts, offer, now)
+            leg = self._caller(invite, facts, offer, lambda: (), now)
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
@@ -134,8 +134,19 @@ class Exchange:
             self._forget_later(conversation, now)
         self._prepare_ports()
 
-    def _caller(self, invite: ServerTransaction, facts: CallFacts, offer: bytes, now: float) -> Leg:
-        """Return the leg of who has sent `invite`.
+    def _convertible(self) -> Sequence[str]:
+        """What the engine may convert calls between phones to: encoding names."""
+        return self._coded if self._settings.media.convert else ()
+
+    def _caller(
+        self,
+        invite: ServerTransaction,
+        facts: CallFacts,
+        offer: bytes,
+        coded: Callable[[], Collection[str]],
+        now: float,
+    ) -> Leg:
+        """Return the leg of who has sent `invite`; what is said to it is converted to `coded`.
 
         Raises:
             PeerError: it can't be used.
@@ -152,7 +163,7 @@ class Exchange:
             self._tokens,
             now,
         )
-        return Leg("a", usage, media, facts.caller_number)
+        return Leg("a", usage, media, Interpreter(media, coded), facts.caller_number)
 
     def _refuse_unusable(
         self, invite: ServerTransaction, facts: CallFacts, error: PeerError, now: float
@@ -172,12 +183,24 @@ class Exchange:
             media = self._leg_media(target.flow, call.caller.media.call)
             try:
                 call.caller.media.reserve()
-                offer = media.describe(call.offer) if call.offer else b""
+                interpreter = Interpreter(media, self._convertible)
+                offer = interpreter.offer(call.offer) if call.offer else b""
             except NoPortsLeft:
                 media.close()
                 break
             request = self._invitation(call, invite, caller, target, offer)
-            branches.append(self._call_out(call, f"b{number}", request, target, media, now))
+            leg = self._call_out(request, call.facts.caller_number, target, now)
+            branches.append(
+                Leg(
+                    f"b{number}",
+                    leg,
+                    media,
+                    interpreter,
+                    target.number,
+                    offered=bool(request.body),
+                )
+            )
+            self._add(call, branches[-1])
         if branches:
             call.ring(branches, now)
         else:
@@ -209,11 +232,9 @@ class Exchange:
             request.body = offer
         return request
 
-    def _call_out(
-        self, call: Call, name: str, request: Request, target: Target, media: LegMedia, now: float
-    ) -> Leg:
-        number = call.facts.caller_number
-        usage = Outgoing(
+    def _call_out(self, request: Request, number: str, target: Target, now: float) -> Outgoing:
+        """Send the INVITE for one phone; `number` is who calls."""
+        return Outgoing(
             self._endpoint,
             self._timers,
             lambda flow: contact(number, flow),
@@ -222,9 +243,6 @@ class Exchange:
             target.flow,
             now,
         )
-        leg = Leg(name, usage, media, target.number, offered=bool(request.body))
-        self._add(call, leg)
-        return leg
 
     # ---------------------------------------------------------------- a call from before a restart
 
@@ -237,13 +255,14 @@ class Exchange:
         media: list[LegMedia] = []
         if state.callee is None and state.service is None:
             raise PeerError(400, "Nobody Called")
-        caller = self._resumed("a", state.caller, facts.called_number, media)
+        coded = self._convertible if state.callee else lambda: ()
+        caller = self._resumed("a", state.caller, facts.called_number, media, coded)
         if state.callee is None:
             assert state.service is not None
             self._new_conversation(facts, caller, state.service, again=True).resume(now)
             return
         try:
-            callee = self._resumed("b1", state.callee, facts.caller_number, media)
+            callee = self._resumed("b1", state.callee, facts.caller_number, media, coded)
         except (NoPortsLeft, PeerError):
             caller.media.close()
             raise
@@ -251,7 +270,14 @@ class Exchange:
         self._add(call, callee)
         call.resume(callee, now)
 
-    def _resumed(self, name: str, state: LegState, shown: str, call: list[LegMedia]) -> Leg:
+    def _resumed(
+        self,
+        name: str,
+        state: LegState,
+        shown: str,
+        call: list[LegMedia],
+        coded: Callable[[], Collection[str]],
+    ) -> Leg:
         flow = state.flow.flow
         timeout_s = self._settings.media.timeout_s
         media = LegMedia.resume(self.pool, state.media, call=call, timeout_s=timeout_s)
@@ -265,7 +291,7 @@ class Exchange:
             lambda offer: reject_all(offer, flow.local.host),
             dialog,
         )
-        return Leg(name, usage, media, state.number)
+        return Leg(name, usage, media, Interpreter(media, coded), state.number)
 
     def _new_call(self, facts: CallFacts, caller: Leg, offer: bytes) -> Call:
         limits = self._settings.calls
@@ -383,26 +409,24 @@ class Exchange:
         """
         self.pool.replace(ready.ports)
         self._coded = tuple(ready.codecs)
-        streams: list[protocol.Stream] = []
-        for call in self.calls.values():
-            if isinstance(call, Call):
-                for leg in call.legs:
-                    streams += leg.media.everything()
+        between = [call for call in self.calls.values() if isinstance(call, Call)]
+        streams = [one for call in between for leg in call.legs for one in leg.media.everything()]
         wanted = {stream.port for stream in streams}
         stray = [port for port in ready.streams if port not in wanted]
         if stray:
             self._outputs.append(MediaCommands([protocol.Release(stray)]))
         if streams:
-            self._outputs.append(MediaCommands([*streams]))
+            sound = [one for call in between for one in call.passage.everything()]
+            self._outputs.append(MediaCommands([*streams, *sound]))
         for call in list(self.calls.values()):
             if isinstance(call, Conversation):
                 call.engine_ready(now)
         self._prepare_ports()
 
-    def reported(self, report: SoundReport, now: float) -> None:
-        """Take what the engine says of a service's sound."""
+    def reported(self, report: protocol.SoundReport, now: float) -> None:
+        """Take what the engine says of a call's sound."""
         for call in self.calls.values():
-            if isinstance(call, Conversation) and call.reported(report, now):
+            if call.reported(report, now):
                 if call.ended:
                     self._forget_later(call, now)
                 return

@@ -18,6 +18,8 @@ class CallFacts:
         caller_addr, called_addr: ``udp 192.0.2.7:5060``; empty where no phone was reached.
         route: which rule decided, for people.
         codec: the first audio codec agreed on.
+        called_codec: what the called phone speaks where the caller's `codec` is converted to it;
+            else empty.
     """
 
     id: str
@@ -30,6 +32,7 @@ class CallFacts:
     called_addr: str = ""
     route: str = ""
     codec: str = ""
+    called_codec: str = ""
     alert: float | None = None
     talk: float | None = None
     release: float | None = None

@@ -20,6 +20,7 @@ class Fci:
         sip: the final SIP status: 200 of an answered call, else what the called side said, or
             what the exchange told the caller; 0 for none.
         codec: the first audio codec agreed on; empty for none.
+        called_codec: what the called phone spoke where that was another one; else empty.
         pdd_s: post-dial delay: from setup to ringing; None where nothing rang.
     """
 
@@ -27,13 +28,22 @@ class Fci:
     cause: int
     sip: int = 0
     codec: str = ""
+    called_codec: str = ""
     pdd_s: float | None = None
 
     @classmethod
-    def of(cls, cause: Cause, *, answered: bool, codec: str, pdd_s: float | None) -> "Fci":
+    def of(
+        cls,
+        cause: Cause,
+        *,
+        answered: bool,
+        codec: str,
+        called_codec: str = "",
+        pdd_s: float | None,
+    ) -> "Fci":
         """Return the FCI of a call that ended by `cause`."""
         sip = 200 if answered else cause.heard or cause.status
-        return cls(cause.tag, cause.q850, sip, codec, pdd_s)
+        return cls(cause.tag, cause.q850, sip, codec, called_codec, pdd_s)
 
     def __str__(self) -> str:
         """``callTag=`` and ``cause=`` first, as miniSIPServer has them; the rest is ours."""
@@ -43,6 +53,7 @@ class Fci:
             ("sip", str(self.sip) if self.sip else ""),
             ("releasedBy", self.call_tag.released_by),
             ("codec", self.codec),
+            ("calledCodec", self.called_codec),
             ("pdd", f"{self.pdd_s:.3f}" if self.pdd_s is not None else ""),
         ]
         return format_fci(items)

@@ -43,6 +43,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     called_addr: str = ""
     route: str = ""
     codec: str = ""
+    called_codec: str = ""
     alert_wall_s: float | None = None
     talk_wall_s: float | None = None
     caller_outside: bool = False
@@ -71,6 +72,7 @@ def facts_of(entry: CallEntry, offset_s: float) -> CallFacts:
         called_addr=entry.called_addr,
         route=entry.route,
         codec=entry.codec,
+        called_codec=entry.called_codec,
         setup=entry.setup_wall_s - offset_s,
         alert=time(entry.alert_wall_s),
         talk=time(entry.talk_wall_s),
@@ -98,6 +100,7 @@ def entry_of(facts: CallFacts, offset_s: float, resume: CallState | None = None)
         called_addr=facts.called_addr,
         route=_text(facts.route),
         codec=_text(facts.codec),
+        called_codec=facts.called_codec,
         setup_wall_s=facts.setup + offset_s,
         alert_wall_s=wall_s(facts.alert),
         talk_wall_s=wall_s(facts.talk),
@@ -185,7 +188,13 @@ def records_of(
     wanted = set(sides)
     answered = entry.talk_wall_s is not None
     pdd_s = None if entry.alert_wall_s is None else entry.alert_wall_s - entry.setup_wall_s
-    fci = Fci.of(cause, answered=answered, codec=entry.codec, pdd_s=pdd_s)
+    fci = Fci.of(
+        cause,
+        answered=answered,
+        codec=entry.codec,
+        called_codec=entry.called_codec,
+        pdd_s=pdd_s,
+    )
     talk_s = 0.0 if entry.talk_wall_s is None else release_wall_s - entry.talk_wall_s
     return [
         CallRecord(

@@ -14,7 +14,7 @@ import struct
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 """Raised when a message changes its meaning; both sides refuse another version."""
 
 MAX_FRAME = 4 << 20
@@ -115,6 +115,8 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         event_type: payload type of telephone-event (RFC 4733); -1 where the peer has none.
         noise_type: payload type of comfort noise (RFC 3389); -1 likewise.
         room: whom it hears and who hears it; 0 nobody.
+        partner: the stream of the one voice that it hears beside the room: the other party of a
+            call whose codecs are converted; 0 nobody. As long as that is no voice, it is silent.
         speaks: False: the room doesn't hear it (muted, or it only listens).
         listens: False: it doesn't hear the room, but what is played for it alone.
         echo: it hears itself.
@@ -129,11 +131,21 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     event_type: int = -1
     noise_type: int = -1
     room: int = 0
+    partner: int = 0
     speaks: bool = True
     listens: bool = True
     echo: bool = False
     gain_db: float = 0.0
     inband: bool = False
+
+
+class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):
+    """Let a voice be a stream again that is passed on as it comes; no fault where it is one.
+
+    What plays for it ends.
+    """
+
+    port: int
 
 
 class Play(msgspec.Struct, frozen=True, tag="play"):
@@ -213,6 +225,7 @@ Command = (
     | Release
     | Query
     | Voice
+    | StopVoice
     | Play
     | StopPlaying
     | SendDigits
@@ -376,6 +389,9 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 Report = Ready | Counts | Released | Latched | Timeout | Digit | Played | Recorded | Refused
+
+SoundReport = Digit | Played | Recorded
+"""What the engine says of the sound that begins or ends in it."""
 
 _PREFIX = struct.Struct("!I")
 _encoder = msgspec.msgpack.Encoder()

@@ -11,8 +11,14 @@ from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
 from pbx.call.services.directory import SoundFiles
-from pbx.config.settings import CallSettings, ServiceSettings, Settings, SipSettings
-from pbx.media.protocol import Command, Ready, Release, Stream
+from pbx.config.settings import (
+    CallSettings,
+    MediaSettings,
+    ServiceSettings,
+    Settings,
+    SipSettings,
+)
+from pbx.media.protocol import Command, Ready, Release, StopVoice, Stream, Voice
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
@@ -58,6 +64,7 @@ class Office:
         ports: int = 20,
         sip: SipSettings | None = None,
         services: ServiceSettings | None = None,
+        media: MediaSettings | None = None,
         *,
         engine: bool = True,
     ) -> None:
@@ -68,6 +75,7 @@ class Office:
             calls=limits or CallSettings(),
             sip=sip or SipSettings(),
             services=services or ServiceSettings(),
+            media=media or MediaSettings(),
         )
         self.tunes: list[str] = []
         self.discarded: list[str] = []
@@ -211,6 +219,20 @@ class Office:
                     del streams[port]
         return streams
 
+    def voices(self) -> dict[int, Voice]:
+        """The voices that run, by port."""
+        voices: dict[int, Voice] = {}
+        for command in self.media:
+            match command:
+                case Voice():
+                    voices[command.port] = command
+                case StopVoice():
+                    del voices[command.port]
+                case Release():
+                    for port in command.ports:
+                        voices.pop(port, None)
+        return voices
+
     def cause(self) -> tuple[str, int]:
         """Tag and Q.850 cause of the one call that has ended."""
         (facts,) = self.ended
@@ -223,6 +245,8 @@ class Office:
         for call in self.exchange.calls.values():
             ports = {port for leg in call.legs for port in leg.media.ports}
             assert {running[port].sink for port in ports & running.keys()} <= ports | {0}
+            partners = {one.partner for port, one in self.voices().items() if port in ports}
+            assert partners <= ports | {0}
 
     def assert_empty(self) -> None:
         """Nothing is left of any call: no entry, timer, transaction or port."""

@@ -22,11 +22,12 @@ from pbx.media.protocol import (
     SendDigits,
     StopPlaying,
     StopRecording,
+    StopVoice,
     Voice,
     VoiceCounts,
 )
 
-SoundCommand = Voice | Play | StopPlaying | SendDigits | Record | StopRecording
+SoundCommand = Voice | StopVoice | Play | StopPlaying | SendDigits | Record | StopRecording
 
 _DIGITS = DTMF_DIGITS + "!"
 """By RFC 4733's event codes 0 to 16."""
@@ -92,7 +93,10 @@ class Sound:
             ImpossibleError: as the commands say, or raised by `row`.
         """
         if isinstance(message, Voice):
-            self._voices.set(message, row(message.port))
+            partner = row(message.partner) if message.partner else -1
+            self._voices.set(message, row(message.port), partner)
+        elif isinstance(message, StopVoice):
+            self._stop_voice(row(message.port))
         elif isinstance(message, Play):
             self._players.play(message, self._voice_row(message.port, row))
         elif isinstance(message, StopPlaying):
@@ -104,6 +108,11 @@ class Sound:
             self._record(message, row)
         else:
             self._recordings.stop(message.recording)
+
+    def _stop_voice(self, row: int) -> None:
+        if self._voices.voice(row) is not None:
+            self._players.stop_for(row)
+            self._voices.stop(row)
 
     def _voice_row(self, port: int, row: Callable[[int], int]) -> int:
         """Return the row of the voice at a port, -1 for port 0."""
@@ -162,5 +171,7 @@ class Sound:
             self._recordings.taped(row, first, second)
         elif kind == ring_row.RECORDED:
             self._recordings.recorded(row)
+        elif kind == ring_row.VOICE_STOPPED:
+            self.released(row)
         elif kind == ring_row.VOICE_SET:
             self._voices.free_coders(first, second)

@@ -79,8 +79,13 @@ class Voices:
         running = self._running.get(row)
         return running.voice if running else None
 
-    def set(self, voice: Voice, row: int) -> None:
+    def set(self, voice: Voice, row: int, partner: int) -> None:
         """Begin or change a voice.
+
+        Args:
+            voice: what the exchange wants.
+            row: of its stream.
+            partner: of its partner's stream; -1 none.
 
         Raises:
             ImpossibleError: a number is out of its range, or the codec is not to be had.
@@ -99,7 +104,7 @@ class Voices:
         if before is not None:
             self._rooms.leave(before.voice.room)
         self._running[row] = _Running(voice, decoder, encoder)
-        self._packets.command(_record(voice, row, decoder, encoder, room))
+        self._packets.command(_record(voice, row, decoder, encoder, room, partner))
 
     def _open(self, voice: Voice) -> tuple[int, int]:
         """Open the coders of a voice; returns their rows."""
@@ -135,6 +140,11 @@ class Voices:
         running = self._running.pop(row, None)
         if running is not None:
             self._ending.setdefault(row, []).append(running)
+
+    def stop(self, row: int) -> None:
+        """Let a voice be a stream again."""
+        self.release(row)
+        self._packets.command(command_record(ring_row.STOP_VOICE, row))
 
     def released(self, row: int) -> None:
         """Take note that the packet thread has ended a voice."""
@@ -183,11 +193,13 @@ def _check(voice: Voice) -> None:
         raise ImpossibleError(f"port {voice.port}: payload types {types}")
     if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
         raise ImpossibleError(f"port {voice.port}: a gain of {voice.gain_db} dB")
-    if not 0 <= voice.room < 2**63:
-        raise ImpossibleError(f"port {voice.port}: room {voice.room}")
+    if not 0 <= voice.room < 2**63 or (voice.room and voice.partner):
+        raise ImpossibleError(f"port {voice.port}: room {voice.room}, partner {voice.partner}")
+    if voice.partner == voice.port:
+        raise ImpossibleError(f"port {voice.port} is its own partner")
 
 
-def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int) -> Words:
+def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partner: int) -> Words:
     codec = codecs.codec(voice.codec)
     ie, bpl = _IMPAIRMENT.get(voice.codec, _UNIMPAIRED)
     record = command_record(ring_row.SET_VOICE, row)
@@ -201,6 +213,7 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int) -> Wo
     settings[voice_row.EVENT_TYPE] = voice.event_type
     settings[voice_row.NOISE_TYPE] = voice.noise_type
     settings[voice_row.ROOM] = room
+    settings[voice_row.PARTNER] = partner
     settings[voice_row.FLAGS] = (
         (voice_row.SPEAKS if voice.speaks else 0)
         | (voice_row.LISTENS if voice.listens else 0)

@@ -14,7 +14,12 @@ from pbx.media.engine.kernels.relay import relay
 from pbx.media.engine.kernels.reporting import report, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import start_taping, stop_taping
-from pbx.media.engine.kernels.voice_commands import release_voice, send_digits, set_voice
+from pbx.media.engine.kernels.voice_commands import (
+    release_voice,
+    send_digits,
+    set_voice,
+    stop_voice,
+)
 from pbx.media.engine.kernels.voice_tick import make_timer, tick_voices
 from pbx.media.engine.native import (
     EINTR,
@@ -107,6 +112,8 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
     operation = command[ring_row.OPERATION]
     if operation == ring_row.SET_VOICE:
         set_voice(tables, voices, command, now)
+    elif operation == ring_row.STOP_VOICE:
+        stop_voice(tables, voices, command[ring_row.ROW], now)
     elif operation == ring_row.PLAY:
         start_playing(voices, command)
     elif operation == ring_row.STOP_PLAYING:

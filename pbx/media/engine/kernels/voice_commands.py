@@ -16,6 +16,7 @@ from pbx.media.engine.kernels import (
     telephone_event,
 )
 from pbx.media.engine.kernels.counting import report_voice
+from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.taping import change_clock
@@ -103,7 +104,11 @@ def set_voice(tables: Any, voices: Any, command: Any, now: Any) -> None:
         or row[voice_row.EVENT_TYPE] != settings[voice_row.EVENT_TYPE]
         or row[voice_row.NOISE_TYPE] != settings[voice_row.NOISE_TYPE]
     )
-    if row[voice_row.ROOM] != settings[voice_row.ROOM]:
+    moved = (
+        row[voice_row.ROOM] != settings[voice_row.ROOM]
+        or row[voice_row.PARTNER] != settings[voice_row.PARTNER]
+    )
+    if moved:
         row[voice_row.ROOM_RATE] = 0
     for word in range(1, voice_row.SETTINGS_END):
         row[word] = settings[word]
@@ -122,6 +127,7 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     send_report(tables, voices, slot, now, 1)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
+    part_from(tables, voices, slot)
     tables.streams[slot, stream_row.VOICE] = 0
     last = tables.totals[t.VOICES] - 1
     for place in range(last):
@@ -130,6 +136,13 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     tables.totals[t.VOICES] = last
     if last == 0:
         stop_timer(tables)
+
+
+@kernel
+def stop_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
+    """Let a voice be a stream that is relayed, and report that its coders are free."""
+    release_voice(tables, voices, slot, now)
+    report_words(tables, ring_row.VOICE_STOPPED, slot, 0, 0)
 
 
 @kernel

@@ -4,6 +4,7 @@ from typing import Any
 
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
+from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
@@ -80,6 +81,7 @@ def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
     for place in range(count):
         _silence(voices, voices.active[place])
     mix_rooms(tables, voices, now)
+    hear_partners(tables, voices)
     play_for_voices(voices)
     for place in range(count):
         slot = voices.active[place]
