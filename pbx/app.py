@@ -90,7 +90,11 @@ class App:
         self._settings = settings
         self._folder = DataFolder(folder)
         self._endpoint = Endpoint(token, user_agent=f"miniSIPServer/{__version__}", allow=ALLOW)
-        files = SoundFiles(self._folder.music_files, str(self._folder.recordings.absolute()))
+        files = SoundFiles(
+            self._folder.music_files,
+            str(self._folder.recordings.absolute()),
+            str(self._folder.record.absolute()),
+        )
         self._exchange = Exchange(self._endpoint, token, settings, files)
         self._bindings = Bindings(settings.sip)
         self._notice = ServiceNotice(os.environ)
@@ -254,6 +258,7 @@ class App:
                 changed=self._pump,
                 problems=self._problems,
                 lines=self._lines.after,
+                folder=self._folder,
                 board=self._board,
             ),
             settings.sip,

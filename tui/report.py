@@ -141,7 +141,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
             clean(call.id),
             clean(call.caller),
             clean(call.called),
-            _state(call.state),
+            _state(call.state) + (f", {say('call-recorded')}" if call.recording else ""),
             _clock(call.since),
             duration(call.talk_s) if call.talk_s else "",
             clean("/".join(filter(None, (call.codec, call.called_codec)))),

@@ -13,6 +13,7 @@ from pbx.api import schema
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.call.exchange import Exchange
+from pbx.config.data_folder import DataFolder
 from pbx.config.settings import SipSettings
 from pbx.errors import CommandError
 from pbx.locale import english
@@ -83,6 +84,7 @@ class Outside:
         changed: called after calls or bindings were changed here.
         problems: what the health checks find, the worst first.
         lines: the log's lines after a number.
+        folder: the data folder.
         board: where changes are told.
     """
 
@@ -93,6 +95,7 @@ class Outside:
     changed: Callable[[], None]
     problems: Callable[[], Iterable[Finding]]
     lines: Callable[[int], Iterable[Logged]]
+    folder: DataFolder
     board: Noticeboard
 
 
@@ -187,8 +190,9 @@ class Control:
                 talk_s=round(now - facts.talk, 1) if facts.talk is not None else 0.0,
                 codec=facts.codec,
                 called_codec=facts.called_codec,
+                recording=call.recording,
             )
-            for facts in (call.facts for call in self._exchange.calls.values())
+            for call, facts in ((one, one.facts) for one in self._exchange.calls.values())
         ]
 
     def hangup(self, call_id: str) -> None:
@@ -196,6 +200,30 @@ class Control:
         if not self._exchange.hang_up(call_id, self._outside.clock()):
             raise CommandError("unknown-call", english("unknown-call"))
         self._outside.changed()
+
+    def record(self, call_id: str, *, stereo: bool) -> schema.Recording:
+        """Record a call from now on."""
+        call = self._exchange.calls.get(call_id)
+        if call is None:
+            raise CommandError("unknown-call", english("unknown-call"))
+        folder, facts = self._outside.folder, call.facts
+        now = datetime.datetime.now().astimezone()
+        try:
+            file = folder.new_recording(now, facts.caller_number, facts.called_number, call_id)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise CommandError("no-record-folder", english("no-record-folder", why=why)) from error
+        self._recorded(self._exchange.record(call_id, file, stereo=stereo))
+        return schema.Recording(file=str((folder.record / file).absolute()))
+
+    def stop_recording(self, call_id: str) -> None:
+        """End the recording of a call."""
+        self._recorded(self._exchange.stop_recording(call_id))
+
+    def _recorded(self, refusal: str) -> None:
+        self._outside.changed()
+        if refusal:
+            raise CommandError(refusal, english(refusal))
 
     async def add_user(
         self, number: str, password: str | None, display_name: str

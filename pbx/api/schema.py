@@ -78,6 +78,14 @@ class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller speaks: ``PCMA`` ...; empty before the answer."""
     called_codec: str = ""
     """What the called phone speaks where that is another codec and the call is converted; else empty."""
+    recording: bool = False
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """The recording of a call (answer to ``record``)."""
+
+    file: str
+    """Its path on the exchange's machine."""
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +185,8 @@ METHODS: dict[str, object] = {
     "status": Status,
     "users": list[User],
     "calls": list[RunningCall],
+    "record": Recording,
+    "record.stop": None,
     "hangup": None,
     "user.add": NewUser,
     "user.remove": None,
@@ -188,7 +198,8 @@ METHODS: dict[str, object] = {
     "watch": Changes,
     "hardware.note": None,
 }
-"""Every method and what it answers. ``hangup`` takes `call`; ``user.*`` take `number`, and
+"""Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
+optional `stereo` (``yes`` or ``no``); ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
 ``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``). ``log`` takes an optional `after` (a line's
 number), ``watch`` an optional `mark`. ``hardware.note``, by which the hardware agent tells the log what

@@ -1,6 +1,6 @@
 """One call: a caller, the phones that ring for it, and the one that answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
@@ -88,6 +88,7 @@ class Call:
         offer: the caller's SDP; empty for a late offer (RFC 3261 §13.2.1).
         timers: the exchange's timers.
         emit: takes what is to be done or published.
+        coded: encoding names of what the media engine can code now.
         no_answer_s, max_duration_s: time limits; 0 for none.
     """
 
@@ -98,6 +99,7 @@ class Call:
         offer: bytes,
         timers: TimerQueue,
         emit: Callable[[Output], None],
+        coded: Callable[[], Collection[str]],
         *,
         no_answer_s: float,
         max_duration_s: float,
@@ -107,7 +109,7 @@ class Call:
         self.offer = offer
         self.callee: Leg | None = None
         self.ended = False
-        self.passage = Passage(self._tell_engine)
+        self.passage = Passage(self._tell_engine, coded)
         self._fork = Fork([])
         self._timers = timers
         self._emit = emit
@@ -367,7 +369,38 @@ class Call:
 
     def reported(self, report: protocol.SoundReport, now: float) -> bool:
         """Take what the engine says; False where it concerns another call."""
-        return isinstance(report, protocol.Digit) and self.passage.dialled(report)
+        match report:
+            case protocol.Digit():
+                return self.passage.dialled(report)
+            case protocol.Recorded() if self.passage.recorded(report):
+                self._emit(CallChanged(self.facts, self.state()))
+                return True
+        return False
+
+    @property
+    def recording(self) -> bool:
+        """Whether it is being recorded."""
+        return self.passage.recording
+
+    def record(self, name: int, path: str, file: str, *, stereo: bool) -> bool:
+        """Record the call from now on; False where that is impossible.
+
+        Args:
+            name, path, stereo: as for `Passage.record`.
+            file: how the call's record names it.
+        """
+        if self.ended or self.facts.talk is None:
+            return False
+        if not self.passage.record(name, path, stereo=stereo):
+            return False
+        self.facts.recordings += (file,)
+        self._emit(CallChanged(self.facts, self.state()))
+        return True
+
+    def stop_recording(self) -> None:
+        """End the recording that runs."""
+        self.passage.stop_recording()
+        self._emit(CallChanged(self.facts, self.state()))
 
     def _release(self, leg: Leg) -> None:
         self.passage.release(leg.media.close())

@@ -68,6 +68,11 @@ class Conversation:
         leg.usage.serves = ("INFO",)
 
     @property
+    def recording(self) -> bool:
+        """False: what a service records is no recording of the call."""
+        return False
+
+    @property
     def legs(self) -> Iterator[Leg]:
         """The caller's leg."""
         yield self._leg

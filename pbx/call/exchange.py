@@ -67,6 +67,7 @@ class Exchange:
         self._by_invite: dict[ServerTransaction, Leg] = {}
         self._owners: dict[Leg, Call | Conversation] = {}
         self._media_sessions = 0
+        self._record_folder = files.record
         self._coded: Sequence[str] = ()
         self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
@@ -301,6 +302,7 @@ class Exchange:
             offer,
             self._timers,
             self._outputs.append,
+            lambda: self._coded,
             no_answer_s=limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
         )
@@ -410,6 +412,8 @@ class Exchange:
         self.pool.replace(ready.ports)
         self._coded = tuple(ready.codecs)
         between = [call for call in self.calls.values() if isinstance(call, Call)]
+        for call in between:
+            call.passage.forget_recording()
         streams = [one for call in between for leg in call.legs for one in leg.media.everything()]
         wanted = {stream.port for stream in streams}
         stray = [port for port in ready.streams if port not in wanted]
@@ -447,6 +451,38 @@ class Exchange:
             return False
         self._end(call, by_server(CallTag.ADMINISTRATOR), now)
         return True
+
+    def record(self, call_id: str, file: str, *, stereo: bool) -> str:
+        """Record a call between two phones from now on, for the administrator.
+
+        Args:
+            call_id: the call.
+            file: the new file, ``YYYYMMDD/name.wav``; its folder is there.
+            stereo: a track for each party.
+
+        Returns:
+            Why that is impossible, as a sentence's key; empty where it has begun.
+        """
+        call = self.calls.get(call_id)
+        if call is None:
+            return "unknown-call"
+        if not isinstance(call, Call):
+            return "not-recordable"
+        if call.recording:
+            return "recorded-already"
+        path = f"{self._record_folder}/{file}"
+        begun = call.record(next(self.services.names), path, file, stereo=stereo)
+        return "" if begun else "not-recordable"
+
+    def stop_recording(self, call_id: str) -> str:
+        """End the recording of a call; returns why that is impossible, as `record` does."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return "unknown-call"
+        if not isinstance(call, Call) or not call.recording:
+            return "not-recorded"
+        call.stop_recording()
+        return ""
 
     def stop(self, now: float) -> None:
         """End every call: the exchange is going down."""

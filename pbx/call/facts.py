@@ -20,6 +20,7 @@ class CallFacts:
         codec: the first audio codec agreed on.
         called_codec: what the called phone speaks where the caller's `codec` is converted to it;
             else empty.
+        recordings: the files that it was recorded to, each ``YYYYMMDD/name.wav``.
     """
 
     id: str
@@ -33,6 +34,7 @@ class CallFacts:
     route: str = ""
     codec: str = ""
     called_codec: str = ""
+    recordings: tuple[str, ...] = ()
     alert: float | None = None
     talk: float | None = None
     release: float | None = None

@@ -1,9 +1,9 @@
-"""The way between two phones through the media engine: passed on as it comes, or converted."""
+"""The way between two phones through the media engine: passed on or converted, and recorded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from pbx.media import codecs, protocol
-from pbx.media.conversion import voices
+from pbx.media.conversion import tap, voices
 from pbx.media.session import LegMedia, bridge
 
 _ON_MS = 80
@@ -16,10 +16,18 @@ class Passage:
 
     Args:
         tell: takes commands for the engine.
+        coded: encoding names of what it can code now.
     """
 
-    def __init__(self, tell: Callable[[list[protocol.Command]], None]) -> None:
+    def __init__(
+        self,
+        tell: Callable[[list[protocol.Command]], None],
+        coded: Callable[[], Collection[str]],
+    ) -> None:
         self._tell = tell
+        self._coded = coded
+        self._parties: tuple[LegMedia, ...] = ()
+        self._recording = 0
         self._voices: dict[int, protocol.Voice] = {}
 
     @property
@@ -45,7 +53,9 @@ class Passage:
         # What waits in the sockets is heard, not passed on: so voices come before streams.
         early = [one for one in changed if {one.port, one.partner} <= known]
         late = [one for one in changed if one not in early]
-        self._tell([*ended, *early, *streams, *late])
+        self._parties = caller, callee
+        taps = self._taps() if self._recording else []
+        self._tell([*ended, *early, *streams, *late, *taps])
 
     def release(self, ports: Iterable[int]) -> None:
         """End streams, and with them their voices."""
@@ -58,6 +68,55 @@ class Passage:
     def everything(self) -> list[protocol.Command]:
         """Return what a restarted engine must be told when it has the streams."""
         return list(self._voices.values())
+
+    @property
+    def recording(self) -> bool:
+        """Whether it is being recorded."""
+        return self._recording != 0
+
+    def record(self, name: int, path: str, *, stereo: bool) -> bool:
+        """Record both parties into a new file, to the end of the call or of `stop_recording`.
+
+        Args:
+            name: of the recording, as in `protocol.Record`.
+            path: of the file.
+            stereo: the caller left and the callee right, instead of both in one track.
+
+        Returns:
+            False where the engine can't read what is passed on.
+        """
+        taps = self._taps()
+        ports = [one.port for one in taps] or list(self._voices)
+        if len(ports) != 2:
+            return False
+        self._recording = name
+        left, right = ports
+        self._tell([*taps, protocol.Record(name, path, left, right, stereo)])
+        return True
+
+    def stop_recording(self) -> None:
+        """End the recording; its file is whole when `Recorded` comes."""
+        if self._recording:
+            self._tell([protocol.StopRecording(self._recording)])
+            self._recording = 0
+
+    def recorded(self, report: protocol.Recorded) -> bool:
+        """Take note that a recording has ended by itself; False where it is none of this call."""
+        if report.recording != self._recording:
+            return False
+        self._recording = 0
+        return True
+
+    def forget_recording(self) -> None:
+        """The engine is another one, or has ended what an exchange before wanted."""
+        self._recording = 0
+
+    def _taps(self) -> list[protocol.Tap]:
+        """What the engine must know to record what it passes on; nothing where it converts."""
+        if self._voices:
+            return []
+        taps = [tap(media, self._coded()) for media in self._parties]
+        return [one for one in taps if one is not None]
 
     def dialled(self, digit: protocol.Digit) -> bool:
         """Pass on a key that a party has pressed; False where it is another call's.

@@ -21,6 +21,7 @@ class Fci:
             what the exchange told the caller; 0 for none.
         codec: the first audio codec agreed on; empty for none.
         called_codec: what the called phone spoke where that was another one; else empty.
+        recordings: the files that the call was recorded to.
         pdd_s: post-dial delay: from setup to ringing; None where nothing rang.
     """
 
@@ -29,6 +30,7 @@ class Fci:
     sip: int = 0
     codec: str = ""
     called_codec: str = ""
+    recordings: tuple[str, ...] = ()
     pdd_s: float | None = None
 
     @classmethod
@@ -39,11 +41,12 @@ class Fci:
         answered: bool,
         codec: str,
         called_codec: str = "",
+        recordings: tuple[str, ...] = (),
         pdd_s: float | None,
     ) -> "Fci":
         """Return the FCI of a call that ended by `cause`."""
         sip = 200 if answered else cause.heard or cause.status
-        return cls(cause.tag, cause.q850, sip, codec, called_codec, pdd_s)
+        return cls(cause.tag, cause.q850, sip, codec, called_codec, recordings, pdd_s)
 
     def __str__(self) -> str:
         """``callTag=`` and ``cause=`` first, as miniSIPServer has them; the rest is ours."""
@@ -55,6 +58,7 @@ class Fci:
             ("codec", self.codec),
             ("calledCodec", self.called_codec),
             ("pdd", f"{self.pdd_s:.3f}" if self.pdd_s is not None else ""),
+            ("recording", ",".join(self.recordings)),
         ]
         return format_fci(items)
 

@@ -44,6 +44,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     route: str = ""
     codec: str = ""
     called_codec: str = ""
+    recordings: tuple[str, ...] = ()
     alert_wall_s: float | None = None
     talk_wall_s: float | None = None
     caller_outside: bool = False
@@ -73,6 +74,7 @@ def facts_of(entry: CallEntry, offset_s: float) -> CallFacts:
         route=entry.route,
         codec=entry.codec,
         called_codec=entry.called_codec,
+        recordings=entry.recordings,
         setup=entry.setup_wall_s - offset_s,
         alert=time(entry.alert_wall_s),
         talk=time(entry.talk_wall_s),
@@ -101,6 +103,7 @@ def entry_of(facts: CallFacts, offset_s: float, resume: CallState | None = None)
         route=_text(facts.route),
         codec=_text(facts.codec),
         called_codec=facts.called_codec,
+        recordings=facts.recordings,
         setup_wall_s=facts.setup + offset_s,
         alert_wall_s=wall_s(facts.alert),
         talk_wall_s=wall_s(facts.talk),
@@ -193,6 +196,7 @@ def records_of(
         answered=answered,
         codec=entry.codec,
         called_codec=entry.called_codec,
+        recordings=entry.recordings,
         pdd_s=pdd_s,
     )
     talk_s = 0.0 if entry.talk_wall_s is None else release_wall_s - entry.talk_wall_s

@@ -18,7 +18,7 @@ from pbx.media.endpoint import (
     formats_of,
     served,
 )
-from pbx.media.protocol import Voice
+from pbx.media.protocol import TAP_FORMATS, Tap, Voice
 from pbx.media.session import LegMedia
 from pbx.sdp.description import Line, Media, SessionDescription, parse_sdp
 from pbx.sdp.offer_answer import effective_direction
@@ -143,6 +143,30 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
             )
         )
     return tuple(found)
+
+
+def tap(media: LegMedia, coded: Collection[str]) -> Tap | None:
+    """Return what the payload types of a party's sound mean; None where the engine can't read it.
+
+    Args:
+        media: of the party's leg, whose sound is passed on.
+        coded: encoding names of what the media engine can code.
+    """
+    agreement = media.checkpoint()
+    index, both = common(agreement)
+    if agreement.told is None or not both:
+        return None
+    told = agreement.told.media[index]
+    # The party sends with the numbers that it was told.
+    spoken = {one.codec.number for one in both if one.codec.pcm_rate and one.codec.name in coded}
+    formats = [
+        (one.payload_type, one.codec.number)
+        for one in formats_of(told)
+        if one.codec.number in spoken
+    ]
+    if not formats or not _convertible(agreement.told, told):
+        return None
+    return Tap(media.port(index), formats[:TAP_FORMATS])
 
 
 def unclear(media: LegMedia, other: LegMedia) -> bool:

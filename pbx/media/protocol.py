@@ -17,6 +17,9 @@ import msgspec
 VERSION = 3
 """Raised when a message changes its meaning; both sides refuse another version."""
 
+TAP_FORMATS = 4
+"""Payload types of a `Tap` at the most."""
+
 MAX_FRAME = 4 << 20
 """Octets in one message; a longer one means that the other side is broken."""
 
@@ -194,13 +197,28 @@ class SendDigits(msgspec.Struct, frozen=True, tag="send-digits"):
     off_ms: int = 90
 
 
+class Tap(msgspec.Struct, frozen=True, tag="tap"):
+    """Tell what the payload types of a stream mean, so that it can be recorded as it is passed on.
+
+    It holds until it is said anew, or the stream is released; a voice needs none.
+
+    Args:
+        port: the stream.
+        formats: payload types, each with its codec's number in `pbx.media.codecs`; 1 to 4 of them.
+            What comes of other types isn't recorded.
+    """
+
+    port: int
+    formats: list[tuple[int, int]]
+
+
 class Record(msgspec.Struct, frozen=True, tag="record"):
-    """Write what voices say into a new WAV file; answered by `Recorded` at the end.
+    """Write what peers say into a new WAV file; answered by `Recorded` at the end.
 
     Args:
         recording: a name that no other recording has now; any positive number.
         path: of the file, which must not exist; its folder must.
-        left: a voice's port.
+        left: the port of a voice, or of a stream with a `Tap`; it may become the other meanwhile.
         right: the other party's port, which may be 0.
         stereo: a track for each, instead of both in one.
     """
@@ -229,6 +247,7 @@ Command = (
     | Play
     | StopPlaying
     | SendDigits
+    | Tap
     | Record
     | StopRecording
 )

@@ -12,6 +12,7 @@ from pbx.api.schema import (
     LogLine,
     NewUser,
     Problem,
+    Recording,
     RunningCall,
     Status,
     User,
@@ -39,6 +40,7 @@ class FakeExchange:
         self.database_answers = asyncio.Event()
         self.database_answers.set()
         self.failure: Exception | None = None
+        self.recorded: dict[str, bool] = {}
         self.status_values: dict[str, object] = {}
         self.problems: list[Problem] = []
         self.lines: list[LogLine] = []
@@ -100,6 +102,9 @@ class FakeExchange:
                 state="talking",
                 since="2026-11-23T04:00:39+08:00",
                 talk_s=61.5,
+                codec="PCMA",
+                called_codec="G722",
+                recording=name in self.recorded,
             )
             for name, (caller, called) in self.running.items()
         ]
@@ -108,6 +113,20 @@ class FakeExchange:
         self._ask("hangup")
         if self.running.pop(call_id, None) is None:
             raise CommandError("unknown-call", english("unknown-call"))
+
+    def record(self, call_id: str, *, stereo: bool) -> Recording:
+        self._ask("record")
+        if call_id not in self.running:
+            raise CommandError("unknown-call", english("unknown-call"))
+        if call_id in self.recorded:
+            raise CommandError("recorded-already", english("recorded-already"))
+        self.recorded[call_id] = stereo
+        return Recording(file=f"/data/record/20261123/{call_id}.wav")
+
+    def stop_recording(self, call_id: str) -> None:
+        self._ask("stop_recording")
+        if self.recorded.pop(call_id, None) is None:
+            raise CommandError("not-recorded", english("not-recorded"))
 
     async def add_user(self, number: str, password: str | None, display_name: str) -> NewUser:
         self._ask("add_user")

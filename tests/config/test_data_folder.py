@@ -41,6 +41,7 @@ class TestOpen:
             "lock",
             "log",
             "music",
+            "record",
             "recordings",
         ]
         folder.close()

@@ -77,6 +77,19 @@ class TestConversion:
 
 
 class TestChanges:
+    def test_sequence_numbers_go_on_from_what_was_passed_on(self, link: Link) -> None:
+        """baresip 1.0 drops what has lower ones, of whatever source."""
+        with voice_phones(link, ALAW, WIDE) as (a, b):
+            link.send(*streams(a, b))
+            link.settle()
+            b.sequence = 65_530
+            for _ in range(10):
+                b.send(b"x" * 160)
+                assert a.phone.rtp.recv(2048)
+            join(a, b)
+            converse([(a, a.quiet(0.3)), (b, b.quiet(0.3))])
+            assert [one.sequence for one in a.got][:5] == [4, 5, 6, 7, 8]
+
     def test_back_to_what_is_passed_on(self, link: Link) -> None:
         with voice_phones(link, ALAW, WIDE) as (a, b):
             join(a, b)

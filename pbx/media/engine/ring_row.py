@@ -34,6 +34,7 @@ SEND_DIGITS = 9
 RECORD = 10
 STOP_RECORDING = 11
 STOP_VOICE = 12
+TAP = 13
 
 MOST_REPORTS = 16
 """Reports that one command may bring about at most: the blocks of a recording that ends, which are
@@ -83,6 +84,9 @@ VOICE_SET = 11
 
 VOICE_STOPPED = 12
 """After the VOICE_COUNTED of the same row."""
+
+TAP_SET = 13
+"""The decoders that the stream's tap had before are free."""
 
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------
 LEVEL = 2

@@ -72,7 +72,7 @@ ROOM_RATE = 22
 """The rate that the windows to and from the room, or the partner, are made for."""
 
 TAPE = 23
-"""Row of the recording that gets what comes in; -1 none."""
+"""Row of the recording that gets what comes in, plus one; 0 none. A stream that is no voice has it too."""
 
 TAPE_SIDE = 24
 DIGIT_NS = 25

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pbx.media import codecs
-from pbx.media.engine import coder, ring_row, voice_row
-from pbx.media.engine.coder import CoderError, OpusSettings
+from pbx.media.engine import ring_row, voice_row
+from pbx.media.engine.coders import Coders
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
 from pbx.media.engine.packet_thread import PacketThread
@@ -55,16 +55,16 @@ class Voices:
         libraries: the codecs' libraries.
         packets: the packet thread.
         rooms: rows for rooms, shared with the players.
-        coders: rows of the coder table.
+        coders: rows of the coder table, shared with the taps.
     """
 
     def __init__(
-        self, libraries: Libraries, packets: PacketThread, rooms: Rooms, coders: int
+        self, libraries: Libraries, packets: PacketThread, rooms: Rooms, coders: Coders
     ) -> None:
         self._libraries = libraries
         self._packets = packets
         self._rooms = rooms
-        self._free = list(range(coders - 1, -1, -1))
+        self._coders = coders
         self._running: dict[int, _Running] = {}
         self._ending: dict[int, list[_Running]] = {}
 
@@ -108,32 +108,15 @@ class Voices:
 
     def _open(self, voice: Voice) -> tuple[int, int]:
         """Open the coders of a voice; returns their rows."""
-        tables = self._packets.voices
-        if len(self._free) < 2:
-            raise ImpossibleError(f"port {voice.port}: too many codecs change at once")
-        decoder, encoder = self._free.pop(), self._free.pop()
         try:
-            coder.open_decoder(
-                self._libraries, voice.codec, tables.coders[decoder], tables.memories[decoder]
-            )
-            coder.open_encoder(
-                self._libraries,
-                voice.codec,
-                tables.coders[encoder],
-                tables.memories[encoder],
-                OpusSettings(),
-            )
-        except CoderError as error:
-            self.free_coders(decoder, encoder)
+            decoder = self._coders.decoder(voice.codec)
+            try:
+                return decoder, self._coders.encoder(voice.codec)
+            except ImpossibleError:
+                self._coders.free([decoder])
+                raise
+        except ImpossibleError as error:
             raise ImpossibleError(f"port {voice.port}: {error}") from error
-        return decoder, encoder
-
-    def free_coders(self, *rows: int) -> None:
-        """Close coders that no kernel uses any longer; -1 is none."""
-        for row in rows:
-            if row >= 0:
-                coder.close(self._libraries, self._packets.voices.coders[row])
-                self._free.append(row)
 
     def release(self, row: int) -> None:
         """Take note that the stream is being released."""
@@ -150,7 +133,7 @@ class Voices:
         """Take note that the packet thread has ended a voice."""
         running = self._ending[row].pop(0)
         self._rooms.leave(running.voice.room)
-        self.free_coders(running.decoder, running.encoder)
+        self._coders.free([running.decoder, running.encoder])
 
     def send_digits(self, message: SendDigits, row: int) -> bool:
         """Send digits as telephone-events; returns False where the peer takes none.

@@ -13,7 +13,8 @@ from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
 from pbx.media.engine.kernels.reporting import report, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
-from pbx.media.engine.kernels.taping import start_taping, stop_taping
+from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
+from pbx.media.engine.kernels.tapping import set_tap, tap
 from pbx.media.engine.kernels.voice_commands import (
     release_voice,
     send_digits,
@@ -120,6 +121,8 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
         stop_playing(tables, voices, command[ring_row.ROW])
     elif operation == ring_row.SEND_DIGITS:
         send_digits(voices, command)
+    elif operation == ring_row.TAP:
+        set_tap(tables, voices, command)
     elif operation == ring_row.RECORD:
         start_taping(voices, command, now)
     elif operation == ring_row.STOP_RECORDING:
@@ -207,11 +210,15 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
             elif tables.streams[socket >> 1, row.VOICE] != 0:
                 hear(tables, voices, socket, monotonic_ns(tables.scratch))
             else:
-                relay(tables, socket, monotonic_ns(tables.scratch))
+                came = monotonic_ns(tables.scratch)
+                received = relay(tables, socket, came)
+                if tables.streams[socket >> 1, row.TAPPED] != 0 and socket & 1 == 0:
+                    tap(tables, voices, socket >> 1, received, came)
         _obey(tables, voices, now)
         answer_query(tables, voices)
         if now >= next_tick:
             tick(tables, now)
+            hand_over_due(tables, voices, now)
             next_tick = now + tables.facts[t.TICK_NS]
         _wake_main(tables)
     return 0

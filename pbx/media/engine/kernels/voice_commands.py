@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pbx.media.engine import ring_row, stream_row, voice_row
+from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
     comfort_noise,
@@ -26,13 +26,31 @@ from pbx.media.engine.native import clear, kernel, part, row_of
 
 
 @kernel
+def _first_sequence(tables: Any, slot: Any, settings: Any) -> Any:
+    """Return the sequence number that a new voice begins with.
+
+    It goes on from what the partner's stream has passed on to the peer: baresip 1.0 takes lower
+    numbers for packets that are late, of whatever SSRC they are.
+    """
+    partner = settings[voice_row.PARTNER]
+    sequence = settings[voice_row.SEQUENCE]
+    if partner >= 0 and tables.streams[partner, stream_row.SINK] == slot:
+        if tables.streams[partner, stream_row.SEQ_STARTED] != 0:
+            sequence = (tables.streams[partner, stream_row.SEQ_MAX] + 1) & 0xFFFF
+    return sequence
+
+
+@kernel
 def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
     row = row_of(voices.voices, slot)
+    # A stream that is being recorded goes on being so.
+    tape, side = row[voice_row.TAPE], row[voice_row.TAPE_SIDE]
     for word in range(voice_row.WIDTH):
         row[word] = 0
     clear(row_of(voices.sound, slot))
     row[voice_row.ACTIVE] = 1
-    row[voice_row.TAPE] = -1
+    row[voice_row.TAPE] = tape
+    row[voice_row.TAPE_SIDE] = side
     row[voice_row.DECODER] = -1
     row[voice_row.ENCODER] = -1
     settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
@@ -40,7 +58,7 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
     rtp_out.begin(
         part(row, voice_row.SENDER, rtp_out.WIDTH),
         ssrc,
-        settings[voice_row.SEQUENCE],
+        _first_sequence(tables, slot, settings),
         settings[voice_row.TIMESTAMP],
     )
     rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), ssrc)
@@ -83,7 +101,7 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     sound = row_of(voices.sound, slot)
     clear(part(sound, voice_row.TO_DETECTOR, WINDOW))
     clear(part(sound, voice_row.TO_TAPE, WINDOW))
-    if row[voice_row.TAPE] >= 0:
+    if row[voice_row.TAPE] != 0:
         change_clock(voices, slot)
     if row[voice_row.EVENT_TYPE] < 0:
         row[voice_row.DIGITS_LEFT] = 0
@@ -127,6 +145,7 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     send_report(tables, voices, slot, now, 1)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
+    voices.taps[slot, tap_row.CURRENT] = -1
     part_from(tables, voices, slot)
     tables.streams[slot, stream_row.VOICE] = 0
     last = tables.totals[t.VOICES] - 1

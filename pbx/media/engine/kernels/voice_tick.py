@@ -8,7 +8,6 @@ from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
-from pbx.media.engine.kernels.taping import hand_over_due
 from pbx.media.engine.kernels.voice_in import listen, play
 from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
 from pbx.media.engine.native import (
@@ -88,7 +87,6 @@ def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
         _echo(voices, slot)
         speak(tables, voices, slot, missed)
         send_report_if_due(tables, voices, slot, now)
-    hand_over_due(tables, voices, now)
 
 
 @kernel
