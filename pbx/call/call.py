@@ -373,6 +373,9 @@ class Call:
             case protocol.Digit():
                 return self.passage.dialled(report)
             case protocol.Recorded() if self.passage.recorded(report):
+                if report.failure and not report.seconds:
+                    # There is no file.
+                    self.facts.recordings = self.facts.recordings[:-1]
                 self._emit(CallChanged(self.facts, self.state()))
                 return True
         return False

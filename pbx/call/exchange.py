@@ -412,15 +412,17 @@ class Exchange:
         self.pool.replace(ready.ports)
         self._coded = tuple(ready.codecs)
         between = [call for call in self.calls.values() if isinstance(call, Call)]
-        for call in between:
-            call.passage.forget_recording()
-        streams = [one for call in between for leg in call.legs for one in leg.media.everything()]
+        for one in between:
+            one.passage.forget_recording()
+        streams = [
+            stream for one in between for leg in one.legs for stream in leg.media.everything()
+        ]
         wanted = {stream.port for stream in streams}
         stray = [port for port in ready.streams if port not in wanted]
         if stray:
             self._outputs.append(MediaCommands([protocol.Release(stray)]))
         if streams:
-            sound = [one for call in between for one in call.passage.everything()]
+            sound = [command for one in between for command in one.passage.everything()]
             self._outputs.append(MediaCommands([*streams, *sound]))
         for call in list(self.calls.values()):
             if isinstance(call, Conversation):

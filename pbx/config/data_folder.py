@@ -82,8 +82,11 @@ class DataFolder:
             _NOT_IN_NAMES.sub("-", one)[:_LONGEST_NAME] for one in (caller, called, call)
         )
         stem = f"{day}/{begun:%H%M%S}_{who}"
-        names = (f"{stem}{more}.wav" for more in ("", *(f"_{n}" for n in itertools.count(2))))
-        return next(name for name in names if not (self.record / name).exists())
+        for place in itertools.count(1):
+            name = f"{stem}_{place}.wav" if place > 1 else f"{stem}.wav"
+            if not (self.record / name).exists():
+                break
+        return name
 
     @property
     def control_socket(self) -> Path:

@@ -88,7 +88,7 @@ class Office:
             user_agent="office",
             allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER"),
         )
-        files = SoundFiles(lambda: self.tunes, "recordings")
+        files = SoundFiles(lambda: self.tunes, "recordings", "record")
         self.exchange = Exchange(self.endpoint, self.tokens, self.settings, files)
         self.bindings = Bindings(self.settings.sip)
         authenticator = Authenticator(

@@ -44,6 +44,20 @@ class TestFci:
         fci = Fci.of(cause, answered=True, codec="opus", pdd_s=None)
         assert str(fci) == "callTag=202;cause=16;sip=200;releasedBy=callee;codec=opus"
 
+    def test_a_converted_call_that_was_recorded(self) -> None:
+        cause = by_hang_up(CallTag.CALLER_HUNG_UP, [])
+        fci = Fci.of(
+            cause,
+            answered=True,
+            codec="PCMA",
+            called_codec="G722",
+            recordings=("20261123/a.wav", "20261123/b.wav"),
+            pdd_s=None,
+        )
+        found = parse_fci(str(fci))
+        assert (found["codec"], found["calledCodec"]) == ("PCMA", "G722")
+        assert found["recording"] == "20261123/a.wav,20261123/b.wav"
+
     def test_what_the_exchange_told_the_caller(self) -> None:
         fci = Fci.of(by_server(CallTag.NO_ROUTE), answered=False, codec="", pdd_s=None)
         assert parse_fci(str(fci))["sip"] == "404"

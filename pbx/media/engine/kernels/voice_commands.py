@@ -34,9 +34,13 @@ def _first_sequence(tables: Any, slot: Any, settings: Any) -> Any:
     """
     partner = settings[voice_row.PARTNER]
     sequence = settings[voice_row.SEQUENCE]
-    if partner >= 0 and tables.streams[partner, stream_row.SINK] == slot:
-        if tables.streams[partner, stream_row.SEQ_STARTED] != 0:
-            sequence = (tables.streams[partner, stream_row.SEQ_MAX] + 1) & 0xFFFF
+    passed_on = (
+        partner >= 0
+        and tables.streams[partner, stream_row.SINK] == slot
+        and tables.streams[partner, stream_row.SEQ_STARTED] != 0
+    )
+    if passed_on:
+        sequence = (tables.streams[partner, stream_row.SEQ_MAX] + 1) & 0xFFFF
     return sequence
 
 
