@@ -201,6 +201,26 @@ def hangup(
     _show(None, json, lambda _: report.show_sentence(say("call-ended", call=call)))
 
 
+@app.command(help=say("help-record"), cls=TranslatedCommand)
+def record(
+    ctx: typer.Context,
+    call: Annotated[str, typer.Argument(metavar=say("metavar-call"), help=say("help-call"))],
+    stop: Annotated[bool, typer.Option("--stop", metavar="", help=say("help-record-stop"))] = False,
+    stereo: Annotated[
+        bool, typer.Option("--stereo", metavar="", help=say("help-record-stereo"))
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Record a call, or end its recording."""
+    if stop:
+        _ask(ctx, lambda client: client.stop_recording(call))
+        _show(None, json, lambda _: report.show_sentence(say("recording-ended", call=call)))
+        return
+    recording = _ask(ctx, lambda client: client.record(call, stereo=stereo))
+    sentence = say("recording-begun", call=call, file=recording.file)
+    _show(recording, json, lambda _: report.show_sentence(sentence))
+
+
 @app.command(help=say("help-welcome"), cls=TranslatedCommand)
 def welcome(
     ctx: typer.Context,

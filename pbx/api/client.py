@@ -21,6 +21,7 @@ from pbx.api.schema import (
     Health,
     LogLine,
     NewUser,
+    Recording,
     RunningCall,
     Status,
     User,
@@ -120,6 +121,16 @@ class Client:
     def hangup(self, call_id: str) -> None:
         """End a call."""
         self._call("hangup", call=call_id)
+
+    def record(self, call_id: str, *, stereo: bool = False) -> Recording:
+        """Record a call from now on, both parties in one track or in a track each."""
+        given = "yes" if stereo else "no"
+        recording: Recording = self._call("record", call=call_id, stereo=given)
+        return recording
+
+    def stop_recording(self, call_id: str) -> None:
+        """End the recording of a call."""
+        self._call("record.stop", call=call_id)
 
     def add_user(self, number: str, password: str | None = None, display_name: str = "") -> NewUser:
         """Make a user; without `password`, with a random one."""

@@ -63,6 +63,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     contacts: list[Contact]
 
 
+class Sound(msgspec.Struct, frozen=True, kw_only=True):
+    """How one party's sound has come here so far."""
+
+    loss_percent: float
+    jitter_ms: float
+    """RFC 3550 §6.4.1."""
+    mos: float
+    """Mean opinion score by the E-model (ITU-T G.107): 1 to 4.5."""
+
+
 class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call that has not ended (answer to ``calls`` is a list of these)."""
 
@@ -74,6 +84,21 @@ class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     since: str
     """ISO 8601 with offset: when the caller began."""
     talk_s: float
+    codec: str = ""
+    """What the caller speaks: ``PCMA`` ...; empty before the answer."""
+    called_codec: str = ""
+    """What the called phone speaks where that is another codec and the call is converted; else empty."""
+    recording: bool = False
+    caller_sound: Sound | None = None
+    called_sound: Sound | None = None
+    """Null as long as nothing has come, or the media engine doesn't tell."""
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """The recording of a call (answer to ``record``)."""
+
+    file: str
+    """Its path on the exchange's machine."""
 
 
 class NewUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +198,8 @@ METHODS: dict[str, object] = {
     "status": Status,
     "users": list[User],
     "calls": list[RunningCall],
+    "record": Recording,
+    "record.stop": None,
     "hangup": None,
     "user.add": NewUser,
     "user.remove": None,
@@ -184,7 +211,8 @@ METHODS: dict[str, object] = {
     "watch": Changes,
     "hardware.note": None,
 }
-"""Every method and what it answers. ``hangup`` takes `call`; ``user.*`` take `number`, and
+"""Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
+optional `stereo` (``yes`` or ``no``); ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
 ``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``). ``log`` takes an optional `after` (a line's
 number), ``watch`` an optional `mark`. ``hardware.note``, by which the hardware agent tells the log what

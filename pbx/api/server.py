@@ -26,6 +26,7 @@ from pbx.api.schema import (
     Health,
     LogLine,
     NewUser,
+    Recording,
     Result,
     RunningCall,
     Status,
@@ -70,12 +71,20 @@ class ControlTarget(Protocol):
         """Return all local users."""
         ...
 
-    def calls(self) -> list[RunningCall]:
+    async def calls(self) -> list[RunningCall]:
         """Return the calls that have not ended."""
         ...
 
     def hangup(self, call_id: str) -> None:
         """End the call `call_id`."""
+        ...
+
+    def record(self, call_id: str, *, stereo: bool) -> Recording:
+        """Record a call from now on: both parties in one track, or in a track each."""
+        ...
+
+    def stop_recording(self, call_id: str) -> None:
+        """End the recording of a call."""
         ...
 
     async def add_user(self, number: str, password: str | None, display_name: str) -> NewUser:
@@ -289,6 +298,14 @@ def _methods(target: ControlTarget) -> dict[str, _Method]:
         "users": _Method(lambda _: target.users()),
         "calls": _Method(lambda _: target.calls()),
         "hangup": _Method(lambda given: target.hangup(given["call"]), frozenset({"call"})),
+        "record": _Method(
+            lambda given: target.record(given["call"], stereo=given.get("stereo") == "yes"),
+            frozenset({"call"}),
+            frozenset({"stereo"}),
+        ),
+        "record.stop": _Method(
+            lambda given: target.stop_recording(given["call"]), frozenset({"call"})
+        ),
         "user.add": _Method(
             lambda given: target.add_user(
                 given["number"], given.get("password"), given.get("display_name", "")

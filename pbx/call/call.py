@@ -1,6 +1,6 @@
 """One call: a caller, the phones that ring for it, and the one that answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
@@ -20,8 +20,10 @@ from pbx.call.facts import CallFacts
 from pbx.call.fork import Fork
 from pbx.call.journal import CallState
 from pbx.call.leg import Leg
+from pbx.call.passage import Passage
 from pbx.media import protocol
-from pbx.media.session import NoPortsLeft, bridge
+from pbx.media.conversion import unclear
+from pbx.media.session import NoPortsLeft
 from pbx.sdp.payload import audio_codec
 from pbx.sip.timers import TimerQueue
 
@@ -47,9 +49,15 @@ class CallChanged:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A call is over; its facts are complete."""
+    """A call is over; its facts are complete, but for the quality of its sound.
+
+    Args:
+        ports: of the caller's and the called party's sound, which the media engine is about to count
+            for the last time; 0 for none.
+    """
 
     facts: CallFacts
+    ports: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,7 @@ class Call:
         offer: the caller's SDP; empty for a late offer (RFC 3261 §13.2.1).
         timers: the exchange's timers.
         emit: takes what is to be done or published.
+        coded: encoding names of what the media engine can code now.
         no_answer_s, max_duration_s: time limits; 0 for none.
     """
 
@@ -96,6 +105,7 @@ class Call:
         offer: bytes,
         timers: TimerQueue,
         emit: Callable[[Output], None],
+        coded: Callable[[], Collection[str]],
         *,
         no_answer_s: float,
         max_duration_s: float,
@@ -105,6 +115,7 @@ class Call:
         self.offer = offer
         self.callee: Leg | None = None
         self.ended = False
+        self.passage = Passage(self._tell_engine, coded)
         self._fork = Fork([])
         self._timers = timers
         self._emit = emit
@@ -131,6 +142,13 @@ class Call:
         if self._no_answer_s:
             self._timers.set((self, "no-answer"), now + self._no_answer_s)
 
+    @property
+    def sound_ports(self) -> tuple[int, int]:
+        """The ports of the caller's and the called party's sound; 0 for none, as before the answer."""
+        if self.callee is None:
+            return 0, 0
+        return self.caller.media.sound_port, self.callee.media.sound_port
+
     def state(self) -> CallState | None:
         """Return what the journal keeps so that an answered call survives the exchange."""
         if self.callee is None or self._late_offer:
@@ -143,6 +161,7 @@ class Call:
         self.callee = callee
         self._fork = Fork([callee])
         self._connect(callee, answered=True)
+        self._note_codecs()
         if self._max_duration_s and self.facts.talk is not None:
             until = max(self.facts.talk + self._max_duration_s, now)
             self._timers.set((self, "max-duration"), until)
@@ -190,12 +209,13 @@ class Call:
         self.ended = True
         self._timers.cancel((self, "no-answer"))
         self._timers.cancel((self, "max-duration"))
+        ports = self.sound_ports
         for leg in self.legs:
             leg.hang_up(cause, now)
             self._release(leg)
         self.facts.cause = cause
         self.facts.release = now
-        self._emit(CallEnded(self.facts))
+        self._emit(CallEnded(self.facts, ports))
 
     # ---------------------------------------------------------------- before the answer
 
@@ -228,9 +248,9 @@ class Call:
         self.caller.answer(sdp, leg.fork, now)
         if not self._late_offer:
             leg.acknowledge(b"", now)
-            self._agreed(sdp)
+            self._agreed(sdp, now)
         else:
-            self._tell_engine(self.caller.media.ready(None, wait=True))
+            self._tell_engine([*self.caller.media.ready(None, wait=True)])
         self.facts.talk = now
         self.facts.called_addr = leg.address
         if self._max_duration_s:
@@ -253,7 +273,7 @@ class Call:
             self.end(by_server(CallTag.REQUEST_UNUSABLE), now)
             return
         other.acknowledge(sdp, now)
-        self._agreed(sdp)
+        self._agreed(sdp, now)
 
     def _media_offered(self, leg: Leg, sdp: bytes, now: float) -> None:
         other = self.callee if leg is self.caller else self.caller
@@ -300,7 +320,7 @@ class Call:
         if not change.late:
             self._reoffer = None
             leg.acknowledge(b"", now)
-            self._agreed(sdp)
+            self._agreed(sdp, now)
 
     def _put_back(self, leg: Leg, now: float) -> None:
         """Undo a change that was accepted just when it was withdrawn (RFC 3261 §14.1)."""
@@ -311,9 +331,10 @@ class Call:
 
     def _media_refused(self, event: MediaRefused, now: float) -> None:
         change, self._reoffer = self._reoffer, None
+        if change is not None:
+            change.other.restore()
         if change is not None and change.asker is not None:
             change.asker.restore()
-            change.other.restore()
             change.asker.refuse_reoffer(event.status, event.reason, now)
 
     def _leg_ended(self, leg: Leg, cause: Cause, now: float) -> None:
@@ -331,28 +352,76 @@ class Call:
 
     # ---------------------------------------------------------------- media
 
-    def _agreed(self, answer: bytes) -> None:
+    def _agreed(self, answer: bytes, now: float) -> None:
         """Offer and answer are complete: let the media engine follow."""
-        self.facts.codec = audio_codec(answer) or self.facts.codec
         if self.callee is not None:
             self._connect(self.callee, answered=True)
+        self.facts.codec = audio_codec(answer) or self.facts.codec
+        self._note_codecs()
         if self.facts.talk is not None:
             self._emit(CallChanged(self.facts, self.state()))
+        if self.callee is not None:
+            self._narrow(self.callee, self.caller, now)
+            self._narrow(self.caller, self.callee, now)
+
+    def _note_codecs(self) -> None:
+        """Note between what the call is converted."""
+        self.facts.called_codec = ""
+        if len(self.passage.codecs) == 2:
+            self.facts.codec, self.facts.called_codec = self.passage.codecs
+
+    def _narrow(self, leg: Leg, other: Leg, now: float) -> None:
+        """Keep a party to codecs that the other one has, too (RFC 3264 §10.2)."""
+        if not unclear(leg.media, other.media) or self._reoffer is not None:
+            return
+        if leg.reoffer(other.media.last_remote, now, plain=True):
+            self._reoffer = _Reoffer(None, leg, late=False)
 
     def _connect(self, leg: Leg, *, answered: bool) -> None:
-        """Join the caller's media with `leg`'s; what has ended is released first."""
-        # The callee's first: what the caller has sent meanwhile must find its way.
-        streams = bridge(leg.media, self.caller.media, timed=answered)
-        self._end_streams([*self.caller.media.take_released(), *leg.media.take_released()])
-        self._tell_engine(streams)
+        """Join the caller's media with `leg`'s."""
+        self.passage.connect(self.caller.media, leg.media, timed=answered)
+
+    def reported(self, report: protocol.SoundReport, now: float) -> bool:
+        """Take what the engine says; False where it concerns another call."""
+        match report:
+            case protocol.Digit():
+                return self.passage.dialled(report)
+            case protocol.Recorded() if self.passage.recorded(report):
+                if report.failure and not report.seconds:
+                    # There is no file.
+                    self.facts.recordings = self.facts.recordings[:-1]
+                self._emit(CallChanged(self.facts, self.state()))
+                return True
+        return False
+
+    @property
+    def recording(self) -> bool:
+        """Whether it is being recorded."""
+        return self.passage.recording
+
+    def record(self, name: int, path: str, file: str, *, stereo: bool) -> bool:
+        """Record the call from now on; False where that is impossible.
+
+        Args:
+            name, path, stereo: as for `Passage.record`.
+            file: how the call's record names it.
+        """
+        if self.ended or self.facts.talk is None:
+            return False
+        if not self.passage.record(name, path, stereo=stereo):
+            return False
+        self.facts.recordings += (file,)
+        self._emit(CallChanged(self.facts, self.state()))
+        return True
+
+    def stop_recording(self) -> None:
+        """End the recording that runs."""
+        self.passage.stop_recording()
+        self._emit(CallChanged(self.facts, self.state()))
 
     def _release(self, leg: Leg) -> None:
-        self._end_streams(leg.media.close())
+        self.passage.release(leg.media.close())
 
-    def _end_streams(self, ports: list[int]) -> None:
-        if ports:
-            self._emit(MediaCommands([protocol.Release(ports)]))
-
-    def _tell_engine(self, streams: list[protocol.Stream]) -> None:
-        if streams:
-            self._emit(MediaCommands([*streams]))
+    def _tell_engine(self, commands: list[protocol.Command]) -> None:
+        if commands:
+            self._emit(MediaCommands(commands))

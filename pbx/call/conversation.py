@@ -18,7 +18,6 @@ from pbx.call.journal import CallState
 from pbx.call.keypad import Keypad
 from pbx.call.leg import Leg
 from pbx.call.services.service import Service
-from pbx.call.sound import SoundReport
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
 from pbx.media.session import NoPortsLeft
@@ -69,9 +68,19 @@ class Conversation:
         leg.usage.serves = ("INFO",)
 
     @property
+    def recording(self) -> bool:
+        """False: what a service records is no recording of the call."""
+        return False
+
+    @property
     def legs(self) -> Iterator[Leg]:
         """The caller's leg."""
         yield self._leg
+
+    @property
+    def sound_ports(self) -> tuple[int, int]:
+        """The port of the caller's sound, and 0; see `CallEnded`."""
+        return self._leg.media.sound_port, 0
 
     def state(self) -> CallState | None:
         """Return what the journal keeps so that the call survives the exchange."""
@@ -145,7 +154,7 @@ class Conversation:
             case Ended():
                 self.end(event.cause, now)
 
-    def reported(self, report: SoundReport, now: float) -> bool:
+    def reported(self, report: protocol.SoundReport, now: float) -> bool:
         """Take what the engine says; False where it concerns another call."""
         if not self._sound.takes(report):
             return False
@@ -167,13 +176,14 @@ class Conversation:
         self.ended = True
         self._timers.cancel((self, "max-duration"))
         self._timers.cancel((self, "service"))
+        ports = self.sound_ports
         self._leg.hang_up(cause, now)
         self._release(self._leg.media.close())
         self._sound.end()
         self._service.end(now)
         self.facts.cause = cause
         self.facts.release = now
-        self._emit(CallEnded(self.facts))
+        self._emit(CallEnded(self.facts, ports))
 
     # ---------------------------------------------------------------- offer and answer
 

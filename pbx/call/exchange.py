@@ -1,20 +1,22 @@
 """The exchange: every running call, and which of them a SIP event belongs to."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import cast
 
 from pbx.call.call import Call, CallEnded, MediaCommands, Output
 from pbx.call.cause import CallTag, Cause, by_server
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
+from pbx.call.farewells import Farewells
 from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
 from pbx.call.leg import Leg, Target
 from pbx.call.services.directory import Services, SoundFiles
-from pbx.call.sound import SoundReport
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
+from pbx.media.conversion import Interpreter
 from pbx.media.session import LegMedia, NoPortsLeft, PortPool
 from pbx.routing.services import ServiceNumber
 from pbx.sdp.offer_answer import reject_all
@@ -67,7 +69,9 @@ class Exchange:
         self._by_invite: dict[ServerTransaction, Leg] = {}
         self._owners: dict[Leg, Call | Conversation] = {}
         self._media_sessions = 0
+        self._record_folder = files.record
         self._coded: Sequence[str] = ()
+        self._farewells = Farewells(self._timers)
         self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
         self.calls: dict[str, Call | Conversation] = {}
@@ -102,7 +106,7 @@ class Exchange:
         """
         offer = session_description(invite.request)
         try:
-            leg = self._caller(invite, facts, offer, now)
+            leg = self._caller(invite, facts, offer, self._convertible, now)
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
@@ -123,7 +127,7 @@ class Exchange:
         offer = session_description(invite.request)
         try:
             own = endpoint.description(offer, self._coded, invite.flow.local.host)
-            leg = self._caller(invite, facts, offer, now)
+            leg = self._caller(invite, facts, offer, lambda: (), now)
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
@@ -134,8 +138,19 @@ class Exchange:
             self._forget_later(conversation, now)
         self._prepare_ports()
 
-    def _caller(self, invite: ServerTransaction, facts: CallFacts, offer: bytes, now: float) -> Leg:
-        """Return the leg of who has sent `invite`.
+    def _convertible(self) -> Sequence[str]:
+        """What the engine may convert calls between phones to: encoding names."""
+        return self._coded if self._settings.media.convert else ()
+
+    def _caller(
+        self,
+        invite: ServerTransaction,
+        facts: CallFacts,
+        offer: bytes,
+        coded: Callable[[], Collection[str]],
+        now: float,
+    ) -> Leg:
+        """Return the leg of who has sent `invite`; what is said to it is converted to `coded`.
 
         Raises:
             PeerError: it can't be used.
@@ -152,7 +167,7 @@ class Exchange:
             self._tokens,
             now,
         )
-        return Leg("a", usage, media, facts.caller_number)
+        return Leg("a", usage, media, Interpreter(media, coded), facts.caller_number)
 
     def _refuse_unusable(
         self, invite: ServerTransaction, facts: CallFacts, error: PeerError, now: float
@@ -172,12 +187,24 @@ class Exchange:
             media = self._leg_media(target.flow, call.caller.media.call)
             try:
                 call.caller.media.reserve()
-                offer = media.describe(call.offer) if call.offer else b""
+                interpreter = Interpreter(media, self._convertible)
+                offer = interpreter.offer(call.offer) if call.offer else b""
             except NoPortsLeft:
                 media.close()
                 break
             request = self._invitation(call, invite, caller, target, offer)
-            branches.append(self._call_out(call, f"b{number}", request, target, media, now))
+            leg = self._call_out(request, call.facts.caller_number, target, now)
+            branches.append(
+                Leg(
+                    f"b{number}",
+                    leg,
+                    media,
+                    interpreter,
+                    target.number,
+                    offered=bool(request.body),
+                )
+            )
+            self._add(call, branches[-1])
         if branches:
             call.ring(branches, now)
         else:
@@ -209,11 +236,9 @@ class Exchange:
             request.body = offer
         return request
 
-    def _call_out(
-        self, call: Call, name: str, request: Request, target: Target, media: LegMedia, now: float
-    ) -> Leg:
-        number = call.facts.caller_number
-        usage = Outgoing(
+    def _call_out(self, request: Request, number: str, target: Target, now: float) -> Outgoing:
+        """Send the INVITE for one phone; `number` is who calls."""
+        return Outgoing(
             self._endpoint,
             self._timers,
             lambda flow: contact(number, flow),
@@ -222,9 +247,6 @@ class Exchange:
             target.flow,
             now,
         )
-        leg = Leg(name, usage, media, target.number, offered=bool(request.body))
-        self._add(call, leg)
-        return leg
 
     # ---------------------------------------------------------------- a call from before a restart
 
@@ -237,13 +259,14 @@ class Exchange:
         media: list[LegMedia] = []
         if state.callee is None and state.service is None:
             raise PeerError(400, "Nobody Called")
-        caller = self._resumed("a", state.caller, facts.called_number, media)
+        coded = self._convertible if state.callee else lambda: ()
+        caller = self._resumed("a", state.caller, facts.called_number, media, coded)
         if state.callee is None:
             assert state.service is not None
             self._new_conversation(facts, caller, state.service, again=True).resume(now)
             return
         try:
-            callee = self._resumed("b1", state.callee, facts.caller_number, media)
+            callee = self._resumed("b1", state.callee, facts.caller_number, media, coded)
         except (NoPortsLeft, PeerError):
             caller.media.close()
             raise
@@ -251,7 +274,14 @@ class Exchange:
         self._add(call, callee)
         call.resume(callee, now)
 
-    def _resumed(self, name: str, state: LegState, shown: str, call: list[LegMedia]) -> Leg:
+    def _resumed(
+        self,
+        name: str,
+        state: LegState,
+        shown: str,
+        call: list[LegMedia],
+        coded: Callable[[], Collection[str]],
+    ) -> Leg:
         flow = state.flow.flow
         timeout_s = self._settings.media.timeout_s
         media = LegMedia.resume(self.pool, state.media, call=call, timeout_s=timeout_s)
@@ -265,7 +295,7 @@ class Exchange:
             lambda offer: reject_all(offer, flow.local.host),
             dialog,
         )
-        return Leg(name, usage, media, state.number)
+        return Leg(name, usage, media, Interpreter(media, coded), state.number)
 
     def _new_call(self, facts: CallFacts, caller: Leg, offer: bytes) -> Call:
         limits = self._settings.calls
@@ -274,7 +304,8 @@ class Exchange:
             caller,
             offer,
             self._timers,
-            self._outputs.append,
+            self._emit,
+            lambda: self._coded,
             no_answer_s=limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
         )
@@ -291,7 +322,7 @@ class Exchange:
             self.services.new(dialed, again=again),
             lambda: self._coded,
             self._timers,
-            self._outputs.append,
+            self._emit,
             max_duration_s=self._settings.calls.max_duration_s,
         )
         self._keep(conversation, leg)
@@ -356,8 +387,10 @@ class Exchange:
     def handle_timer(self, now: float) -> None:
         """Run what is due: 2xx retransmissions, time limits."""
         for key in self._timers.pop_due(now):
-            owner, name = cast(tuple[Call | Conversation | Usage, str], key)
-            if isinstance(owner, Call | Conversation):
+            owner, name = cast(tuple[Call | Conversation | Usage | Farewells, str], key)
+            if isinstance(owner, Farewells):
+                owner.give_up(name)
+            elif isinstance(owner, Call | Conversation):
                 if name == "forget":
                     self._forget(owner, now)
                     continue
@@ -368,6 +401,23 @@ class Exchange:
                 leg = self._by_key.get(owner.key)
                 if leg is not None:
                     self._take(leg, owner.timer_fired(name, now), now)
+
+    def _emit(self, output: Output) -> None:
+        """Publish what a call says; its end only when the quality of its sound is known."""
+        if isinstance(output, CallEnded):
+            publish = partial(self._outputs.append, output)
+            self._farewells.wait(output.facts, output.ports, publish)
+        else:
+            self._outputs.append(output)
+
+    @property
+    def saying_farewell(self) -> bool:
+        """Whether calls that have ended are still to be published."""
+        return len(self._farewells) > 0
+
+    def released(self, report: protocol.Released) -> None:
+        """Take the last counts of a stream."""
+        self._farewells.released(report)
 
     def next_output(self) -> Output | None:
         """The next thing to do outside call control, oldest first."""
@@ -383,26 +433,28 @@ class Exchange:
         """
         self.pool.replace(ready.ports)
         self._coded = tuple(ready.codecs)
-        streams: list[protocol.Stream] = []
-        for call in self.calls.values():
-            if isinstance(call, Call):
-                for leg in call.legs:
-                    streams += leg.media.everything()
+        between = [call for call in self.calls.values() if isinstance(call, Call)]
+        for one in between:
+            one.passage.forget_recording()
+        streams = [
+            stream for one in between for leg in one.legs for stream in leg.media.everything()
+        ]
         wanted = {stream.port for stream in streams}
         stray = [port for port in ready.streams if port not in wanted]
         if stray:
             self._outputs.append(MediaCommands([protocol.Release(stray)]))
         if streams:
-            self._outputs.append(MediaCommands([*streams]))
+            sound = [command for one in between for command in one.passage.everything()]
+            self._outputs.append(MediaCommands([*streams, *sound]))
         for call in list(self.calls.values()):
             if isinstance(call, Conversation):
                 call.engine_ready(now)
         self._prepare_ports()
 
-    def reported(self, report: SoundReport, now: float) -> None:
-        """Take what the engine says of a service's sound."""
+    def reported(self, report: protocol.SoundReport, now: float) -> None:
+        """Take what the engine says of a call's sound."""
         for call in self.calls.values():
-            if isinstance(call, Conversation) and call.reported(report, now):
+            if call.reported(report, now):
                 if call.ended:
                     self._forget_later(call, now)
                 return
@@ -424,10 +476,46 @@ class Exchange:
         self._end(call, by_server(CallTag.ADMINISTRATOR), now)
         return True
 
+    def record(self, call_id: str, file: str, *, stereo: bool) -> str:
+        """Record a call between two phones from now on, for the administrator.
+
+        Args:
+            call_id: the call.
+            file: the new file, ``YYYYMMDD/name.wav``; its folder is there.
+            stereo: a track for each party.
+
+        Returns:
+            Why that is impossible, as a sentence's key; empty where it has begun.
+        """
+        call = self.calls.get(call_id)
+        if call is None:
+            return "unknown-call"
+        if not isinstance(call, Call):
+            return "not-recordable"
+        if call.recording:
+            return "recorded-already"
+        path = f"{self._record_folder}/{file}"
+        begun = call.record(next(self.services.names), path, file, stereo=stereo)
+        return "" if begun else "not-recordable"
+
+    def stop_recording(self, call_id: str) -> str:
+        """End the recording of a call; returns why that is impossible, as `record` does."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return "unknown-call"
+        if not isinstance(call, Call) or not call.recording:
+            return "not-recorded"
+        call.stop_recording()
+        return ""
+
     def stop(self, now: float) -> None:
         """End every call: the exchange is going down."""
         for call in list(self.calls.values()):
             self._end(call, by_server(CallTag.SERVER_STOPPED), now)
+
+    def settle(self) -> None:
+        """Publish what waits for the engine: there is no more time."""
+        self._farewells.give_all_up()
 
     def _end(self, call: Call | Conversation, cause: Cause, now: float) -> None:
         call.end(cause, now)

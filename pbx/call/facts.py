@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pbx.call.cause import Cause
+from pbx.call.quality import Quality
 
 
 @dataclass(slots=True)
@@ -18,6 +19,10 @@ class CallFacts:
         caller_addr, called_addr: ``udp 192.0.2.7:5060``; empty where no phone was reached.
         route: which rule decided, for people.
         codec: the first audio codec agreed on.
+        called_codec: what the called phone speaks where the caller's `codec` is converted to it;
+            else empty.
+        recordings: the files that it was recorded to, each ``YYYYMMDD/name.wav``.
+        quality: how the caller's and the called party's sound came here, when the call has ended.
     """
 
     id: str
@@ -30,10 +35,18 @@ class CallFacts:
     called_addr: str = ""
     route: str = ""
     codec: str = ""
+    called_codec: str = ""
+    recordings: tuple[str, ...] = ()
+    quality: tuple[Quality | None, Quality | None] = (None, None)
     alert: float | None = None
     talk: float | None = None
     release: float | None = None
     cause: Cause | None = None
+
+    @property
+    def codecs(self) -> tuple[str, str]:
+        """What the caller and what the called party sends."""
+        return self.codec, self.called_codec or self.codec
 
     @property
     def state(self) -> str:

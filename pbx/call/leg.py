@@ -19,6 +19,7 @@ from pbx.call.events import (
 )
 from pbx.call.journal import FlowState, LegState
 from pbx.errors import PeerError
+from pbx.media.conversion import Interpreter
 from pbx.media.session import Agreement, LegMedia
 from pbx.sdp.description import parse_sdp
 from pbx.sdp.offer_answer import check_answer
@@ -57,6 +58,7 @@ class Leg:
         name: ``a`` for the caller, ``b1`` ``b2`` ... for the phones called.
         dialog: the party's INVITE usage.
         media: its ports and descriptions.
+        interpreter: tells the party what the other one says.
         number: who it is.
         offered: the party's INVITE from us carried an offer.
     """
@@ -66,6 +68,7 @@ class Leg:
         name: str,
         dialog: Usage,
         media: LegMedia,
+        interpreter: Interpreter,
         number: str,
         *,
         offered: bool = False,
@@ -76,7 +79,9 @@ class Leg:
         self.number = number
         self.ended = False
         self.fork = name
+        self._interpreter = interpreter
         self._offered = offered
+        self._offers = bool(media.last_remote)
         self._before: Agreement | None = None
 
     def state(self) -> LegState | None:
@@ -95,20 +100,28 @@ class Leg:
     def progress(self, status: int, reason: str, sdp: bytes, fork: str, now: float) -> None:
         """Tell a caller of ringing or early media; `sdp` is the other party's."""
         if isinstance(self.usage, Incoming):
-            body = self.media.describe(sdp) if sdp else b""
+            body = self._told(sdp) if sdp else b""
             self.usage.progress(status, reason, body, fork, now)
 
     def answer(self, sdp: bytes, fork: str, now: float) -> None:
         """Tell a caller that it is answered."""
         if isinstance(self.usage, Incoming):
-            self.usage.answer(self.media.describe(sdp), fork, now)
+            self.usage.answer(self._told(sdp), fork, now)
 
     def acknowledge(self, sdp: bytes, now: float) -> None:
         """Confirm a callee's answer, with the other party's answer to a late offer."""
-        self.usage.acknowledge(self.media.describe(sdp) if sdp else b"", now)
+        self.usage.acknowledge(self._interpreter.answer(sdp) if sdp else b"", now)
 
-    def reoffer(self, sdp: bytes, now: float) -> bool:
+    def _told(self, sdp: bytes) -> bytes:
+        """Return the other party's answer to this one's offer, or its offer where it made none."""
+        return self._interpreter.answer(sdp) if self._offers else self._interpreter.offer(sdp)
+
+    def reoffer(self, sdp: bytes, now: float, *, plain: bool = False) -> bool:
         """Offer the other party's changed session; False while that is impossible (glare).
+
+        Args:
+            sdp: the other party's offer; empty to ask for this party's.
+            plain: nothing is offered that the other party hasn't named.
 
         Raises:
             NoPortsLeft: there is no port for a new media.
@@ -117,7 +130,8 @@ class Leg:
             return False
         self._before = self.media.checkpoint()
         self._offered = bool(sdp)
-        return self.usage.reoffer(self.media.describe(sdp) if sdp else b"", now)
+        body = self._interpreter.offer(sdp, plain=plain) if sdp else b""
+        return self.usage.reoffer(body, now)
 
     def cancel_reoffer(self, now: float) -> None:
         """Give up what `reoffer` asked for."""
@@ -125,7 +139,7 @@ class Leg:
 
     def accept_reoffer(self, sdp: bytes, now: float) -> None:
         """Give the other party's agreement to this party's change."""
-        self.usage.accept_reoffer(self.media.describe(sdp), now)
+        self.usage.accept_reoffer(self._told(sdp), now)
 
     def refuse_reoffer(self, status: int, reason: str, now: float) -> None:
         """Leave the session as it was."""
@@ -217,6 +231,7 @@ class Leg:
 
     def _reoffered(self, sdp: bytes, now: float) -> list[LegEvent]:
         self._before = self.media.checkpoint()
+        self._offers = bool(sdp)
         if sdp and not self._learn(sdp, answer=False):
             self.usage.refuse_reoffer(488, "Not Acceptable Here", now)
             return []

@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterator
 from pbx.call.call import Discard, MediaCommands, Output
 from pbx.media import protocol
 
-SoundReport = protocol.Digit | protocol.Played | protocol.Recorded
-"""What the engine says of a conversation's sound."""
-
 
 class Sound:
     """The sound of one conversation.
@@ -83,7 +80,7 @@ class Sound:
         if self._recording:
             self._tell(protocol.StopRecording(self._recording))
 
-    def takes(self, report: SoundReport) -> bool:
+    def takes(self, report: protocol.SoundReport) -> bool:
         """Note what the engine says; False where it concerns another conversation, or nobody."""
         match report:
             case protocol.Digit():

@@ -9,6 +9,7 @@ import msgspec
 from pbx.call.cause import CallTag, Cause
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
+from pbx.call.quality import Quality
 from pbx.cdr.fci import Fci
 
 # The called side has no session of its own in calls that end so before they get there.
@@ -43,6 +44,9 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     called_addr: str = ""
     route: str = ""
     codec: str = ""
+    called_codec: str = ""
+    recordings: tuple[str, ...] = ()
+    quality: tuple[Quality | None, Quality | None] = (None, None)
     alert_wall_s: float | None = None
     talk_wall_s: float | None = None
     caller_outside: bool = False
@@ -71,6 +75,8 @@ def facts_of(entry: CallEntry, offset_s: float) -> CallFacts:
         called_addr=entry.called_addr,
         route=entry.route,
         codec=entry.codec,
+        called_codec=entry.called_codec,
+        recordings=entry.recordings,
         setup=entry.setup_wall_s - offset_s,
         alert=time(entry.alert_wall_s),
         talk=time(entry.talk_wall_s),
@@ -98,6 +104,9 @@ def entry_of(facts: CallFacts, offset_s: float, resume: CallState | None = None)
         called_addr=facts.called_addr,
         route=_text(facts.route),
         codec=_text(facts.codec),
+        called_codec=facts.called_codec,
+        recordings=facts.recordings,
+        quality=facts.quality,
         setup_wall_s=facts.setup + offset_s,
         alert_wall_s=wall_s(facts.alert),
         talk_wall_s=wall_s(facts.talk),
@@ -185,7 +194,15 @@ def records_of(
     wanted = set(sides)
     answered = entry.talk_wall_s is not None
     pdd_s = None if entry.alert_wall_s is None else entry.alert_wall_s - entry.setup_wall_s
-    fci = Fci.of(cause, answered=answered, codec=entry.codec, pdd_s=pdd_s)
+    fci = Fci.of(
+        cause,
+        answered=answered,
+        codec=entry.codec,
+        called_codec=entry.called_codec,
+        recordings=entry.recordings,
+        quality=entry.quality,
+        pdd_s=pdd_s,
+    )
     talk_s = 0.0 if entry.talk_wall_s is None else release_wall_s - entry.talk_wall_s
     return [
         CallRecord(

@@ -1,9 +1,12 @@
 """The data folder: where the exchange keeps what must survive, and the lock that guards it."""
 
 import contextlib
+import datetime
 import errno
 import fcntl
+import itertools
 import os
+import re
 from pathlib import Path
 
 from pbx.errors import MisuseError, StartError
@@ -20,6 +23,10 @@ def _home() -> Path:
 
 DEFAULT_FOLDER = _home() / ".minisipserver"
 """Where miniSIPServer has its data on Linux."""
+
+
+_NOT_IN_NAMES = re.compile(r"[^0-9A-Za-z+*#]")
+_LONGEST_NAME = 40
 
 
 class DataFolder:
@@ -52,6 +59,34 @@ class DataFolder:
     def recordings(self) -> Path:
         """Where sound is that lasts no longer than its call."""
         return self.path / "recordings"
+
+    @property
+    def record(self) -> Path:
+        """Where calls are recorded, in a folder a day."""
+        return self.path / "record"
+
+    def new_recording(self, begun: datetime.datetime, caller: str, called: str, call: str) -> str:
+        """Make the folder for a call's recording; return the file's name within `record`.
+
+        Args:
+            begun: now.
+            caller, called, call: numbers and the call's own name, which the file's name has.
+
+        Raises:
+            OSError: the folder can't be made.
+        """
+        day = f"{begun:%Y%m%d}"
+        (self.record / day).mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What a phone dials may have any character in it.
+        who = "_".join(
+            _NOT_IN_NAMES.sub("-", one)[:_LONGEST_NAME] for one in (caller, called, call)
+        )
+        stem = f"{day}/{begun:%H%M%S}_{who}"
+        for place in itertools.count(1):
+            name = f"{stem}_{place}.wav" if place > 1 else f"{stem}.wav"
+            if not (self.record / name).exists():
+                break
+        return name
 
     @property
     def control_socket(self) -> Path:
@@ -128,7 +163,7 @@ class DataFolder:
 
     @property
     def _folders(self) -> tuple[Path, ...]:
-        return self.path, self.cdr, self.log, self.music, self.recordings
+        return self.path, self.cdr, self.log, self.music, self.recordings, self.record
 
     @property
     def _lock_path(self) -> Path:

@@ -73,12 +73,14 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         first_port, last_port: RTP takes the even ports, RTCP the odd ones.
         timeout_s: end a call when a party that should send has sent nothing for so long; 0 never.
         grace_s: how long calls keep their sound when the exchange itself has died.
+        convert: let phones without a common codec talk, by converting between theirs.
     """
 
     first_port: int = 20000
     last_port: int = 20999
     timeout_s: float = 60.0
     grace_s: float = 20.0
+    convert: bool = True
 
 
 class CdrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -28,7 +28,7 @@ from pbx.sdp.payload import DynamicTypes
 _PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
 """What we speak: the others ask for keys."""
 
-_OFFERED = (
+OFFERED = (
     codecs.OPUS,
     codecs.G722,
     codecs.PCMA,
@@ -132,7 +132,7 @@ def answer(offer: bytes, coded: Collection[str], local_address: str) -> bytes:
     media: list[Media] = []
     taken = False
     for one in description.media:
-        own = None if taken else _answered(description, one, coded)
+        own = None if taken else answered(description, one, coded)
         taken = taken or own is not None
         # RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in
         # the answer MUST be set to zero."
@@ -162,7 +162,7 @@ def offer(
     """
     types = types or DynamicTypes()
     formats: list[Format] = []
-    for codec in map(codecs.codec, _OFFERED):
+    for codec in map(codecs.codec, OFFERED):
         if codec.name not in coded:
             continue
         number = codec.payload_type
@@ -186,7 +186,7 @@ def narrowed(agreement: Agreement, local_address: str) -> bytes:
     Returns:
         The offer; empty where there is but one codec, or none.
     """
-    index, both = _common(agreement)
+    index, both = common(agreement)
     if agreement.told is None or len({one.codec.number for one in both if one.codec.pcm_rate}) < 2:
         return b""
     kept = {(one.codec.number, one.clock_hz) for one in _used(both) if one is not None}
@@ -197,11 +197,11 @@ def narrowed(agreement: Agreement, local_address: str) -> bytes:
 
 def _place(before: Agreement) -> int:
     """Return the place of the sound in an offer."""
-    index, both = _common(before)
+    index, both = common(before)
     if both:
         return index
     told = before.told.media if before.told else ()
-    ours = (i for i, one in enumerate(told) if one.kind == "audio" and _served(one))
+    ours = (i for i, one in enumerate(told) if one.kind == "audio" and served(one))
     return next(ours, len(told))
 
 
@@ -226,7 +226,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
 
     An answer may name several of the offered codecs; the first one is what we send.
     """
-    index, both = _common(agreement)
+    index, both = common(agreement)
     if not both:
         return None
     speech, event, noise = _used(both)
@@ -242,7 +242,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
     )
 
 
-def _common(agreement: Agreement) -> tuple[int, list[Format]]:
+def common(agreement: Agreement) -> tuple[int, list[Format]]:
     """Return the place of the sound, and the peer's formats of it that both have; none for none."""
     told = agreement.told.media if agreement.told else ()
     for index, (ours, peer) in enumerate(zip(told, agreement.peer, strict=False)):
@@ -291,15 +291,26 @@ def _format(number: int, rtpmap: RtpMap | None) -> Format | None:
     return Format(number, codec, codec.rtp_clock)
 
 
-def _served(media: Media) -> bool:
+def served(media: Media) -> bool:
+    """Return True for a protocol that we speak."""
     return media.protocol.upper() in _PROTOCOLS
 
 
-def _answered(
-    description: SessionDescription, offered: Media, coded: Collection[str]
+def answered(
+    description: SessionDescription,
+    offered: Media,
+    coded: Collection[str],
+    wanted: Direction = Direction.SENDRECV,
 ) -> Media | None:
-    """Return our side of a media; None for one that we refuse."""
-    if offered.kind != "audio" or not offered.port or not _served(offered):
+    """Return our answer to one media of an offer; None for one that we refuse.
+
+    Args:
+        description: the offer.
+        offered: the media in it.
+        coded: as for `answer`.
+        wanted: what we would do with it.
+    """
+    if offered.kind != "audio" or not offered.port or not served(offered):
         return None
     formats = [one for one in formats_of(offered) if one.codec.name in coded]
     # RFC 3264 §6.1: "the most preferred codec" of the offer comes first in it
@@ -308,7 +319,7 @@ def _answered(
         return None
     beside = (_beside(formats, number, speech) for number in (codecs.CN, codecs.TELEPHONE_EVENT))
     taken = [speech, *(one for one in beside if one is not None)]
-    direction = answer_direction(effective_direction(description, offered))
+    direction = answer_direction(effective_direction(description, offered), wanted)
     lines = [
         Line("a", f"ptime:{_ptime_ms(speech.codec, offered)}"),
         Line("a", direction.value),

@@ -14,8 +14,11 @@ import struct
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 """Raised when a message changes its meaning; both sides refuse another version."""
+
+TAP_FORMATS = 4
+"""Payload types of a `Tap` at the most."""
 
 MAX_FRAME = 4 << 20
 """Octets in one message; a longer one means that the other side is broken."""
@@ -115,6 +118,8 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         event_type: payload type of telephone-event (RFC 4733); -1 where the peer has none.
         noise_type: payload type of comfort noise (RFC 3389); -1 likewise.
         room: whom it hears and who hears it; 0 nobody.
+        partner: the stream of the one voice that it hears beside the room: the other party of a
+            call whose codecs are converted; 0 nobody. As long as that is no voice, it is silent.
         speaks: False: the room doesn't hear it (muted, or it only listens).
         listens: False: it doesn't hear the room, but what is played for it alone.
         echo: it hears itself.
@@ -129,11 +134,21 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     event_type: int = -1
     noise_type: int = -1
     room: int = 0
+    partner: int = 0
     speaks: bool = True
     listens: bool = True
     echo: bool = False
     gain_db: float = 0.0
     inband: bool = False
+
+
+class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):
+    """Let a voice be a stream again that is passed on as it comes; no fault where it is one.
+
+    What plays for it ends.
+    """
+
+    port: int
 
 
 class Play(msgspec.Struct, frozen=True, tag="play"):
@@ -182,13 +197,28 @@ class SendDigits(msgspec.Struct, frozen=True, tag="send-digits"):
     off_ms: int = 90
 
 
+class Tap(msgspec.Struct, frozen=True, tag="tap"):
+    """Tell what the payload types of a stream mean, so that it can be recorded as it is passed on.
+
+    It holds until it is said anew, or the stream is released; a voice needs none.
+
+    Args:
+        port: the stream.
+        formats: payload types, each with its codec's number in `pbx.media.codecs`; 1 to 4 of them.
+            What comes of other types isn't recorded.
+    """
+
+    port: int
+    formats: list[tuple[int, int]]
+
+
 class Record(msgspec.Struct, frozen=True, tag="record"):
-    """Write what voices say into a new WAV file; answered by `Recorded` at the end.
+    """Write what peers say into a new WAV file; answered by `Recorded` at the end.
 
     Args:
         recording: a name that no other recording has now; any positive number.
         path: of the file, which must not exist; its folder must.
-        left: a voice's port.
+        left: the port of a voice, or of a stream with a `Tap`; it may become the other meanwhile.
         right: the other party's port, which may be 0.
         stereo: a track for each, instead of both in one.
     """
@@ -213,9 +243,11 @@ Command = (
     | Release
     | Query
     | Voice
+    | StopVoice
     | Play
     | StopPlaying
     | SendDigits
+    | Tap
     | Record
     | StopRecording
 )
@@ -301,12 +333,14 @@ class Counts(msgspec.Struct, frozen=True, tag="counts"):
 
     Args:
         late_ticks: ticks of voices that came more than 5 ms too late, since the engine began.
+        whole: False: the answer to a `Query` without streams.
     """
 
     streams: list[StreamCounts]
     voices: list[VoiceCounts] = []
     ticks: int = 0
     late_ticks: int = 0
+    whole: bool = True
 
 
 class Released(msgspec.Struct, frozen=True, tag="released"):
@@ -376,6 +410,9 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
 
 Report = Ready | Counts | Released | Latched | Timeout | Digit | Played | Recorded | Refused
+
+SoundReport = Digit | Played | Recorded
+"""What the engine says of the sound that begins or ends in it."""
 
 _PREFIX = struct.Struct("!I")
 _encoder = msgspec.msgpack.Encoder()

@@ -12,7 +12,9 @@ from pbx.api.schema import (
     LogLine,
     NewUser,
     Problem,
+    Recording,
     RunningCall,
+    Sound,
     Status,
     User,
     Welcome,
@@ -39,6 +41,7 @@ class FakeExchange:
         self.database_answers = asyncio.Event()
         self.database_answers.set()
         self.failure: Exception | None = None
+        self.recorded: dict[str, bool] = {}
         self.status_values: dict[str, object] = {}
         self.problems: list[Problem] = []
         self.lines: list[LogLine] = []
@@ -90,7 +93,7 @@ class FakeExchange:
             expires_s=598.4,
         )
 
-    def calls(self) -> list[RunningCall]:
+    async def calls(self) -> list[RunningCall]:
         self._ask("calls")
         return [
             RunningCall(
@@ -100,6 +103,11 @@ class FakeExchange:
                 state="talking",
                 since="2026-11-23T04:00:39+08:00",
                 talk_s=61.5,
+                codec="PCMA",
+                called_codec="G722",
+                recording=name in self.recorded,
+                caller_sound=Sound(loss_percent=0.0, jitter_ms=1.2, mos=4.4),
+                called_sound=Sound(loss_percent=3.5, jitter_ms=20.0, mos=3.75),
             )
             for name, (caller, called) in self.running.items()
         ]
@@ -108,6 +116,20 @@ class FakeExchange:
         self._ask("hangup")
         if self.running.pop(call_id, None) is None:
             raise CommandError("unknown-call", english("unknown-call"))
+
+    def record(self, call_id: str, *, stereo: bool) -> Recording:
+        self._ask("record")
+        if call_id not in self.running:
+            raise CommandError("unknown-call", english("unknown-call"))
+        if call_id in self.recorded:
+            raise CommandError("recorded-already", english("recorded-already"))
+        self.recorded[call_id] = stereo
+        return Recording(file=f"/data/record/20261123/{call_id}.wav")
+
+    def stop_recording(self, call_id: str) -> None:
+        self._ask("stop_recording")
+        if self.recorded.pop(call_id, None) is None:
+            raise CommandError("not-recorded", english("not-recorded"))
 
     async def add_user(self, number: str, password: str | None, display_name: str) -> NewUser:
         self._ask("add_user")

@@ -52,6 +52,8 @@ async def call(path: Path, method: str, **params: str) -> dict[str, Any]:
 class TestMethods:
     async def test_every_method_is_served(self, server: Path) -> None:
         params = {
+            "record": {"call": "c1"},
+            "record.stop": {"call": "c1"},
             "hangup": {"call": "c1"},
             "user.add": {"number": "103"},
             "hardware.note": {"kind": "sound", "event": "added", "name": "USB Audio"},
@@ -104,6 +106,9 @@ class TestRefusals:
             ("user.password", {"number": "100", "password": ""}, "empty-parameter"),
             ("user.remove", {"number": "999"}, "unknown-user"),
             ("hangup", {"call": "c9"}, "unknown-call"),
+            ("record", {}, "missing-parameter"),
+            ("record", {"call": "c9"}, "unknown-call"),
+            ("record.stop", {"call": "c1"}, "not-recorded"),
         ],
     )
     async def test_code_and_sentence(

@@ -11,8 +11,23 @@ from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
 from pbx.call.services.directory import SoundFiles
-from pbx.config.settings import CallSettings, ServiceSettings, Settings, SipSettings
-from pbx.media.protocol import Command, Ready, Release, Stream
+from pbx.config.settings import (
+    CallSettings,
+    MediaSettings,
+    ServiceSettings,
+    Settings,
+    SipSettings,
+)
+from pbx.media.protocol import (
+    Command,
+    Ready,
+    Release,
+    Released,
+    StopVoice,
+    Stream,
+    StreamCounts,
+    Voice,
+)
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
@@ -30,6 +45,14 @@ REALM = "minisipserver"
 
 CODED = ("PCMU", "PCMA", "G722", "GSM", "G726-32", "L16", "opus", "CN", "telephone-event")
 """What the media engine can code."""
+
+
+def stream_counts(
+    port: int, received: int = 0, lost: int = 0, jitter_ms: float = 0
+) -> StreamCounts:
+    """What the media engine has counted of a stream."""
+    return StreamCounts(port, received, 160 * received, 0, 0, 0, lost, 0, 0, 0, 0, jitter_ms, None)
+
 
 Wire = Callable[[bytes], int]
 """How often a message arrives: 0 for lost, 2 for repeated."""
@@ -58,6 +81,7 @@ class Office:
         ports: int = 20,
         sip: SipSettings | None = None,
         services: ServiceSettings | None = None,
+        media: MediaSettings | None = None,
         *,
         engine: bool = True,
     ) -> None:
@@ -68,6 +92,7 @@ class Office:
             calls=limits or CallSettings(),
             sip=sip or SipSettings(),
             services=services or ServiceSettings(),
+            media=media or MediaSettings(),
         )
         self.tunes: list[str] = []
         self.discarded: list[str] = []
@@ -80,7 +105,7 @@ class Office:
             user_agent="office",
             allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER"),
         )
-        files = SoundFiles(lambda: self.tunes, "recordings")
+        files = SoundFiles(lambda: self.tunes, "recordings", "record")
         self.exchange = Exchange(self.endpoint, self.tokens, self.settings, files)
         self.bindings = Bindings(self.settings.sip)
         authenticator = Authenticator(
@@ -100,6 +125,8 @@ class Office:
         self.media: list[Command] = []
         self.changed: list[str] = []
         self.ended: list[CallFacts] = []
+        self.engine_counts = True
+        self.counts: dict[int, StreamCounts] = {}
         self.ports = ports if engine else 0
         if engine:
             self.engine_ready()
@@ -165,10 +192,22 @@ class Office:
                     assert peer is not None
                     peer.deliver(data, flow)
 
+    def _engine_hears(self, commands: Iterable[Command]) -> None:
+        """Count released streams for the last time, as the media engine does at once."""
+        for one in commands:
+            for port in one.ports if isinstance(one, Release) and self.engine_counts else ():
+                self.exchange.released(Released(self.counts.pop(port, None) or stream_counts(port)))
+
+    def released(self, counts: StreamCounts) -> None:
+        """The media engine counts a released stream for the last time."""
+        self.exchange.released(Released(counts))
+        self.pump()
+
     def _note(self, output: Output) -> None:
         match output:
             case MediaCommands():
                 self.media += output.commands
+                self._engine_hears(output.commands)
             case CallChanged():
                 self.changed.append(output.facts.state)
             case CallEnded():
@@ -211,6 +250,20 @@ class Office:
                     del streams[port]
         return streams
 
+    def voices(self) -> dict[int, Voice]:
+        """The voices that run, by port."""
+        voices: dict[int, Voice] = {}
+        for command in self.media:
+            match command:
+                case Voice():
+                    voices[command.port] = command
+                case StopVoice():
+                    del voices[command.port]
+                case Release():
+                    for port in command.ports:
+                        voices.pop(port, None)
+        return voices
+
     def cause(self) -> tuple[str, int]:
         """Tag and Q.850 cause of the one call that has ended."""
         (facts,) = self.ended
@@ -223,6 +276,8 @@ class Office:
         for call in self.exchange.calls.values():
             ports = {port for leg in call.legs for port in leg.media.ports}
             assert {running[port].sink for port in ports & running.keys()} <= ports | {0}
+            partners = {one.partner for port, one in self.voices().items() if port in ports}
+            assert partners <= ports | {0}
 
     def assert_empty(self) -> None:
         """Nothing is left of any call: no entry, timer, transaction or port."""

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from pbx.call.sound import SoundReport
 from pbx.errors import PeerError
-from pbx.media.protocol import Digit, Play, Played, Record, Recorded, Voice
+from pbx.media.protocol import Digit, Play, Played, Record, Recorded, SoundReport, Voice
 from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Request, Response
 from tests.call.office import HOME, Office, Phone

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx.call.cause import by_hang_up, by_response, by_server
+from pbx.call.quality import Quality
 from pbx.cdr.fci import CallTag, Fci, format_fci, parse_fci
 
 README = Path(__file__).parents[2] / "pbx" / "cdr" / "README.md"
@@ -26,6 +27,14 @@ class TestCallTag:
 
 
 class TestFci:
+    def test_the_quality_of_both_parties_sound(self) -> None:
+        quality = (Quality(0.0, 1.25, 4.41), Quality(5.5, 30.0, 3.1))
+        items = parse_fci(str(Fci(CallTag.CALLER_HUNG_UP, 16, quality=quality)))
+        caller = {key: items[f"caller{key}"] for key in ("Mos", "Loss", "Jitter")}
+        called = {key: items[f"called{key}"] for key in ("Mos", "Loss", "Jitter")}
+        assert caller == {"Mos": "4.41", "Loss": "0.00", "Jitter": "1.2"}
+        assert called == {"Mos": "3.10", "Loss": "5.50", "Jitter": "30.0"}
+
     @pytest.mark.parametrize("tag", list(CallTag))
     def test_t7_1_call_tag_and_cause_come_first(self, tag: CallTag) -> None:
         assert str(Fci(tag, 16)).startswith(f"callTag={tag.value};cause=16;")
@@ -43,6 +52,20 @@ class TestFci:
         cause = by_hang_up(CallTag.CALLEE_HUNG_UP, [])
         fci = Fci.of(cause, answered=True, codec="opus", pdd_s=None)
         assert str(fci) == "callTag=202;cause=16;sip=200;releasedBy=callee;codec=opus"
+
+    def test_a_converted_call_that_was_recorded(self) -> None:
+        cause = by_hang_up(CallTag.CALLER_HUNG_UP, [])
+        fci = Fci.of(
+            cause,
+            answered=True,
+            codec="PCMA",
+            called_codec="G722",
+            recordings=("20261123/a.wav", "20261123/b.wav"),
+            pdd_s=None,
+        )
+        found = parse_fci(str(fci))
+        assert (found["codec"], found["calledCodec"]) == ("PCMA", "G722")
+        assert found["recording"] == "20261123/a.wav,20261123/b.wav"
 
     def test_what_the_exchange_told_the_caller(self) -> None:
         fci = Fci.of(by_server(CallTag.NO_ROUTE), answered=False, codec="", pdd_s=None)

@@ -1,5 +1,6 @@
 """The data folder and its lock."""
 
+import datetime
 import errno
 import os
 import subprocess
@@ -41,6 +42,7 @@ class TestOpen:
             "lock",
             "log",
             "music",
+            "record",
             "recordings",
         ]
         folder.close()
@@ -173,3 +175,35 @@ class TestSound:
         folder.open()
         assert not left.exists()
         folder.close()
+
+
+class TestRecordings:
+    WHEN = datetime.datetime(2026, 11, 23, 4, 5, 6)  # noqa: DTZ001
+
+    def test_a_file_of_its_own_in_the_days_folder(self, tmp_path: Path) -> None:
+        folder = DataFolder(tmp_path)
+        name = folder.new_recording(self.WHEN, "100", "101", "c1")
+        assert name == "20261123/040506_100_101_c1.wav"
+        assert (folder.record / "20261123").stat().st_mode & 0o777 == 0o700
+        (folder.record / name).touch()
+        assert folder.new_recording(self.WHEN, "100", "101", "c1").endswith("_c1_2.wav")
+
+    def test_no_number_leads_out_of_the_folder(self, tmp_path: Path) -> None:
+        name = DataFolder(tmp_path).new_recording(self.WHEN, "../../x", "a/b\0" * 99, "c1")
+        assert name.count("/") == 1
+        assert ".." not in name
+        assert "\0" not in name
+        assert len(name) < 200
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "record").write_text("in the way")
+        with pytest.raises(OSError, match="record"):
+            DataFolder(tmp_path).new_recording(self.WHEN, "100", "101", "c1")
+
+    def test_a_start_leaves_them_alone(self, tmp_path: Path) -> None:
+        folder = DataFolder(tmp_path)
+        name = folder.new_recording(self.WHEN, "100", "101", "c1")
+        (folder.record / name).write_bytes(b"RIFF")
+        folder.open()
+        folder.close()
+        assert (folder.record / name).exists()

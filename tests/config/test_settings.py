@@ -50,6 +50,7 @@ class TestGood:
             last_port = 30003
             timeout_s = 0
             grace_s = 5
+            convert = false
             [cdr]
             sides = ["LO", "LT", "OO", "OT"]
             [services]
@@ -66,6 +67,7 @@ class TestGood:
         settings = parse_settings(text, "x")
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
+        assert not settings.media.convert
         assert settings.services.numbers == {
             "echo": "*430",
             "music": "46",

@@ -31,6 +31,7 @@ menu_bell no
 statmode_default off
 module_path /usr/lib/baresip/modules
 module g711.so
+module g722.so
 module l16.so
 module aufile.so
 module aubridge.so
@@ -58,7 +59,7 @@ class Baresip:
         number, password: the account.
         server: the exchange's host and port, as in a URI: ``127.0.0.1:5060`` or ``[::1]:5060``.
         transport: ``udp`` or ``tcp``.
-        codec: as in baresip's `audio_codecs`: ``pcmu``, ``pcma``, ``L16/16000/1``.
+        codec: as in baresip's `audio_codecs`: ``pcmu``, ``pcma``, ``g722/16000/1``, ``L16/16000/1``.
         rate_hz: sampling rate of that codec.
         tone_hz: what it plays.
         answer: ``auto`` or ``manual``.

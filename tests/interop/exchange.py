@@ -209,10 +209,14 @@ class Exchange:
 
     def add_user(self, number: str, password: str) -> None:
         """Add a user by the command that a person types."""
-        argv = [command("minisip"), "--socket", str(self.socket), "user", "add", number]
-        argv += ["--password", password, "--json"]
+        self.minisip("user", "add", number, "--password", password, "--json")
+
+    def minisip(self, *args: str) -> str:
+        """Run `minisip` as a person does; return what it prints."""
+        argv = [command("minisip"), "--socket", str(self.socket), *args]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def wait_contacts(self, number: str, count: int = 1, within_s: float = 15.0) -> None:
         """Wait until a user has so many phones registered."""

@@ -44,17 +44,40 @@ publish=0
 username={number}
 passwd={password}
 realm=minisipserver
-[audio_codec_0]
-mime=PCMU
-rate=8000
-channels=1
-enabled=1
-[audio_codec_1]
-mime=PCMA
-rate=8000
-channels=1
-enabled=1
 """
+
+_CODEC = """\
+[audio_codec_{place}]
+mime={mime}
+rate={rate}
+channels={channels}
+enabled={enabled}
+"""
+
+_CODECS = (
+    ("opus", 48000, 2),
+    ("speex", 32000, 1),
+    ("speex", 16000, 1),
+    ("speex", 8000, 1),
+    ("PCMU", 8000, 1),
+    ("PCMA", 8000, 1),
+    ("GSM", 8000, 1),
+    ("G722", 8000, 1),
+    ("G729", 8000, 1),
+    ("iLBC", 8000, 1),
+    ("L16", 44100, 2),
+    ("L16", 44100, 1),
+)
+"""All that it knows: one that is not named is switched on."""
+
+
+def _codecs(wanted: tuple[str, ...]) -> str:
+    return "".join(
+        _CODEC.format(
+            place=place, mime=mime, rate=rate, channels=channels, enabled=int(mime in wanted)
+        )
+        for place, (mime, rate, channels) in enumerate(_CODECS)
+    )
 
 
 class Linphone:
@@ -69,6 +92,7 @@ class Linphone:
         transport: ``udp`` or ``tcp``.
         answer: True to answer calls at once.
         register: False for a phone without exchange.
+        codecs: which it uses.
     """
 
     def __init__(
@@ -83,6 +107,7 @@ class Linphone:
         transport: str = "udp",
         answer: bool = True,
         register: bool = True,
+        codecs: tuple[str, ...] = ("PCMU", "PCMA"),
     ) -> None:
         program = find("linphonec")
         # Without its folder for databases linphonec complains, and goes on.
@@ -105,6 +130,7 @@ class Linphone:
                 password=password,
                 register=int(register),
             )
+            + _codecs(codecs)
         )
         argv = [program, "-c", str(folder / "rc"), *(["-a"] if answer else [])]
         self.program = Program(

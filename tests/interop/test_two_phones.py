@@ -1,6 +1,5 @@
 """Two ordinary phones call each other, and each hears what the other one says."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +9,7 @@ from tests.interop.exchange import Exchange
 from tests.interop.linphone import Linphone
 from tests.interop.phones import Users
 from tests.interop.tones import assert_pure_tone
-from tests.interop.waiting import until
+from tests.interop.waiting import until, until_still
 
 pytestmark = pytest.mark.interop
 
@@ -150,10 +149,10 @@ def test_hold_silences_and_resume_brings_the_sound_back(
 
     if holding == "baresip":
         baresip.command("hold")
-        _wait_still("baresip's packets", baresip.packets_received)
+        until_still("baresip's packets", baresip.packets_received)
     else:
         linphone.command("pause")
-    _wait_still("what linphone hears", lambda: linphone.heard_s(LOW_HZ))
+    until_still("what linphone hears", lambda: linphone.heard_s(LOW_HZ))
     packets, heard = baresip.packets_received(), linphone.heard_s(LOW_HZ)
 
     if holding == "baresip":
@@ -169,19 +168,6 @@ def test_hold_silences_and_resume_brings_the_sound_back(
     heard_again = linphone.recording().talking(LOW_HZ)
     last = heard_again.part(heard_again.seconds - 0.5, heard_again.seconds)
     assert_pure_tone(last, LOW_HZ, HIGH_HZ, at_least_s=0.4)
-
-
-def _wait_still(what: str, value: Callable[[], float]) -> None:
-    """Wait until half a second has changed nothing."""
-    seen = [(time.monotonic(), value())]
-
-    def still() -> bool:
-        now = time.monotonic(), value()
-        if now[1] != seen[-1][1]:
-            seen.append(now)
-        return now[0] - seen[-1][0] > 0.5
-
-    until(f"{what} no longer change", still, 10)
 
 
 def test_digits_arrive(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:

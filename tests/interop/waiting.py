@@ -35,6 +35,19 @@ def until(
         time.sleep(_LOOK_EVERY_S)
 
 
+def until_still(what: str, value: Callable[[], float]) -> None:
+    """Wait until half a second has changed nothing."""
+    seen = [(time.monotonic(), value())]
+
+    def still() -> bool:
+        now = time.monotonic(), value()
+        if now[1] != seen[-1][1]:
+            seen.append(now)
+        return now[0] - seen[-1][0] > 0.5
+
+    until(f"{what} no longer change", still, 10)
+
+
 def throughout(what: str, holds: Callable[[], bool], for_s: float) -> None:
     """Fail as soon as `holds` is false within `for_s` seconds: for what must not happen."""
     end = time.monotonic() + for_s

@@ -105,7 +105,7 @@ class TestCalls:
     async def test_both_languages(self, server: Path, exchange: FakeExchange) -> None:
         ran = await minisip(server, "calls")
         assert ran.out.splitlines()[-1].split() == [
-            "c1", "100", "101", "talking", "2026-11-23", "04:00:39", "0:01:01",
+            "c1", "100", "101", "talking", "2026-11-23", "04:00:39", "0:01:01", "PCMA/G722", "4.4/3.8",
         ]  # fmt: skip
         assert "主叫" in (await minisip(server, "calls", locale=CHINESE)).out
         exchange.running.clear()
@@ -117,6 +117,24 @@ class TestCalls:
         assert exchange.running == {}
         ran = await minisip(server, "hangup", "c1")
         assert (ran.code, ran.out, ran.err) == (1, "", "minisip: There is no such call.\n")
+
+    async def test_record(self, server: Path, exchange: FakeExchange) -> None:
+        ran = await minisip(server, "record", "c1")
+        sentence = "The call c1 is being recorded to /data/record/20261123/c1.wav\n"
+        assert (ran.code, ran.out) == (0, sentence)
+        assert exchange.recorded == {"c1": False}
+        assert "talking, recorded" in (await minisip(server, "calls")).out
+        ran = await minisip(server, "record", "c1", locale=CHINESE)
+        assert (ran.code, ran.err) == (1, "minisip: 这个呼叫已经在录音。\n")
+        ran = await minisip(server, "record", "c1", "--stop")
+        assert (ran.code, ran.out) == (0, "The recording of the call c1 has ended.\n")
+        assert exchange.recorded == {}
+        ran = await minisip(server, "record", "c1", "--stop")
+        assert (ran.code, ran.err) == (1, "minisip: The call is not being recorded.\n")
+
+    async def test_record_a_track_each(self, server: Path, exchange: FakeExchange) -> None:
+        await minisip(server, "record", "c1", "--stereo")
+        assert exchange.recorded == {"c1": True}
 
 
 class TestUser:
@@ -188,6 +206,7 @@ class TestJson:
             ("users", ("users",)),
             ("calls", ("calls",)),
             ("hangup", ("hangup", "c1")),
+            ("record", ("record", "c1")),
             ("user.add", ("user", "add", "103")),
             ("user.remove", ("user", "remove", "102")),
             ("user.password", ("user", "password", "101")),

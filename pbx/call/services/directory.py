@@ -25,10 +25,12 @@ class SoundFiles:
     Args:
         music: returns the paths of the WAV files that there are now.
         recordings: the folder of recordings that last no longer than their call.
+        record: the folder of recordings of calls.
     """
 
     music: Callable[[], Sequence[str]]
     recordings: str
+    record: str
 
 
 class Services:
@@ -51,7 +53,7 @@ class Services:
         self._settings = settings
         self._files = files
         # An engine that has outlived the last exchange may still say what became of its players.
-        self._names = count(1 + int(token[:8], 16))
+        self.names = count(1 + int(token[:8], 16))
         self._emit = emit
         self.rooms = Rooms(settings.conference_parties, files.music)
 
@@ -65,7 +67,7 @@ class Services:
         Args:
             again: the conversation is from before a restart of the exchange.
         """
-        sound = Sound(self._names, self._emit, self._files.recordings)
+        sound = Sound(self.names, self._emit, self._files.recordings)
         match dialed.kind:
             case "echo":
                 return Echo(sound)

@@ -23,7 +23,7 @@ class _Recording:
     Args:
         name: what the exchange calls it.
         row: its row of the tape table.
-        voices: the rows of its voices.
+        streams: whose peers it hears.
         path: of its file.
         rate: samples in a second.
         tracks: 1 or 2.
@@ -34,7 +34,7 @@ class _Recording:
 
     name: int
     row: int
-    voices: tuple[int, ...]
+    streams: tuple[int, ...]
     path: Path
     rate: int
     tracks: int
@@ -73,32 +73,32 @@ class Recordings:
 
         Args:
             message: what the exchange wants.
-            left, right: rows of the voices; -1 none.
-            rate: the highest of the voices' rates.
+            left, right: rows of the streams; -1 none.
+            rate: the highest of their rates.
 
         Raises:
             ImpossibleError: the name is taken.
         """
-        voices = tuple(row for row in (left, right) if row >= 0)
+        streams = tuple(row for row in (left, right) if row >= 0)
         if message.recording <= 0 or message.recording in self._named:
             raise ImpossibleError(f"recording {message.recording} is there already, or no name")
-        why = self._why_not(voices)
+        why = self._why_not(streams)
         if why:
             self._report(Recorded(message.recording, 0.0, why))
             return
         rate = min(rate, _HIGHEST)
         tracks = 2 if message.stereo else 1
         row = self._free.pop()
-        recording = _Recording(message.recording, row, voices, Path(message.path), rate, tracks)
+        recording = _Recording(message.recording, row, streams, Path(message.path), rate, tracks)
         self._named[recording.name] = self._rows[row] = recording
         self._do(recording, lambda: self._make(recording))
         command = command_record(ring_row.RECORD, row)
         command[ring_row.SETTINGS : ring_row.SETTINGS + 4] = left, right, message.stereo, rate
         self._packets.command(command)
 
-    def _why_not(self, voices: tuple[int, ...]) -> str:
+    def _why_not(self, streams: tuple[int, ...]) -> str:
         running = [one for one in self._rows.values() if not one.stopped]
-        if any(row in one.voices for one in running for row in voices):
+        if any(row in one.streams for one in running for row in streams):
             return "it is being recorded already"
         return "" if self._free else f"{tape_row.TAPES} recordings run already"
 
@@ -109,9 +109,9 @@ class Recordings:
             recording.stopped = True
             self._packets.command(command_record(ring_row.STOP_RECORDING, recording.row))
 
-    def stop_of(self, voice: int) -> None:
-        """End the recording of a voice, if it has one."""
-        for recording in [one for one in self._rows.values() if voice in one.voices]:
+    def stop_of(self, stream: int) -> None:
+        """End the recording of a stream, if it has one."""
+        for recording in [one for one in self._rows.values() if stream in one.streams]:
             self.stop(recording.name)
 
     def stop_all(self) -> None:

@@ -33,6 +33,8 @@ STOP_PLAYING = 8
 SEND_DIGITS = 9
 RECORD = 10
 STOP_RECORDING = 11
+STOP_VOICE = 12
+TAP = 13
 
 MOST_REPORTS = 16
 """Reports that one command may bring about at most: the blocks of a recording that ends, which are
@@ -79,6 +81,12 @@ RECORDED = 10
 
 VOICE_SET = 11
 """FIRST, SECOND: coder rows that the voice needs no longer; -1 none."""
+
+VOICE_STOPPED = 12
+"""After the VOICE_COUNTED of the same row."""
+
+TAP_SET = 13
+"""The decoders that the stream's tap had before are free."""
 
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------
 LEVEL = 2

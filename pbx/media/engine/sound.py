@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pbx.media import codecs
 from pbx.media.engine import ring_row
 from pbx.media.engine.background import Background
+from pbx.media.engine.coders import Coders
 from pbx.media.engine.libraries import Libraries
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.players import Players
@@ -12,6 +13,7 @@ from pbx.media.engine.recordings import Recordings
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import ImpossibleError
 from pbx.media.engine.tables import Words
+from pbx.media.engine.taps import Taps
 from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.engine.voices import Voices, voice_counts
 from pbx.media.protocol import (
@@ -22,11 +24,13 @@ from pbx.media.protocol import (
     SendDigits,
     StopPlaying,
     StopRecording,
+    StopVoice,
+    Tap,
     Voice,
     VoiceCounts,
 )
 
-SoundCommand = Voice | Play | StopPlaying | SendDigits | Record | StopRecording
+SoundCommand = Voice | StopVoice | Play | StopPlaying | SendDigits | Tap | Record | StopRecording
 
 _DIGITS = DTMF_DIGITS + "!"
 """By RFC 4733's event codes 0 to 16."""
@@ -50,7 +54,9 @@ class Sound:
         self._counted: dict[int, VoiceCounts] = {}
         self._reader = Background("reader")
         self._writer = Background("writer")
-        self._voices = Voices(libraries, packets, rooms, len(tables.coders))
+        self._coders = Coders(libraries, tables)
+        self._voices = Voices(libraries, packets, rooms, self._coders)
+        self._taps = Taps(packets, self._coders)
         self._players = Players(packets, rooms, self._reader, report)
         self._recordings = Recordings(packets, self._writer, report)
         self.fds = (self._reader.fd, self._writer.fd)
@@ -92,7 +98,10 @@ class Sound:
             ImpossibleError: as the commands say, or raised by `row`.
         """
         if isinstance(message, Voice):
-            self._voices.set(message, row(message.port))
+            partner = row(message.partner) if message.partner else -1
+            self._voices.set(message, row(message.port), partner)
+        elif isinstance(message, StopVoice):
+            self._stop_voice(row(message.port))
         elif isinstance(message, Play):
             self._players.play(message, self._voice_row(message.port, row))
         elif isinstance(message, StopPlaying):
@@ -100,10 +109,17 @@ class Sound:
         elif isinstance(message, SendDigits):
             if not self._voices.send_digits(message, row(message.port)):
                 self._players.dial(message, row(message.port))
+        elif isinstance(message, Tap):
+            self._taps.set(message, row(message.port))
         elif isinstance(message, Record):
             self._record(message, row)
         else:
             self._recordings.stop(message.recording)
+
+    def _stop_voice(self, row: int) -> None:
+        if self._voices.voice(row) is not None:
+            self._players.stop_for(row)
+            self._voices.stop(row)
 
     def _voice_row(self, port: int, row: Callable[[int], int]) -> int:
         """Return the row of the voice at a port, -1 for port 0."""
@@ -115,19 +131,26 @@ class Sound:
         return found
 
     def _record(self, message: Record, row: Callable[[int], int]) -> None:
-        left = self._voice_row(message.left, row)
-        right = self._voice_row(message.right, row)
+        left, right = (row(port) if port else -1 for port in (message.left, message.right))
         if left < 0 or left == right:
             raise ImpossibleError(f"recording {message.recording} of nobody, or of one twice")
-        voices = (self._voices.voice(one) for one in (left, right))
-        rates = (codecs.codec(voice.codec).pcm_rate for voice in voices if voice is not None)
+        rates = [self._rate(one) for one in (left, right) if one >= 0]
+        if 0 in rates:
+            port = message.right if rates[0] else message.left
+            raise ImpossibleError(f"port {port} is no voice, and has no tap")
         self._recordings.record(message, left, right, max(rates))
+
+    def _rate(self, row: int) -> int:
+        """Return at how many samples in a second a stream can be heard; 0: it can't."""
+        voice = self._voices.voice(row)
+        return codecs.codec(voice.codec).pcm_rate if voice else self._taps.rate(row)
 
     def release(self, row: int) -> None:
         """End what belongs to a stream, before the stream itself is released."""
+        self._recordings.stop_of(row)
+        self._taps.release(row)
         if self._voices.voice(row) is not None:
             self._players.stop_for(row)
-            self._recordings.stop_of(row)
             self._voices.release(row)
 
     def counts(self, row: int) -> VoiceCounts | None:
@@ -136,6 +159,10 @@ class Sound:
 
     def released(self, row: int) -> VoiceCounts | None:
         """Take note that a stream has ended; returns what its voice had counted."""
+        self._taps.changed(row)
+        return self._voice_ended(row)
+
+    def _voice_ended(self, row: int) -> VoiceCounts | None:
         counts = self.counts(row)
         if counts is not None:
             self._voices.released(row)
@@ -162,5 +189,9 @@ class Sound:
             self._recordings.taped(row, first, second)
         elif kind == ring_row.RECORDED:
             self._recordings.recorded(row)
+        elif kind == ring_row.VOICE_STOPPED:
+            self._voice_ended(row)
+        elif kind == ring_row.TAP_SET:
+            self._taps.changed(row)
         elif kind == ring_row.VOICE_SET:
-            self._voices.free_coders(first, second)
+            self._coders.free([first, second])

@@ -58,6 +58,9 @@ RTCP_SENT = 44
 VOICE = 45
 """1: what comes in is heard here (`voice_row`), and not sent on."""
 
+TAPPED = 46
+"""1: what comes in can be recorded as it is passed on (`tap_row`)."""
+
 # --- sequence numbers and jitter of the present SSRC (RFC 3550 A.1, A.3, A.8) ---------------------
 SEQ_STARTED = 48
 SSRC = 49

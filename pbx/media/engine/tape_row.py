@@ -8,7 +8,7 @@ from pbx.media.engine.kernels import record
 STATE = record.WIDTH
 LEFT = STATE + 1
 RIGHT = STATE + 2
-"""Voices; -1 none."""
+"""Streams; -1 none."""
 
 STEREO = STATE + 3
 BLOCK = STATE + 4

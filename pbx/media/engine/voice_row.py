@@ -53,36 +53,39 @@ SEQUENCE = 16
 TIMESTAMP = 17
 """Random numbers that what it sends begins with; a voice that runs keeps its own."""
 
-SETTINGS_END = 18
+PARTNER = 18
+"""Row of the voice that it hears alone; -1 none."""
+
+SETTINGS_END = 19
 
 # --- the tick ---------------------------------------------------------------------------------------
-FILLED = 18
+FILLED = 19
 """Samples of the voice's frame in this tick; 0: it is silent."""
 
-PENDING = 19
+PENDING = 20
 """Samples that wait for a packet to get full."""
 
-IN_SUM = 20
+IN_SUM = 21
 """1: the room's sum of this tick has this voice in it."""
 
-ROOM_RATE = 21
-"""The rate that the windows to and from the room are made for."""
+ROOM_RATE = 22
+"""The rate that the windows to and from the room, or the partner, are made for."""
 
-TAPE = 22
-"""Row of the recording that gets what comes in; -1 none."""
+TAPE = 23
+"""Row of the recording that gets what comes in, plus one; 0 none. A stream that is no voice has it too."""
 
-TAPE_SIDE = 23
-DIGIT_NS = 24
+TAPE_SIDE = 24
+DIGIT_NS = 25
 """When the next digit may come, if they come evenly."""
 
 # --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
-DIGITS_LEFT = 25
-DIGITS = 26
+DIGITS_LEFT = 26
+DIGITS = 27
 """Two words of 16 digits."""
 
-ON_UNITS = 28
-OFF_UNITS = 29
-OFF_LEFT = 30
+ON_UNITS = 29
+OFF_UNITS = 30
+OFF_LEFT = 31
 """Units of the pause behind the last digit that are still to pass."""
 
 # --- rows of kernels --------------------------------------------------------------------------------

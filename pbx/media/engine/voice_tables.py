@@ -1,4 +1,4 @@
-"""The memory of one packet thread's voices, players, rooms and recordings, as numpy arrays.
+"""The memory of one packet thread's voices, taps, players, rooms and recordings, as numpy arrays.
 
 What isn't used is never touched, and so takes no memory. The main thread writes coder rows that no
 voice has yet, and `taken`; all else is the packet thread's.
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pbx.media.engine import coder_row, player_row, tape_row, voice_row
+from pbx.media.engine import coder_row, player_row, tap_row, tape_row, voice_row
 from pbx.media.engine.kernels import resample
 from pbx.media.engine.tables import Words
 
@@ -31,7 +31,7 @@ ROOM_WIDTH = 2
 class VoiceTables(NamedTuple):
     """All arrays of one packet thread's voices; kernels take them as one argument.
 
-    `voices`, `sound` and `payloads` have a row for each stream, `heard` another for each player.
+    `voices`, `sound`, `payloads` and `taps` have a row for each stream, `heard` another for each player.
     """
 
     functions: Words
@@ -45,6 +45,7 @@ class VoiceTables(NamedTuple):
     player_windows: Sound
     rooms: Words
     heard: Sound
+    taps: Words
     tapes: Words
     tracks: Sound
     banks: Sound
@@ -81,6 +82,7 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         player_windows=np.zeros((player_row.PLAYERS, resample.WINDOW), np.int16),
         rooms=np.zeros((rows, ROOM_WIDTH), np.int64),
         heard=np.zeros((rows, voice_row.FRAME), np.int16),
+        taps=np.zeros((streams, tap_row.WIDTH), np.int64),
         tapes=np.zeros((tape_row.TAPES, tape_row.WIDTH), np.int64),
         tracks=np.zeros((tape_row.TAPES, 2 * tape_row.RING), np.int16),
         banks=np.zeros((tape_row.TAPES, tape_row.BANKS * tape_row.LONGEST_BLOCK), np.int16),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pbx.media import codecs
-from pbx.media.engine import coder, ring_row, voice_row
-from pbx.media.engine.coder import CoderError, OpusSettings
+from pbx.media import codecs, emodel
+from pbx.media.engine import ring_row, voice_row
+from pbx.media.engine.coders import Coders
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
 from pbx.media.engine.packet_thread import PacketThread
@@ -21,17 +21,6 @@ _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L1
 """What fits the codec's frames, or a packet."""
 
 _ANY_PTIME_MS = (10, 20, 30, 40, 50, 60)
-
-_IMPAIRMENT = {
-    codecs.G726_32: (7.0, 25.1),
-    codecs.AAL2_G726_32: (7.0, 25.1),
-    codecs.GSM: (20.0, 43.0),
-    codecs.G729: (11.0, 19.0),
-}
-"""Ie and Bpl of ITU-T G.113 appendix I."""
-
-_UNIMPAIRED = (0.0, 25.1)
-"""Those of G.711 with concealment; the wideband codecs are at least as good."""
 
 _DTX_OCTETS = {codecs.OPUS: 2}
 _MOST_DIGITS = 32
@@ -55,16 +44,16 @@ class Voices:
         libraries: the codecs' libraries.
         packets: the packet thread.
         rooms: rows for rooms, shared with the players.
-        coders: rows of the coder table.
+        coders: rows of the coder table, shared with the taps.
     """
 
     def __init__(
-        self, libraries: Libraries, packets: PacketThread, rooms: Rooms, coders: int
+        self, libraries: Libraries, packets: PacketThread, rooms: Rooms, coders: Coders
     ) -> None:
         self._libraries = libraries
         self._packets = packets
         self._rooms = rooms
-        self._free = list(range(coders - 1, -1, -1))
+        self._coders = coders
         self._running: dict[int, _Running] = {}
         self._ending: dict[int, list[_Running]] = {}
 
@@ -79,8 +68,13 @@ class Voices:
         running = self._running.get(row)
         return running.voice if running else None
 
-    def set(self, voice: Voice, row: int) -> None:
+    def set(self, voice: Voice, row: int, partner: int) -> None:
         """Begin or change a voice.
+
+        Args:
+            voice: what the exchange wants.
+            row: of its stream.
+            partner: of its partner's stream; -1 none.
 
         Raises:
             ImpossibleError: a number is out of its range, or the codec is not to be had.
@@ -99,36 +93,19 @@ class Voices:
         if before is not None:
             self._rooms.leave(before.voice.room)
         self._running[row] = _Running(voice, decoder, encoder)
-        self._packets.command(_record(voice, row, decoder, encoder, room))
+        self._packets.command(_record(voice, row, decoder, encoder, room, partner))
 
     def _open(self, voice: Voice) -> tuple[int, int]:
         """Open the coders of a voice; returns their rows."""
-        tables = self._packets.voices
-        if len(self._free) < 2:
-            raise ImpossibleError(f"port {voice.port}: too many codecs change at once")
-        decoder, encoder = self._free.pop(), self._free.pop()
         try:
-            coder.open_decoder(
-                self._libraries, voice.codec, tables.coders[decoder], tables.memories[decoder]
-            )
-            coder.open_encoder(
-                self._libraries,
-                voice.codec,
-                tables.coders[encoder],
-                tables.memories[encoder],
-                OpusSettings(),
-            )
-        except CoderError as error:
-            self.free_coders(decoder, encoder)
+            decoder = self._coders.decoder(voice.codec)
+            try:
+                return decoder, self._coders.encoder(voice.codec)
+            except ImpossibleError:
+                self._coders.free([decoder])
+                raise
+        except ImpossibleError as error:
             raise ImpossibleError(f"port {voice.port}: {error}") from error
-        return decoder, encoder
-
-    def free_coders(self, *rows: int) -> None:
-        """Close coders that no kernel uses any longer; -1 is none."""
-        for row in rows:
-            if row >= 0:
-                coder.close(self._libraries, self._packets.voices.coders[row])
-                self._free.append(row)
 
     def release(self, row: int) -> None:
         """Take note that the stream is being released."""
@@ -136,11 +113,16 @@ class Voices:
         if running is not None:
             self._ending.setdefault(row, []).append(running)
 
+    def stop(self, row: int) -> None:
+        """Let a voice be a stream again."""
+        self.release(row)
+        self._packets.command(command_record(ring_row.STOP_VOICE, row))
+
     def released(self, row: int) -> None:
         """Take note that the packet thread has ended a voice."""
         running = self._ending[row].pop(0)
         self._rooms.leave(running.voice.room)
-        self.free_coders(running.decoder, running.encoder)
+        self._coders.free([running.decoder, running.encoder])
 
     def send_digits(self, message: SendDigits, row: int) -> bool:
         """Send digits as telephone-events; returns False where the peer takes none.
@@ -183,13 +165,15 @@ def _check(voice: Voice) -> None:
         raise ImpossibleError(f"port {voice.port}: payload types {types}")
     if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
         raise ImpossibleError(f"port {voice.port}: a gain of {voice.gain_db} dB")
-    if not 0 <= voice.room < 2**63:
-        raise ImpossibleError(f"port {voice.port}: room {voice.room}")
+    if not 0 <= voice.room < 2**63 or (voice.room and voice.partner):
+        raise ImpossibleError(f"port {voice.port}: room {voice.room}, partner {voice.partner}")
+    if voice.partner == voice.port:
+        raise ImpossibleError(f"port {voice.port} is its own partner")
 
 
-def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int) -> Words:
+def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partner: int) -> Words:
     codec = codecs.codec(voice.codec)
-    ie, bpl = _IMPAIRMENT.get(voice.codec, _UNIMPAIRED)
+    ie, bpl = emodel.impairment(voice.codec)
     record = command_record(ring_row.SET_VOICE, row)
     settings = record[ring_row.SETTINGS - 1 :]
     settings[voice_row.DECODER] = decoder
@@ -201,6 +185,7 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int) -> Wo
     settings[voice_row.EVENT_TYPE] = voice.event_type
     settings[voice_row.NOISE_TYPE] = voice.noise_type
     settings[voice_row.ROOM] = room
+    settings[voice_row.PARTNER] = partner
     settings[voice_row.FLAGS] = (
         (voice_row.SPEAKS if voice.speaks else 0)
         | (voice_row.LISTENS if voice.listens else 0)

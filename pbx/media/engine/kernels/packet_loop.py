@@ -11,9 +11,15 @@ from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
 from pbx.media.engine.kernels.reporting import report, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
-from pbx.media.engine.kernels.taping import start_taping, stop_taping
+from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
+from pbx.media.engine.kernels.tapping import set_tap, tap
 from pbx.media.engine.kernels.views import tables_view, voices_view
-from pbx.media.engine.kernels.voice_commands import release_voice, send_digits, set_voice
+from pbx.media.engine.kernels.voice_commands import (
+    release_voice,
+    send_digits,
+    set_voice,
+    stop_voice,
+)
 from pbx.media.engine.kernels.voice_tick import make_timer, tick_voices
 from pbx.media.engine.native import (
     EINTR,
@@ -101,12 +107,16 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
     operation = command[ring_row.OPERATION]
     if operation == ring_row.SET_VOICE:
         set_voice(tables, voices, command, now)
+    elif operation == ring_row.STOP_VOICE:
+        stop_voice(tables, voices, command[ring_row.ROW], now)
     elif operation == ring_row.PLAY:
         start_playing(voices, command)
     elif operation == ring_row.STOP_PLAYING:
         stop_playing(tables, voices, command[ring_row.ROW])
     elif operation == ring_row.SEND_DIGITS:
         send_digits(voices, command)
+    elif operation == ring_row.TAP:
+        set_tap(tables, voices, command)
     elif operation == ring_row.RECORD:
         start_taping(voices, command, now)
     elif operation == ring_row.STOP_RECORDING:
@@ -194,11 +204,15 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
             elif tables.streams[socket >> 1, row.VOICE] != 0:
                 hear(tables, voices, socket, monotonic_ns(tables.scratch))
             else:
-                relay(tables, socket, monotonic_ns(tables.scratch))
+                came = monotonic_ns(tables.scratch)
+                received = relay(tables, socket, came)
+                if tables.streams[socket >> 1, row.TAPPED] != 0 and socket & 1 == 0:
+                    tap(tables, voices, socket >> 1, received, came)
         _obey(tables, voices, now)
         answer_query(tables, voices)
         if now >= next_tick:
             tick(tables, now)
+            hand_over_due(tables, voices, now)
             next_tick = now + tables.facts[t.TICK_NS]
         _wake_main(tables)
     return 0

@@ -109,13 +109,16 @@ def prepare_message(
 
 
 @kernel
-def relay(tables: Any, socket: Any, now: Any) -> None:
+def relay(tables: Any, socket: Any, now: Any) -> Any:
     """Receive a batch on `socket` and send it on through the sink that signalling has set.
 
     Args:
         tables: a `Tables`.
         socket: index into `fds`: twice the stream's row, one more for RTCP.
         now: CLOCK_MONOTONIC in nanoseconds.
+
+    Returns:
+        How many packets have come; those that were refused have no length any more.
     """
     slot = socket >> 1
     on_rtcp_port = socket & 1 != 0
@@ -133,6 +136,7 @@ def relay(tables: Any, socket: Any, now: Any) -> None:
         header[1] = tables.facts[t.NAME_LENGTH]
         kind = accept(tables, slot, on_rtcp_port, index, length, now)
         if kind < 0:
+            header[7] = 0
             continue
         as_rtcp = kind == RTCP and (on_rtcp_port or stream[row.FLAGS] & row.MUX != 0)
         if sink < 0 or truncated:
@@ -153,6 +157,7 @@ def relay(tables: Any, socket: Any, now: Any) -> None:
         pending += 1
     if pending > 0:
         send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+    return received
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Recordings: what voices hear from their peers, in blocks for the main thread to write."""
+"""Recordings: what voices and taps hear from peers, in blocks for the main thread to write."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from pbx.media.engine.native import clear, kernel, load_acquire, part, row_of
 def tape(
     voices: Any, slot: Any, pcm: Any, samples: Any, timestamp: Any, ssrc: Any, now: Any
 ) -> None:
-    """Put one decoded packet of a voice into its recording.
+    """Put one decoded packet of a voice, or of a tapped stream, into its recording.
 
     Args:
         voices: the tables.
-        slot: the voice, which is being recorded.
-        pcm, samples: what the packet holds, at the voice's rate.
+        slot: the stream, which is being recorded.
+        pcm, samples: what the packet holds, at the rate in the voice's row.
         timestamp, ssrc: of the packet.
         now: CLOCK_MONOTONIC in nanoseconds.
     """
     row = row_of(voices.voices, slot)
-    number = row[voice_row.TAPE]
+    number = row[voice_row.TAPE] - 1
     recording = row_of(voices.tapes, number)
     rate, wanted = row[voice_row.RATE], recording[record.RATE]
     window = part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW)
@@ -106,7 +106,7 @@ def start_taping(voices: Any, command: Any, now: Any) -> None:
     for side in range(2):
         voice = right if side != 0 else left
         if voice >= 0:
-            voices.voices[voice, voice_row.TAPE] = number
+            voices.voices[voice, voice_row.TAPE] = number + 1
             voices.voices[voice, voice_row.TAPE_SIDE] = side
             clear(part(row_of(voices.sound, voice), voice_row.TO_TAPE, WINDOW))
 
@@ -119,8 +119,8 @@ def stop_taping(tables: Any, voices: Any, number: Any) -> None:
         row[tape_row.STATE] = 0
         for side in range(2):
             voice = row[tape_row.RIGHT] if side != 0 else row[tape_row.LEFT]
-            if voice >= 0 and voices.voices[voice, voice_row.TAPE] == number:
-                voices.voices[voice, voice_row.TAPE] = -1
+            if voice >= 0 and voices.voices[voice, voice_row.TAPE] == number + 1:
+                voices.voices[voice, voice_row.TAPE] = 0
         while record.rest(row) > 0:
             _hand_over(tables, voices, number, min(record.rest(row), row[tape_row.BLOCK]))
     report_words(tables, ring_row.RECORDED, number, row[tape_row.LOST], row[record.MISSED])
@@ -130,7 +130,7 @@ def stop_taping(tables: Any, voices: Any, number: Any) -> None:
 def change_clock(voices: Any, slot: Any) -> None:
     """Go on with another codec in the recording that a voice has."""
     row = row_of(voices.voices, slot)
-    recording = row_of(voices.tapes, row[voice_row.TAPE])
+    recording = row_of(voices.tapes, row[voice_row.TAPE] - 1)
     party = record.PARTY + record.PARTY_WIDTH * row[voice_row.TAPE_SIDE]
     recording[party + record.CLOCK] = row[voice_row.CLOCK]
     # Its next packet is put where it comes.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pbx.media.engine import ring_row, stream_row, voice_row
+from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
     comfort_noise,
@@ -16,6 +16,7 @@ from pbx.media.engine.kernels import (
     telephone_event,
 )
 from pbx.media.engine.kernels.counting import report_voice
+from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.taping import change_clock
@@ -25,13 +26,35 @@ from pbx.media.engine.native import clear, kernel, part, row_of
 
 
 @kernel
+def _first_sequence(tables: Any, slot: Any, settings: Any) -> Any:
+    """Return the sequence number that a new voice begins with.
+
+    It goes on from what the partner's stream has passed on to the peer: baresip 1.0 takes lower
+    numbers for packets that are late, of whatever SSRC they are.
+    """
+    partner = settings[voice_row.PARTNER]
+    sequence = settings[voice_row.SEQUENCE]
+    passed_on = (
+        partner >= 0
+        and tables.streams[partner, stream_row.SINK] == slot
+        and tables.streams[partner, stream_row.SEQ_STARTED] != 0
+    )
+    if passed_on:
+        sequence = (tables.streams[partner, stream_row.SEQ_MAX] + 1) & 0xFFFF
+    return sequence
+
+
+@kernel
 def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
     row = row_of(voices.voices, slot)
+    # A stream that is being recorded goes on being so.
+    tape, side = row[voice_row.TAPE], row[voice_row.TAPE_SIDE]
     for word in range(voice_row.WIDTH):
         row[word] = 0
     clear(row_of(voices.sound, slot))
     row[voice_row.ACTIVE] = 1
-    row[voice_row.TAPE] = -1
+    row[voice_row.TAPE] = tape
+    row[voice_row.TAPE_SIDE] = side
     row[voice_row.DECODER] = -1
     row[voice_row.ENCODER] = -1
     settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
@@ -39,7 +62,7 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
     rtp_out.begin(
         part(row, voice_row.SENDER, rtp_out.WIDTH),
         ssrc,
-        settings[voice_row.SEQUENCE],
+        _first_sequence(tables, slot, settings),
         settings[voice_row.TIMESTAMP],
     )
     rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), ssrc)
@@ -82,7 +105,7 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     sound = row_of(voices.sound, slot)
     clear(part(sound, voice_row.TO_DETECTOR, WINDOW))
     clear(part(sound, voice_row.TO_TAPE, WINDOW))
-    if row[voice_row.TAPE] >= 0:
+    if row[voice_row.TAPE] != 0:
         change_clock(voices, slot)
     if row[voice_row.EVENT_TYPE] < 0:
         row[voice_row.DIGITS_LEFT] = 0
@@ -103,7 +126,11 @@ def set_voice(tables: Any, voices: Any, command: Any, now: Any) -> None:
         or row[voice_row.EVENT_TYPE] != settings[voice_row.EVENT_TYPE]
         or row[voice_row.NOISE_TYPE] != settings[voice_row.NOISE_TYPE]
     )
-    if row[voice_row.ROOM] != settings[voice_row.ROOM]:
+    moved = (
+        row[voice_row.ROOM] != settings[voice_row.ROOM]
+        or row[voice_row.PARTNER] != settings[voice_row.PARTNER]
+    )
+    if moved:
         row[voice_row.ROOM_RATE] = 0
     for word in range(1, voice_row.SETTINGS_END):
         row[word] = settings[word]
@@ -122,6 +149,8 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     send_report(tables, voices, slot, now, 1)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
+    voices.taps[slot, tap_row.CURRENT] = -1
+    part_from(tables, voices, slot)
     tables.streams[slot, stream_row.VOICE] = 0
     last = tables.totals[t.VOICES] - 1
     for place in range(last):
@@ -130,6 +159,13 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     tables.totals[t.VOICES] = last
     if last == 0:
         stop_timer(tables)
+
+
+@kernel
+def stop_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
+    """Let a voice be a stream that is relayed, and report that its coders are free."""
+    release_voice(tables, voices, slot, now)
+    report_words(tables, ring_row.VOICE_STOPPED, slot, 0, 0)
 
 
 @kernel

@@ -119,7 +119,7 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
         end,
     )
     if samples > 0:
-        if row[voice_row.TAPE] >= 0:
+        if row[voice_row.TAPE] != 0:
             tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], now)
         memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
         plc.heard(part(row, voice_row.CONCEALER, plc.WIDTH), memory, end, samples)

@@ -4,10 +4,10 @@ from typing import Any
 
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
+from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
-from pbx.media.engine.kernels.taping import hand_over_due
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_in import listen, play
 from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
@@ -97,13 +97,13 @@ def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
     for place in range(count):
         _silence(voices, voices.active[place])
     mix_rooms(tables, voices, now)
+    hear_partners(tables, voices)
     play_for_voices(voices)
     for place in range(count):
         slot = voices.active[place]
         _echo(voices, slot)
         speak(tables, voices, slot, missed)
         send_report_if_due(tables, voices, slot, now)
-    hand_over_due(tables, voices, now)
     return 0
 
 

@@ -1,0 +1,131 @@
+"""The way between two phones through the media engine: passed on or converted, and recorded."""
+
+from collections.abc import Callable, Collection, Iterable
+
+from pbx.media import codecs, protocol
+from pbx.media.conversion import tap, voices
+from pbx.media.session import LegMedia, bridge
+
+_ON_MS = 80
+_OFF_MS = 60
+"""Of a digit that is passed on: done with before the next one comes, however fast they are."""
+
+
+class Passage:
+    """What one call between phones has in the media engine.
+
+    Args:
+        tell: takes commands for the engine.
+        coded: encoding names of what it can code now.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[list[protocol.Command]], None],
+        coded: Callable[[], Collection[str]],
+    ) -> None:
+        self._tell = tell
+        self._coded = coded
+        self._parties: tuple[LegMedia, ...] = ()
+        self._recording = 0
+        self._voices: dict[int, protocol.Voice] = {}
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        """The caller's codec and the callee's, where they are converted; else nothing."""
+        return tuple(codecs.codec(one.codec).name for one in self._voices.values())
+
+    def connect(self, caller: LegMedia, callee: LegMedia, *, timed: bool) -> None:
+        """Join two parties' media as they have agreed; what has ended is released first.
+
+        Args:
+            caller, callee: of the legs.
+            timed: as for `bridge`.
+        """
+        known = {one.port for leg in (caller, callee) for one in leg.everything()}
+        # The callee's first: what the caller has sent meanwhile must find its way.
+        streams = bridge(callee, caller, timed=timed)
+        self.release([*caller.take_released(), *callee.take_released()])
+        wanted = {one.port: one for one in voices(caller, callee)}
+        ended = [protocol.StopVoice(port) for port in self._voices if port not in wanted]
+        changed = [one for port, one in wanted.items() if self._voices.get(port) != one]
+        self._voices = wanted
+        # What waits in the sockets is heard, not passed on: so voices come before streams.
+        early = [one for one in changed if {one.port, one.partner} <= known]
+        late = [one for one in changed if one not in early]
+        self._parties = caller, callee
+        taps = self._taps() if self._recording else []
+        self._tell([*ended, *early, *streams, *late, *taps])
+
+    def release(self, ports: Iterable[int]) -> None:
+        """End streams, and with them their voices."""
+        gone = list(ports)
+        for port in gone:
+            self._voices.pop(port, None)
+        if gone:
+            self._tell([protocol.Release(gone)])
+
+    def everything(self) -> list[protocol.Command]:
+        """Return what a restarted engine must be told when it has the streams."""
+        return list(self._voices.values())
+
+    @property
+    def recording(self) -> bool:
+        """Whether it is being recorded."""
+        return self._recording != 0
+
+    def record(self, name: int, path: str, *, stereo: bool) -> bool:
+        """Record both parties into a new file, to the end of the call or of `stop_recording`.
+
+        Args:
+            name: of the recording, as in `protocol.Record`.
+            path: of the file.
+            stereo: the caller left and the callee right, instead of both in one track.
+
+        Returns:
+            False where the engine can't read what is passed on.
+        """
+        taps = self._taps()
+        ports = [one.port for one in taps] or list(self._voices)
+        if len(ports) != 2:
+            return False
+        self._recording = name
+        left, right = ports
+        self._tell([*taps, protocol.Record(name, path, left, right, stereo)])
+        return True
+
+    def stop_recording(self) -> None:
+        """End the recording; its file is whole when `Recorded` comes."""
+        if self._recording:
+            self._tell([protocol.StopRecording(self._recording)])
+            self._recording = 0
+
+    def recorded(self, report: protocol.Recorded) -> bool:
+        """Take note that a recording has ended by itself; False where it is none of this call."""
+        if report.recording != self._recording:
+            return False
+        self._recording = 0
+        return True
+
+    def forget_recording(self) -> None:
+        """The engine is another one, or has ended what an exchange before wanted."""
+        self._recording = 0
+
+    def _taps(self) -> list[protocol.Tap]:
+        """What the engine must know to record what it passes on; nothing where it converts."""
+        if self._voices:
+            return []
+        taps = [tap(media, self._coded()) for media in self._parties]
+        return [one for one in taps if one is not None]
+
+    def dialled(self, digit: protocol.Digit) -> bool:
+        """Pass on a key that a party has pressed; False where it is another call's.
+
+        The engine tells of keys where a codec is converted: the packets that told of it end there.
+        """
+        voice = self._voices.get(digit.port)
+        if voice is None:
+            return False
+        if digit.digit != "!" and voice.partner in self._voices:
+            self._tell([protocol.SendDigits(voice.partner, digit.digit, _ON_MS, _OFF_MS)])
+        return True

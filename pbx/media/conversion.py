@@ -1,0 +1,250 @@
+"""Conversion: what a call's parties are told where the media engine stands in with its codecs.
+
+An offer is passed on with codecs that who made it didn't name (`widened`). Where the answer takes
+one that both have, all goes as if there were no conversion. Where it doesn't, who made the offer is
+answered by us (`passed_on`), and the two streams become voices that hear each other (`voices`).
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from pbx.media import codecs
+from pbx.media.endpoint import (
+    OFFERED,
+    Format,
+    agreed,
+    answered,
+    common,
+    formats_of,
+    served,
+)
+from pbx.media.protocol import TAP_FORMATS, Tap, Voice
+from pbx.media.session import LegMedia
+from pbx.sdp.description import Line, Media, SessionDescription, parse_sdp
+from pbx.sdp.offer_answer import effective_direction
+from pbx.sdp.payload import NOT_SPEECH, DynamicTypes, encoding
+
+_KEYS = frozenset({"crypto", "fingerprint", "key-mgmt"})
+"""Attributes of media that is encrypted, or may be (RFC 4568, RFC 8122, RFC 4567; RFC 8643)."""
+
+_NARROW = 8000
+"""Samples per second of telephone sound."""
+
+_OF_FORMAT = frozenset({"rtpmap", "fmtp", "rtcp-fb"})
+"""Attributes that begin with a payload type."""
+
+
+class Interpreter:
+    """Tells one party of a call what the other one has said.
+
+    Args:
+        media: of the party's leg.
+        coded: encoding names of what the media engine can code now; none for no conversion.
+    """
+
+    def __init__(self, media: LegMedia, coded: Callable[[], Collection[str]]) -> None:
+        self._media = media
+        self._coded = coded
+        self._types = DynamicTypes()
+
+    def offer(self, other: bytes, *, plain: bool = False) -> bytes:
+        """Return the other party's offer for this one.
+
+        Args:
+            other: the offer.
+            plain: without a codec that the other party hasn't named.
+
+        Raises:
+            NoPortsLeft, PeerError: as for `LegMedia.describe`.
+        """
+        agreement = self._media.checkpoint()
+        self._types.learn(agreement.told.media if agreement.told else ())
+        self._types.learn(peer.line for peer in agreement.peer)
+        coded = () if plain else self._coded()
+        return self._media.describe(widened(other, coded, self._types))
+
+    def answer(self, other: bytes) -> bytes:
+        """Return the other party's answer to this one's offer.
+
+        Raises:
+            NoPortsLeft, PeerError: as for `LegMedia.describe`.
+        """
+        return self._media.describe(passed_on(other, self._media.last_remote, self._coded()))
+
+
+def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
+    """Return `offer` with the codecs behind its own that the engine could convert to.
+
+    Only sound is widened that isn't encrypted and of which the engine can code something.
+
+    Args:
+        offer: a party's description.
+        coded: encoding names of what the media engine can code.
+        types: what payload types have meant in the session of who gets the offer.
+
+    Raises:
+        PeerError: it is no description.
+    """
+    if not coded:
+        return offer
+    description = parse_sdp(offer)
+    types.learn(description.media)
+    media = tuple(
+        _widened(one, coded, types) if _convertible(description, one) else one
+        for one in description.media
+    )
+    return _changed(offer, description, media)
+
+
+def passed_on(answer: bytes, asked: bytes, coded: Collection[str]) -> bytes:
+    """Return `answer` as it is for who made the offer: without what it hasn't offered.
+
+    Where nothing is left to speak, it is our own answer to the offer: its first codec that the
+    engine can code.
+
+    Args:
+        answer: to the offer as it was `widened`.
+        asked: the offer as it was made.
+        coded: as for `widened`.
+
+    Raises:
+        PeerError: one of them is no description.
+    """
+    if not coded:
+        return answer
+    offer, description = parse_sdp(asked), parse_sdp(answer)
+    media = list(description.media)
+    for index, (offered, given) in enumerate(zip(offer.media, media, strict=False)):
+        if _convertible(offer, offered) and _convertible(description, given):
+            media[index] = _passed_on(offer, offered, description, given, coded)
+    return _changed(answer, description, tuple(media))
+
+
+def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
+    """Return both parties' voices where their codecs are converted; none where they are not."""
+    one, other = agreed(a.checkpoint()), agreed(b.checkpoint())
+    if one is None or other is None or one.index != other.index:
+        return ()
+    if not (a.port(one.index) and b.port(one.index)) or _spoken(a) & _spoken(b):
+        return ()
+    found = []
+    for media, own, partner, heard in ((a, one, b, other), (b, other, a, one)):
+        found.append(
+            Voice(
+                port=media.port(own.index),
+                codec=own.codec,
+                payload_type=own.payload_type,
+                ptime_ms=own.ptime_ms,
+                event_type=own.event_type,
+                noise_type=own.noise_type,
+                partner=partner.port(own.index),
+                # Its keys are tones, and the partner understands telephone-events only
+                inband=own.event_type < 0 <= heard.event_type,
+            )
+        )
+    return tuple(found)
+
+
+def tap(media: LegMedia, coded: Collection[str]) -> Tap | None:
+    """Return what the payload types of a party's sound mean; None where the engine can't read it.
+
+    Args:
+        media: of the party's leg, whose sound is passed on.
+        coded: encoding names of what the media engine can code.
+    """
+    agreement = media.checkpoint()
+    index, both = common(agreement)
+    if agreement.told is None or not both:
+        return None
+    told = agreement.told.media[index]
+    # The party sends with the numbers that it was told.
+    spoken = {one.codec.number for one in both if one.codec.pcm_rate and one.codec.name in coded}
+    formats = [
+        (one.payload_type, one.codec.number)
+        for one in formats_of(told)
+        if one.codec.number in spoken
+    ]
+    if not formats or not _convertible(agreement.told, told):
+        return None
+    return Tap(media.port(index), formats[:TAP_FORMATS])
+
+
+def unclear(media: LegMedia, other: LegMedia) -> bool:
+    """Return True where a party prefers a codec that only we have offered, and both have another.
+
+    It may speak the one that the other party doesn't know (RFC 3264 §7), and has to be told.
+    """
+    own, shared = agreed(media.checkpoint()), _spoken(media) & _spoken(other)
+    return own is not None and bool(shared) and own.codec not in shared
+
+
+def _spoken(media: LegMedia) -> set[int]:
+    """Return the codecs that a party and we have for its sound."""
+    _, both = common(media.checkpoint())
+    return {one.codec.number for one in both if one.codec.pcm_rate}
+
+
+def _convertible(description: SessionDescription, media: Media) -> bool:
+    """Return True for sound that the engine can read."""
+    keys = any(media.attribute(name) is not None for name in _KEYS)
+    keys = keys or any(description.attributes(name) for name in _KEYS)
+    return media.kind == "audio" and bool(media.port) and served(media) and not keys
+
+
+def _widened(media: Media, coded: Collection[str], types: DynamicTypes) -> Media:
+    known = formats_of(media)
+    rates = [one.codec.pcm_rate for one in known if one.codec.name in coded]
+    if not any(rates):
+        return media
+    named = {one.codec.number for one in known}
+    more = []
+    narrow = max(rates) <= _NARROW
+    # Wideband for sound that isn't is work for nothing.
+    for codec in sorted(
+        map(codecs.codec, OFFERED), key=lambda one: narrow and one.pcm_rate > _NARROW
+    ):
+        if not codec.pcm_rate or codec.name not in coded or codec.number in named:
+            continue
+        number = codec.payload_type
+        if number is None:
+            number = types.number(codec.name, codec.rtp_clock, codec.channels)
+        if number is not None and str(number) not in media.formats:
+            more.append(Format(number, codec, codec.rtp_clock))
+    return replace(
+        media,
+        formats=(*media.formats, *(str(one.payload_type) for one in more)),
+        lines=(*media.lines, *(line for one in more for line in one.lines)),
+    )
+
+
+def _passed_on(
+    offer: SessionDescription,
+    offered: Media,
+    description: SessionDescription,
+    given: Media,
+    coded: Collection[str],
+) -> Media:
+    own = {(one.codec.number, one.clock_hz) for one in formats_of(offered)}
+    strange = {
+        str(one.payload_type)
+        for one in formats_of(given)
+        if (one.codec.number, one.clock_hz) not in own
+    }
+    if not strange:
+        return given
+    left = tuple(one for one in given.formats if one not in strange)
+    if any(encoding(given, one) not in NOT_SPEECH for one in left):
+        explained = given.without(lambda line: _explains(line, strange))
+        return replace(explained, formats=left)
+    ours = answered(offer, offered, coded, effective_direction(description, given))
+    return ours or given
+
+
+def _explains(line: Line, formats: Collection[str]) -> bool:
+    name, _, value = line.value.partition(":")
+    return line.type == "a" and name in _OF_FORMAT and value.split(" ")[0] in formats
+
+
+def _changed(text: bytes, description: SessionDescription, media: tuple[Media, ...]) -> bytes:
+    """Return a description with other media; its very text where nothing is other."""
+    return text if media == description.media else replace(description, media=media).encode()

@@ -1,0 +1,62 @@
+"""Rows of the coder table: opened for voices and taps, and given back when no kernel uses them."""
+
+from collections.abc import Callable, Iterable
+
+from pbx.media.engine import coder
+from pbx.media.engine.coder import CoderError, Memory, OpusSettings
+from pbx.media.engine.libraries import Libraries
+from pbx.media.engine.stream_record import ImpossibleError
+from pbx.media.engine.tables import Words
+from pbx.media.engine.voice_tables import VoiceTables
+
+_Open = Callable[[Words, Memory], None]
+
+
+class Coders:
+    """The coders of one packet thread.
+
+    Args:
+        libraries: the codecs' libraries.
+        tables: the packet thread's.
+    """
+
+    def __init__(self, libraries: Libraries, tables: VoiceTables) -> None:
+        self._libraries = libraries
+        self._tables = tables
+        self._free = list(range(len(tables.coders) - 1, -1, -1))
+
+    def decoder(self, codec: int) -> int:
+        """Open a decoder; returns its row.
+
+        Raises:
+            ImpossibleError: the codec is not to be had, or no row is free.
+        """
+        return self._opened(
+            lambda row, memory: coder.open_decoder(self._libraries, codec, row, memory)
+        )
+
+    def encoder(self, codec: int) -> int:
+        """Open an encoder; otherwise like `decoder`."""
+        return self._opened(
+            lambda row, memory: coder.open_encoder(
+                self._libraries, codec, row, memory, OpusSettings()
+            )
+        )
+
+    def _opened(self, opening: _Open) -> int:
+        if not self._free:
+            raise ImpossibleError("too many codecs change at once")
+        row = self._free.pop()
+        try:
+            opening(self._tables.coders[row], self._tables.memories[row])
+        except CoderError as error:
+            self._free.append(row)
+            raise ImpossibleError(str(error)) from error
+        return row
+
+    def free(self, rows: Iterable[int]) -> None:
+        """Close coders that no kernel uses any longer; -1 is none."""
+        for row in rows:
+            if row >= 0:
+                coder.close(self._libraries, self._tables.coders[row])
+                self._free.append(row)

@@ -1,0 +1,95 @@
+"""Taps: what streams are passed on is decoded, for their recordings, once it is on its way."""
+
+from typing import Any
+
+import numpy as np
+
+from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
+from pbx.media.engine.kernels.codec import decode
+from pbx.media.engine.kernels.reporting import report_words
+from pbx.media.engine.kernels.resample import WINDOW
+from pbx.media.engine.kernels.rtp import RTP, big_endian_16, big_endian_32, packet_kind
+from pbx.media.engine.kernels.rtp_in import payload_place
+from pbx.media.engine.kernels.taping import change_clock, tape
+from pbx.media.engine.native import clear, kernel, part, row_of
+
+_LOW_32 = 0xFFFFFFFF
+
+
+@kernel
+def set_tap(tables: Any, voices: Any, command: Any) -> None:
+    """Carry out TAP: row, count, formats; reports that the decoders of before are free."""
+    slot = command[ring_row.ROW]
+    row = row_of(voices.taps, slot)
+    row[tap_row.CURRENT] = -1
+    row[tap_row.SEQUENCE] = -1
+    row[tap_row.COUNT] = command[ring_row.SETTINGS]
+    for word in range(tap_row.MOST * tap_row.FORMAT):
+        row[tap_row.FORMATS + word] = command[ring_row.SETTINGS + 1 + word]
+    tables.streams[slot, stream_row.TAPPED] = 1
+    report_words(tables, ring_row.TAP_SET, slot, 0, 0)
+
+
+@kernel
+def _switch(voices: Any, slot: Any, payload_type: Any) -> Any:
+    """Make a payload type's format the current one; returns False where there is none."""
+    row = row_of(voices.taps, slot)
+    for place in range(row[tap_row.COUNT]):
+        wanted = part(row, tap_row.FORMATS + tap_row.FORMAT * place, tap_row.FORMAT)
+        if wanted[tap_row.TYPE] != payload_type:
+            continue
+        if row[tap_row.CURRENT] != place:
+            row[tap_row.CURRENT] = place
+            # The words of a voice that isn't one: where recordings look.
+            voice = row_of(voices.voices, slot)
+            voice[voice_row.RATE] = wanted[tap_row.RATE]
+            voice[voice_row.CLOCK] = wanted[tap_row.CLOCK]
+            voice[voice_row.DECODER] = wanted[tap_row.DECODER]
+            clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
+            change_clock(voices, slot)
+        return True
+    return False
+
+
+@kernel
+def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
+    place = payload_place(packet, length)
+    row = row_of(voices.taps, slot)
+    sequence = big_endian_16(packet, 2)
+    if place < 0 or sequence == row[tap_row.SEQUENCE]:
+        return
+    if not _switch(voices, slot, np.int64(packet[1]) & 0x7F):
+        return
+    row[tap_row.SEQUENCE] = sequence
+    coder = voices.voices[slot, voice_row.DECODER]
+    # A voice's line: the stream is none now.
+    pcm = part(row_of(voices.sound, slot), voice_row.LINE, voice_row.LINE_SAMPLES)
+    samples = decode(
+        voices.functions,
+        row_of(voices.coders, coder),
+        row_of(voices.memories, coder),
+        part(packet, place >> 16, place & 0xFFFF),
+        place & 0xFFFF,
+        pcm,
+    )
+    if samples > 0:
+        tape(voices, slot, pcm, samples, big_endian_32(packet, 4), big_endian_32(packet, 8), now)
+
+
+@kernel
+def tap(tables: Any, voices: Any, slot: Any, received: Any, now: Any) -> None:
+    """Record what `relay` has just passed on of a stream, if it is being recorded.
+
+    Args:
+        tables, voices: the packet thread's; the packets still lie where they came.
+        slot: the stream.
+        received: packets; those that were refused have no length.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    if voices.voices[slot, voice_row.TAPE] == 0:
+        return
+    for index in range(received):
+        length = tables.read_headers[index, 7] & _LOW_32
+        packet = row_of(tables.packets, index)
+        if packet_kind(packet, length) == RTP:
+            _tap_packet(voices, slot, packet, length, now)

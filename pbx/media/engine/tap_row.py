@@ -1,0 +1,27 @@
+"""Words of a stream's tap: how what is passed on is decoded for the stream's recording."""
+
+CURRENT = 0
+"""The place in `FORMATS` of what came last; -1 none."""
+
+SEQUENCE = 1
+"""Of the packet that was decoded last; -1 none."""
+
+COUNT = 2
+"""Formats that there are."""
+
+# --- formats, `FORMAT` words each ----------------------------------------------------------------------
+FORMATS = 4
+FORMAT = 4
+MOST = 4
+
+TYPE = 0
+"""Payload type."""
+
+DECODER = 1
+"""Row of the coder table."""
+
+RATE = 2
+CLOCK = 3
+"""Samples, and units of the RTP timestamp, in a second."""
+
+WIDTH = FORMATS + MOST * FORMAT

@@ -1,0 +1,76 @@
+"""Calls that are recorded by command, with phones as judges of what is in the file."""
+
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.interop.baresip import Baresip
+from tests.interop.exchange import Exchange
+from tests.interop.phones import Users
+from tests.interop.tones import LEVEL_DB, Recording
+from tests.interop.waiting import until
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+
+LOW_HZ, HIGH_HZ = 450.0, 850.0
+TALK_S = 2.0
+
+NewPhone = Callable[..., Baresip]
+
+
+def _tracks(path: Path) -> list[Recording]:
+    with wave.open(str(path), "rb") as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        tracks = samples.reshape(-1, file.getnchannels()).T
+        return [Recording(one.astype(np.float64) / 32767, file.getframerate()) for one in tracks]
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate_hz"), [("pcma", 8000), ("g722/16000/1", 16000)], ids=["passed-on", "converted"]
+)
+def test_the_caller_is_left_and_the_callee_right(
+    exchange: Exchange, users: Users, new_phone: NewPhone, codec: str, rate_hz: int
+) -> None:
+    callee = new_phone(users.callee, exchange.host, HIGH_HZ, codec=codec, rate_hz=rate_hz)
+    caller = new_phone(users.caller, exchange.host, LOW_HZ, codec="pcma")
+    caller.dial(users.callee)
+    callee.wait_event("CALL_ESTABLISHED")
+    caller.wait_event("CALL_ESTABLISHED")
+    caller.wait_heard(HIGH_HZ, 1.0)
+
+    (call,) = [one for one in exchange.running_calls() if one.caller == users.caller]
+    path = Path(exchange.minisip("record", call.id, "--stereo").rpartition(" ")[2].strip())
+    (call,) = [one for one in exchange.running_calls() if one.caller == users.caller]
+    assert call.recording
+    assert path.parent.parent == exchange.folder / "record"
+    assert f"_{users.caller}_{users.callee}_{call.id}" in path.name
+    heard = caller.heard_s(HIGH_HZ), callee.heard_s(LOW_HZ)
+    caller.wait_heard(HIGH_HZ, heard[0] + TALK_S)
+    callee.wait_heard(LOW_HZ, heard[1] + TALK_S)
+    exchange.minisip("record", call.id, "--stop")
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    exchange.wait_idle()
+
+    left, right = until("the file is whole", lambda: _whole(path), why_not=exchange.why)
+    for track, own, other in ((left, LOW_HZ, HIGH_HZ), (right, HIGH_HZ, LOW_HZ)):
+        said = track.talking(own)
+        assert said.seconds >= TALK_S - 1
+        assert abs(said.level_db(own) - LEVEL_DB) < 1
+        assert said.level_db(other) < LEVEL_DB - 30
+
+    def own_records() -> list[dict[str, str]]:
+        return [r.fields for r in exchange.records() if r["caller_number"] == users.caller]
+
+    (record,) = until("the call's record", own_records, why_not=exchange.why)
+    assert f"recording={path.parent.name}/{path.name}" in record["fci"]
+    exchange.assert_sane()
+
+
+def _whole(path: Path) -> list[Recording]:
+    """The tracks, when there are at least two seconds of them."""
+    tracks = _tracks(path)
+    return tracks if tracks[0].seconds >= TALK_S - 0.5 else []
