@@ -59,6 +59,9 @@ HEALTH_S = 5.0
 DEATHS_S = 3600.0
 """How long a media engine's death is remembered."""
 
+COUNTS_S = 1.0
+"""How long the media engine may take to count."""
+
 STOP_S = 3.0
 """How long a stopping exchange waits for its BYEs to be answered."""
 
@@ -106,6 +109,7 @@ class App:
         self._stopped = asyncio.Event()
         self._stopping = False
         self._quiet = asyncio.Event()
+        self._asked: set[asyncio.Future[protocol.Counts]] = set()
         self._board = Noticeboard()
         self._engine_deaths: deque[float] = deque(maxlen=1000)
 
@@ -258,6 +262,7 @@ class App:
                 changed=self._pump,
                 problems=self._problems,
                 lines=self._lines.after,
+                counts=self._counts,
                 folder=self._folder,
                 board=self._board,
             ),
@@ -332,7 +337,8 @@ class App:
                 pass
         finally:
             self._pumping = False
-        if self._stopping and not self._endpoint.pending_requests:
+        ending = self._endpoint.pending_requests or self._exchange.saying_farewell
+        if self._stopping and not ending:
             self._quiet.set()
         self._set_timer()
 
@@ -448,6 +454,8 @@ class App:
         self._pump()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._quiet.wait(), STOP_S)
+        self._exchange.settle()
+        self._pump()
 
     # ---------------------------------------------------------------- media
 
@@ -475,6 +483,17 @@ class App:
                 log.error("call %s can't go on: %s", each.call.id, error)
                 self._ledger.interrupted(each)
 
+    async def _counts(self) -> protocol.Counts | None:
+        """Ask the media engine for its counts; None where it doesn't answer soon."""
+        asked: asyncio.Future[protocol.Counts] = self._loop.create_future()
+        self._asked.add(asked)
+        self._supervisor.send([protocol.Query()])
+        try:
+            await asyncio.wait([asked], timeout=COUNTS_S)
+        finally:
+            self._asked.discard(asked)
+        return asked.result() if asked.done() else None
+
     def _engine_lost(self) -> None:
         log.error("the media engine is gone; a new one starts")
         self._engine_deaths.append(self._loop.time())
@@ -489,6 +508,12 @@ class App:
                     log.warning("the media engine: %s", report.failure)
                 self._exchange.reported(report, self._loop.time())
                 self._pump()
+            case protocol.Released():
+                self._exchange.released(report)
+                self._pump()
+            case protocol.Counts() if report.whole:
+                while self._asked:
+                    self._asked.pop().set_result(report)
             case protocol.Latched():
                 log.debug("port %d: media comes from %s", report.port, report.source)
             case protocol.Refused():

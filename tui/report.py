@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.api.schema import Health, RunningCall, Status, User, Welcome, WelcomeUser
+from pbx.api.schema import Health, RunningCall, Sound, Status, User, Welcome, WelcomeUser
 from tui import problems, symbols
 from tui.clean import clean
 from tui.locale import say
@@ -135,6 +135,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
         "column-since",
         "column-talk",
         "column-codec",
+        "column-sound",
     )
     for call in calls:
         table.add_row(
@@ -145,8 +146,16 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
             _clock(call.since),
             duration(call.talk_s) if call.talk_s else "",
             clean("/".join(filter(None, (call.codec, call.called_codec)))),
+            _scores(call.caller_sound, call.called_sound),
         )
     out.print(table)
+
+
+def _scores(*sounds: Sound | None) -> str:
+    """Return the mean opinion scores; empty where none is known."""
+    if not any(sounds):
+        return ""
+    return "/".join("-" if one is None else f"{one.mos:.1f}" for one in sounds)
 
 
 def show_welcome(welcome: Welcome) -> None:

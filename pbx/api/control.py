@@ -4,7 +4,7 @@ import asyncio
 import datetime
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -13,10 +13,12 @@ from pbx.api import schema
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.call.exchange import Exchange
+from pbx.call.quality import Quality, qualities
 from pbx.config.data_folder import DataFolder
 from pbx.config.settings import SipSettings
 from pbx.errors import CommandError
 from pbx.locale import english
+from pbx.media.protocol import Counts
 from pbx.registrar.bindings import Binding, Bindings
 from pbx.store.repository import Store
 from pbx.store.snapshot import Account
@@ -84,6 +86,7 @@ class Outside:
         changed: called after calls or bindings were changed here.
         problems: what the health checks find, the worst first.
         lines: the log's lines after a number.
+        counts: the media engine's counts of now; None where it doesn't tell them.
         folder: the data folder.
         board: where changes are told.
     """
@@ -95,6 +98,7 @@ class Outside:
     changed: Callable[[], None]
     problems: Callable[[], Iterable[Finding]]
     lines: Callable[[int], Iterable[Logged]]
+    counts: Callable[[], Awaitable[Counts | None]]
     folder: DataFolder
     board: Noticeboard
 
@@ -174,8 +178,9 @@ class Control:
                     states[number] = "talking" if talking else "ringing"
         return states
 
-    def calls(self) -> list[schema.RunningCall]:
+    async def calls(self) -> list[schema.RunningCall]:
         """Return the calls that have not ended, the oldest first."""
+        counts = await self._outside.counts() if self._exchange.calls else None
         now = self._outside.clock()
         wall = datetime.datetime.now().astimezone()
         return [
@@ -191,8 +196,11 @@ class Control:
                 codec=facts.codec,
                 called_codec=facts.called_codec,
                 recording=call.recording,
+                caller_sound=_sound(caller),
+                called_sound=_sound(called),
             )
             for call, facts in ((one, one.facts) for one in self._exchange.calls.values())
+            for caller, called in [qualities(facts.codecs, call.sound_ports, counts)]
         ]
 
     def hangup(self, call_id: str) -> None:
@@ -344,6 +352,14 @@ def _contact(binding: Binding, now: float) -> schema.Contact:
         source=str(binding.flow),
         user_agent=binding.user_agent,
         expires_s=round(binding.expires - now, 1),
+    )
+
+
+def _sound(quality: Quality | None) -> schema.Sound | None:
+    if quality is None:
+        return None
+    return schema.Sound(
+        loss_percent=quality.loss_percent, jitter_ms=quality.jitter_ms, mos=quality.mos
     )
 
 

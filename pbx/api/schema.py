@@ -63,6 +63,16 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     contacts: list[Contact]
 
 
+class Sound(msgspec.Struct, frozen=True, kw_only=True):
+    """How one party's sound has come here so far."""
+
+    loss_percent: float
+    jitter_ms: float
+    """RFC 3550 §6.4.1."""
+    mos: float
+    """Mean opinion score by the E-model (ITU-T G.107): 1 to 4.5."""
+
+
 class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     """A call that has not ended (answer to ``calls`` is a list of these)."""
 
@@ -79,6 +89,9 @@ class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     called_codec: str = ""
     """What the called phone speaks where that is another codec and the call is converted; else empty."""
     recording: bool = False
+    caller_sound: Sound | None = None
+    called_sound: Sound | None = None
+    """Null as long as nothing has come, or the media engine doesn't tell."""
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):

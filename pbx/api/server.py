@@ -71,7 +71,7 @@ class ControlTarget(Protocol):
         """Return all local users."""
         ...
 
-    def calls(self) -> list[RunningCall]:
+    async def calls(self) -> list[RunningCall]:
         """Return the calls that have not ended."""
         ...
 

@@ -49,9 +49,15 @@ class CallChanged:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A call is over; its facts are complete."""
+    """A call is over; its facts are complete, but for the quality of its sound.
+
+    Args:
+        ports: of the caller's and the called party's sound, which the media engine is about to count
+            for the last time; 0 for none.
+    """
 
     facts: CallFacts
+    ports: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,13 @@ class Call:
         if self._no_answer_s:
             self._timers.set((self, "no-answer"), now + self._no_answer_s)
 
+    @property
+    def sound_ports(self) -> tuple[int, int]:
+        """The ports of the caller's and the called party's sound; 0 for none, as before the answer."""
+        if self.callee is None:
+            return 0, 0
+        return self.caller.media.sound_port, self.callee.media.sound_port
+
     def state(self) -> CallState | None:
         """Return what the journal keeps so that an answered call survives the exchange."""
         if self.callee is None or self._late_offer:
@@ -196,12 +209,13 @@ class Call:
         self.ended = True
         self._timers.cancel((self, "no-answer"))
         self._timers.cancel((self, "max-duration"))
+        ports = self.sound_ports
         for leg in self.legs:
             leg.hang_up(cause, now)
             self._release(leg)
         self.facts.cause = cause
         self.facts.release = now
-        self._emit(CallEnded(self.facts))
+        self._emit(CallEnded(self.facts, ports))
 
     # ---------------------------------------------------------------- before the answer
 

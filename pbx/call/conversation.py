@@ -77,6 +77,11 @@ class Conversation:
         """The caller's leg."""
         yield self._leg
 
+    @property
+    def sound_ports(self) -> tuple[int, int]:
+        """The port of the caller's sound, and 0; see `CallEnded`."""
+        return self._leg.media.sound_port, 0
+
     def state(self) -> CallState | None:
         """Return what the journal keeps so that the call survives the exchange."""
         caller = None if self._offering else self._leg.state()
@@ -171,13 +176,14 @@ class Conversation:
         self.ended = True
         self._timers.cancel((self, "max-duration"))
         self._timers.cancel((self, "service"))
+        ports = self.sound_ports
         self._leg.hang_up(cause, now)
         self._release(self._leg.media.close())
         self._sound.end()
         self._service.end(now)
         self.facts.cause = cause
         self.facts.release = now
-        self._emit(CallEnded(self.facts))
+        self._emit(CallEnded(self.facts, ports))
 
     # ---------------------------------------------------------------- offer and answer
 

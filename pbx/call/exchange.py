@@ -2,12 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import cast
 
 from pbx.call.call import Call, CallEnded, MediaCommands, Output
 from pbx.call.cause import CallTag, Cause, by_server
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
+from pbx.call.farewells import Farewells
 from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
 from pbx.call.leg import Leg, Target
 from pbx.call.services.directory import Services, SoundFiles
@@ -69,6 +71,7 @@ class Exchange:
         self._media_sessions = 0
         self._record_folder = files.record
         self._coded: Sequence[str] = ()
+        self._farewells = Farewells(self._timers)
         self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
         self.calls: dict[str, Call | Conversation] = {}
@@ -301,7 +304,7 @@ class Exchange:
             caller,
             offer,
             self._timers,
-            self._outputs.append,
+            self._emit,
             lambda: self._coded,
             no_answer_s=limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
@@ -319,7 +322,7 @@ class Exchange:
             self.services.new(dialed, again=again),
             lambda: self._coded,
             self._timers,
-            self._outputs.append,
+            self._emit,
             max_duration_s=self._settings.calls.max_duration_s,
         )
         self._keep(conversation, leg)
@@ -384,8 +387,10 @@ class Exchange:
     def handle_timer(self, now: float) -> None:
         """Run what is due: 2xx retransmissions, time limits."""
         for key in self._timers.pop_due(now):
-            owner, name = cast(tuple[Call | Conversation | Usage, str], key)
-            if isinstance(owner, Call | Conversation):
+            owner, name = cast(tuple[Call | Conversation | Usage | Farewells, str], key)
+            if isinstance(owner, Farewells):
+                owner.give_up(name)
+            elif isinstance(owner, Call | Conversation):
                 if name == "forget":
                     self._forget(owner, now)
                     continue
@@ -396,6 +401,23 @@ class Exchange:
                 leg = self._by_key.get(owner.key)
                 if leg is not None:
                     self._take(leg, owner.timer_fired(name, now), now)
+
+    def _emit(self, output: Output) -> None:
+        """Publish what a call says; its end only when the quality of its sound is known."""
+        if isinstance(output, CallEnded):
+            publish = partial(self._outputs.append, output)
+            self._farewells.wait(output.facts, output.ports, publish)
+        else:
+            self._outputs.append(output)
+
+    @property
+    def saying_farewell(self) -> bool:
+        """Whether calls that have ended are still to be published."""
+        return len(self._farewells) > 0
+
+    def released(self, report: protocol.Released) -> None:
+        """Take the last counts of a stream."""
+        self._farewells.released(report)
 
     def next_output(self) -> Output | None:
         """The next thing to do outside call control, oldest first."""
@@ -490,6 +512,10 @@ class Exchange:
         """End every call: the exchange is going down."""
         for call in list(self.calls.values()):
             self._end(call, by_server(CallTag.SERVER_STOPPED), now)
+
+    def settle(self) -> None:
+        """Publish what waits for the engine: there is no more time."""
+        self._farewells.give_all_up()
 
     def _end(self, call: Call | Conversation, cause: Cause, now: float) -> None:
         call.end(cause, now)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pbx.call.cause import Cause
+from pbx.call.quality import Quality
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class CallFacts:
         called_codec: what the called phone speaks where the caller's `codec` is converted to it;
             else empty.
         recordings: the files that it was recorded to, each ``YYYYMMDD/name.wav``.
+        quality: how the caller's and the called party's sound came here, when the call has ended.
     """
 
     id: str
@@ -35,10 +37,16 @@ class CallFacts:
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    quality: tuple[Quality | None, Quality | None] = (None, None)
     alert: float | None = None
     talk: float | None = None
     release: float | None = None
     cause: Cause | None = None
+
+    @property
+    def codecs(self) -> tuple[str, str]:
+        """What the caller and what the called party sends."""
+        return self.codec, self.called_codec or self.codec
 
     @property
     def state(self) -> str:

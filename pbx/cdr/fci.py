@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pbx.call.cause import CallTag, Cause
+from pbx.call.quality import Quality
 
 __all__ = ["CallTag", "Fci", "format_fci", "parse_fci"]
 
@@ -22,6 +23,7 @@ class Fci:
         codec: the first audio codec agreed on; empty for none.
         called_codec: what the called phone spoke where that was another one; else empty.
         recordings: the files that the call was recorded to.
+        quality: how the caller's and the called party's sound came here; None where nothing came.
         pdd_s: post-dial delay: from setup to ringing; None where nothing rang.
     """
 
@@ -31,6 +33,7 @@ class Fci:
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    quality: tuple[Quality | None, Quality | None] = (None, None)
     pdd_s: float | None = None
 
     @classmethod
@@ -42,11 +45,12 @@ class Fci:
         codec: str,
         called_codec: str = "",
         recordings: tuple[str, ...] = (),
+        quality: tuple[Quality | None, Quality | None] = (None, None),
         pdd_s: float | None,
     ) -> "Fci":
         """Return the FCI of a call that ended by `cause`."""
         sip = 200 if answered else cause.heard or cause.status
-        return cls(cause.tag, cause.q850, sip, codec, called_codec, recordings, pdd_s)
+        return cls(cause.tag, cause.q850, sip, codec, called_codec, recordings, quality, pdd_s)
 
     def __str__(self) -> str:
         """``callTag=`` and ``cause=`` first, as miniSIPServer has them; the rest is ours."""
@@ -58,9 +62,21 @@ class Fci:
             ("codec", self.codec),
             ("calledCodec", self.called_codec),
             ("pdd", f"{self.pdd_s:.3f}" if self.pdd_s is not None else ""),
+            *_items("caller", self.quality[0]),
+            *_items("called", self.quality[1]),
             ("recording", ",".join(self.recordings)),
         ]
         return format_fci(items)
+
+
+def _items(party: str, quality: Quality | None) -> list[tuple[str, str]]:
+    if quality is None:
+        return []
+    return [
+        (f"{party}Mos", f"{quality.mos:.2f}"),
+        (f"{party}Loss", f"{quality.loss_percent:.2f}"),
+        (f"{party}Jitter", f"{quality.jitter_ms:.1f}"),
+    ]
 
 
 def format_fci(items: list[tuple[str, str]]) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from pbx.call.cause import CallTag, Cause
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
+from pbx.call.quality import Quality
 from pbx.cdr.fci import Fci
 
 # The called side has no session of its own in calls that end so before they get there.
@@ -45,6 +46,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    quality: tuple[Quality | None, Quality | None] = (None, None)
     alert_wall_s: float | None = None
     talk_wall_s: float | None = None
     caller_outside: bool = False
@@ -104,6 +106,7 @@ def entry_of(facts: CallFacts, offset_s: float, resume: CallState | None = None)
         codec=_text(facts.codec),
         called_codec=facts.called_codec,
         recordings=facts.recordings,
+        quality=facts.quality,
         setup_wall_s=facts.setup + offset_s,
         alert_wall_s=wall_s(facts.alert),
         talk_wall_s=wall_s(facts.talk),
@@ -197,6 +200,7 @@ def records_of(
         codec=entry.codec,
         called_codec=entry.called_codec,
         recordings=entry.recordings,
+        quality=entry.quality,
         pdd_s=pdd_s,
     )
     talk_s = 0.0 if entry.talk_wall_s is None else release_wall_s - entry.talk_wall_s

@@ -333,12 +333,14 @@ class Counts(msgspec.Struct, frozen=True, tag="counts"):
 
     Args:
         late_ticks: ticks of voices that came more than 5 ms too late, since the engine began.
+        whole: False: the answer to a `Query` without streams.
     """
 
     streams: list[StreamCounts]
     voices: list[VoiceCounts] = []
     ticks: int = 0
     late_ticks: int = 0
+    whole: bool = True
 
 
 class Released(msgspec.Struct, frozen=True, tag="released"):

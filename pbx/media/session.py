@@ -223,6 +223,16 @@ class LegMedia:
         return self._ports.get(index, 0)
 
     @property
+    def sound_port(self) -> int:
+        """Our RTP port of its first sound that the engine knows of; 0 for none."""
+        ports = (
+            self._ports.get(index, 0)
+            for index, one in enumerate(self._agreement.peer)
+            if one.line.kind == "audio"
+        )
+        return next((port for port in ports if port in self._sent), 0)
+
+    @property
     def last_remote(self) -> bytes:
         """What this leg's peer said last; empty while it has said nothing."""
         return self._agreement.sdp

@@ -14,6 +14,7 @@ from pbx.api.schema import (
     Problem,
     Recording,
     RunningCall,
+    Sound,
     Status,
     User,
     Welcome,
@@ -92,7 +93,7 @@ class FakeExchange:
             expires_s=598.4,
         )
 
-    def calls(self) -> list[RunningCall]:
+    async def calls(self) -> list[RunningCall]:
         self._ask("calls")
         return [
             RunningCall(
@@ -105,6 +106,8 @@ class FakeExchange:
                 codec="PCMA",
                 called_codec="G722",
                 recording=name in self.recorded,
+                caller_sound=Sound(loss_percent=0.0, jitter_ms=1.2, mos=4.4),
+                called_sound=Sound(loss_percent=3.5, jitter_ms=20.0, mos=3.75),
             )
             for name, (caller, called) in self.running.items()
         ]

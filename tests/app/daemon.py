@@ -17,7 +17,7 @@ from pbx.api.schema import Status, User
 from tests.interop.ports import Ports
 from tests.interop.waiting import until
 
-START_S = 240.0
+START_S = 90.0
 """The media engine compiles its kernels once on a machine."""
 
 SETTINGS = """\

@@ -18,7 +18,16 @@ from pbx.config.settings import (
     Settings,
     SipSettings,
 )
-from pbx.media.protocol import Command, Ready, Release, StopVoice, Stream, Voice
+from pbx.media.protocol import (
+    Command,
+    Ready,
+    Release,
+    Released,
+    StopVoice,
+    Stream,
+    StreamCounts,
+    Voice,
+)
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
@@ -36,6 +45,14 @@ REALM = "minisipserver"
 
 CODED = ("PCMU", "PCMA", "G722", "GSM", "G726-32", "L16", "opus", "CN", "telephone-event")
 """What the media engine can code."""
+
+
+def stream_counts(
+    port: int, received: int = 0, lost: int = 0, jitter_ms: float = 0
+) -> StreamCounts:
+    """What the media engine has counted of a stream."""
+    return StreamCounts(port, received, 160 * received, 0, 0, 0, lost, 0, 0, 0, 0, jitter_ms, None)
+
 
 Wire = Callable[[bytes], int]
 """How often a message arrives: 0 for lost, 2 for repeated."""
@@ -108,6 +125,8 @@ class Office:
         self.media: list[Command] = []
         self.changed: list[str] = []
         self.ended: list[CallFacts] = []
+        self.engine_counts = True
+        self.counts: dict[int, StreamCounts] = {}
         self.ports = ports if engine else 0
         if engine:
             self.engine_ready()
@@ -173,10 +192,22 @@ class Office:
                     assert peer is not None
                     peer.deliver(data, flow)
 
+    def _engine_hears(self, commands: Iterable[Command]) -> None:
+        """Count released streams for the last time, as the media engine does at once."""
+        for one in commands:
+            for port in one.ports if isinstance(one, Release) and self.engine_counts else ():
+                self.exchange.released(Released(self.counts.pop(port, None) or stream_counts(port)))
+
+    def released(self, counts: StreamCounts) -> None:
+        """The media engine counts a released stream for the last time."""
+        self.exchange.released(Released(counts))
+        self.pump()
+
     def _note(self, output: Output) -> None:
         match output:
             case MediaCommands():
                 self.media += output.commands
+                self._engine_hears(output.commands)
             case CallChanged():
                 self.changed.append(output.facts.state)
             case CallEnded():

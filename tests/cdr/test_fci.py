@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pbx.call.cause import by_hang_up, by_response, by_server
+from pbx.call.quality import Quality
 from pbx.cdr.fci import CallTag, Fci, format_fci, parse_fci
 
 README = Path(__file__).parents[2] / "pbx" / "cdr" / "README.md"
@@ -26,6 +27,14 @@ class TestCallTag:
 
 
 class TestFci:
+    def test_the_quality_of_both_parties_sound(self) -> None:
+        quality = (Quality(0.0, 1.25, 4.41), Quality(5.5, 30.0, 3.1))
+        items = parse_fci(str(Fci(CallTag.CALLER_HUNG_UP, 16, quality=quality)))
+        caller = {key: items[f"caller{key}"] for key in ("Mos", "Loss", "Jitter")}
+        called = {key: items[f"called{key}"] for key in ("Mos", "Loss", "Jitter")}
+        assert caller == {"Mos": "4.41", "Loss": "0.00", "Jitter": "1.2"}
+        assert called == {"Mos": "3.10", "Loss": "5.50", "Jitter": "30.0"}
+
     @pytest.mark.parametrize("tag", list(CallTag))
     def test_t7_1_call_tag_and_cause_come_first(self, tag: CallTag) -> None:
         assert str(Fci(tag, 16)).startswith(f"callTag={tag.value};cause=16;")

@@ -18,7 +18,7 @@ from tests.interop.ports import Ports
 from tests.interop.program import Program
 from tests.interop.waiting import until
 
-START_S = 240.0
+START_S = 90.0
 """For the first start on a fresh machine: the media engine compiles its kernels once."""
 
 _SETTINGS = """\

@@ -31,7 +31,7 @@ from pbx.media.protocol import (
 )
 
 REPOSITORY = Path(__file__).parents[2]
-DEADLINE_S = 240.0
+DEADLINE_S = 90.0
 """Only a broken engine waits so long; the first start of all compiles."""
 
 PORTS = 20

@@ -105,7 +105,7 @@ class TestCalls:
     async def test_both_languages(self, server: Path, exchange: FakeExchange) -> None:
         ran = await minisip(server, "calls")
         assert ran.out.splitlines()[-1].split() == [
-            "c1", "100", "101", "talking", "2026-11-23", "04:00:39", "0:01:01", "PCMA/G722",
+            "c1", "100", "101", "talking", "2026-11-23", "04:00:39", "0:01:01", "PCMA/G722", "4.4/3.8",
         ]  # fmt: skip
         assert "主叫" in (await minisip(server, "calls", locale=CHINESE)).out
         exchange.running.clear()

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from pbx.media.engine.control_socket import BusyError, ControlListener
 from pbx.media.engine.engine import MAX_GRACE_S, Engine
 from pbx.media.engine.keeper import SIGNALS, keep
 from pbx.media.engine.libraries import load_libraries
-from pbx.media.engine.loading import Kernels, is_warm, load_kernels
+from pbx.media.engine.loading import Kernels, load_kernels
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, has_ipv6
 
@@ -65,18 +64,14 @@ def _arguments(words: list[str]) -> argparse.Namespace:
 
 
 def _load(arguments: argparse.Namespace, words: list[str]) -> Kernels:
-    program = [sys.executable, "-m", "pbx.media.engine"]
-    if not (arguments.compile or arguments.fresh_kernels or is_warm(os.environ)):
-        # Compiling leaves some 100 MB of memory in use: let another process do it.
-        subprocess.run([*program, "--compile"], check=False)
     try:
-        return load_kernels(os.environ, fresh=arguments.fresh_kernels, lean=True)
+        return load_kernels(os.environ, fresh=arguments.fresh_kernels)
     except Exception as error:
         if arguments.fresh_kernels:
             raise
         # numba raises anything on a cache that it can't read, and may be left half loaded.
         _log.error("the compiled kernels cannot be loaded (%r); starting again without", error)
-        os.execv(sys.executable, [*program, *words, _FRESH])
+        os.execv(sys.executable, [sys.executable, "-m", "pbx.media.engine", *words, _FRESH])
 
 
 def _stop_fd() -> int:

@@ -16,6 +16,7 @@ from numba.core import cgutils, codegen, config
 TRIPLE = "aarch64-unknown-linux-gnu"
 
 EX_USAGE = 64
+EX_SOFTWARE = 70
 
 _codegen: Any = codegen
 _settings: Any = config
@@ -102,10 +103,9 @@ def main() -> int:
         logging.error("NUMBA_CPU_NAME and NUMBA_CPU_FEATURES must name the processor")
         return EX_USAGE
     aim()
-    from pbx.media.engine.loading import load_kernels
+    from pbx.media.engine.loading import make_kernels
 
-    load_kernels(os.environ, lean=True)
-    return 0
+    return 0 if make_kernels(os.environ) else EX_SOFTWARE
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ class Engine:
     _counted_voices: list[VoiceCounts] = field(default_factory=list, init=False)
     _queries: deque[Query] = field(default_factory=deque, init=False)
     _counting_for: ExchangeLink | None = field(default=None, init=False)
+    _counting_streams: bool = field(default=False, init=False)
     _link: ExchangeLink | None = field(default=None, init=False)
     _alone_since: float = field(default=0.0, init=False)
 
@@ -266,6 +267,7 @@ class Engine:
         if self._queries and self._counting_for is None:
             query = self._queries.popleft()
             self._counting_for = self._link
+            self._counting_streams = query.streams
             operation = ring_row.QUERY if query.streams else ring_row.PROBE
             self.packets.command(command_record(operation))
 
@@ -298,7 +300,12 @@ class Engine:
             self._sound.pass_on(record, port)
 
     def _answer_query(self) -> None:
-        counts = Counts(list(self._counted), list(self._counted_voices), *self.packets.ticks)
+        counts = Counts(
+            list(self._counted),
+            list(self._counted_voices),
+            *self.packets.ticks,
+            whole=self._counting_streams,
+        )
         self._counted.clear()
         self._counted_voices.clear()
         asker, self._counting_for = self._counting_for, None

@@ -43,7 +43,7 @@ def keep(run: Callable[[], int]) -> int:
         keeper = os.getpid()
         engine = os.fork()
         if engine == 0:
-            _die_with(keeper)
+            die_with(keeper)
             return run()
         code, asked = _outlast(engine)
         quick = time.monotonic() - began < QUICK_S
@@ -53,7 +53,7 @@ def keep(run: Callable[[], int]) -> int:
         _log.error("engine %d was killed by signal %d; another one comes", engine, -code)
 
 
-def _die_with(keeper: int) -> None:
+def die_with(keeper: int) -> None:
     """Have the kernel end this process with its keeper (prctl(2))."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != keeper:

@@ -26,8 +26,8 @@ from numba.core import config as _numba_config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 
 _PACKAGE = Path(__file__).parent
-_SHARED = (_PACKAGE.parent / "codecs.py",)
-"""Sources outside of the engine whose constants kernels are compiled with."""
+_SHARED = (_PACKAGE.parent / "codecs.py", _PACKAGE.parent / "emodel.py")
+"""Sources outside of the engine that kernels are compiled from, or with constants of."""
 
 # numba makes the attributes of this module from its environment.
 _config: Any = _numba_config

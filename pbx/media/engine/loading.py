@@ -4,7 +4,8 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,67 +13,75 @@ from typing import Any
 import numba
 import numpy as np
 
+from pbx.media.engine.compiling import Entry, compile_apart
 from pbx.media.engine.kernel_cache import Condition, Seal, alone, candidates, choose, use
-from pbx.media.engine.lean import compile_leanly
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """The compiled functions that Python calls.
+    """The compiled functions that Python calls, and the addresses of those that `packet_loop` calls.
 
     Args:
         packet_loop: `kernels.packet_loop.packet_loop`.
         ring_put, ring_take, publish: those of `kernels.ring`.
-        compiled: how many of them had to be compiled now.
+        hear_voices, serve_voices: addresses of those of `kernels.voice_tick`.
     """
 
     packet_loop: Any
     ring_put: Any
     ring_take: Any
     publish: Any
-    compiled: int
+    hear_voices: int
+    serve_voices: int
 
 
-def is_warm(environment: Mapping[str, str]) -> bool:
-    """Return whether `load_kernels` would find what it needs, or could not leave it behind."""
-    folder = choose(candidates(environment))
-    return folder is None or Seal(folder).condition() is Condition.INTACT
-
-
-def load_kernels(
-    environment: Mapping[str, str], *, fresh: bool = False, lean: bool = False
-) -> Kernels:
+def load_kernels(environment: Mapping[str, str], *, fresh: bool = False) -> Kernels:
     """Return the kernels, compiled; says on the log what it found.
 
     Args:
         environment: see `kernel_cache.candidates`.
         fresh: read no cache and leave none.
-        lean: from now on Python can call nothing but what is returned.
 
     Raises:
         Exception: whatever numba raises on a cache that it cannot read.
     """
+    began = time.monotonic()
+    with _cache(environment, fresh=fresh) as folder:
+        made = _fill(folder)
+        kernels = _load(folder)
+    _log.debug("kernels %s in %.2f s", "compiled" if made else "loaded", time.monotonic() - began)
+    return kernels
+
+
+def make_kernels(environment: Mapping[str, str]) -> bool:
+    """Fill the cache, if it isn't, and load nothing of it; returns whether it is full.
+
+    Args:
+        environment: see `kernel_cache.candidates`.
+    """
+    with _cache(environment, fresh=False) as folder:
+        _fill(folder)
+        return Seal(folder).condition() is Condition.INTACT
+
+
+@contextmanager
+def _cache(environment: Mapping[str, str], *, fresh: bool) -> Iterator[Path]:
+    """Choose a folder, and keep other engines out of it meanwhile; a passing one where none will do."""
     folders = candidates(environment)
     folder = None if fresh else choose(folders)
     if not fresh:
         _tell_damage(folders)
-    if folder is None:
-        folder = Path(tempfile.mkdtemp(prefix="minisipserver-kernels-"))
-        try:
-            return _load(folder, lean=lean)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    with alone(folder):
-        seal = Seal(folder)
-        # Another engine may have compiled them while this one waited.
-        if seal.condition() is not Condition.INTACT:
-            seal.clear()
-        kernels = _load(folder, lean=lean)
-        if kernels.compiled:
-            seal.write()
-        return kernels
+    if folder is not None:
+        with alone(folder):
+            yield folder
+        return
+    folder = Path(tempfile.mkdtemp(prefix="minisipserver-kernels-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tell_damage(folders: list[Path]) -> None:
@@ -81,31 +90,60 @@ def _tell_damage(folders: list[Path]) -> None:
             _log.warning("the compiled kernels in %s are damaged; they are made anew", folder)
 
 
-def _load(folder: Path, *, lean: bool) -> Kernels:
+def _fill(folder: Path) -> bool:
+    """Compile the kernels and seal them, if they aren't there; returns whether they weren't."""
+    seal = Seal(folder)
+    # Another engine may have compiled them while this one waited.
+    if seal.condition() is Condition.INTACT:
+        return False
+    _log.info("compiling the media kernels; this is done once")
+    seal.clear()
     use(folder)
+    if compile_apart(_groups()):
+        seal.write()
+    return True
+
+
+def _groups() -> list[list[Entry]]:
+    """Return the entries, those together that one process compiles; the longest work first."""
     # The kernels' cache is bound to its folder when their modules are imported.
     from pbx.media.engine.kernels.packet_loop import packet_loop
     from pbx.media.engine.kernels.ring import publish, ring_put, ring_take
+    from pbx.media.engine.kernels.voice_tick import hear_voices, serve_voices
 
-    if lean:
-        compile_leanly()
-    if Seal(folder).condition() is Condition.EMPTY:
-        _log.info("compiling the media kernels; this is done once")
-    began = time.monotonic()
     type_of: Any = numba.typeof
     words = type_of(np.zeros(1, np.int64))
     ring = type_of(np.zeros((1, 1), np.int64))
-    entries = (
-        (packet_loop, (numba.int64, numba.int64)),
-        (ring_put, (ring, words, words)),
-        (ring_take, (ring, words, words)),
-        (publish, (words, numba.int64, numba.int64)),
-    )
-    for function, signature in entries:
+    word = numba.int64
+    return [
+        [Entry(serve_voices, (word, word, word, word))],
+        [Entry(hear_voices, (word, word, word))],
+        [Entry(packet_loop, (word, word))],
+        [
+            Entry(ring_put, (ring, words, words)),
+            Entry(ring_take, (ring, words, words)),
+            Entry(publish, (words, word, word)),
+        ],
+    ]
+
+
+def _load(folder: Path) -> Kernels:
+    use(folder)
+    functions: dict[str, Any] = {}
+    for function, signature in (entry for group in _groups() for entry in group):
         if not function.signatures:
             function.compile(signature)
             # A call with other types is a bug, not a reason to stop for seconds.
             function.disable_compile()
-    compiled = sum(sum(function.stats.cache_misses.values()) for function, _ in entries)
-    _log.debug("kernels ready in %.2f s, %d compiled", time.monotonic() - began, compiled)
-    return Kernels(packet_loop, ring_put, ring_take, publish, compiled)
+        functions[function.__name__] = function
+    for name in ("hear_voices", "serve_voices"):
+        functions[name] = _address(functions[name])
+    return Kernels(**functions)
+
+
+def _address(function: Any) -> int:
+    """Return where the C function of an entry is."""
+    (compiled,) = function.overloads.values()
+    address = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    assert address
+    return int(address)

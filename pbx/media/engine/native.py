@@ -15,6 +15,7 @@ from numba.core.extending import intrinsic
 from numba.np import arrayobj
 
 from pbx.media.engine.kernel_cache import KernelCache
+from pbx.media.engine.quick_types import resolve_quickly
 
 EINTR = 4
 MSG_DONTWAIT = 0x40
@@ -33,6 +34,8 @@ _NTP_EPOCH = 2_208_988_800
 
 _i32, _i64 = types.int32, types.int64
 
+resolve_quickly()
+
 
 inner: list[Any] = []
 """The dispatchers of all kernels that other kernels call."""
@@ -48,6 +51,8 @@ def _libc(name: str, result: Any, *arguments: Any) -> Any:
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
 _arrays: Any = arrayobj
+_njit: Any = njit
+_unliteral: Any = types.unliteral
 
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
@@ -62,9 +67,21 @@ _timerfd_settime = _libc("timerfd_settime", _i32, _i32, _i32, _i64, _i64)
 _errno_location = _libc("__errno_location", _i64)
 
 
+def _compiled_later(function: Callable[..., Any]) -> Any:
+    # Without numba's runtime: kernels make no arrays, so nobody need count who holds one.
+    return _njit(nogil=True, error_model="numpy", _nrt=False)(function)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` when another kernel calls it; the GIL is free while it runs."""
-    dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+    dispatcher = _compiled_later(function)
+    template = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        # numba would compile it for each constant that it is called with.
+        return template([_unliteral(kind) for kind in args], kws)
+
+    dispatcher.get_call_template = get_call_template
     inner.append(dispatcher)
     return dispatcher
 
@@ -75,7 +92,7 @@ def entry_kernel(function: Callable[..., Any]) -> Any:
     The signature is given by `loading`; one cached file holds a whole loop, so that a warm start
     reads few files.
     """
-    dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
+    dispatcher = _compiled_later(function)
     # numba's own choice of cache folder knows nothing of callees in other files.
     cache: Any = KernelCache
     dispatcher._cache = cache(function)
@@ -129,12 +146,13 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
     return types.void(_i64, _i32), generate
 
 
-def _array_at(context: Any, builder: Any, kind: Any, data: Any, count: Any) -> Any:
+def _array_at(context: Any, builder: Any, kind: Any, data: Any, shape: Any) -> Any:
     """Make a contiguous array of memory that somebody else keeps."""
     made = context.make_array(kind)(context, builder)
     octets = ir.Constant(ir.IntType(64), kind.dtype.bitwidth // 8)
+    strides = [octets] if kind.ndim == 1 else [builder.mul(shape[1], octets), octets]
     _arrays.populate_array(
-        made, data=data, shape=[count], strides=[octets], itemsize=octets, meminfo=None
+        made, data=data, shape=shape, strides=strides, itemsize=octets, meminfo=None
     )
     return made._getvalue()
 
@@ -152,9 +170,23 @@ def part(typing_context: Any, array: Any, begin: Any, count: Any) -> Any:
         whole = context.make_array(array)(context, builder, arguments[0])
         place = context.cast(builder, arguments[1], begin, _i64)
         length = context.cast(builder, arguments[2], count, _i64)
-        return _array_at(context, builder, kind, builder.gep(whole.data, [place]), length)
+        return _array_at(context, builder, kind, builder.gep(whole.data, [place]), [length])
 
     return kind(array, begin, count), generate
+
+
+@_intrinsic
+def rest(typing_context: Any, array: Any, begin: Any) -> Any:
+    """Return the elements of a contiguous array from `begin` on, which must not be beyond its end."""
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = context.make_array(array)(context, builder, arguments[0])
+        place = context.cast(builder, arguments[1], begin, _i64)
+        length = builder.sub(builder.extract_value(whole.shape, 0), place)
+        return _array_at(context, builder, kind, builder.gep(whole.data, [place]), [length])
+
+    return kind(array, begin), generate
 
 
 @_intrinsic
@@ -167,28 +199,33 @@ def row_of(typing_context: Any, table: Any, index: Any) -> Any:
         place = context.cast(builder, arguments[1], index, _i64)
         length = builder.extract_value(whole.shape, 1)
         data = builder.gep(whole.data, [builder.mul(place, length)])
-        return _array_at(context, builder, kind, data, length)
+        return _array_at(context, builder, kind, data, [length])
 
     return kind(table, index), generate
 
 
-def _typed_pointer(kind: Any) -> Any:
-    make_type: Any = types.CPointer
-    pointer_type = make_type(kind)
+@_intrinsic
+def samples_at(typing_context: Any, address: Any, count: Any) -> Any:
+    """Return `count` int16 at `address` as an array; who calls keeps their memory alive."""
+    kind = types.Array(types.int16, 1, "C")
 
-    def pointer(typing_context: Any, address: Any) -> Any:
-        """Return `address` as a pointer, for `numba.carray`; who calls keeps its memory alive."""
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = _pointer(builder, arguments[0], 16)
+        return _array_at(context, builder, kind, data, [arguments[1]])
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _pointer(builder, arguments[0], kind.bitwidth)
-
-        return pointer_type(_i64), generate
-
-    return _intrinsic(pointer)
+    return kind(_i64, _i64), generate
 
 
-pointer_to_words = _typed_pointer(_i64)
-pointer_to_samples = _typed_pointer(types.int16)
+@_intrinsic
+def words_at(typing_context: Any, address: Any, rows: Any, width: Any) -> Any:
+    """Return a table of int64 at `address`; who calls keeps its memory alive."""
+    kind = types.Array(_i64, 2, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = _pointer(builder, arguments[0], 64)
+        return _array_at(context, builder, kind, data, arguments[1:])
+
+    return kind(_i64, _i64, _i64), generate
 
 
 @_intrinsic

@@ -63,6 +63,8 @@ class PacketThread:
         self._tables.facts[t.EPOLL_FD] = self._epoll.fileno()
         self._tables.facts[t.COMMAND_FD] = self._command_fd
         self._tables.facts[t.REPORT_FD] = self.report_fd
+        self._tables.facts[t.HEAR_VOICES] = kernels.hear_voices
+        self._tables.facts[t.SERVE_VOICES] = kernels.serve_voices
         self._backlog: deque[t.Words] = deque()
         self._error: int | None = None
         self._thread = threading.Thread(target=self._run, name="packets", daemon=True)

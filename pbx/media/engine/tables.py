@@ -48,6 +48,12 @@ DUAL_STACK = 9
 TIMER_FD = 10
 """Timerfd of the voices' tick; the packet thread makes it, who ends the thread closes it."""
 
+HEAR_VOICES = 11
+"""Address of the compiled `kernels.voice_tick.hear_voices`."""
+
+SERVE_VOICES = 12
+"""Address of `serve_voices`."""
+
 FACTS = 16
 
 # --- stop: its own array, so that its cache line is read only -----------------------------------------

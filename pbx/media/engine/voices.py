@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pbx.media import codecs
+from pbx.media import codecs, emodel
 from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.coders import Coders
 from pbx.media.engine.kernels import mix
@@ -21,17 +21,6 @@ _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L1
 """What fits the codec's frames, or a packet."""
 
 _ANY_PTIME_MS = (10, 20, 30, 40, 50, 60)
-
-_IMPAIRMENT = {
-    codecs.G726_32: (7.0, 25.1),
-    codecs.AAL2_G726_32: (7.0, 25.1),
-    codecs.GSM: (20.0, 43.0),
-    codecs.G729: (11.0, 19.0),
-}
-"""Ie and Bpl of ITU-T G.113 appendix I."""
-
-_UNIMPAIRED = (0.0, 25.1)
-"""Those of G.711 with concealment; the wideband codecs are at least as good."""
 
 _DTX_OCTETS = {codecs.OPUS: 2}
 _MOST_DIGITS = 32
@@ -184,7 +173,7 @@ def _check(voice: Voice) -> None:
 
 def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partner: int) -> Words:
     codec = codecs.codec(voice.codec)
-    ie, bpl = _IMPAIRMENT.get(voice.codec, _UNIMPAIRED)
+    ie, bpl = emodel.impairment(voice.codec)
     record = command_record(ring_row.SET_VOICE, row)
     settings = record[ring_row.SETTINGS - 1 :]
     settings[voice_row.DECODER] = decoder

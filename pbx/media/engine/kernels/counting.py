@@ -24,7 +24,7 @@ def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     delay_ms = max(waiting[j.DELAY], 0) * 1000 // clock
     trip_ms = max(reports[rtcp.RTT_NS], 0) // 1_000_000
     quality.measure(statistics, packet_ms, delay_ms + packet_ms + trip_ms // 2)
-    record = next_record(tables, ring_row.VOICE_COUNTED, slot)
+    record = row_of(tables.reports, next_record(tables, ring_row.VOICE_COUNTED, slot))
     record[ring_row.LEVEL] = row[voice_row.LEVEL]
     record[ring_row.DELAY_US] = max(waiting[j.DELAY], 0) * 1_000_000 // clock
     record[ring_row.CONCEALED_US] = waiting[j.CONCEALED] * 1_000_000 // rate

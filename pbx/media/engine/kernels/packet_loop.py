@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from pbx.media.engine import ring_row
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
@@ -15,6 +13,7 @@ from pbx.media.engine.kernels.reporting import report, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import set_tap, tap
+from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
     release_voice,
     send_digits,
@@ -39,8 +38,6 @@ from pbx.media.engine.native import (
     store_32,
     write,
 )
-from pbx.media.engine.view import viewer
-from pbx.media.engine.voice_tables import make_voice_tables
 
 WAKE = -1
 """Data of the command eventfd's epoll entry; all others are socket indices."""
@@ -49,9 +46,6 @@ TICK = -2
 """Data of the timer's."""
 
 IDLE_MS = 1000
-
-_tables_view = viewer(t.make_tables([0, 0], dual_stack=True))
-_voices_view = viewer(make_voice_tables(1, np.zeros(1, np.int64), b""))
 
 
 @kernel
@@ -184,8 +178,8 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
             open until this has returned.
         voices_at: of a `VoiceTables`.
     """
-    tables = _tables_view(tables_at)
-    voices = _voices_view(voices_at)
+    tables = tables_view(tables_at)
+    voices = voices_view(voices_at)
     if _watch(tables, EPOLL_CTL_ADD, tables.facts[t.COMMAND_FD], WAKE) != 0:
         return errno()
     timer = make_timer(tables)

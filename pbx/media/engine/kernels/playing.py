@@ -2,24 +2,12 @@
 
 from typing import Any
 
-import numba as _untyped
-
 from pbx.media.engine import player_row as p
 from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
-from pbx.media.engine.native import (
-    clear,
-    kernel,
-    part,
-    pointer_to_samples,
-    pointer_to_words,
-    row_of,
-)
-
-_numba: Any = _untyped
-_carray = _numba.carray
+from pbx.media.engine.native import clear, kernel, part, row_of, samples_at, words_at
 
 
 @kernel
@@ -46,8 +34,7 @@ def stop_playing(tables: Any, voices: Any, number: Any) -> None:
 @kernel
 def _play_tone(row: Any, samples: Any, out: Any) -> Any:
     """Write the next samples of a tone; returns how many there were."""
-    shape = (row[p.LENGTH], tones.STEP_WIDTH)
-    program = _carray(pointer_to_words(row[p.ADDRESS]), shape)
+    program = words_at(row[p.ADDRESS], row[p.LENGTH], tones.STEP_WIDTH)
     tone = part(row, p.TONE, tones.WIDTH)
     done = 0
     while done < samples:
@@ -64,7 +51,7 @@ def _play_tone(row: Any, samples: Any, out: Any) -> Any:
 def _play_sound(row: Any, samples: Any, out: Any) -> Any:
     """Write the next samples of a sound; returns how many there were."""
     length = row[p.LENGTH]
-    pcm = _carray(pointer_to_samples(row[p.ADDRESS]), (length,))
+    pcm = samples_at(row[p.ADDRESS], length)
     done = 0
     while done < samples:
         if row[p.POSITION] >= length:

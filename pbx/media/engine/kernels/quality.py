@@ -7,6 +7,7 @@ between two. The score is that of the E-model (ITU-T G.107) with its default val
 
 from typing import Any
 
+from pbx.media import emodel
 from pbx.media.engine.kernels import quality_row as q
 from pbx.media.engine.kernels.jitter import units
 from pbx.media.engine.native import kernel
@@ -217,28 +218,8 @@ def report_loss(row: Any) -> Any:
     return min((missing << 8) // sent, 255)
 
 
-@kernel
-def rating(ie: Any, bpl: Any, loss: Any, burst_ratio: Any, delay_ms: Any) -> Any:
-    """Return the transmission rating R of G.107, all else being its default, as float64.
-
-    Args:
-        ie, bpl: of the codec (G.113).
-        loss: share of packets that were not played, in per cent.
-        burst_ratio: 1 for random loss, more where losses come together.
-        delay_ms: from mouth to ear.
-    """
-    delay = 0.024 * delay_ms
-    if delay_ms > 177.3:
-        delay += 0.11 * (delay_ms - 177.3)
-    impairment = ie + (95.0 - ie) * loss / (loss / burst_ratio + bpl)
-    return 93.2 - delay - impairment
-
-
-@kernel
-def score(r: Any) -> Any:
-    """Return the mean opinion score that a rating stands for (G.107 Annex B)."""
-    r = max(0.0, min(r, 100.0))
-    return max(1.0, 1.0 + 0.035 * r + r * (r - 60.0) * (100.0 - r) * 0.000007)
+rating = kernel(emodel.rating)
+score = kernel(emodel.score)
 
 
 @kernel

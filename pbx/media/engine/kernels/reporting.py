@@ -7,17 +7,18 @@ from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.ring import next_free, room, written
 from pbx.media.engine.kernels.rtp import lost
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import kernel, row_of
 
 
 @kernel
 def next_record(tables: Any, kind: Any, slot: Any) -> Any:
-    """Return the record to fill before `written`; there must be room."""
-    record = tables.reports[next_free(tables.reports, tables.report_cursors)]
+    """Return the row of `reports` to fill before `written`; there must be room."""
+    place = next_free(tables.reports, tables.report_cursors)
+    record = row_of(tables.reports, place)
     record[ring_row.KIND] = kind
     record[ring_row.ROW] = slot
     tables.totals[t.REPORTED] = 1
-    return record
+    return place
 
 
 @kernel
@@ -25,7 +26,7 @@ def report(tables: Any, kind: Any, slot: Any) -> Any:
     """Put one record, with all that its stream has counted, into the ring; False if it's full."""
     if room(tables.reports, tables.report_cursors) <= 0:
         return False
-    record = next_record(tables, kind, slot)
+    record = row_of(tables.reports, next_record(tables, kind, slot))
     stream = tables.streams[slot]
     record[ring_row.HAS_SOURCE] = stream[row.LATCHED_RTP]
     record[ring_row.LOST] = lost(stream)
@@ -43,7 +44,7 @@ def report_words(tables: Any, kind: Any, slot: Any, first: Any, second: Any) -> 
     """Put a record with two numbers into the ring; False if it's full."""
     if room(tables.reports, tables.report_cursors) <= 0:
         return False
-    record = next_record(tables, kind, slot)
+    record = row_of(tables.reports, next_record(tables, kind, slot))
     record[ring_row.FIRST] = first
     record[ring_row.SECOND] = second
     written(tables.report_cursors)

@@ -25,7 +25,7 @@ from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
-from pbx.media.engine.native import kernel, part, row_of
+from pbx.media.engine.native import kernel, part, rest, row_of
 
 _MOST_STEPS = 2 * j.MAX_SLOTS
 """Of one tick; a bound for what ends by itself."""
@@ -102,12 +102,6 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
 
 
 @kernel
-def _end_of(line: Any, jitter: Any) -> Any:
-    """Return what is free behind the samples of a voice's line."""
-    return part(line, jitter[j.LINE], line.shape[0] - jitter[j.LINE])
-
-
-@kernel
 def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
     """Decode the packet that the jitter buffer has handed out to the end of the line."""
     row = row_of(voices.voices, slot)
@@ -115,7 +109,7 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
     begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
     payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
     coder = row[voice_row.DECODER]
-    end = _end_of(line, jitter)
+    end = rest(line, jitter[j.LINE])
     samples = decode(
         voices.functions,
         row_of(voices.coders, coder),
@@ -139,7 +133,7 @@ def _conceal(voices: Any, slot: Any, line: Any) -> None:
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     coder = row_of(voices.coders, row[voice_row.DECODER])
     wanted = jitter[j.WANTED]
-    end = _end_of(line, jitter)
+    end = rest(line, jitter[j.LINE])
     if jitter[j.AFTER_LOSS] >= 0:
         begin = jitter[j.AFTER_LOSS] << voice_row.SLOT_SHIFT
         payload = part(row_of(voices.payloads, slot), begin, jitter[j.AFTER_LENGTH])
@@ -184,7 +178,7 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         elif step == j.CONCEAL:
             _conceal(voices, slot, line)
         elif step == j.COMFORT:
-            comfort_noise.make_noise(noise, _end_of(line, jitter), jitter[j.WANTED])
+            comfort_noise.make_noise(noise, rest(line, jitter[j.LINE]), jitter[j.WANTED])
             filled(jitter)
         else:
             begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT

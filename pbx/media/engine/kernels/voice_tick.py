@@ -8,13 +8,16 @@ from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
+from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_in import listen, play
 from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
 from pbx.media.engine.native import (
     CLOCK_MONOTONIC,
     TFD_CLOEXEC,
     TFD_NONBLOCK,
+    call_function,
     clear,
+    entry_kernel,
     kernel,
     monotonic_ns,
     part,
@@ -63,19 +66,33 @@ def _echo(voices: Any, slot: Any) -> None:
         add(part(sound, voice_row.OUT, voice_row.FRAME), own, row[voice_row.RATE] // 50)
 
 
-@kernel
-def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
-    """Do what a tick has to do.
+@entry_kernel
+def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
+    """Begin a tick: take from every voice what its peer says.
 
     Args:
-        tables, voices: the packet thread's.
+        tables_at, voices_at: see `packet_loop`.
         now: the tick's nominal time, CLOCK_MONOTONIC in nanoseconds.
-        missed: ticks before this one that never were.
     """
-    count = tables.totals[t.VOICES]
-    for place in range(count):
+    tables = tables_view(tables_at)
+    voices = voices_view(voices_at)
+    for place in range(tables.totals[t.VOICES]):
         play(voices, voices.active[place], now)
         listen(tables, voices, voices.active[place], now)
+    return 0
+
+
+@entry_kernel
+def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
+    """Do the rest of a tick: mix, and send every voice what it hears.
+
+    Args:
+        tables_at, voices_at, now: see `hear_voices`.
+        missed: ticks before this one that never were.
+    """
+    tables = tables_view(tables_at)
+    voices = voices_view(voices_at)
+    count = tables.totals[t.VOICES]
     play_all(tables, voices)
     for place in range(count):
         _silence(voices, voices.active[place])
@@ -87,6 +104,7 @@ def run_tick(tables: Any, voices: Any, now: Any, missed: Any) -> None:
         _echo(voices, slot)
         speak(tables, voices, slot, missed)
         send_report_if_due(tables, voices, slot, now)
+    return 0
 
 
 @kernel
@@ -102,4 +120,6 @@ def tick_voices(tables: Any, voices: Any) -> None:
     tables.totals[t.TICKS] += passed
     late = monotonic_ns(tables.scratch) - due > LATE_NS
     tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
-    run_tick(tables, voices, due, passed - 1)
+    # Each is compiled by itself, at the same time as the loop.
+    call_function(tables.facts[t.HEAR_VOICES], (tables, voices, due))
+    call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due, passed - 1))

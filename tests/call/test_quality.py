@@ -1,0 +1,100 @@
+"""How a call's sound came, as its record and the list of running calls say it."""
+
+import pytest
+
+from pbx.call.farewells import PATIENCE_S
+from pbx.call.quality import Quality, qualities
+from pbx.media.protocol import Counts, VoiceCounts
+from tests.call.office import Office, established, stream_counts
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+class TestRecord:
+    def test_it_says_how_each_partys_sound_came(self, office: Office) -> None:
+        _, _, call, _ = established(office)
+        (running,) = office.exchange.calls.values()
+        caller, called = running.sound_ports
+        office.counts = {
+            caller: stream_counts(caller, received=1000),
+            called: stream_counts(called, received=950, lost=50, jitter_ms=12.0),
+        }
+        call.bye()
+        (facts,) = office.ended
+        good, bad = facts.quality
+        assert good is not None
+        assert (good.loss_percent, good.jitter_ms) == (0.0, 0.0)
+        assert good.mos > 4.3
+        assert bad is not None
+        assert (bad.loss_percent, bad.jitter_ms) == (5.0, 12.0)
+        # G.107 with Bpl 25.1: R falls by 15.8
+        assert bad.mos == pytest.approx(3.9, abs=0.1)
+
+    def test_a_party_that_was_never_heard_has_none(self, office: Office) -> None:
+        _, _, call, _ = established(office)
+        call.bye()
+        assert office.ended[0].quality == (None, None)
+
+    def test_an_engine_that_is_gone_holds_it_up_no_longer_than_that(self, office: Office) -> None:
+        office.engine_counts = False
+        _, _, call, _ = established(office)
+        call.bye()
+        assert not office.ended
+        assert office.exchange.saying_farewell
+        office.advance(PATIENCE_S)
+        assert office.ended[0].quality == (None, None)
+        assert not office.exchange.saying_farewell
+
+    def test_an_exchange_that_ends_waits_for_none(self, office: Office) -> None:
+        office.engine_counts = False
+        established(office)
+        office.exchange.stop(office.now)
+        office.exchange.settle()
+        office.pump()
+        assert len(office.ended) == 1
+
+    def test_a_call_that_nobody_answered_is_recorded_at_once(self, office: Office) -> None:
+        office.engine_counts = False
+        alice, bob = office.phone("100"), office.phone("101")
+        alice.invite("101")
+        bob.respond(bob.hears("INVITE"), 486, "Busy Here")
+        assert len(office.ended) == 1
+
+    def test_the_ports_next_call_has_its_own(self, office: Office) -> None:
+        """A port may be another call's before its last counts have come."""
+        office.engine_counts = False
+        _, _, call, _ = established(office)
+        (running,) = office.exchange.calls.values()
+        ports = running.sound_ports
+        call.bye()
+        office.released(stream_counts(ports[0], received=100))
+        office.released(stream_counts(ports[1], received=100, lost=1))
+        office.released(stream_counts(ports[0], received=7, lost=7))
+        caller, called = office.ended[0].quality
+        assert caller is not None
+        assert called is not None
+        assert (caller.loss_percent, called.loss_percent) == (0.0, 0.99)
+
+
+class TestRunning:
+    PORTS = (20000, 20002)
+
+    def test_what_we_play_ourselves_is_judged_by_what_was_played(self) -> None:
+        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, -1.0, -1.0, 3.91)
+        counts = Counts([stream_counts(20002, received=100, jitter_ms=3.0)], [voice])
+        caller, called = qualities(("PCMU", "G722"), self.PORTS, counts)
+        assert caller is None
+        assert called == Quality(2.5, 3.0, 3.91)
+
+    def test_a_codec_that_sounds_worse_scores_worse(self) -> None:
+        counts = Counts([stream_counts(port, received=100) for port in self.PORTS])
+        caller, called = qualities(("PCMA", "GSM"), self.PORTS, counts)
+        assert caller is not None
+        assert called is not None
+        assert called.mos < caller.mos - 0.5
+
+    def test_without_an_engine_nothing_is_said(self) -> None:
+        assert qualities(("PCMA", "PCMA"), self.PORTS, None) == (None, None)
