@@ -43,7 +43,7 @@ class Pace:
 
     Args:
         start_s: for an engine to come up; the very first one compiles its kernels, which takes
-            a Raspberry Pi a minute or two.
+            the smallest board some minutes.
         hello_s: for an engine that runs already to greet back.
         succeed_s: for an engine that takes the place of one that was killed.
         probe_s: from one `Query` to the next.
@@ -56,7 +56,7 @@ class Pace:
         stop_s: for an engine to end by itself before it is killed.
     """
 
-    start_s: float = 180.0
+    start_s: float = 600.0
     hello_s: float = 3.0
     succeed_s: float = 3.0
     probe_s: float = 1.0

@@ -196,7 +196,7 @@ class Office:
         """Count released streams for the last time, as the media engine does at once."""
         for one in commands:
             for port in one.ports if isinstance(one, Release) and self.engine_counts else ():
-                self.exchange.released(Released(self.counts.pop(port, None) or stream_counts(port)))
+                self.exchange.released(Released(self.counts.pop(port, stream_counts(port))))
 
     def released(self, counts: StreamCounts) -> None:
         """The media engine counts a released stream for the last time."""

@@ -35,7 +35,7 @@ class WatchedExchange(FakeExchange):
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def calls(self) -> list[RunningCall]:
+    async def calls(self) -> list[RunningCall]:
         """Return the calls of `change`."""
         self._ask("calls")
         return [

@@ -57,7 +57,7 @@ class Office(FakeExchange):
             for number in sorted(self.passwords)
         ]
 
-    def calls(self) -> list[RunningCall]:
+    async def calls(self) -> list[RunningCall]:
         self._ask("calls")
         return list(self.calls_now)
 
