@@ -224,8 +224,8 @@ _words = ir.VectorType(ir.IntType(16), _EIGHT)
 _sums = ir.VectorType(ir.IntType(32), _EIGHT)
 
 
-def dot16(length: int) -> Any:
-    """Return an operation: the sum of `length` products of 16-bit numbers, 32 bits; it wraps.
+def dot16(length: int, begin: int = 0) -> Any:
+    """Return an operation: `begin` and `length` products of 16-bit numbers, 32 bits; it wraps.
 
     Its arguments are two int16 arrays, each followed by the place where it begins to read; the
     caller sees to it that there is enough. A loop of a fixed length would be unrolled before it
@@ -233,6 +233,8 @@ def dot16(length: int) -> Any:
 
     Args:
         length: a multiple of eight.
+        begin: what the sum begins with, such as half of what a shift takes off: a lane of the
+            vectors has it, where an addition behind them would be one for each result.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -241,7 +243,7 @@ def dot16(length: int) -> Any:
             array = _array_of(signature.args[place])(context, builder, arguments[place])
             start = builder.gep(array.data, [arguments[place + 1]])
             starts.append(builder.bitcast(start, _words.as_pointer()))
-        total = ir.Constant(_sums, [0] * _EIGHT)
+        total = ir.Constant(_sums, [begin] + [0] * (_EIGHT - 1))
         for number in range(length // _EIGHT):
             at = [ir.Constant(ir.IntType(32), number)]
             pair = (builder.load(builder.gep(start, at), align=2) for start in starts)
@@ -254,7 +256,7 @@ def dot16(length: int) -> Any:
 
     @_intrinsic
     def dot(typing_context: Any, a: Any, a_at: Any, b: Any, b_at: Any) -> Any:
-        """Return the sum of the products of a[a_at], ... and b[b_at], ..."""
+        """Return `begin` and the products of a[a_at], ... and b[b_at], ..."""
         return _i32(a, _i64, b, _i64), generate
 
     return dot

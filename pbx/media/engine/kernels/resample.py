@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.kernels.lanes import add32, dot16, sar32, sat16
+from pbx.media.engine.kernels.lanes import dot16, sar32, sat16
 from pbx.media.engine.native import kernel
 
 WINDOW = 1104
@@ -50,7 +50,7 @@ def _interpolator(half: Sequence[int], factor: int) -> Any:
     # A row after the other, for `dot`.
     taps = _phases(half, factor).reshape(-1)
     before = _TAPS - 1
-    dot = dot16(_TAPS)
+    dot = dot16(_TAPS, 1 << 13)
 
     def interpolate(window: Any, pcm: Any, samples: Any, out: Any) -> Any:
         length = min(samples, pcm.shape[0], out.shape[0] // factor, window.shape[0] - before)
@@ -59,7 +59,7 @@ def _interpolator(half: Sequence[int], factor: int) -> Any:
             frame[i] = pcm[i]
         for i in range(length):
             for phase in range(factor):
-                total = add32(dot(taps, _TAPS * phase, window, i), 1 << 13)
+                total = dot(taps, _TAPS * phase, window, i)
                 out[factor * i + phase] = sat16(sar32(total, 14))
         _shift(window, length, before)
         return factor * max(length, 0)
@@ -71,7 +71,7 @@ def _decimator(half: Sequence[int], factor: int) -> Any:
     taps = _decimating(half, factor)
     length = _TAPS * factor
     before = length - factor
-    dot = dot16(length)
+    dot = dot16(length, 1 << 14)
 
     def decimate(window: Any, pcm: Any, samples: Any, out: Any) -> Any:
         room = min(samples, pcm.shape[0], window.shape[0] - before)
@@ -80,8 +80,7 @@ def _decimator(half: Sequence[int], factor: int) -> Any:
         for i in range(made * factor):
             frame[i] = pcm[i]
         for i in range(made):
-            total = add32(dot(taps, 0, window, i * factor), 1 << 14)
-            out[i] = sat16(sar32(total, 15))
+            out[i] = sat16(sar32(dot(taps, 0, window, i * factor), 15))
         _shift(window, made * factor, before)
         return made
 
