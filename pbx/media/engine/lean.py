@@ -8,12 +8,16 @@ code once.
 
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba.core import codegen
 from numba.core.registry import cpu_target
 
 from pbx.media.engine.native import entries, inner
 
 _codegen: Any = codegen
+
+_SEEN = ("external", "common", "weak_any", "weak_odr", "linkonce_any", "linkonce_odr")
+"""Linkage of variables that others can find."""
 
 
 class _LeanLibrary(_codegen.JITCodeLibrary):  # type: ignore[misc]
@@ -30,6 +34,16 @@ class _LeanLibrary(_codegen.JITCodeLibrary):  # type: ignore[misc]
     def _optimize_functions(self, ll_module: Any) -> None:
         # The entry's passes begin with the same, over all functions.
         ll_module.data_layout = self._codegen._data_layout
+
+    def serialize_using_object_code(self) -> tuple[str, str, tuple[bytes, bytes]]:
+        """Return what the cache keeps: an entry's machine code, and a module that has but its names.
+
+        Nobody links an entry, and LLVM numbers what it makes up itself by where things lie in
+        memory: with the module itself, the same sources would give other bytes each time.
+        """
+        self._ensure_finalized()
+        names = llvm.parse_assembly(_names_of(self._final_module)).as_bitcode()
+        return self.name, "object", (self._get_compiled_object(), names)
 
     def get_pointer_to_function(self, name: str) -> int:
         """Return the address of a function, 0 where it has none."""
@@ -54,6 +68,16 @@ def _below(library: Any) -> list[Any]:
 
     visit(library)
     return found[::-1]
+
+
+def _names_of(module: Any) -> str:
+    """Return a module, as LLVM's text, that defines what another one does, without what is in it."""
+    functions = [one for one in module.functions if not one.is_declaration]
+    variables = [one for one in module.global_variables if not one.is_declaration]
+    return "\n".join(
+        [f'define void @"{one.name}"() {{ unreachable }}' for one in functions]
+        + [f'@"{one.name}" = global i8 0' for one in variables if one.linkage.name in _SEEN]
+    )
 
 
 def compile_leanly() -> None:
