@@ -354,7 +354,7 @@ class TestTimeout:
 
 class TestRepository:
     def test_the_engine_imports_only_its_protocol(self) -> None:
-        """Design, section 2: nothing of pbx but errors, media.protocol and the codecs' facts."""
+        """Design, section 2: nothing of pbx but errors, media.protocol, and facts of codecs and talk."""
         for path in (REPOSITORY / "pbx/media/engine").rglob("*.py"):
             for line in path.read_text().splitlines():
                 if "import" in line and "pbx." in line and line.strip().startswith(("from", "imp")):
@@ -366,6 +366,8 @@ class TestRepository:
                             "pbx.media.engine",
                             "pbx.media.protocol",
                             "pbx.media import codecs",
+                            "pbx.media import codecs, emodel",
+                            "pbx.media import emodel",
                             "pbx.errors",
                         )
                     ), (path, line)
