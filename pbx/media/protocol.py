@@ -11,10 +11,11 @@ voice, a *recording* what one or two streams hear from their peers, in a file.
 """
 
 import struct
+from typing import Any
 
 import msgspec
 
-VERSION = 3
+VERSION = 4
 """Raised when a message changes its meaning; both sides refuse another version."""
 
 TAP_FORMATS = 4
@@ -29,6 +30,30 @@ class Address(msgspec.Struct, frozen=True, array_like=True):
 
     host: str
     port: int
+
+
+class Srtp(msgspec.Struct, frozen=True, array_like=True):
+    """How the media of one peer is protected (RFC 3711); its keys are never shown.
+
+    Args:
+        suite: crypto suite of `a=crypto` (RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §14.2); one of those
+            that `Ready` names.
+        sending: master key and, behind it, master salt of what is sent to the peer; empty as long
+            as nobody knows it: nothing is sent.
+        receiving: the same of what the peer sends; empty: nothing is taken.
+    """
+
+    suite: str
+    sending: bytes = b""
+    receiving: bytes = b""
+
+    def __repr__(self) -> str:
+        """Return what may stand in a log."""
+        return f"Srtp(suite={self.suite!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Return the same for tracebacks in colour."""
+        return [("suite", self.suite)]
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -63,6 +88,9 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
         wait: keep what comes in the socket's queue: signalling doesn't know yet where it goes.
             Set again without it, the stream begins with what has come meanwhile, so that a
             caller that talks the moment it hears of the answer loses no word.
+        srtp: what protects the media of this peer, RTP and RTCP; None: nothing does. Each leg of a
+            call has its own. Said again with the same key, a direction goes on as it was; with
+            another key it begins anew.
     """
 
     port: int
@@ -76,6 +104,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
     timeout_s: float
     generation: int
     wait: bool = False
+    srtp: Srtp | None = None
 
 
 class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
@@ -265,6 +294,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
         codecs: encoding names, as in `pbx.media.codecs`, of what a `Voice` can be: codecs that
             this engine codes and decodes here, and of comfort noise and telephone-event what it
             understands beside them.
+        suites: the crypto suites that a `Stream` can be protected with, the best one first.
     """
 
     version: int
@@ -273,12 +303,15 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     streams: list[int]
     ipv6: bool
     codecs: list[str] = []
+    suites: list[str] = []
 
 
 class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
     """What one stream has seen since it was set up; octets are UDP payload.
 
-    `refused` came from a source that is not the peer, `lost` and `reordered` follow from RTP
+    `refused` came from a source that is not the peer, or is neither RTP nor RTCP where these are
+    protected; `forged` came from it but under another key, or changed on its way, `replayed` for a
+    second time (RFC 3711 §3.3): none of the three is passed on. `lost` and `reordered` follow from RTP
     sequence numbers (RFC 3550 A.3), `jitter_ms` is RFC 3550 §6.4.1 by arrival at an assumed clock of
     8 kHz, `unsent` could not be sent (no sink, no remote address, or the kernel refused).
     """
@@ -296,6 +329,8 @@ class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
     rtcp_sent: int
     jitter_ms: float
     source: Address | None
+    forged: int = 0
+    replayed: int = 0
 
 
 class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):

@@ -27,6 +27,7 @@ from pbx.media.engine.kernels import codec, comfort_noise, plc
 from pbx.media.engine.kernels import srtp as srtp_kernels
 from pbx.media.engine.libraries import SPANDSP, SRTP, Libraries, load_libraries
 from pbx.media.engine.native import call_function, kernel
+from pbx.media.engine.tables import SESSIONS
 from tests.media.kernels.sound import Sound
 
 FRAMES = 250
@@ -172,8 +173,9 @@ def measure_noise(rate: int, rounds: int) -> float:
 def measure_srtp(libraries: Libraries, profile: srtp.Profile, rounds: int) -> tuple[float, float]:
     """Return what protecting and unprotecting 20 ms of G.711 costs."""
     key = bytes(range(profile.key + profile.salt))
-    row = srtp.make_row()
-    srtp.open_sessions(libraries, row, profile, key, key)
+    row = np.zeros(SESSIONS, np.int64)
+    for direction in (srtp_kernels.OUTBOUND, srtp_kernels.INBOUND):
+        row[direction] = srtp.open_session(libraries, profile.name, key, direction)
     packets = np.zeros((FRAMES, 2048), np.uint8)
     packets[:, 0] = 0x80
     lengths = np.zeros(FRAMES, np.int64)
@@ -187,7 +189,8 @@ def measure_srtp(libraries: Libraries, profile: srtp.Profile, rounds: int) -> tu
             work(libraries.functions, row, packets, lengths)
             cost.append((time.thread_time() - began) / FRAMES * 1e6)
         assert (lengths == 172).all()
-    srtp.close_sessions(libraries, row)
+    for direction in (srtp_kernels.OUTBOUND, srtp_kernels.INBOUND):
+        srtp.close_session(libraries, int(row[direction]))
     return median(costs[0][1:]), median(costs[1][1:])
 
 

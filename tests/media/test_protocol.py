@@ -23,6 +23,7 @@ from pbx.media.protocol import (
     Released,
     Report,
     SendDigits,
+    Srtp,
     StopPlaying,
     StopRecording,
     Stream,
@@ -35,13 +36,17 @@ from pbx.media.protocol import (
 )
 
 PEER = Address("2001:db8::7", 4000)
-STREAM_COUNTS = StreamCounts(20000, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1.5, PEER)
+STREAM_COUNTS = StreamCounts(20000, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1.5, PEER, 12, 11)
 VOICE_COUNTS = VoiceCounts(20000, -30, 40.0, 20.0, 1, 2, 0.5, 3.0, -1.0, -1.0, 4.2)
 
 COMMANDS: list[Command] = [
     Hello(VERSION, 20.0),
     Prepare([20000, 20002]),
     Stream(20000, 0, "192.0.2.1", PEER, None, True, True, True, 60.0, 3),
+    Stream(
+        *(20000, 0, "192.0.2.1", PEER, None, True, True, True, 60.0, 3),
+        srtp=Srtp("AEAD_AES_128_GCM", bytes(28), bytes(range(28))),
+    ),
     Release([20000]),
     Query(),
     Voice(20000, 1, 0, room=7, echo=True, gain_db=-3.5),
@@ -54,7 +59,7 @@ COMMANDS: list[Command] = [
 ]
 
 REPORTS: list[Report] = [
-    Ready(VERSION, 1, [20000], [], True, ["PCMU", "telephone-event"]),
+    Ready(VERSION, 1, [20000], [], True, ["PCMU", "telephone-event"], ["AEAD_AES_128_GCM"]),
     Ready(VERSION, 1, [20000], [20000], False),
     Counts([STREAM_COUNTS], [VOICE_COUNTS], 100, 1),
     Released(STREAM_COUNTS, VOICE_COUNTS),

@@ -215,6 +215,7 @@ class SourceTwin:
             may |= who[0] == neighbour[0]
         if may and proof:
             self.rtcp = who
+            return 2
         return int(may)
 
 
@@ -255,11 +256,15 @@ class TestRfc4961:
                 continue
             name = words(*who, dual_stack=dual_stack)
             if on_rtcp:
-                fast = source.accept_rtcp(facts, stream, name, kind)
+                fast = source.judge_rtcp(facts, stream, name, kind)
+                if fast == 2:
+                    source.latch_rtcp(stream, name)
                 proof = kind in (rtp.RTCP, rtp.DTLS, rtp.STUN)
                 assert fast == slow.accept_rtcp(who, proof)
             else:
-                fast = source.accept_rtp(facts, stream, name, kind)
+                fast = source.judge_rtp(facts, stream, name, kind)
+                if fast == 2:
+                    source.latch_rtp(facts, stream, name)
                 assert fast == slow.accept_rtp(who, kind != rtp.OTHER)
             assert latched(stream, row.LATCHED_RTP, row.SOURCE_RTP, dual_stack) == slow.rtp
             assert latched(stream, row.LATCHED_RTCP, row.SOURCE_RTCP, dual_stack) == slow.rtcp

@@ -17,10 +17,13 @@ from pbx.media.engine.libraries import Libraries, load_libraries
 from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.sockets import Pair
 from pbx.media.engine.sound import Sound, SoundCommand
+from pbx.media.engine.srtp import SrtpError, suites
+from pbx.media.engine.srtp_sessions import SrtpSessions
 from pbx.media.engine.stream_record import (
     ImpossibleError,
     command_record,
     counts_of,
+    secure,
     set_record,
     source_of,
 )
@@ -76,6 +79,7 @@ class Engine:
     grace_s: float
     libraries: Libraries = field(default_factory=load_libraries)
     _sound: Sound = field(init=False)
+    _sessions: SrtpSessions = field(init=False)
     _rows: dict[int, int] = field(init=False)
     _running: set[int] = field(default_factory=set, init=False)
     _prepared: set[int] = field(default_factory=set, init=False)
@@ -90,6 +94,7 @@ class Engine:
     def __post_init__(self) -> None:
         self._rows = {pair.port: row for row, pair in enumerate(self.pairs)}
         self._sound = Sound(self.packets, self.libraries, self._report)
+        self._sessions = SrtpSessions(self.libraries)
 
     def run(self) -> str | None:
         """Serve until the end; returns None, or in words what has failed."""
@@ -114,6 +119,7 @@ class Engine:
             self._end_recordings()
             self.packets.stop()
             self._sound.close()
+            self._sessions.close_all()
 
     def _end_recordings(self) -> None:
         """Have the packet thread hand over what recordings still hold."""
@@ -227,6 +233,7 @@ class Engine:
                 streams=sorted(self.pairs[row].port for row in self._running),
                 ipv6=self.ipv6,
                 codecs=self._sound.codecs,
+                suites=suites(self.libraries),
             )
         )
 
@@ -251,6 +258,10 @@ class Engine:
         row = self._row(stream.port)
         sink = self._row(stream.sink) if stream.sink != 0 else -1
         record = set_record(stream, row, sink, dual_stack=self.ipv6)
+        try:
+            secure(record, *self._sessions.set(row, stream.srtp))
+        except SrtpError as error:
+            raise ImpossibleError(f"port {stream.port}: {error}") from error
         self._prepare(row)
         self._prepared.discard(row)
         self._running.add(row)
@@ -259,6 +270,7 @@ class Engine:
     def _release(self, port: int) -> None:
         row = self._running_row(port)
         self._sound.release(row)
+        self._sessions.release(row)
         self._running.discard(row)
         self.packets.command(command_record(ring_row.RELEASE, row))
 
@@ -296,6 +308,8 @@ class Engine:
                 self._counted_voices.append(voice)
         elif kind == ring_row.COUNTED_ALL:
             self._answer_query()
+        elif kind == ring_row.SESSIONS_FREE:
+            self._sessions.close([int(record[ring_row.FIRST]), int(record[ring_row.SECOND])])
         else:
             self._sound.pass_on(record, port)
 

@@ -31,6 +31,7 @@ SRTP_PROTECT = 8
 SRTP_UNPROTECT = 9
 SRTCP_PROTECT = 10
 SRTCP_UNPROTECT = 11
+SRTP_TURNS = 12
 WIDTH = 16
 
 
@@ -90,6 +91,7 @@ _LIBRARIES = (
             SRTP_UNPROTECT: "srtp_unprotect",
             SRTCP_PROTECT: "srtp_protect_rtcp",
             SRTCP_UNPROTECT: "srtp_unprotect_rtcp",
+            SRTP_TURNS: "srtp_get_stream_roc",
         },
     ),
     # Its licence is the GPL: never shipped with the exchange; whoever installs it has G.729.

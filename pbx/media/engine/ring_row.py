@@ -53,6 +53,8 @@ COUNTS = 8
 """The stream row's words RECEIVED to RTCP_SENT, in that order."""
 
 JITTER_16 = 17
+FORGED = 18
+REPLAYED = 19
 
 LATCHED = 1
 TIMEOUT = 2
@@ -87,6 +89,9 @@ VOICE_STOPPED = 12
 
 TAP_SET = 13
 """The decoders that the stream's tap had before are free."""
+
+SESSIONS_FREE = 14
+"""FIRST, SECOND: addresses of libsrtp sessions that nothing uses any more; 0 none."""
 
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------
 LEVEL = 2

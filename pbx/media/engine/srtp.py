@@ -1,18 +1,16 @@
 """Opens and closes SRTP sessions: libsrtp's policies, by ctypes, when a stream is set up."""
 
+import contextlib
 import ctypes
 import functools
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pbx.media.engine.kernels import srtp as row
 from pbx.media.engine.libraries import SRTP, Libraries
-from pbx.media.engine.tables import Words
 
-_ANY_INBOUND = 2
-_ANY_OUTBOUND = 3
+_ANY = {row.INBOUND: 2, row.OUTBOUND: 3}
+"""`srtp_ssrc_type_t`: sessions of whatever SSRC."""
 
 _WINDOW = 128
 """Packets that may come later than their successors; 64 is the least that RFC 3711 allows."""
@@ -23,24 +21,29 @@ class Profile:
     """One way to protect media.
 
     Args:
-        name: of the crypto suite in `a=crypto` (RFC 4568 §6.2, RFC 7714 §14.2).
-        number: of the DTLS-SRTP protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2).
+        name: of the crypto suite in `a=crypto` (RFC 4568 §6.2, RFC 6188 §4, RFC 7714 §14.2).
+        number: of the DTLS-SRTP protection profile (RFC 5764 §4.1.2, RFC 7714 §14.2); 0 none.
         key: octets of the master key.
         salt: octets of the master salt.
+        tag: bits that prove who has sent a packet of RTP.
     """
 
     name: str
     number: int
     key: int
     salt: int
+    tag: int
 
 
 PROFILES = (
-    Profile("AES_CM_128_HMAC_SHA1_80", 1, 16, 14),
-    Profile("AES_CM_128_HMAC_SHA1_32", 2, 16, 14),
-    Profile("AEAD_AES_128_GCM", 7, 16, 12),
-    Profile("AEAD_AES_256_GCM", 8, 32, 12),
+    Profile("AEAD_AES_256_GCM", 8, 32, 12, 128),
+    Profile("AEAD_AES_128_GCM", 7, 16, 12, 128),
+    Profile("AES_256_CM_HMAC_SHA1_80", 0, 32, 14, 80),
+    Profile("AES_CM_128_HMAC_SHA1_80", 1, 16, 14, 80),
+    Profile("AES_256_CM_HMAC_SHA1_32", 0, 32, 14, 32),
+    Profile("AES_CM_128_HMAC_SHA1_32", 2, 16, 14, 32),
 )
+"""The best one first."""
 
 
 class SrtpError(Exception):
@@ -80,45 +83,46 @@ class _Policy(ctypes.Structure):
     ]
 
 
-def make_row() -> Words:
-    """Return the row of a peer without sessions."""
-    return np.zeros(row.WIDTH, np.int64)
-
-
-def open_sessions(
-    libraries: Libraries, sessions: Words, profile: Profile, sending: bytes, receiving: bytes
-) -> None:
-    """Begin to protect and unprotect with these keys; the row must have no sessions.
+def open_session(libraries: Libraries, suite: str, key: bytes, direction: int) -> int:
+    """Begin to protect or unprotect with a key; returns the session's address.
 
     Args:
         libraries: what this machine has.
-        sessions: of `make_row`, or a row of a table of such.
-        profile: one of `PROFILES`; both directions use it.
-        sending, receiving: master key and, behind it, master salt.
+        suite: the name of one of `PROFILES`.
+        key: master key and, behind it, master salt.
+        direction: `kernels.srtp.OUTBOUND` or `INBOUND`.
 
     Raises:
-        SrtpError: libsrtp is missing or can't do it, or a key has the wrong length.
+        SrtpError: libsrtp is missing or can't do it, or the key has the wrong length.
     """
+    profile = next((one for one in PROFILES if one.name == suite), None)
+    if profile is None:
+        raise SrtpError(f"no crypto suite is called {suite!r}")
     if SRTP not in libraries.loaded:
-        raise SrtpError(f"{profile.name} needs a library that is not installed")
-    library = libraries.loaded[SRTP]
+        raise SrtpError(f"{suite} needs a library that is not installed")
     if not _usable():
         raise SrtpError("libsrtp cannot be used on this machine")
-    sessions[:] = 0
-    try:
-        sessions[row.OUTBOUND] = _create(library, profile, sending, _ANY_OUTBOUND)
-        sessions[row.INBOUND] = _create(library, profile, receiving, _ANY_INBOUND)
-    except SrtpError:
-        close_sessions(libraries, sessions)
-        raise
+    if len(key) != profile.key + profile.salt:
+        raise SrtpError(
+            f"{suite} takes {profile.key + profile.salt} octets of key and salt, not {len(key)}"
+        )
+    return _create(libraries.loaded[SRTP], profile, key, _ANY[direction])
 
 
-def close_sessions(libraries: Libraries, sessions: Words) -> None:
-    """Give back a row's sessions; no kernel may be using them. Harmless to repeat."""
-    for word in (row.OUTBOUND, row.INBOUND):
-        if sessions[word]:
-            libraries.loaded[SRTP].srtp_dealloc(ctypes.c_void_p(int(sessions[word])))
-    sessions[:] = 0
+def close_session(libraries: Libraries, session: int) -> None:
+    """Give a session back, with its keys; no kernel may be using it."""
+    libraries.loaded[SRTP].srtp_dealloc(ctypes.c_void_p(session))
+
+
+def suites(libraries: Libraries) -> list[str]:
+    """Return the names of the suites that this machine can do, the best one first."""
+    known = []
+    for profile in PROFILES:
+        with contextlib.suppress(SrtpError):
+            key = bytes(profile.key + profile.salt)
+            close_session(libraries, open_session(libraries, profile.name, key, row.OUTBOUND))
+            known.append(profile.name)
+    return known
 
 
 @functools.cache
@@ -128,16 +132,17 @@ def _usable() -> bool:
 
 
 def _create(library: Any, profile: Profile, key: bytes, direction: int) -> int:
-    if len(key) != profile.key + profile.salt:
-        raise SrtpError(
-            f"{profile.name} takes {profile.key + profile.salt} octets of key and salt, "
-            f"not {len(key)}"
-        )
     policy = _Policy()
-    for part, name in ((policy.rtp, "rtp"), (policy.rtcp, "rtcp")):
-        fill = getattr(library, f"srtp_crypto_policy_set_from_profile_for_{name}")
-        if fill(ctypes.byref(part), profile.number) != 0:
-            raise SrtpError(f"this libsrtp does not know {profile.name}")
+    for part, name, tag in ((policy.rtp, "rtp", profile.tag), (policy.rtcp, "rtcp", 80)):
+        if profile.number:
+            fill = getattr(library, f"srtp_crypto_policy_set_from_profile_for_{name}")
+            if fill(ctypes.byref(part), profile.number) != 0:
+                raise SrtpError(f"this libsrtp does not know {profile.name}")
+        else:
+            # RFC 6188 §4: as with 128 bits, the tag of RTCP is never shortened.
+            getattr(library, f"srtp_crypto_policy_set_aes_cm_256_hmac_sha1_{tag}")(
+                ctypes.byref(part)
+            )
     policy.ssrc_type = direction
     policy.key = key
     policy.window_size = _WINDOW

@@ -33,7 +33,7 @@ def command_record(operation: int, row: int = 0) -> Words:
 
 
 def set_record(stream: Stream, row: int, sink_row: int, *, dual_stack: bool) -> Words:
-    """Return the record that sets one row of the stream table.
+    """Return the record that sets one row of the stream table, as yet without SRTP sessions.
 
     Args:
         stream: what the exchange wants.
@@ -61,11 +61,19 @@ def set_record(stream: Stream, row: int, sink_row: int, *, dual_stack: bool) -> 
     return record
 
 
+def secure(record: Words, outbound: int, inbound: int) -> None:
+    """Put the addresses of a stream's SRTP sessions into its record; 0 none."""
+    settings = record[ring_row.SETTINGS - 1 :]
+    settings[stream_row.OUTBOUND] = outbound
+    settings[stream_row.INBOUND] = inbound
+
+
 def _flags(stream: Stream) -> int:
     flags = stream_row.SEND if stream.send else 0
     flags |= stream_row.LATCH if stream.latch else 0
     flags |= stream_row.MUX if stream.rtcp_mux else 0
     flags |= stream_row.WAIT if stream.wait else 0
+    flags |= stream_row.SECURE if stream.srtp else 0
     flags |= stream_row.IPV4 if parse_host(stream.local).version == 4 else 0
     return flags
 
@@ -134,4 +142,6 @@ def counts_of(record: Words, port: int, *, dual_stack: bool) -> StreamCounts:
         # 1/16 of 1/8 ms.
         jitter_ms=int(record[ring_row.JITTER_16]) / 128,
         source=source_of(record, dual_stack=dual_stack),
+        forged=int(record[ring_row.FORGED]),
+        replayed=int(record[ring_row.REPLAYED]),
     )

@@ -22,6 +22,10 @@ TIMEOUT_NS = 4
 CONTROL_LENGTH = 5
 """Octets used of `CONTROL`; 0 leaves the source address to the kernel."""
 
+OUTBOUND = 6
+INBOUND = 7
+"""Addresses of the libsrtp sessions that protect what is sent, and unprotect what comes; 0 none."""
+
 REMOTE_RTP = 8
 REMOTE_RTCP = 12
 CONTROL = 16
@@ -98,6 +102,9 @@ IPV4 = 32
 
 WAIT = 64
 """Packets stay in the sockets for now."""
+
+SECURE = 128
+"""Nothing passes unprotected, in either direction."""
 
 # --- bits of OWED -------------------------------------------------------------------------------
 OWES_LATCHED = 1

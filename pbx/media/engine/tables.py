@@ -23,6 +23,9 @@ enough that no other socket waits long."""
 PACKET = 2048
 """Octets of the longest packet that is relayed; longer ones are dropped."""
 
+PROTECTED = PACKET + 32
+"""Octets of the longest one once it is protected: `kernels.srtp.TRAILER` more."""
+
 EVENTS = 128
 
 # --- facts: what the kernels must know of this machine, at run time, so that a cache that was built
@@ -81,6 +84,9 @@ NEXT_TICK_NS = 6
 
 TOTALS = 8
 
+SESSIONS = 16
+"""Words of a stream's row of `sessions`: see `kernels.srtp`."""
+
 
 class Tables(NamedTuple):
     """All arrays of one packet thread; `kernels.packet_loop` takes them as one argument."""
@@ -101,6 +107,8 @@ class Tables(NamedTuple):
     read_headers: Words
     write_vectors: Words
     write_headers: Words
+    protected: npt.NDArray[np.uint8]
+    sessions: Words
     scratch: Words
 
 
@@ -129,6 +137,8 @@ def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000)
         read_headers=np.zeros((BATCH, 8), np.int64),
         write_vectors=np.zeros((BATCH, 2), np.int64),
         write_headers=np.zeros((BATCH, 8), np.int64),
+        protected=np.zeros((BATCH, PROTECTED), np.uint8),
+        sessions=np.zeros((len(fds) // 2, SESSIONS), np.int64),
         scratch=np.zeros(4, np.int64),
     )
     _fill_facts(tables.facts, dual_stack=dual_stack, tick_ns=tick_ns)

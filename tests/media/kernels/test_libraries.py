@@ -61,7 +61,8 @@ class TestWhatIsMissing:
             with pytest.raises(CoderError, match="not installed"):
                 coder.open_encoder(without, number, row, memory)
         with pytest.raises(srtp.SrtpError, match="not installed"):
-            srtp.open_sessions(without, srtp.make_row(), srtp.PROFILES[0], b"", b"")
+            srtp.open_session(without, srtp.PROFILES[0].name, bytes(44), 0)
+        assert srtp.suites(without) == []
 
     def test_nor_called(self) -> None:
         without = load_libraries(ALL)

@@ -27,12 +27,12 @@ def hear(tables: Any, voices: Any, socket: Any, now: Any) -> None:
     muxed = tables.streams[slot, stream_row.FLAGS] & stream_row.MUX != 0
     for index in range(receive(tables, tables.fds[socket])):
         header = row_of(tables.read_headers, index)
-        length = header[7] & _LOW_32
         truncated = header[6] & MSG_TRUNC != 0
         header[1] = tables.facts[t.NAME_LENGTH]
-        kind = accept(tables, slot, on_rtcp_port, index, length, now)
+        kind = accept(tables, voices, slot, on_rtcp_port, index, now)
         if kind < 0 or truncated:
             continue
+        length = header[7] & _LOW_32
         if kind == RTCP and (on_rtcp_port or muxed):
             take_report(tables, voices, slot, row_of(tables.packets, index), length, now)
         elif kind == RTP:

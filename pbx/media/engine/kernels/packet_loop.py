@@ -5,11 +5,12 @@ from typing import Any
 from pbx.media.engine import ring_row
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.counting import answer_query
 from pbx.media.engine.kernels.hearing import hear
 from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
-from pbx.media.engine.kernels.reporting import report, tick
+from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import set_tap, tap
@@ -26,6 +27,7 @@ from pbx.media.engine.native import (
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
     EPOLLIN,
+    clear,
     entry_kernel,
     epoll_ctl,
     epoll_wait,
@@ -35,6 +37,7 @@ from pbx.media.engine.native import (
     load_acquire,
     monotonic_ns,
     read,
+    row_of,
     store_32,
     write,
 )
@@ -59,6 +62,16 @@ def _watch(tables: Any, operation: Any, fd: Any, data: Any) -> Any:
 
 
 @kernel
+def _use_sessions(tables: Any, slot: Any, outbound: Any, inbound: Any) -> None:
+    """Let a stream use these SRTP sessions from now on, and report those that it used before."""
+    sessions = row_of(tables.sessions, slot)
+    sending = srtp.replace(sessions, srtp.OUTBOUND, outbound)
+    receiving = srtp.replace(sessions, srtp.INBOUND, inbound)
+    if sending != 0 or receiving != 0:
+        report_words(tables, ring_row.SESSIONS_FREE, slot, sending, receiving)
+
+
+@kernel
 def _set_stream(tables: Any, command: Any, now: Any) -> None:
     slot = command[ring_row.ROW]
     stream = tables.streams[slot]
@@ -67,6 +80,7 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
     if fresh:
         for word in range(row.WIDTH):
             stream[word] = 0
+        clear(row_of(tables.sessions, slot))
         tables.totals[t.RUNNING] += 1
     watched = not fresh and stream[row.FLAGS] & row.WAIT == 0
     wanted = settings[row.FLAGS - 1] & row.WAIT == 0
@@ -86,6 +100,7 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
         stream[row.TIMED_OUT] = 0
     for word in range(1, row.SETTINGS_END):
         stream[word] = settings[word - 1]
+    _use_sessions(tables, slot, stream[row.OUTBOUND], stream[row.INBOUND])
     stream[row.STATE] = 1
 
 
@@ -97,6 +112,7 @@ def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     release_voice(tables, voices, slot, now)
     for socket in range(2 * slot, 2 * slot + 2):
         _watch(tables, EPOLL_CTL_DEL, tables.fds[socket], socket)
+    _use_sessions(tables, slot, 0, 0)
     report(tables, ring_row.RELEASED, slot)
     stream[row.STATE] = 0
     tables.totals[t.RUNNING] -= 1
@@ -205,7 +221,7 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
                 hear(tables, voices, socket, monotonic_ns(tables.scratch))
             else:
                 came = monotonic_ns(tables.scratch)
-                received = relay(tables, socket, came)
+                received = relay(tables, voices, socket, came)
                 if tables.streams[socket >> 1, row.TAPPED] != 0 and socket & 1 == 0:
                     tap(tables, voices, socket >> 1, received, came)
         _obey(tables, voices, now)

@@ -14,8 +14,9 @@ from pbx.media.engine.kernels.rtp import (
     count_sequence,
     packet_kind,
 )
-from pbx.media.engine.kernels.source import accept_rtcp, accept_rtp
-from pbx.media.engine.native import MSG_DONTWAIT, MSG_TRUNC, kernel, recvmmsg, sendmmsg
+from pbx.media.engine.kernels.source import judge_rtcp, judge_rtp, latch_rtcp, latch_rtp
+from pbx.media.engine.kernels.srtp import protect, unprotect
+from pbx.media.engine.native import MSG_DONTWAIT, MSG_TRUNC, kernel, recvmmsg, row_of, sendmmsg
 
 _LOW_32 = 0xFFFFFFFF
 
@@ -27,21 +28,43 @@ def receive(tables: Any, fd: Any) -> Any:
 
 
 @kernel
-def accept(tables: Any, slot: Any, on_rtcp_port: Any, index: Any, length: Any, now: Any) -> Any:
-    """Check one packet's source and count it; returns its kind, or -1 where it is refused."""
+def accept(tables: Any, voices: Any, slot: Any, on_rtcp_port: Any, index: Any, now: Any) -> Any:
+    """Check one packet's source, unprotect it where it is protected, and count it.
+
+    Returns:
+        Its kind, or -1 where it is refused; then it has no length any more.
+    """
     stream = tables.streams[slot]
     packet = tables.packets[index]
+    length = tables.read_headers[index, 7] & _LOW_32
     kind = packet_kind(packet, length)
+    as_rtcp = on_rtcp_port or (kind == RTCP and stream[row.FLAGS] & row.MUX != 0)
     if on_rtcp_port:
-        verdict = accept_rtcp(tables.facts, stream, tables.names[index], kind)
+        verdict = judge_rtcp(tables.facts, stream, tables.names[index], kind)
     else:
-        verdict = accept_rtp(tables.facts, stream, tables.names[index], kind)
+        verdict = judge_rtp(tables.facts, stream, tables.names[index], kind)
+    if verdict != 0 and stream[row.FLAGS] & row.SECURE != 0:
+        if kind in (RTP, RTCP):
+            # Before the latch: who has no key proves nothing.
+            octets = row_of(tables.packets, index)
+            sessions = row_of(tables.sessions, slot)
+            length = unprotect(voices.functions, sessions, octets, length, as_rtcp)
+            tables.read_headers[index, 7] = length
+            if length == 0:
+                return -1
+        else:
+            verdict = 0
     if verdict == 0:
+        tables.read_headers[index, 7] = 0
         stream[row.REFUSED] += 1
         return -1
+    if verdict == 2 and on_rtcp_port:
+        latch_rtcp(stream, tables.names[index])
+    elif verdict == 2:
+        latch_rtp(tables.facts, stream, tables.names[index])
     stream[row.LAST_NS] = now
     stream[row.TIMED_OUT] = 0
-    if on_rtcp_port or (kind == RTCP and stream[row.FLAGS] & row.MUX != 0):
+    if as_rtcp:
         stream[row.RTCP_RECEIVED] += 1
         return RTCP
     stream[row.RECEIVED] += 1
@@ -109,11 +132,26 @@ def prepare_message(
 
 
 @kernel
-def relay(tables: Any, socket: Any, now: Any) -> Any:
+def _protect(
+    tables: Any, voices: Any, sink: Any, index: Any, at: Any, length: Any, as_rtcp: Any
+) -> Any:
+    """Make packet `index` the sink's, protected, in row `at` of `protected`; returns its length, 0: none.
+
+    Not where it has come: a tap still wants to read it there.
+    """
+    source = row_of(tables.packets, index)
+    out = row_of(tables.protected, at)
+    for octet in range(length):
+        out[octet] = source[octet]
+    return protect(voices.functions, row_of(tables.sessions, sink), out, length, as_rtcp)
+
+
+@kernel
+def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
     """Receive a batch on `socket` and send it on through the sink that signalling has set.
 
     Args:
-        tables: a `Tables`.
+        tables, voices: the packet thread's.
         socket: index into `fds`: twice the stream's row, one more for RTCP.
         now: CLOCK_MONOTONIC in nanoseconds.
 
@@ -131,13 +169,12 @@ def relay(tables: Any, socket: Any, now: Any) -> Any:
     pending_rtcp = False
     for index in range(received):
         header = tables.read_headers[index]
-        length = header[7] & _LOW_32
         truncated = header[6] & MSG_TRUNC != 0
         header[1] = tables.facts[t.NAME_LENGTH]
-        kind = accept(tables, slot, on_rtcp_port, index, length, now)
+        kind = accept(tables, voices, slot, on_rtcp_port, index, now)
         if kind < 0:
-            header[7] = 0
             continue
+        length = header[7] & _LOW_32
         as_rtcp = kind == RTCP and (on_rtcp_port or stream[row.FLAGS] & row.MUX != 0)
         if sink < 0 or truncated:
             stream[row.UNSENT] += 1
@@ -152,6 +189,12 @@ def relay(tables: Any, socket: Any, now: Any) -> Any:
             send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
             pending = 0
         address = tables.read_vectors[index, 0]
+        if tables.streams[sink, row.FLAGS] & row.SECURE != 0:
+            length = _protect(tables, voices, sink, index, pending, length, as_rtcp)
+            address = tables.protected.ctypes.data + t.PROTECTED * pending
+            if length == 0:
+                tables.streams[sink, row.UNSENT] += 1
+                continue
         prepare_message(tables, pending, address, length, sink, column)
         pending_rtcp = as_rtcp
         pending += 1

@@ -5,6 +5,7 @@ from typing import Any
 from pbx.media.engine import ring_row
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.ring import next_free, room, written
 from pbx.media.engine.kernels.rtp import lost
 from pbx.media.engine.native import kernel, row_of
@@ -31,6 +32,8 @@ def report(tables: Any, kind: Any, slot: Any) -> Any:
     record[ring_row.HAS_SOURCE] = stream[row.LATCHED_RTP]
     record[ring_row.LOST] = lost(stream)
     record[ring_row.JITTER_16] = stream[row.JITTER_16]
+    record[ring_row.FORGED] = tables.sessions[slot, srtp.FORGED]
+    record[ring_row.REPLAYED] = tables.sessions[slot, srtp.REPLAYED]
     for word in range(4):
         record[ring_row.SOURCE + word] = stream[row.SOURCE_RTP + word]
     for word in range(row.RTCP_SENT + 1 - row.RECEIVED):

@@ -38,15 +38,15 @@ def _right_family(facts: Any, flags: Any, name: Any) -> Any:
 
 
 @kernel
-def _latch(stream: Any, latched: Any, source: Any, name: Any) -> None:
+def _lock(stream: Any, latched: Any, source: Any, name: Any) -> None:
     stream[latched] = 1
     for word in range(4):
         stream[source + word] = name[word]
 
 
 @kernel
-def accept_rtp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
-    """Return 0 to refuse a packet on the RTP port, 1 to take it, 2 where it latched the source."""
+def judge_rtp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
+    """Return 0 to refuse a packet on the RTP port, 1 to take it, 2 where it latches the source too."""
     mask = facts[t.SOURCE_MASK]
     flags = stream[row.FLAGS]
     if stream[row.LATCHED_RTP] != 0 and same(stream, row.SOURCE_RTP, name, mask):
@@ -60,20 +60,23 @@ def accept_rtp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
     )
     if not described and not stranger:
         return 0
-    if kind == OTHER:
-        return 1
-    _latch(stream, row.LATCHED_RTP, row.SOURCE_RTP, name)
+    return 1 if kind == OTHER else 2
+
+
+@kernel
+def latch_rtp(facts: Any, stream: Any, name: Any) -> None:
+    """Lock the source of RTP."""
+    _lock(stream, row.LATCHED_RTP, row.SOURCE_RTP, name)
     # RTCP from another host than RTP was somebody else's.
     if stream[row.LATCHED_RTCP] != 0 and not same(
         stream, row.SOURCE_RTCP, name, facts[t.HOST_MASK]
     ):
         stream[row.LATCHED_RTCP] = 0
-    return 2
 
 
 @kernel
-def accept_rtcp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
-    """Return 0 to refuse a packet on the RTCP port, 1 to take it; latches without a word.
+def judge_rtcp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
+    """Return the same for a packet on the RTCP port.
 
     A source that isn't the SDP address must be on the host that RTP comes from.
     """
@@ -95,6 +98,10 @@ def accept_rtcp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
     )
     if not described and not stranger:
         return 0
-    if proof:
-        _latch(stream, row.LATCHED_RTCP, row.SOURCE_RTCP, name)
-    return 1
+    return 2 if proof else 1
+
+
+@kernel
+def latch_rtcp(stream: Any, name: Any) -> None:
+    """Lock the source of RTCP."""
+    _lock(stream, row.LATCHED_RTCP, row.SOURCE_RTCP, name)

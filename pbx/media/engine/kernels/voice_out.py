@@ -7,6 +7,7 @@ from pbx.media.engine.kernels import quality_row, rtcp, rtp_out, telephone_event
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.relay import destination, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
+from pbx.media.engine.kernels.srtp import protect
 from pbx.media.engine.native import kernel, ntp_time, part, row_of
 
 _VOLUME = 10
@@ -18,11 +19,15 @@ def _send_packet(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any)
     """Send the octets of `voices.packet` to a voice's peer, if it has an address and wants any."""
     stream = row_of(tables.streams, slot)
     column = destination(stream, as_rtcp)
-    if column < 0:
+    octets = length if column >= 0 else 0
+    if octets > 0 and stream[stream_row.FLAGS] & stream_row.SECURE != 0:
+        sessions = row_of(tables.sessions, slot)
+        octets = protect(voices.functions, sessions, voices.packet, length, as_rtcp)
+    if octets == 0:
         if not as_rtcp:
             stream[stream_row.UNSENT] += 1
         return
-    prepare_message(tables, 0, voices.packet.ctypes.data, length, slot, column)
+    prepare_message(tables, 0, voices.packet.ctypes.data, octets, slot, column)
     own_socket = as_rtcp and stream[stream_row.FLAGS] & stream_row.MUX == 0
     send(tables, slot, tables.fds[2 * slot + (1 if own_socket else 0)], 1, as_rtcp)
 
