@@ -152,10 +152,14 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
 
 
 def _scores(*sounds: Sound | None) -> str:
-    """Return the mean opinion scores; empty where none is known."""
+    """Return the mean opinion scores, in brackets what a phone says of its own; empty for none."""
     if not any(sounds):
         return ""
-    return "/".join("-" if one is None else f"{one.mos:.1f}" for one in sounds)
+    return "/".join("-" if one is None else _score(one) for one in sounds)
+
+
+def _score(sound: Sound) -> str:
+    return f"{sound.mos:.1f}" + (f" ({sound.heard_mos:.1f})" if sound.heard_mos else "")
 
 
 def show_welcome(welcome: Welcome) -> None:

@@ -359,7 +359,10 @@ def _sound(quality: Quality | None) -> schema.Sound | None:
     if quality is None:
         return None
     return schema.Sound(
-        loss_percent=quality.loss_percent, jitter_ms=quality.jitter_ms, mos=quality.mos
+        loss_percent=quality.loss_percent,
+        jitter_ms=quality.jitter_ms,
+        mos=quality.mos,
+        heard_mos=quality.heard_mos,
     )
 
 

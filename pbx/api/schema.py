@@ -71,6 +71,8 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 3550 §6.4.1."""
     mos: float
     """Mean opinion score by the E-model (ITU-T G.107): 1 to 4.5."""
+    heard_mos: float = 0.0
+    """That of what its phone hears, by the phone's own word (RFC 3611 §4.7.5); 0 unknown."""
 
 
 class RunningCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -262,6 +262,7 @@ class Conversation:
             speaks=agreed.direction.receives,
             echo=mode.echo,
             inband=agreed.event_type < 0,
+            metrics=agreed.metrics,
         )
 
     def _served(self, now: float) -> None:

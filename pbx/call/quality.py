@@ -18,11 +18,14 @@ class Quality:
         loss_percent: packets that never came, or where we play them ourselves came too late.
         jitter_ms: RFC 3550 §6.4.1.
         mos: what that sounds like, by the E-model (ITU-T G.107): 1 to 4.5.
+        heard_mos: what comes to its phone from here sounds like, by the phone's own VoIP metrics
+            (RFC 3611); 0 where it doesn't tell.
     """
 
     loss_percent: float
     jitter_ms: float
     mos: float
+    heard_mos: float = 0.0
 
     @classmethod
     def of(cls, counts: StreamCounts, voice: VoiceCounts | None, codec: str) -> "Quality | None":
@@ -36,7 +39,8 @@ class Quality:
         if not counts.received:
             return None
         if voice is not None and voice.mos:
-            return cls(voice.loss_percent, round(counts.jitter_ms, 1), voice.mos)
+            jitter_ms = round(counts.jitter_ms, 1)
+            return cls(voice.loss_percent, jitter_ms, voice.mos, voice.peer_mos)
         loss = 100.0 * counts.lost / (counts.received + counts.lost)
         delay_ms = _PACKET_MS + _JITTER_BUFFERS * counts.jitter_ms
         ie, bpl = emodel.impairment(_number(codec))

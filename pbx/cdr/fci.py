@@ -76,6 +76,7 @@ def _items(party: str, quality: Quality | None) -> list[tuple[str, str]]:
         (f"{party}Mos", f"{quality.mos:.2f}"),
         (f"{party}Loss", f"{quality.loss_percent:.2f}"),
         (f"{party}Jitter", f"{quality.jitter_ms:.1f}"),
+        (f"{party}HeardMos", f"{quality.heard_mos:.1f}" if quality.heard_mos else ""),
     ]
 
 

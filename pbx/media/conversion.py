@@ -140,6 +140,7 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
                 partner=partner.port(own.index),
                 # Its keys are tones, and the partner understands telephone-events only
                 inband=own.event_type < 0 <= heard.event_type,
+                metrics=own.metrics,
             )
         )
     return tuple(found)

@@ -44,6 +44,9 @@ OFFERED = (
 _UNSAID = Agreement()
 """Of a session that begins."""
 
+_METRICS = Line("a", "rtcp-xr:voip-metrics")
+"""We read them, and send them to whoever says the same (RFC 3611 §5.2)."""
+
 _PAYLOAD_TYPE = re.compile(r"[0-9]{1,3}")
 
 _PTIMES_MS = (10, 20, 30, 40, 60)
@@ -82,7 +85,7 @@ class Agreed:
 
     Args:
         index: the place of its media in the descriptions.
-        codec, payload_type, ptime_ms, event_type, noise_type: as in `protocol.Voice`.
+        codec, payload_type, ptime_ms, event_type, noise_type, metrics: as in `protocol.Voice`.
         direction: what the peer does; without receiving while it holds.
     """
 
@@ -92,6 +95,7 @@ class Agreed:
     ptime_ms: int
     event_type: int
     noise_type: int
+    metrics: bool
     direction: Direction
 
 
@@ -211,7 +215,7 @@ def _offer(formats: Sequence[Format], before: Agreement, index: int, local_addre
         raise PeerError(488, "Not Acceptable Here")
     told = before.told.media if before.told else ()
     media = [refused(one) for one in told]
-    lines = [Line("a", f"ptime:{speech.ptime}"), Line("a", Direction.SENDRECV.value)]
+    lines = [Line("a", f"ptime:{speech.ptime}"), Line("a", Direction.SENDRECV.value), _METRICS]
     protocol = "RTP/AVP"
     if index < len(told):
         protocol = told[index].protocol
@@ -238,6 +242,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
         ptime_ms=_ptime_ms(speech.codec, peer.line),
         event_type=event.payload_type if event else -1,
         noise_type=noise.payload_type if noise else -1,
+        metrics=peer.line.voip_metrics,
         direction=peer.direction,
     )
 
@@ -326,6 +331,8 @@ def answered(
     ]
     if offered.rtcp_mux:
         lines.append(Line("a", "rtcp-mux"))
+    if offered.voip_metrics:
+        lines.append(_METRICS)
     return _media(offered.protocol, taken, lines)
 
 

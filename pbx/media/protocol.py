@@ -154,6 +154,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         echo: it hears itself.
         gain_db: how much louder the others hear it, -40 to 18.
         inband: find DTMF digits in its sound, for a peer that sends no telephone-events.
+        metrics: send the peer VoIP metrics (RFC 3611 §4.7) with the reports on what it sends.
     """
 
     port: int
@@ -169,6 +170,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     echo: bool = False
     gain_db: float = 0.0
     inband: bool = False
+    metrics: bool = False
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):
@@ -348,6 +350,7 @@ class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
         round_trip_ms: by RTCP; -1 unknown.
         peer_loss_percent: of what we send, by the peer's last report; -1 unknown.
         mos: mean opinion score by the E-model (ITU-T G.107), 1 to 4.5; 0 as long as nothing came.
+        peer_mos: that of what we send, by the peer's last VoIP metrics (RFC 3611 §4.7.5); 0 unknown.
     """
 
     port: int
@@ -361,6 +364,7 @@ class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
     round_trip_ms: float
     peer_loss_percent: float
     mos: float
+    peer_mos: float = 0.0
 
 
 class Counts(msgspec.Struct, frozen=True, tag="counts"):

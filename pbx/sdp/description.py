@@ -182,6 +182,11 @@ class Media:
         return self.attribute("rtcp-mux") is not None
 
     @property
+    def voip_metrics(self) -> bool:
+        """True where reports with VoIP metrics are wanted (RFC 3611 §5.1)."""
+        return any("voip-metrics" in value.split() for value in self.attributes("rtcp-xr"))
+
+    @property
     def ptime_ms(self) -> int | None:
         """Milliseconds of media in a packet, as they are wanted (RFC 8866 §6.4)."""
         return self._number("ptime")

@@ -89,6 +89,12 @@ class TestRunning:
         assert caller is None
         assert called == Quality(2.5, 3.0, 3.91)
 
+    def test_what_the_phone_says_of_what_it_hears(self) -> None:
+        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, -1.0, -1.0, 3.91, 4.2)
+        counts = Counts([stream_counts(20002, received=100, jitter_ms=3.0)], [voice])
+        _, called = qualities(("PCMU", "G722"), self.PORTS, counts)
+        assert called == Quality(2.5, 3.0, 3.91, 4.2)
+
     def test_a_codec_that_sounds_worse_scores_worse(self) -> None:
         counts = Counts([stream_counts(port, received=100) for port in self.PORTS])
         caller, called = qualities(("PCMA", "GSM"), self.PORTS, counts)

@@ -35,6 +35,12 @@ class TestFci:
         assert caller == {"Mos": "4.41", "Loss": "0.00", "Jitter": "1.2"}
         assert called == {"Mos": "3.10", "Loss": "5.50", "Jitter": "30.0"}
 
+    def test_what_a_phone_says_that_it_hears(self) -> None:
+        quality = (Quality(0.0, 1.25, 4.41, 3.9), Quality(5.5, 30.0, 3.1))
+        items = parse_fci(str(Fci(CallTag.CALLER_HUNG_UP, 16, quality=quality)))
+        assert items["callerHeardMos"] == "3.9"
+        assert "calledHeardMos" not in items
+
     @pytest.mark.parametrize("tag", list(CallTag))
     def test_t7_1_call_tag_and_cause_come_first(self, tag: CallTag) -> None:
         assert str(Fci(tag, 16)).startswith(f"callTag={tag.value};cause=16;")

@@ -4,7 +4,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
-SR, RR, SDES, BYE = 200, 201, 202, 203
+SR, RR, SDES, BYE, XR = 200, 201, 202, 203, 207
 
 
 @dataclass
@@ -21,6 +21,19 @@ class Block:
 
 
 @dataclass
+class Metrics:
+    """A VoIP metrics block (RFC 3611 §4.7)."""
+
+    ssrc: int
+    loss: int
+    discarded: int
+    r: int
+    mos: int
+    buffer_ms: tuple[int, ...]
+    """Now, at the most now, and at the most ever."""
+
+
+@dataclass
 class Compound:
     """What one datagram says."""
 
@@ -33,6 +46,7 @@ class Compound:
     blocks: list[Block] = field(default_factory=list)
     name: bytes = b""
     leaving: list[int] = field(default_factory=list)
+    metrics: list[Metrics] = field(default_factory=list)
 
 
 def _block(words: tuple[int, ...]) -> Block:
@@ -79,6 +93,15 @@ def parse(data: bytes) -> Compound:
             assert set(body[6 + octets :]) == {0}
         elif kind == BYE:
             found.leaving += struct.unpack_from(f"!{count}I", body)
+        elif kind == XR:
+            ssrc, block, _, words = struct.unpack_from("!IBBH", body)
+            assert (ssrc, block, words) == (found.ssrc, 7, 8)
+            source, loss, discarded = struct.unpack_from("!IBB", body, 8)
+            r, mos = body[28], body[31]
+            found.metrics.append(
+                Metrics(source, loss, discarded, r, mos, struct.unpack_from("!3H", body, 34))
+            )
+            assert len(body) == 40
         else:
             raise AssertionError(f"packet type {kind}")
         at = end
@@ -99,6 +122,14 @@ def sender_report(ssrc: int, ntp: int, *blocks: Block) -> bytes:
 def receiver_report(ssrc: int, *blocks: Block) -> bytes:
     """A report of a phone that doesn't."""
     return _report(RR, ssrc, b"", blocks)
+
+
+def voip_metrics(ssrc: int, of: int, mos: int) -> bytes:
+    """An XR packet with another block before the metrics (RFC 3611 §3)."""
+    other = struct.pack("!BBHII", 4, 0, 2, 0, 0)
+    block = struct.pack("!BBHI18xBB8x", 7, 0, 8, of, 127, mos)
+    body = struct.pack("!I", ssrc) + other + block
+    return struct.pack("!BBH", 0x80, XR, len(body) // 4) + body
 
 
 def _report(kind: int, ssrc: int, info: bytes, blocks: tuple[Block, ...]) -> bytes:

@@ -156,6 +156,14 @@ class TestRfc3264Section6:
 
     def test_rtcp_on_the_same_port(self) -> None:
         assert answered(audio("0", "a=rtcp-mux")).rtcp_mux
+
+    def test_metrics_for_who_wants_them(self) -> None:
+        """RFC 3611 §5.2."""
+        wanted = "a=rtcp-xr:rcvr-rtt=all voip-metrics"
+        assert answered(audio("0", wanted)).attributes("rtcp-xr") == ["voip-metrics"]
+        assert agreement(audio("0", wanted)).metrics
+        assert answered(audio("0", "a=rtcp-xr:pkt-loss-rle")).attributes("rtcp-xr") == []
+        assert not agreement(audio("0")).metrics
         assert not answered(audio("0")).rtcp_mux
 
 

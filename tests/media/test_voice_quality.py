@@ -15,12 +15,14 @@ from tests.media.rtcp_packets import (
     RR,
     SDES,
     SR,
+    XR,
     Block,
     Compound,
     ntp_now,
     parse,
     receiver_report,
     sender_report,
+    voip_metrics,
 )
 from tests.media.voice_phone import G722, PCMU, VoicePhone, converse, voice_phones
 
@@ -170,6 +172,41 @@ class TestReports:
                         kinds.append(parse(data).kinds)
             assert kinds == [[SR, SDES, BYE]]
             link.send(phone.stream())
+
+
+class TestMetrics:
+    """RFC 3611 §4.7, as SDP has asked for (§5.1)."""
+
+    def test_what_they_say(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phone = phones[0]
+            phone.loses = frozenset(range(10, 200, 10))
+            phone.be(metrics=True)
+            converse([(phone, phone.tone(500, 1.0))])
+            report = report_of(phone, lambda one: one.metrics != [])
+            assert report.kinds == [SR, SDES, XR]
+            (metrics,) = report.metrics
+            assert metrics.ssrc == phone.ssrc
+            assert 0 < metrics.loss + metrics.discarded <= 64
+            assert 10 <= metrics.mos < 45
+            assert 0 < metrics.r < 93
+            now, most, ever = metrics.buffer_ms
+            assert 0 < now <= most <= ever == 300
+
+    def test_what_a_phone_says(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phone = phones[0]
+            phone.be()
+            report = report_of(phone)
+            for number, (of, mos) in enumerate(
+                ((report.ssrc + 1, 31), (report.ssrc, 127), (report.ssrc, 38))
+            ):
+                while link.counts()[phone.port].rtcp_received < number:
+                    pass
+                assert counts(link)[phone.port].peer_mos == 0
+                told = receiver_report(1) + voip_metrics(1, of & 0xFFFFFFFF, mos)
+                phone.phone.rtcp.sendto(told, ("127.0.0.1", phone.port + 1))
+            until(lambda: counts(link)[phone.port].peer_mos == 3.8)
 
 
 def longest_gap_ms(phone: VoicePhone, peak: float) -> int:

@@ -248,6 +248,23 @@ class TestRfc3605Section2_1:
         assert media.rtcp_mux == (value == "rtcp-mux")
 
 
+class TestRfc3611Section5:
+    @pytest.mark.parametrize(
+        ("line", "wanted"),
+        [
+            ("a=rtcp-xr:voip-metrics", True),
+            ("a=rtcp-xr:rcvr-rtt=all:10000 stat-summary=loss,dup,jitt voip-metrics", True),
+            ("a=rtcp-xr:pkt-loss-rle=50", False),
+            ("a=rtcp-xr:", False),
+            ("a=rtcp-xr", False),
+            ("a=ptime:20", False),
+        ],
+    )
+    def test_voip_metrics(self, line: str, *, wanted: bool) -> None:
+        media = parsed(session("m=audio 4 RTP/AVP 0", line)).media[0]
+        assert media.voip_metrics == wanted
+
+
 WORDS = st.sampled_from(
     [
         "v=0",

@@ -131,6 +131,7 @@ def open_encoder(
     if codec == codecs.OPUS:
         state = _opus(libraries, "opus_encoder_create", _OPUS_RATE, 1, _OPUS_VOIP)
         _begin(coder, memory, codec, state, _OPUS_ENCODER)
+        coder[row.SIZE] = libraries.loaded[OPUS].opus_encoder_get_size(1)
         try:
             _set_opus(libraries, state, opus)
         except CoderError:

@@ -18,5 +18,8 @@ FREE = 2
 RESULT = 3
 """Room for a number that a library writes beside its answer."""
 
+SIZE = 4
+"""Octets of `STATE` where that may be copied as it is; 0: it may not, or there is none."""
+
 MEMORY = 736
 """int16: the state of G.722 (`kernels.g722`)."""

@@ -82,6 +82,9 @@ LATE_TICKS = 5
 NEXT_TICK_NS = 6
 """When the voices' next tick is due."""
 
+SHARED = 7
+"""Packets of this tick that are kept for others (`kernels.shared`)."""
+
 TOTALS = 8
 
 SESSIONS = 16

@@ -107,6 +107,8 @@ SPEAKS = 1
 LISTENS = 2
 ECHO = 4
 INBAND = 8
+METRICS = 16
+"""Reports carry VoIP metrics (RFC 3611)."""
 
 # --- a voice's sound: int16 ---------------------------------------------------------------------------
 FRAME = 960

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pbx.media.engine import coder_row, player_row, tap_row, tape_row, voice_row
-from pbx.media.engine.kernels import resample
+from pbx.media.engine.kernels import resample, shared
 from pbx.media.engine.tables import Words
 
 Sound = npt.NDArray[np.int16]
@@ -57,6 +57,9 @@ class VoiceTables(NamedTuple):
     common: Sound
     spare: Sound
     packet: npt.NDArray[np.uint8]
+    shared: Words
+    shared_sound: Sound
+    shared_payloads: npt.NDArray[np.uint8]
     name: npt.NDArray[np.uint8]
 
 
@@ -94,5 +97,8 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         common=np.zeros(voice_row.FRAME, np.int16),
         spare=np.zeros(4 * voice_row.FRAME, np.int16),
         packet=np.zeros(PACKET, np.uint8),
+        shared=np.zeros((shared.ENTRIES, shared.WIDTH), np.int64),
+        shared_sound=np.zeros((shared.ENTRIES, voice_row.PACKING_SAMPLES), np.int16),
+        shared_payloads=np.zeros((shared.ENTRIES, PACKET), np.uint8),
         name=np.frombuffer(name, np.uint8).copy(),
     )

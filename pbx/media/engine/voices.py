@@ -191,6 +191,7 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
         | (voice_row.LISTENS if voice.listens else 0)
         | (voice_row.ECHO if voice.echo else 0)
         | (voice_row.INBAND if voice.inband else 0)
+        | (voice_row.METRICS if voice.metrics else 0)
     )
     settings[voice_row.GAIN] = round(mix.UNITY * 10 ** (voice.gain_db / 20))
     settings[voice_row.CODEC_IE] = round(10 * ie)
@@ -224,4 +225,5 @@ def voice_counts(record: Words, port: int) -> VoiceCounts:
         round_trip_ms=round(trip / 1e6, 1) if trip >= 0 else -1.0,
         peer_loss_percent=round(100 * loss / 256, 1) if loss >= 0 else -1.0,
         mos=max(word(ring_row.MOS_100), 0) / 100,
+        peer_mos=word(ring_row.PEER_MOS_10) / 10,
     )

@@ -12,6 +12,18 @@ from pbx.media.engine.native import kernel, part, row_of
 
 
 @kernel
+def measure(row: Any) -> None:
+    """Work out how a voice sounds, from what has come so far."""
+    waiting = part(row, voice_row.JITTER, j.WIDTH)
+    clock = max(waiting[j.CLOCK], 1)
+    packet_ms = max(waiting[j.DURATION] * 1000 // clock, 10)
+    delay_ms = max(waiting[j.DELAY], 0) * 1000 // clock
+    trip_ms = max(row[voice_row.RTCP + rtcp.RTT_NS], 0) // 1_000_000
+    statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
+    quality.measure(statistics, packet_ms, delay_ms + packet_ms + trip_ms // 2)
+
+
+@kernel
 def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     """Report how a voice sounds, in a record before its stream's."""
     row = row_of(voices.voices, slot)
@@ -20,10 +32,7 @@ def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     reports = part(row, voice_row.RTCP, rtcp.WIDTH)
     clock = max(waiting[j.CLOCK], 1)
     rate = max(waiting[j.RATE], 1)
-    packet_ms = max(waiting[j.DURATION] * 1000 // clock, 10)
-    delay_ms = max(waiting[j.DELAY], 0) * 1000 // clock
-    trip_ms = max(reports[rtcp.RTT_NS], 0) // 1_000_000
-    quality.measure(statistics, packet_ms, delay_ms + packet_ms + trip_ms // 2)
+    measure(row)
     record = row_of(tables.reports, next_record(tables, ring_row.VOICE_COUNTED, slot))
     record[ring_row.LEVEL] = row[voice_row.LEVEL]
     record[ring_row.DELAY_US] = max(waiting[j.DELAY], 0) * 1_000_000 // clock
@@ -37,6 +46,7 @@ def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     record[ring_row.ROUND_TRIP_NS] = reports[rtcp.RTT_NS]
     record[ring_row.PEER_LOSS_256] = reports[rtcp.PEER_LOSS]
     record[ring_row.MOS_100] = statistics[quality_row.MOS_100]
+    record[ring_row.PEER_MOS_10] = reports[rtcp.PEER_MOS_10]
     written(tables.report_cursors)
 
 

@@ -53,6 +53,8 @@ LEFT = 10
 READ = 11
 MALFORMED = 12
 SENT = 13
+PEER_MOS_10 = 14
+"""How our voice sounds to the peer, by its VoIP metrics, in tenths; 0 unknown."""
 
 # --- what `read` answers ------------------------------------------------------------------------------
 NONSENSE = 0
@@ -271,6 +273,8 @@ def is_compound(packet: Any, length: Any) -> Any:
             needed = 8 + BLOCK * count
         elif kind == BYE:
             needed = 4 + 4 * count
+        elif kind == XR:
+            needed = 8
         if used < needed:
             return False
         at += octets
@@ -318,6 +322,23 @@ def _names(packet: Any, at: Any, count: Any, stream: Any) -> Any:
 
 
 @kernel
+def _read_extended(row: Any, sender: Any, packet: Any, at: Any, end: Any) -> None:
+    """Take in what an XR packet's VoIP metrics say of us; other blocks are skipped (RFC 3611 §3)."""
+    block = at + 8
+    while block + 4 <= end:
+        words = big_endian_16(packet, block + 2)
+        following = block + 4 + 4 * words
+        ours = packet[block] == XR_VOIP and words == XR_WORDS and following <= end
+        if ours and big_endian_32(packet, block + 4) == sender[rtp_out.SSRC]:
+            listening, conversing = np.int64(packet[block + 26]), np.int64(packet[block + 27])
+            # §4.7.5: 10 to 50, or unknown.
+            mos = conversing if 10 <= conversing <= 50 else listening
+            if 10 <= mos <= 50:
+                row[PEER_MOS_10] = mos
+        block = following
+
+
+@kernel
 def read(row: Any, sender: Any, stream: Any, packet: Any, length: Any, ntp: Any, now: Any) -> Any:
     """Take in one RTCP datagram.
 
@@ -346,6 +367,8 @@ def read(row: Any, sender: Any, stream: Any, packet: Any, length: Any, ntp: Any,
             for index in range(count):
                 if big_endian_32(packet, block + BLOCK * index) == sender[rtp_out.SSRC]:
                     _read_block(row, packet, block + BLOCK * index, ntp)
+        elif kind == XR:
+            _read_extended(row, sender, packet, at, at + 4 + 4 * big_endian_16(packet, at + 2))
         elif kind == BYE and _names(packet, at, count, stream):
             row[LEFT] = 1
             result |= GOODBYE

@@ -3,8 +3,16 @@
 from typing import Any
 
 from pbx.media.engine import stream_row, voice_row
-from pbx.media.engine.kernels import quality_row, rtcp, rtp_out, telephone_event
+from pbx.media.engine.kernels import (
+    jitter_row,
+    quality_row,
+    rtcp,
+    rtp_out,
+    shared,
+    telephone_event,
+)
 from pbx.media.engine.kernels.codec import encode
+from pbx.media.engine.kernels.counting import measure
 from pbx.media.engine.kernels.relay import destination, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.srtp import protect
@@ -74,23 +82,39 @@ def _send_event(tables: Any, voices: Any, slot: Any, units: Any) -> Any:
 
 
 @kernel
+def _encode(tables: Any, voices: Any, slot: Any, packing: Any, samples: Any) -> Any:
+    """Encode a packet into `voices.packet`, or take it from another who hears the same."""
+    row = row_of(voices.voices, slot)
+    coder = row[voice_row.ENCODER]
+    payload = part(voices.packet, RTP_HEADER, voices.packet.shape[0] - RTP_HEADER)
+    # Of shorter packets a voice sends several in a tick, and only the last one has its encoder's state.
+    sharing = row[voice_row.ROOM] >= 0 and samples >= row[voice_row.RATE] // 50
+    place = shared.find(tables, voices, coder, packing, samples) if sharing else -1
+    if place >= 0:
+        return shared.take(voices, place, coder, payload)
+    octets = encode(
+        voices.functions,
+        row_of(voices.coders, coder),
+        row_of(voices.memories, coder),
+        packing,
+        samples,
+        payload,
+    )
+    if sharing:
+        shared.keep(tables, voices, coder, packing, samples, payload, octets)
+    return octets
+
+
+@kernel
 def _send_sound(tables: Any, voices: Any, slot: Any, packing: Any, quiet: Any) -> None:
     """Encode and send the packet that is full; `quiet`: an event is being sent in its place."""
     row = row_of(voices.voices, slot)
     sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
-    coder = row[voice_row.ENCODER]
     samples = row[voice_row.PACKET]
     wanted = tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0 and not quiet
     octets = 0
     if wanted:
-        octets = encode(
-            voices.functions,
-            row_of(voices.coders, coder),
-            row_of(voices.memories, coder),
-            packing,
-            samples,
-            part(voices.packet, RTP_HEADER, voices.packet.shape[0] - RTP_HEADER),
-        )
+        octets = _encode(tables, voices, slot, packing, samples)
     if octets > 0:
         rtp_out.put_sound(sender, voices.packet, row[voice_row.PAYLOAD_TYPE], octets)
         _send_packet(tables, voices, slot, RTP_HEADER + octets, False)
@@ -134,18 +158,34 @@ def speak(tables: Any, voices: Any, slot: Any, missed: Any) -> None:
 
 
 @kernel
+def _put_delays(row: Any, out: Any) -> Any:
+    """Work out what an XR block says, and write its delays; returns how many, 0 where none is wanted."""
+    if row[voice_row.FLAGS] & voice_row.METRICS == 0:
+        return 0
+    measure(row)
+    waiting = part(row, voice_row.JITTER, jitter_row.WIDTH)
+    clock = max(waiting[jitter_row.CLOCK], 1)
+    now = max(waiting[jitter_row.DELAY], 0)
+    out[0] = now * 1000 // clock
+    out[1] = max(waiting[jitter_row.TARGET], now) * 1000 // clock
+    out[2] = voice_row.LONGEST_MS
+    return 3
+
+
+@kernel
 def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> None:
     """Send a sender or receiver report now (RFC 3550 §6.4); `leaving` 1 adds BYE."""
     row = row_of(voices.voices, slot)
+    ntp = ntp_time(tables.scratch)
     length = rtcp.write(
         part(row, voice_row.RTCP, rtcp.WIDTH),
         part(row, voice_row.SENDER, rtp_out.WIDTH),
         part(row, voice_row.QUALITY, quality_row.WIDTH),
         voices.packet,
         voices.name,
-        ntp_time(tables.scratch),
+        ntp,
         now,
-        part(tables.scratch, 0, 0),
+        part(tables.scratch, 0, _put_delays(row, tables.scratch)),
         leaving,
     )
     if length > 0:

@@ -8,6 +8,7 @@ from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
+from pbx.media.engine.kernels.shared import begin_tick
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_in import listen, play
 from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
@@ -93,6 +94,7 @@ def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
     tables = tables_view(tables_at)
     voices = voices_view(voices_at)
     count = tables.totals[t.VOICES]
+    begin_tick(tables)
     play_all(tables, voices)
     for place in range(count):
         _silence(voices, voices.active[place])
