@@ -55,6 +55,8 @@ _njit: Any = njit
 _unliteral: Any = types.unliteral
 
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
+recvmsg = _libc("recvmsg", _i64, _i32, _i64, _i32)
+sendmsg = _libc("sendmsg", _i64, _i32, _i64, _i32)
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
 sendmmsg = _libc("sendmmsg", _i32, _i32, _i64, types.uint32, _i32)
 epoll_wait = _libc("epoll_wait", _i32, _i32, _i64, _i32, _i32)

@@ -25,7 +25,7 @@ def hear(tables: Any, voices: Any, socket: Any, now: Any) -> None:
     slot = socket >> 1
     on_rtcp_port = socket & 1 != 0
     muxed = tables.streams[slot, stream_row.FLAGS] & stream_row.MUX != 0
-    for index in range(receive(tables, tables.fds[socket])):
+    for index in range(receive(tables, slot, tables.fds[socket], now)):
         header = row_of(tables.read_headers, index)
         truncated = header[6] & MSG_TRUNC != 0
         header[1] = tables.facts[t.NAME_LENGTH]

@@ -16,15 +16,38 @@ from pbx.media.engine.kernels.rtp import (
 )
 from pbx.media.engine.kernels.source import judge_rtcp, judge_rtp, latch_rtcp, latch_rtp
 from pbx.media.engine.kernels.srtp import protect, unprotect
-from pbx.media.engine.native import MSG_DONTWAIT, MSG_TRUNC, kernel, recvmmsg, row_of, sendmmsg
+from pbx.media.engine.native import (
+    MSG_DONTWAIT,
+    MSG_TRUNC,
+    kernel,
+    recvmmsg,
+    recvmsg,
+    row_of,
+    sendmmsg,
+    sendmsg,
+)
 
 _LOW_32 = 0xFFFFFFFF
 
+_BURST_NS = 2_000_000
+"""A stream whose packets are closer than this sends more than a phone does, or has been waiting."""
+
 
 @kernel
-def receive(tables: Any, fd: Any) -> Any:
-    """Fetch up to a batch from a socket; returns the number of packets, 0 for none or an error."""
-    return recvmmsg(fd, tables.read_headers.ctypes.data, t.BATCH, MSG_DONTWAIT, 0)
+def receive(tables: Any, slot: Any, fd: Any, now: Any) -> Any:
+    """Fetch what has come to a stream's socket; returns the number of packets, 0: none, or an error.
+
+    A phone's next packet is 10 to 60 ms away, and looking for it costs a third of what fetching one
+    does: so only a stream in a burst is fetched from by the batch. epoll tells of what is left.
+    """
+    headers = tables.read_headers.ctypes.data
+    if now - tables.streams[slot, row.LAST_NS] < _BURST_NS:
+        return recvmmsg(fd, headers, t.BATCH, MSG_DONTWAIT, 0)
+    length = recvmsg(fd, headers, MSG_DONTWAIT)
+    if length < 0:
+        return 0
+    tables.read_headers[0, 7] = length
+    return 1
 
 
 @kernel
@@ -84,7 +107,10 @@ def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
     headers = tables.write_headers.ctypes.data
     done = 0
     while done < count:
-        sent = sendmmsg(fd, headers + 64 * done, count - done, MSG_DONTWAIT)
+        if count - done == 1:
+            sent = 1 if sendmsg(fd, headers + 64 * done, MSG_DONTWAIT) >= 0 else 0
+        else:
+            sent = sendmmsg(fd, headers + 64 * done, count - done, MSG_DONTWAIT)
         if sent <= 0:
             # The first one can't go (no route, buffer full, address gone): the others may.
             stream[row.UNSENT] += 1
@@ -161,7 +187,7 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
     slot = socket >> 1
     on_rtcp_port = socket & 1 != 0
     stream = tables.streams[slot]
-    received = receive(tables, tables.fds[socket])
+    received = receive(tables, slot, tables.fds[socket], now)
     sink = stream[row.SINK]
     if sink >= 0 and tables.streams[sink, row.STATE] == 0:
         sink = -1
