@@ -331,6 +331,7 @@ bench_media() { # beside programs of others, which the shared harness puts into 
     "找不到测量工具：shared/bench 目录必须与本目录并列（位于 $(dirname "$PWD")）。"
   [ "$(id -u)" -eq 0 ] || die 77 "To run other programs in a chroot takes root: sudo ./build.sh bench media" \
     "在 chroot 中运行其他程序需要 root 权限：sudo ./build.sh bench media"
+  need_programs ip:iproute2
   need_libraries "${media_libraries[@]}"
   prepare test
   export BENCH_BUILD=$PWD/build/bench
@@ -340,7 +341,9 @@ bench_media() { # beside programs of others, which the shared harness puts into 
   bash "$harness/setup.sh" >"$BENCH_BUILD/setup.log" 2>&1 ||
     die 69 "The programs to compare with could not be installed: $(tail -n 1 "$BENCH_BUILD/setup.log") (all of it is in build/bench/setup.log)." \
       "无法安装用于比较的程序：$(tail -n 1 "$BENCH_BUILD/setup.log")（全部输出见 build/bench/setup.log）。"
-  exec .venv/bin/python -m tests.bench.media "$@"
+  # In a network of its own no other program has the harness' ports.
+  # shellcheck disable=SC2016
+  exec unshare --net bash -c 'ip link set lo up && exec "$@"' bench .venv/bin/python -m tests.bench.media "$@"
 }
 
 run_benches() {

@@ -131,7 +131,8 @@ def attempt(once: Callable[[], Run]) -> Run:
     for _ in range(_ATTEMPTS):
         try:
             return once()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
+            # ValueError: a generator that has ended answers nothing
             why = str(error)
             print(f"# once more: {why}", file=sys.stderr, flush=True)
     return {"error": why}

@@ -129,7 +129,7 @@ class AsteriskMusic:
 
 
 def register(bench: Any) -> dict[str, str]:
-    """Make the harness know our programs; returns the peers' versions.
+    """Make the harness know our programs; returns the versions of the others' packages.
 
     Args:
         bench: its module.
@@ -145,7 +145,13 @@ def register(bench: Any) -> dict[str, str]:
     }
     peers.KNOWN.update(known)
     write_music(BUILD / "music.wav")
-    return {name: peers.KNOWN[name]("/").version() for name in (ASTERISK, RTPENGINE)}
+    return {name: _version(peers.CHROOT, name) for name in ("asterisk", "rtpengine-daemon")}
+
+
+def _version(root: Path, package: str) -> str:
+    """Return the version of a Debian package in the peers' root."""
+    command = ["chroot", str(root), "dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def write_music(path: Path) -> None:
