@@ -22,7 +22,7 @@ def lines(found: Found) -> list[Line]:
 
 
 def _beside(
-    found: Found, case: str, what: str, bound: float, other: str = ASTERISK, ours: str = OURS
+    found: Found, case: str, what: str, bound: float | None, other: str = ASTERISK, ours: str = OURS
 ) -> tuple[str, Line]:
     """Compare the CPU of a packet."""
     costs = found.median(case, ours, _COST), found.median(case, other, _COST)
@@ -45,7 +45,11 @@ def _relay(found: Found) -> list[tuple[str, Line]]:
         _beside(found, case, "relay, 100 calls", 0.55, RTPENGINE),
         _beside(found, case, "relay, 100 calls", 1.25, C_LOOP),
         _beside(found, "relay 20", "relay, 20 calls", 0.30),
+        _beside(found, "relay 20", "relay, 20 calls", None, RTPENGINE),
+        _beside(found, "relay 20", "relay, 20 calls", None, C_LOOP),
         _beside(found, "relay 5", "relay, 5 calls", 0.40),
+        _beside(found, "relay 5", "relay, 5 calls", None, RTPENGINE),
+        _beside(found, "relay 5", "relay, 5 calls", None, C_LOOP),
         (case, Line("relay, 100 calls, delay p50", "ms", ours, 0.1, C_LOOP, theirs, added=True)),
     ]
 
@@ -61,10 +65,17 @@ def _conference(found: Found) -> list[tuple[str, Line]]:
 def _sound(found: Found) -> list[tuple[str, Line]]:
     case = "recording 50"
     costs = found.median(case, OURS, "on_us"), found.median(case, OURS, "off_us")
+    others = [found.median(one, ASTERISK, _COST) for one in ("recording 20", "relay 20")]
     return [
         (case, Line("recording, 50 calls", _US, costs[0], 1.08, "ours unrecorded", costs[1])),
+        (
+            "recording 20",
+            Line("Asterisk's, 20 calls", _US, others[0], None, "unrecorded", others[1]),
+        ),
         _beside(found, "G.722", "G.711 to G.722 and back, 30 calls", 0.30),
+        _beside(found, "G.722", "G.711 to G.722 and back, 30 calls", None, RTPENGINE),
         _beside(found, "Opus", "G.711 to Opus and back, 30 calls", 0.75),
+        _beside(found, "Opus", "G.711 to Opus and back, 30 calls", None, RTPENGINE),
         _beside(found, "music 50", "music, 50 listeners", 0.20, ASTERISK_MUSIC, OURS_MUSIC),
     ]
 

@@ -14,14 +14,14 @@ class Line:
         ours: our figure; None where it could not be measured.
         other: whom we are compared with; empty where the bound is a figure by itself.
         theirs: its figure.
-        bound: what `value` may be at the most.
+        bound: what `value` may be at the most; None where nothing is asked for.
         added: the bound is a difference, not a ratio.
     """
 
     what: str
     unit: str
     ours: float | None
-    bound: float
+    bound: float | None
     other: str = ""
     theirs: float | None = None
     added: bool = False
@@ -38,7 +38,7 @@ class Line:
     @property
     def met(self) -> bool:
         """Whether it is as it has to be; what could not be measured isn't."""
-        return self.value is not None and self.value <= self.bound
+        return self.bound is None or (self.value is not None and self.value <= self.bound)
 
 
 _HEAD = """\
@@ -53,10 +53,11 @@ def markdown(lines: Sequence[Line]) -> str:
 
 def _row(line: Line) -> str:
     sign = ("+" if line.added else "×") if line.other else ""
+    met = "-" if line.bound is None else "yes" if line.met else "NO"
     return (
         f"| {line.what} | {line.unit} | {_figure(line.ours)} | {line.other or '-'} |"
         f" {_figure(line.theirs)} | {_figure(line.value, sign)} | {_figure(line.bound, sign)} |"
-        f" {'yes' if line.met else 'NO'} |"
+        f" {met} |"
     )
 
 

@@ -7,7 +7,7 @@ from tests.bench.media.programs import ASTERISK, C_LOOP, OURS
 from tests.bench.media.reach import lines
 from tests.bench.media.table import Line, markdown
 
-GOOD = {"offered_pct": 100.0, "dead": 0, "loss_pct": 0.0}
+GOOD = {"offered_pct": 100.0, "dead": 0, "loss_pct": 0.0, "tx": 1000, "rx": 999}
 
 
 class TestLine:
@@ -28,6 +28,11 @@ class TestLine:
         assert line.met is met
         assert markdown([line]).endswith("| yes |" if met else "| NO |")
 
+    def test_without_a_bound_nothing_is_missed(self) -> None:
+        line = Line("for comparison", "", 5.0, None, ASTERISK, 10.0)
+        assert line.met
+        assert markdown([line]).endswith("| × 0.50 | - | - |")
+
 
 class TestRun:
     @pytest.mark.parametrize(
@@ -38,6 +43,7 @@ class TestRun:
             ({"offered_pct": 96.0}, "the generator sent only 96.0 %"),
             ({"loss_pct": 1.5}, "1.50 % of the packets were lost"),
             ({"dead": 2}, "2 phones heard nothing"),
+            ({"rx": 900}, "of 1000 packets only 900 came back"),
         ],
     )
     def test_what_tells_nothing(self, change: dict[str, object], said: str) -> None:
@@ -68,14 +74,13 @@ class TestReach:
         for ours, theirs in ((4.0, 10.0), (30.0, 20.0), (5.0, 500.0)):
             found.add("relay 5", OURS, {"us_per_packet": ours})
             found.add("relay 5", ASTERISK, {"us_per_packet": theirs})
-        (line,) = lines(found)
+        line = lines(found)[0]
         assert (line.ours, line.theirs, line.value, line.met) == (5.0, 20.0, 0.25, True)
 
     def test_what_has_failed_is_in_the_table_and_not_met(self) -> None:
         found = Found()
         found.add("Opus", OURS, {"error": "the generator was too slow"})
-        (line,) = lines(found)
-        assert not line.met
+        assert not lines(found)[0].met
 
     def test_every_case_has_a_line(self) -> None:
         for case in CASES:
