@@ -18,8 +18,8 @@ from tests.bench.media.harness import BUILD, REPOSITORY
 OURS, OURS_MUSIC, ASTERISK, ASTERISK_MUSIC = "ours", "ours-music", "asterisk", "asterisk-music"
 RTPENGINE, C_LOOP = "rtpengine", "c-loop"
 
-FIRST_PORT, LAST_PORT = 30000, 31999
-"""Of our engine: a thousand streams."""
+FIRST_PORT, LAST_PORT = 30000, 30999
+"""Of our engine: as many streams as an exchange has that nobody has set up otherwise."""
 
 _MUSIC_S = 60
 
