@@ -125,7 +125,7 @@ def relay(tables: Any, socket: Any, now: Any) -> Any:
     stream = tables.streams[slot]
     received = receive(tables, tables.fds[socket])
     sink = stream[row.SINK]
-    if sink >= 0 and tables.streams[sink, row.STATE] == 0:
+    if sink >= 0 and tables.streams[sink, row.STATE] != tables.facts[t.THREAD]:
         sink = -1
     pending = 0
     pending_rtcp = False

@@ -5,7 +5,7 @@ from typing import Any
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
 from pbx.media.engine.kernels.pairs import hear_partners
-from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
+from pbx.media.engine.kernels.playing import add, end_players, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
 from pbx.media.engine.kernels.views import tables_view, voices_view
@@ -38,16 +38,29 @@ def make_timer(tables: Any) -> Any:
 
 
 @kernel
-def start_timer(tables: Any, now: Any) -> None:
-    """Let the ticks begin: the first voice has come."""
-    tables.totals[t.NEXT_TICK_NS] = now + TICK_NS
-    set_timer(tables.facts[t.TIMER_FD], now + TICK_NS, TICK_NS, tables.scratch)
+def join_tick(tables: Any, voices: Any, slot: Any) -> None:
+    """Serve a voice from the next tick on; the first one lets the ticks begin.
+
+    They are at the same moments in all packet threads: a voice that moves has one each 20 ms.
+    """
+    voices.active[tables.totals[t.VOICES]] = slot
+    tables.totals[t.VOICES] += 1
+    if tables.totals[t.VOICES] == 1:
+        first = (monotonic_ns(tables.scratch) // TICK_NS + 1) * TICK_NS
+        tables.totals[t.NEXT_TICK_NS] = first
+        set_timer(tables.facts[t.TIMER_FD], first, TICK_NS, tables.scratch)
 
 
 @kernel
-def stop_timer(tables: Any) -> None:
-    """Let the ticks end: the last voice has gone."""
-    set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
+def leave_tick(tables: Any, voices: Any, slot: Any) -> None:
+    """Serve a voice no more; the last one lets the ticks end."""
+    last = tables.totals[t.VOICES] - 1
+    for place in range(last):
+        if voices.active[place] == slot:
+            voices.active[place] = voices.active[last]
+    tables.totals[t.VOICES] = last
+    if last == 0:
+        set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
 
 
 @kernel
@@ -83,12 +96,11 @@ def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
 
 
 @entry_kernel
-def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
+def serve_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
     """Do the rest of a tick: mix, and send every voice what it hears.
 
     Args:
         tables_at, voices_at, now: see `hear_voices`.
-        missed: ticks before this one that never were.
     """
     tables = tables_view(tables_at)
     voices = voices_view(voices_at)
@@ -98,12 +110,13 @@ def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
         _silence(voices, voices.active[place])
     mix_rooms(tables, voices, now)
     hear_partners(tables, voices)
-    play_for_voices(voices)
+    play_for_voices(tables, voices)
     for place in range(count):
         slot = voices.active[place]
         _echo(voices, slot)
-        speak(tables, voices, slot, missed)
+        speak(tables, voices, slot, now)
         send_report_if_due(tables, voices, slot, now)
+    end_players(tables, voices)
     return 0
 
 
@@ -122,4 +135,4 @@ def tick_voices(tables: Any, voices: Any) -> None:
     tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
     # Each is compiled by itself, at the same time as the loop.
     call_function(tables.facts[t.HEAR_VOICES], (tables, voices, due))
-    call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due, passed - 1))
+    call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due))
