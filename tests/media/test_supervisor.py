@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 import uvloop
+from msgspec import structs
 
 from pbx.config.settings import MediaSettings
 from pbx.errors import StartError
@@ -275,7 +276,7 @@ class TestStartFails:
     async def test_as_many_threads_are_asked_for_as_the_settings_say(
         self, watch: Watch, threads: int, asked: int
     ) -> None:
-        settings = msgspec.structs.replace(SETTINGS, threads=threads)
+        settings = structs.replace(SETTINGS, threads=threads)
         program = ("/bin/sh", "-c", 'echo "$@" >&2', "engine")
         error = await watch(program=program, settings=settings).fails()
         assert error.sentence.count(f"--threads {threads}") == asked

@@ -76,7 +76,7 @@ QUERY_ROW = 2
 """The next row whose counts are owed to a query; -1 none."""
 
 VOICES = 3
-"""Voices that run; 0: the timer is still."""
+"""Voices that run."""
 
 TICKS = 4
 LATE_TICKS = 5
@@ -84,6 +84,9 @@ LATE_TICKS = 5
 
 NEXT_TICK_NS = 6
 """When the voices' next tick is due."""
+
+TICKED = 7
+"""Voices and players that run; 0: the timer is still."""
 
 TOTALS = 8
 

@@ -9,16 +9,14 @@ from typing import Any
 from pbx.media.engine import group_row, player_row, ring_row, stream_row, tape_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.reporting import report_words
-from pbx.media.engine.kernels.voice_tick import join_tick, leave_tick
+from pbx.media.engine.kernels.ticking import (
+    join_tick,
+    leave_tick,
+    need_no_ticks,
+    need_ticks,
+)
 from pbx.media.engine.kernels.watching import watch_stream
 from pbx.media.engine.native import EPOLL_CTL_ADD, EPOLL_CTL_DEL, kernel, row_of, words_at
-
-
-@kernel
-def _pass_on(table: Any, number: Any, column: Any, before: Any, after: Any) -> None:
-    """Change whose a row is; one that has ended meanwhile stays nobody's."""
-    if table[number, column] == before:
-        table[number, column] = after
 
 
 @kernel
@@ -49,18 +47,36 @@ def _take(tables: Any, voices: Any, slot: Any) -> None:
 
 
 @kernel
+def _let_go_row(tables: Any, table: Any, number: Any, column: Any) -> Any:
+    """Let go of a player or recording; returns False where it has ended meanwhile."""
+    ours = table[number, column] == tables.facts[t.THREAD]
+    if ours:
+        table[number, column] = group_row.AWAY
+    return ours
+
+
+@kernel
+def _take_row(tables: Any, table: Any, number: Any, column: Any) -> Any:
+    """Take a player or recording; returns False where it has ended meanwhile."""
+    away = table[number, column] == group_row.AWAY
+    if away:
+        table[number, column] = tables.facts[t.THREAD]
+    return away
+
+
+@kernel
 def move_out(tables: Any, voices: Any, command: Any) -> None:
     """Carry out MOVE_OUT: from here on this thread touches none of the group."""
     group = words_at(command[ring_row.FIRST], command[ring_row.SECOND], group_row.WIDTH)
-    own = tables.facts[t.THREAD]
     for place in range(group.shape[0]):
         kind, number = group[place, group_row.KIND], group[place, group_row.NUMBER]
         if kind == group_row.STREAM:
             _let_go(tables, voices, number)
         elif kind == group_row.PLAYER:
-            _pass_on(voices.players, number, player_row.STATE, own, group_row.AWAY)
+            if _let_go_row(tables, voices.players, number, player_row.STATE):
+                need_no_ticks(tables)
         elif kind == group_row.TAPE:
-            _pass_on(voices.tapes, number, tape_row.STATE, own, group_row.AWAY)
+            _let_go_row(tables, voices.tapes, number, tape_row.STATE)
     report_words(tables, ring_row.MOVED, 0, command[ring_row.FIRST], 0)
 
 
@@ -68,13 +84,13 @@ def move_out(tables: Any, voices: Any, command: Any) -> None:
 def adopt(tables: Any, voices: Any, command: Any) -> None:
     """Carry out ADOPT: from here on the group is this thread's."""
     group = words_at(command[ring_row.FIRST], command[ring_row.SECOND], group_row.WIDTH)
-    own = tables.facts[t.THREAD]
     for place in range(group.shape[0]):
         kind, number = group[place, group_row.KIND], group[place, group_row.NUMBER]
         if kind == group_row.STREAM:
             _take(tables, voices, number)
         elif kind == group_row.PLAYER:
-            _pass_on(voices.players, number, player_row.STATE, group_row.AWAY, own)
+            if _take_row(tables, voices.players, number, player_row.STATE):
+                need_ticks(tables)
         elif kind == group_row.TAPE:
-            _pass_on(voices.tapes, number, tape_row.STATE, group_row.AWAY, own)
+            _take_row(tables, voices.tapes, number, tape_row.STATE)
     report_words(tables, ring_row.ADOPTED, 0, command[ring_row.FIRST], 0)

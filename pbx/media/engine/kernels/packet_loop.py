@@ -14,6 +14,7 @@ from pbx.media.engine.kernels.reporting import report, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import set_tap, tap
+from pbx.media.engine.kernels.ticking import make_timer
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
     release_voice,
@@ -21,7 +22,7 @@ from pbx.media.engine.kernels.voice_commands import (
     set_voice,
     stop_voice,
 )
-from pbx.media.engine.kernels.voice_tick import make_timer, tick_voices
+from pbx.media.engine.kernels.voice_tick import tick_voices
 from pbx.media.engine.kernels.watching import watch, watch_stream
 from pbx.media.engine.native import (
     EINTR,
@@ -44,7 +45,7 @@ WAKE = -1
 TICK = -2
 """Data of the timer's."""
 
-IDLE_MS = 1000
+FOR_EVER = -1
 
 
 @kernel
@@ -153,11 +154,11 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
 
 @kernel
 def _wait_ms(tables: Any, until_tick_ns: Any) -> Any:
-    """Return how long the loop may sleep."""
+    """Return how long the loop may sleep; commands and ticks wake it."""
     if waiting(tables.command_cursors) > 0 or tables.totals[t.QUERY_ROW] >= 0:
         return 1
     if tables.totals[t.RUNNING] == 0:
-        return IDLE_MS
+        return FOR_EVER
     return max(until_tick_ns // 1_000_000 + 1, 1)
 
 

@@ -9,6 +9,7 @@ from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
 from pbx.media.engine.kernels.ring import room
+from pbx.media.engine.kernels.ticking import need_no_ticks, need_ticks
 from pbx.media.engine.native import clear, kernel, part, row_of, samples_at, words_at
 
 
@@ -16,6 +17,7 @@ from pbx.media.engine.native import clear, kernel, part, row_of, samples_at, wor
 def start_playing(tables: Any, voices: Any, command: Any) -> None:
     """Carry out PLAY: the player's settings behind its row."""
     row = row_of(voices.players, command[ring_row.ROW])
+    need_ticks(tables)
     for word in range(p.WIDTH):
         row[word] = 0
     for word in range(1, p.SETTINGS_END):
@@ -33,6 +35,7 @@ def stop_playing(tables: Any, voices: Any, number: Any) -> None:
     ours = row[p.STATE] == tables.facts[t.THREAD]
     if ours and room(tables.reports, tables.report_cursors) > 0:
         row[p.STATE] = 0
+        need_no_ticks(tables)
         report_words(tables, ring_row.PLAYED, number, 0, 0)
 
 

@@ -19,8 +19,8 @@ from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.taping import change_clock
+from pbx.media.engine.kernels.ticking import join_tick, leave_tick
 from pbx.media.engine.kernels.voice_out import send_report
-from pbx.media.engine.kernels.voice_tick import join_tick, leave_tick
 from pbx.media.engine.native import clear, kernel, part, row_of
 
 

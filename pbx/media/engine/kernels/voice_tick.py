@@ -12,9 +12,6 @@ from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_in import listen, play
 from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
 from pbx.media.engine.native import (
-    CLOCK_MONOTONIC,
-    TFD_CLOEXEC,
-    TFD_NONBLOCK,
     call_function,
     clear,
     entry_kernel,
@@ -23,44 +20,9 @@ from pbx.media.engine.native import (
     part,
     read,
     row_of,
-    set_timer,
-    timerfd_create,
 )
 
 LATE_NS = 5_000_000
-
-
-@kernel
-def make_timer(tables: Any) -> Any:
-    """Make the timer of the tick, which stands still; returns its descriptor, below 0 for none."""
-    tables.facts[t.TIMER_FD] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
-    return tables.facts[t.TIMER_FD]
-
-
-@kernel
-def join_tick(tables: Any, voices: Any, slot: Any) -> None:
-    """Serve a voice from the next tick on; the first one lets the ticks begin.
-
-    They are at the same moments in all packet threads: a voice that moves has one each 20 ms.
-    """
-    voices.active[tables.totals[t.VOICES]] = slot
-    tables.totals[t.VOICES] += 1
-    if tables.totals[t.VOICES] == 1:
-        first = (monotonic_ns(tables.scratch) // TICK_NS + 1) * TICK_NS
-        tables.totals[t.NEXT_TICK_NS] = first
-        set_timer(tables.facts[t.TIMER_FD], first, TICK_NS, tables.scratch)
-
-
-@kernel
-def leave_tick(tables: Any, voices: Any, slot: Any) -> None:
-    """Serve a voice no more; the last one lets the ticks end."""
-    last = tables.totals[t.VOICES] - 1
-    for place in range(last):
-        if voices.active[place] == slot:
-            voices.active[place] = voices.active[last]
-    tables.totals[t.VOICES] = last
-    if last == 0:
-        set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
 
 
 @kernel
@@ -126,7 +88,7 @@ def tick_voices(tables: Any, voices: Any) -> None:
     if read(tables.facts[t.TIMER_FD], tables.scratch.ctypes.data, 8) != 8:
         return
     passed = tables.scratch[0]
-    if tables.totals[t.VOICES] == 0 or passed <= 0:
+    if tables.totals[t.TICKED] == 0 or passed <= 0:
         return
     due = tables.totals[t.NEXT_TICK_NS] + (passed - 1) * TICK_NS
     tables.totals[t.NEXT_TICK_NS] = due + TICK_NS
