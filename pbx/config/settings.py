@@ -74,6 +74,8 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         timeout_s: end a call when a party that should send has sent nothing for so long; 0 never.
         grace_s: how long calls keep their sound when the exchange itself has died.
         convert: let phones without a common codec talk, by converting between theirs.
+        threads: of the media engine, each of which moves packets on a core of its own; 0: one less
+            than the cores that there are.
     """
 
     first_port: int = 20000
@@ -81,6 +83,7 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: float = 60.0
     grace_s: float = 20.0
     convert: bool = True
+    threads: int = 0
 
 
 class CdrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -270,6 +273,7 @@ def _media_faults(media: MediaSettings) -> Iterator[str]:
         yield say("setting-ports-few")
     yield from _range("media.timeout_s", media.timeout_s, 0, _LONGEST_LIMIT_S)
     yield from _range("media.grace_s", media.grace_s, 0, _LONGEST_LIMIT_S)
+    yield from _range("media.threads", media.threads, 0, 64)
 
 
 def _cdr_faults(cdr: CdrSettings) -> Iterator[str]:

@@ -110,7 +110,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
 class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
     """These ports come next: let packets wait in their sockets.
 
-    A phone may talk sooner than `Stream` gets through to the packet thread; what it says then is
+    A phone may talk sooner than `Stream` gets through to its packet thread; what it says then is
     in the socket when the stream begins.
     """
 
@@ -127,7 +127,7 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
     """Ask for `Counts` of every running stream now.
 
     Args:
-        streams: False for an answer without streams: a sign of life of the packet thread, which
+        streams: False for an answer without streams: a sign of life of the packet threads, which
             costs the engine's main thread no time that a new call would wait for.
     """
 

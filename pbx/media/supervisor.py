@@ -85,7 +85,7 @@ class Supervisor:
 
     Args:
         path: the engine's socket, in the data folder.
-        settings: port range and grace time.
+        settings: port range, grace time and packet threads.
         on_ready: an engine is there, the first one or another one: it must be told every stream.
         on_report: called with every other report; `Counts` come about once a second.
         on_lost: the engine is gone, and with it all streams.
@@ -302,6 +302,7 @@ class Supervisor:
             *("--socket", str(self._path)),
             *("--first-port", str(self._settings.first_port)),
             *("--last-port", str(self._settings.last_port)),
+            *_threads(self._settings.threads),
             *_real_time(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
@@ -438,6 +439,11 @@ async def _ended(process: asyncio.subprocess.Process, timeout_s: float) -> bool:
     finally:
         waiting.cancel()
     return process.returncode is not None
+
+
+def _threads(count: int) -> list[str]:
+    """The engine's option for its packet threads; 0 leaves their number to the engine."""
+    return ["--threads", str(count)] if count else []
 
 
 def _real_time() -> list[str]:

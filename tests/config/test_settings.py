@@ -51,6 +51,7 @@ class TestGood:
             timeout_s = 0
             grace_s = 5
             convert = false
+            threads = 3
             [cdr]
             sides = ["LO", "LT", "OO", "OT"]
             [services]
@@ -68,6 +69,7 @@ class TestGood:
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
         assert not settings.media.convert
+        assert settings.media.threads == 3
         assert settings.services.numbers == {
             "echo": "*430",
             "music": "46",
@@ -131,6 +133,8 @@ class TestFaults:
             ("[media]\nlast_port = 20001", "media.last_port"),
             ("[media]\ntimeout_s = -0.5", "media.timeout_s"),
             ("[media]\ngrace_s = inf", "media.grace_s"),
+            ("[media]\nthreads = -1", "media.threads"),
+            ("[media]\nthreads = 65", "media.threads"),
             ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
             ('[cdr]\nsides = ["LO", "LO"]', "cdr.sides"),
             ('[services]\necho = "echo"', "services.echo"),

@@ -79,7 +79,7 @@ class EngineProcess:
         self._log = folder / "engine.log"
         first = first_port or (20000 if "--first-port" in more else free_block())
         last = first + PORTS - 1
-        words = ("--first-port", str(first), "--last-port", str(last), *more)
+        words = ("--first-port", str(first), "--last-port", str(last), *_threads(more), *more)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pbx.media.engine", "--socket", str(self.path), *words],
@@ -258,6 +258,12 @@ def _pair(host: str) -> tuple[socket.socket, socket.socket]:
             rtcp_socket.close()
             continue
         return rtp_socket, rtcp_socket
+
+
+def _threads(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return how many packet threads `ENGINE_THREADS` asks for, where a test doesn't say itself."""
+    wanted = os.environ.get("ENGINE_THREADS", "")
+    return ("--threads", wanted) if wanted and "--threads" not in words else ()
 
 
 def rtp(sequence: int, payload: bytes = b"x" * 160, *, ssrc: int = 7, timestamp: int = -1) -> bytes:

@@ -13,7 +13,7 @@ from pbx.media.engine import tables as t
 from pbx.media.engine.control_socket import ControlListener
 from pbx.media.engine.engine import Engine
 from pbx.media.engine.loading import load_kernels
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, is_local
 from pbx.media.protocol import VERSION, Hello, Latched, Ready, Refused
 from tests.media.engine_process import PORTS, Link, Phone, free_block, rtcp, stream, until
@@ -26,12 +26,14 @@ def start(tmp_path: Path) -> Iterator[StartEngine]:
     """Start engines without IPv6 in threads; each returns a greeted link and how it ended."""
     with ExitStack() as stack:
 
-        def start_one(*, break_epoll: bool = False) -> tuple[Link, list[str | None]]:
+        def start_one(threads: int = 1, *, broken: int = -1) -> tuple[Link, list[str | None]]:
             block = free_block()
             pairs = bind_pairs(block, block + PORTS - 1, ipv6=False)
             for pair in pairs:
                 stack.callback(pair.close)
-            packets = PacketThread(load_kernels({}), pairs, dual_stack=False, real_time=False)
+            packets = PacketThreads(
+                load_kernels({}), pairs, threads, dual_stack=False, real_time=False
+            )
             path = tmp_path / f"{block}.sock"
             listener = ControlListener(path)
             readable, writable = os.pipe()
@@ -41,8 +43,8 @@ def start(tmp_path: Path) -> Iterator[StartEngine]:
             connection.connect(str(path))
             link = Link(connection)
             link.send(Hello(VERSION, 20.0))
-            if break_epoll:
-                packets._tables.facts[t.EPOLL_FD] = -1
+            if broken >= 0:
+                packets._threads[broken]._tables.facts[t.EPOLL_FD] = -1
             thread = threading.Thread(target=lambda: ended.append(engine.run()))
             thread.start()
             stack.callback(os.close, readable)
@@ -86,9 +88,10 @@ class TestWithoutIpv6:
 
 
 class TestFailure:
-    def test_the_packet_loop_ends(self, start: StartEngine) -> None:
+    @pytest.mark.parametrize(("threads", "broken"), [(1, 0), (3, 0), (3, 2)])
+    def test_a_packet_loop_ends(self, start: StartEngine, threads: int, broken: int) -> None:
         """The engine ends too, so that a working one takes its place."""
-        _, ended = start(break_epoll=True)
+        _, ended = start(threads, broken=broken)
         until(lambda: ended)
         assert ended == ["the packet loop ended: Bad file descriptor"]
 

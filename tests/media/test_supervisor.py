@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 import uvloop
+from msgspec import structs
 
 from pbx.config.settings import MediaSettings
 from pbx.errors import StartError
@@ -270,6 +271,15 @@ class TestStartFails:
         monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
         error = await watch(program=("/bin/sh", "-c", 'echo "$@" >&2', "engine")).fails()
         assert error.sentence.count("--real-time") == asked
+
+    @pytest.mark.parametrize(("threads", "asked"), [(0, 0), (3, 1)])
+    async def test_as_many_threads_are_asked_for_as_the_settings_say(
+        self, watch: Watch, threads: int, asked: int
+    ) -> None:
+        settings = structs.replace(SETTINGS, threads=threads)
+        program = ("/bin/sh", "-c", 'echo "$@" >&2', "engine")
+        error = await watch(program=program, settings=settings).fails()
+        assert error.sentence.count(f"--threads {threads}") == asked
 
     async def test_what_is_no_socket_is_not_removed(self, watch: Watch, path: Path) -> None:
         letter(path, "a letter")

@@ -14,7 +14,7 @@ from pbx.media.engine.engine import MAX_GRACE_S, Engine
 from pbx.media.engine.keeper import SIGNALS, keep
 from pbx.media.engine.libraries import load_libraries
 from pbx.media.engine.loading import Kernels, load_kernels
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import MAX_THREADS, PacketThreads
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, has_ipv6
 
 _log = logging.getLogger("pbx.media.engine")
@@ -40,6 +40,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _threads(text: str) -> int:
+    count = int(text)
+    if not 1 <= count <= MAX_THREADS:
+        raise argparse.ArgumentTypeError(f"{count} is not between 1 and {MAX_THREADS}")
+    return count
+
+
 def _arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m pbx.media.engine",
@@ -50,6 +57,12 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--last-port", type=_port, default=10999)
     parser.add_argument(
         "--grace", type=_seconds, default=20.0, help="seconds to live without an exchange"
+    )
+    parser.add_argument(
+        "--threads",
+        type=_threads,
+        default=max(len(os.sched_getaffinity(0)) - 1, 1),
+        help="packet threads; one less than there are cores by default",
     )
     parser.add_argument(
         "--real-time", action="store_true", help="relay at SCHED_FIFO, if that's allowed"
@@ -115,9 +128,10 @@ def _serve(arguments: argparse.Namespace, kernels: Kernels) -> int:
     libraries = load_libraries()
     for sentence in libraries.missing:
         _log.warning("%s", sentence)
-    packets = PacketThread(
+    packets = PacketThreads(
         kernels,
         pairs,
+        arguments.threads,
         dual_stack=ipv6,
         real_time=arguments.real_time,
         functions=libraries.functions,

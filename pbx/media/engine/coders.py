@@ -13,11 +13,11 @@ _Open = Callable[[Words, Memory], None]
 
 
 class Coders:
-    """The coders of one packet thread.
+    """The coders of all packet threads.
 
     Args:
         libraries: the codecs' libraries.
-        tables: the packet thread's.
+        tables: a packet thread's; the coders are all threads'.
     """
 
     def __init__(self, libraries: Libraries, tables: VoiceTables) -> None:

@@ -1,6 +1,6 @@
 """The engine's main thread: it takes commands, passes reports on, and watches its own life.
 
-It never touches a packet. While the exchange is away the packet thread goes on relaying, until
+It never touches a packet. While the exchange is away the packet threads go on relaying, until
 the exchange comes back or the grace time has run out.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pbx.media.engine import ring_row
 from pbx.media.engine.control_socket import ControlListener, ExchangeLink
 from pbx.media.engine.libraries import Libraries, load_libraries
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.sockets import Pair
 from pbx.media.engine.sound import Sound, SoundCommand
 from pbx.media.engine.srtp import SrtpError, suites
@@ -52,7 +52,7 @@ _BACKLOG_MS = 5
 """How soon commands that found the ring full are tried again."""
 
 _END_S = 2.0
-"""How long the packet thread may take for that."""
+"""How long the packet threads may take for that."""
 
 MAX_GRACE_S = 86_400.0
 
@@ -63,7 +63,7 @@ class Engine:
 
     Args:
         pairs: the port pool, bound.
-        packets: the packet thread over it, not yet started.
+        packets: the packet threads over it, not yet started.
         listener: where the exchange connects.
         stop_fd: readable as soon as a signal asks for the end.
         ipv6: whether the pool's sockets are dual-stack ones.
@@ -72,7 +72,7 @@ class Engine:
     """
 
     pairs: list[Pair]
-    packets: PacketThread
+    packets: PacketThreads
     listener: ControlListener
     stop_fd: int
     ipv6: bool
@@ -122,7 +122,7 @@ class Engine:
             self._sessions.close_all()
 
     def _end_recordings(self) -> None:
-        """Have the packet thread hand over what recordings still hold."""
+        """Have the packet threads hand over what recordings still hold."""
         until = time.monotonic() + _END_S
         reports = select.poll()
         reports.register(self.packets.report_fd, select.POLLIN)
@@ -275,7 +275,7 @@ class Engine:
         self.packets.command(command_record(ring_row.RELEASE, row))
 
     def _count(self) -> None:
-        """Have the packet thread count for one query at a time; others wait."""
+        """Have the packet threads count for one query at a time; others wait."""
         if self._queries and self._counting_for is None:
             query = self._queries.popleft()
             self._counting_for = self._link

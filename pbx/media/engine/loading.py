@@ -118,7 +118,7 @@ def _groups() -> list[list[Entry]]:
     ring = type_of(np.zeros((1, 1), np.int64))
     word = numba.int64
     return [
-        [Entry(serve_voices, (word, word, word, word))],
+        [Entry(serve_voices, (word, word, word))],
         [Entry(hear_voices, (word, word, word))],
         [Entry(packet_loop, (word, word))],
         [

@@ -1,4 +1,4 @@
-"""The packet thread as the main thread sees it: commands in, reports out, start and stop."""
+"""One packet thread as the main thread sees it: commands in, reports out, start and stop."""
 
 import logging
 import os
@@ -10,12 +10,11 @@ from collections import deque
 
 import numpy as np
 
-from pbx.media.engine import libraries, ring_row
+from pbx.media.engine import ring_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.loading import Kernels
-from pbx.media.engine.sockets import Pair
 from pbx.media.engine.view import describe
-from pbx.media.engine.voice_tables import VoiceTables, make_voice_tables
+from pbx.media.engine.voice_tables import VoiceTables
 
 _log = logging.getLogger(__name__)
 
@@ -27,47 +26,39 @@ _ONE = struct.pack("=Q", 1)
 
 
 class PacketThread:
-    """Runs `packet_loop` over a pool of sockets, outside the GIL.
+    """Runs `packet_loop` outside the GIL.
 
     Args:
         kernels: compiled.
-        pairs: the pool; row n of the stream table is `pairs[n]`.
-        dual_stack: the sockets are AF_INET6 ones.
+        tables, voices: the thread's.
+        report_fd: an eventfd that the thread wakes the main thread by.
         real_time: ask for SCHED_FIFO; goes on without where that's not allowed.
-        functions: `libraries.Libraries.functions`; none of them is there where it's left out.
-        name: the canonical name of all voices in RTCP, random (RFC 7022 §4.2).
     """
 
     def __init__(
         self,
         kernels: Kernels,
-        pairs: list[Pair],
+        tables: t.Tables,
+        voices: VoiceTables,
+        report_fd: int,
         *,
-        dual_stack: bool,
         real_time: bool,
-        functions: t.Words | None = None,
-        name: bytes = b"voice",
     ) -> None:
         self._kernels = kernels
         self._real_time = real_time
-        fds = [fd for pair in pairs for fd in (pair.rtp.fileno(), pair.rtcp.fileno())]
-        self._tables = t.make_tables(fds, dual_stack=dual_stack)
-        if functions is None:
-            functions = np.zeros(libraries.WIDTH, np.int64)
-        self.voices: VoiceTables = make_voice_tables(len(pairs), functions, name)
-        """Of these the main thread writes coders that no voice has yet, and `taken`."""
-
+        self._tables = tables
+        self._voices = voices
         self._epoll = select.epoll()
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self.report_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._tables.facts[t.EPOLL_FD] = self._epoll.fileno()
-        self._tables.facts[t.COMMAND_FD] = self._command_fd
-        self._tables.facts[t.REPORT_FD] = self.report_fd
-        self._tables.facts[t.HEAR_VOICES] = kernels.hear_voices
-        self._tables.facts[t.SERVE_VOICES] = kernels.serve_voices
+        tables.facts[t.EPOLL_FD] = self._epoll.fileno()
+        tables.facts[t.COMMAND_FD] = self._command_fd
+        tables.facts[t.REPORT_FD] = report_fd
+        tables.facts[t.HEAR_VOICES] = kernels.hear_voices
+        tables.facts[t.SERVE_VOICES] = kernels.serve_voices
         self._backlog: deque[t.Words] = deque()
         self._error: int | None = None
-        self._thread = threading.Thread(target=self._run, name="packets", daemon=True)
+        name = f"packets {tables.facts[t.THREAD]}"
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin to relay."""
@@ -80,7 +71,6 @@ class PacketThread:
         self._thread.join()
         self._epoll.close()
         os.close(self._command_fd)
-        os.close(self.report_fd)
         if self._tables.facts[t.TIMER_FD] >= 0:
             os.close(int(self._tables.facts[t.TIMER_FD]))
 
@@ -93,10 +83,6 @@ class PacketThread:
         """The ticks of voices so far, and how many of them were late."""
         totals = self._tables.totals
         return int(totals[t.TICKS]), int(totals[t.LATE_TICKS])
-
-    def took(self, recording: int, blocks: int) -> None:
-        """Give the banks of so many blocks of a recording back to the packet thread."""
-        self._kernels.publish(self.voices.taken, recording, blocks)
 
     def command(self, record: t.Words) -> None:
         """Hand a record to the packet thread, after those that wait already."""
@@ -116,11 +102,7 @@ class PacketThread:
         return bool(self._backlog)
 
     def reports(self) -> list[t.Words]:
-        """Return the records that have come; to be called when `report_fd` is readable."""
-        try:
-            os.read(self.report_fd, 8)
-        except BlockingIOError:
-            pass
+        """Return the records that have come."""
         records: list[t.Words] = []
         record = np.zeros(ring_row.WIDTH, np.int64)
         while self._kernels.ring_take(self._tables.reports, self._tables.report_cursors, record):
@@ -136,8 +118,8 @@ class PacketThread:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
             except OSError as error:
                 _log.warning("no real-time priority: %s", error.strerror)
-        tables, voices = describe(self._tables), describe(self.voices)
+        tables, voices = describe(self._tables), describe(self._voices)
         error_number = int(self._kernels.packet_loop(tables.ctypes.data, voices.ctypes.data))
         if error_number:
             self._error = error_number
-            os.write(self.report_fd, _ONE)
+            os.write(int(self._tables.facts[t.REPORT_FD]), _ONE)

@@ -3,7 +3,7 @@
 from pbx.media.engine.kernels import tones
 
 STATE = 0
-"""0 free, 1 playing."""
+"""0 free; else the number of the packet thread that plays it, or `group_row.AWAY`."""
 
 # --- settings: the words 1 to `SETTINGS_END` - 1 of a PLAY command -----------------------------------
 KIND = 1
@@ -37,6 +37,9 @@ FILLED = 10
 
 TARGET_RATE = 11
 """What the window is made for."""
+
+ENDED = 12
+"""1: this tick's frame is its last."""
 
 TONE = 16
 WIDTH = TONE + tones.WIDTH

@@ -13,7 +13,7 @@ from pbx.media.engine import player_row as p
 from pbx.media.engine import ring_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.kernels import mix
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.sound_file import SoundFile, SoundFileError, read_sound
 from pbx.media.engine.stream_record import ImpossibleError, command_record
@@ -50,7 +50,7 @@ class Players:
     """Turns `Play` and `StopPlaying` into commands.
 
     Args:
-        packets: the packet thread.
+        packets: the packet threads.
         rooms: rows for rooms, shared with the voices.
         reader: where files are read.
         report: tells the exchange.
@@ -58,7 +58,7 @@ class Players:
 
     def __init__(
         self,
-        packets: PacketThread,
+        packets: PacketThreads,
         rooms: Rooms,
         reader: Background,
         report: Callable[[Report], None],
@@ -137,7 +137,7 @@ class Players:
             self.stop(name)
 
     def played(self, row: int) -> None:
-        """Take note that the packet thread has ended a player."""
+        """Take note that its packet thread has ended a player."""
         player = self._rows.pop(row)
         self._free.append(row)
         self._rooms.leave(player.room)

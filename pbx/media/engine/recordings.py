@@ -1,4 +1,4 @@
-"""The recordings as the main thread sees them: blocks taken from the packet thread, and written."""
+"""The recordings as the main thread sees them: blocks taken from the packet threads, and written."""
 
 import contextlib
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pbx.media.engine import ring_row, tape_row
 from pbx.media.engine.background import Background, Job
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.engine.wav import WavFile
 from pbx.media.protocol import Record, Recorded, Report
@@ -47,13 +47,13 @@ class Recordings:
     """Turns `Record` and `StopRecording` into commands, and blocks into files.
 
     Args:
-        packets: the packet thread.
+        packets: the packet threads.
         writer: where files are made and written: a card that hangs must hold nobody up.
         report: tells the exchange.
     """
 
     def __init__(
-        self, packets: PacketThread, writer: Background, report: Callable[[Report], None]
+        self, packets: PacketThreads, writer: Background, report: Callable[[Report], None]
     ) -> None:
         self._packets = packets
         self._writer = writer
@@ -65,7 +65,7 @@ class Recordings:
 
     @property
     def running(self) -> bool:
-        """Whether the packet thread still has a recording."""
+        """Whether a packet thread still has a recording."""
         return bool(self._rows)
 
     def record(self, message: Record, left: int, right: int, rate: int) -> None:
@@ -129,7 +129,7 @@ class Recordings:
         self._do(recording, lambda: self._write(recording, block))
 
     def recorded(self, row: int) -> None:
-        """Take note that the packet thread has ended a recording."""
+        """Take note that its packet thread has ended a recording."""
         recording = self._rows.pop(row)
         self._do(recording, lambda: self._close(recording))
 

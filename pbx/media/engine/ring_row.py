@@ -1,4 +1,4 @@
-"""Records of the two rings between the main thread and the packet thread.
+"""Records of the two rings between the main thread and each packet thread.
 
 Each ring has one writer and one reader. Its cursors are two words, a cache line apart: the writer
 counts what it has written with release order, the reader what it has taken.
@@ -35,6 +35,13 @@ RECORD = 10
 STOP_RECORDING = 11
 STOP_VOICE = 12
 TAP = 13
+
+MOVE_OUT = 14
+"""FIRST, SECOND: address and length of a table of `group_row`, which stays until ADOPTED: these go to
+another packet thread, all at once."""
+
+ADOPT = 15
+"""Of the thread that they go to, the same words."""
 
 MOST_REPORTS = 16
 """Reports that one command may bring about at most: the blocks of a recording that ends, which are
@@ -92,6 +99,12 @@ TAP_SET = 13
 
 SESSIONS_FREE = 14
 """FIRST, SECOND: addresses of libsrtp sessions that nothing uses any more; 0 none."""
+
+MOVED = 15
+"""FIRST: the address that MOVE_OUT had."""
+
+ADOPTED = 16
+"""FIRST: the address that ADOPT had."""
 
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------
 LEVEL = 2

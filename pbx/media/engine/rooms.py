@@ -19,7 +19,7 @@ class Rooms:
         """Return the row of a room that somebody enters; -1 for room 0, which is nobody's.
 
         Raises:
-            ImpossibleError: no room is free until the packet thread has ended those that are left.
+            ImpossibleError: no room is free until the packet threads have ended those that are left.
         """
         if room == 0:
             return -1

@@ -7,7 +7,7 @@ from pbx.media.engine import ring_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.coders import Coders
 from pbx.media.engine.libraries import Libraries
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.players import Players
 from pbx.media.engine.recordings import Recordings
 from pbx.media.engine.rooms import Rooms
@@ -40,13 +40,13 @@ class Sound:
     """What the engine's main thread does for voices, players and recordings.
 
     Args:
-        packets: the packet thread.
+        packets: the packet threads.
         libraries: the codecs' libraries.
         report: tells the exchange.
     """
 
     def __init__(
-        self, packets: PacketThread, libraries: Libraries, report: Callable[[Report], None]
+        self, packets: PacketThreads, libraries: Libraries, report: Callable[[Report], None]
     ) -> None:
         tables = packets.voices
         rooms = Rooms(len(tables.rooms))
@@ -73,12 +73,12 @@ class Sound:
         self._writer.finish()
 
     def close(self) -> None:
-        """Wait for what is being written; the packet thread has ended."""
+        """Wait for what is being written; the packet threads have ended."""
         self._reader.close()
         self._writer.close()
 
     def end(self) -> bool:
-        """End all recordings; returns False as long as the packet thread hasn't."""
+        """End all recordings; returns False as long as the packet threads haven't."""
         self._recordings.stop_all()
         return not self._recordings.running
 
@@ -169,7 +169,7 @@ class Sound:
         return counts
 
     def pass_on(self, record: Words, port: int) -> None:
-        """Take in a report of the packet thread on voices, players or recordings.
+        """Take in a report of a packet thread on voices, players or recordings.
 
         Args:
             record: of `ring_row`; its kind is none of the streams'.

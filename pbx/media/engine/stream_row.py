@@ -1,6 +1,6 @@
 """Words of one stream's row in the stream table: 64 int64, 512 octets, eight cache lines.
 
-Only the packet thread writes these rows; the main thread sends command records and gets report
+Only the packet threads write these rows; the main thread sends command records and gets report
 records (`ring_row`). An address takes four words: a `struct sockaddr_in6` (or `sockaddr_in` where
 the kernel has no IPv6) as the kernel reads and writes it, filled up with zeros.
 """
@@ -9,7 +9,7 @@ WIDTH = 64
 
 # --- what the exchange has set; a SET command carries these words in this order -----------------
 STATE = 0
-"""0 free, 1 running."""
+"""0 free; else the number of the packet thread that has it (`tables.THREAD`), or `group_row.AWAY`."""
 
 SINK = 1
 """Row of the stream that gets what comes in here; -1 drops it."""

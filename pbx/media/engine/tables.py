@@ -1,13 +1,13 @@
-"""The memory that the main thread and one packet thread share, as numpy arrays.
+"""The memory that the main thread and the packet threads share, as numpy arrays.
 
-Who writes what: the stream table, headers and buffers belong to the packet thread once it runs;
-of each ring one side writes records and `WRITTEN`, the other only `TAKEN` (`ring_row`). A further
-packet thread gets tables of its own; only `sinks` between them would then need a rule.
+The stream table is one for all packet threads: a row is written by the thread whose number its
+`STATE` holds, and its sink is a row of that same thread (`placement`). All else each thread has for
+itself. Of each ring one side writes records and `WRITTEN`, the other only `TAKEN` (`ring_row`).
 """
 
 import os
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,9 @@ PROTECTED = PACKET + 32
 """Octets of the longest one once it is protected: `kernels.srtp.TRAILER` more."""
 
 EVENTS = 128
+
+_MARGIN = 128
+"""Octets of a pair of cache lines, which processors fetch together."""
 
 # --- facts: what the kernels must know of this machine, at run time, so that a cache that was built
 # on another kind of machine (epoll_event is packed on x86-64 alone) still fits ------------------------
@@ -57,6 +60,9 @@ HEAR_VOICES = 11
 SERVE_VOICES = 12
 """Address of `serve_voices`."""
 
+THREAD = 13
+"""Number of this packet thread, from 1 on: the `STATE` of the rows that are its own."""
+
 FACTS = 16
 
 # --- stop: its own array, so that its cache line is read only -----------------------------------------
@@ -73,7 +79,7 @@ QUERY_ROW = 2
 """The next row whose counts are owed to a query; -1 none."""
 
 VOICES = 3
-"""Voices that run; 0: the timer is still."""
+"""Voices that run."""
 
 TICKS = 4
 LATE_TICKS = 5
@@ -85,14 +91,20 @@ NEXT_TICK_NS = 6
 SHARED = 7
 """Packets of this tick that are kept for others (`kernels.shared`)."""
 
-TOTALS = 8
+TICKED = 8
+"""Voices and players that run; 0: the timer is still."""
+
+TOTALS = 16
 
 SESSIONS = 16
 """Words of a stream's row of `sessions`: see `kernels.srtp`."""
 
 
 class Tables(NamedTuple):
-    """All arrays of one packet thread; `kernels.packet_loop` takes them as one argument."""
+    """All arrays of one packet thread; `kernels.packet_loop` takes them as one argument.
+
+    `fds`, `streams` and `sessions` are all threads'.
+    """
 
     facts: Words
     stop: Words
@@ -115,25 +127,57 @@ class Tables(NamedTuple):
     scratch: Words
 
 
+def lone(count: int, kind: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
+    """Return zeros of one thread's own, in cache lines that no other thread's words are in.
+
+    Args:
+        count: elements.
+        kind: their type.
+    """
+    margin = _MARGIN // np.dtype(kind).itemsize
+    return np.zeros(count + 2 * margin, kind)[margin : margin + count]
+
+
 def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000) -> Tables:
-    """Return the tables of a packet thread over these sockets.
+    """Return the tables of the first packet thread over these sockets.
 
     Args:
         fds: RTP and RTCP sockets in turn; row n of the stream table owns 2n and 2n+1.
         dual_stack: the sockets are AF_INET6 ones; False: AF_INET.
         tick_ns: how often silence is looked for, in nanoseconds.
     """
+    facts = lone(FACTS)
+    _fill_facts(facts, dual_stack=dual_stack, tick_ns=tick_ns)
+    streams = np.zeros((len(fds) // 2, stream_row.WIDTH), np.int64)
+    sessions = np.zeros((len(streams), SESSIONS), np.int64)
+    return _own_tables(facts, np.array(fds, np.int64), streams, sessions)
+
+
+def tables_beside(first: Tables, thread: int) -> Tables:
+    """Return the tables of another packet thread over the same sockets.
+
+    Args:
+        first: of `make_tables`.
+        thread: the thread's number, from 2 on.
+    """
+    facts = lone(FACTS)
+    facts[:] = first.facts
+    facts[THREAD] = thread
+    return _own_tables(facts, first.fds, first.streams, first.sessions)
+
+
+def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Tables:
     tables = Tables(
-        facts=np.zeros(FACTS, np.int64),
-        stop=np.zeros(8, np.int64),
-        totals=np.zeros(TOTALS, np.int64),
-        fds=np.array(fds, np.int64),
-        streams=np.zeros((len(fds) // 2, stream_row.WIDTH), np.int64),
+        facts=facts,
+        stop=lone(8),
+        totals=lone(TOTALS),
+        fds=fds,
+        streams=streams,
         commands=np.zeros((ring_row.COMMANDS, ring_row.WIDTH), np.int64),
-        command_cursors=np.zeros(ring_row.CURSORS, np.int64),
+        command_cursors=lone(ring_row.CURSORS),
         reports=np.zeros((ring_row.REPORTS, ring_row.WIDTH), np.int64),
-        report_cursors=np.zeros(ring_row.CURSORS, np.int64),
-        events=np.zeros(EVENTS * 16, np.uint8),
+        report_cursors=lone(ring_row.CURSORS),
+        events=lone(EVENTS * 16, np.uint8),
         packets=np.zeros((BATCH, PACKET), np.uint8),
         names=np.zeros((BATCH, 4), np.int64),
         read_vectors=np.zeros((BATCH, 2), np.int64),
@@ -141,10 +185,9 @@ def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000)
         write_vectors=np.zeros((BATCH, 2), np.int64),
         write_headers=np.zeros((BATCH, 8), np.int64),
         protected=np.zeros((BATCH, PROTECTED), np.uint8),
-        sessions=np.zeros((len(fds) // 2, SESSIONS), np.int64),
-        scratch=np.zeros(4, np.int64),
+        sessions=sessions,
+        scratch=lone(4),
     )
-    _fill_facts(tables.facts, dual_stack=dual_stack, tick_ns=tick_ns)
     _fill_headers(tables)
     tables.totals[QUERY_ROW] = -1
     return tables
@@ -163,6 +206,7 @@ def _fill_facts(facts: Words, *, dual_stack: bool, tick_ns: int) -> None:
     facts[EVENT_DATA] = 4 if packed else 8
     facts[TICK_NS] = tick_ns
     facts[TIMER_FD] = -1
+    facts[THREAD] = 1
 
 
 def _fill_headers(tables: Tables) -> None:

@@ -6,6 +6,8 @@ A block waits in one of `BANKS` banks until the main thread has taken it.
 from pbx.media.engine.kernels import record
 
 STATE = record.WIDTH
+"""0 free; else the number of the packet thread that records, or `group_row.AWAY`."""
+
 LEFT = STATE + 1
 RIGHT = STATE + 2
 """Streams; -1 none."""

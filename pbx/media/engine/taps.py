@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from pbx.media import codecs
 from pbx.media.engine import ring_row, tap_row
 from pbx.media.engine.coders import Coders
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.protocol import Tap
 
@@ -14,15 +14,15 @@ class Taps:
     """Turns `Tap` into commands, and keeps what they need.
 
     Args:
-        packets: the packet thread.
+        packets: the packet threads.
         coders: rows of the coder table, shared with the voices.
     """
 
-    def __init__(self, packets: PacketThread, coders: Coders) -> None:
+    def __init__(self, packets: PacketThreads, coders: Coders) -> None:
         self._packets = packets
         self._coders = coders
         self._rates: dict[int, int] = {}
-        # Of each stream, what the packet thread decodes with now, and what it has been sent since.
+        # Of each stream, what its packet thread decodes with now, and what it has been sent since.
         self._decoders: defaultdict[int, deque[tuple[int, ...]]] = defaultdict(lambda: deque([()]))
 
     def rate(self, row: int) -> int:
@@ -67,5 +67,5 @@ class Taps:
         self._decoders[row].append(())
 
     def changed(self, row: int) -> None:
-        """Take note that the packet thread has set a tap, or ended its stream."""
+        """Take note that its packet thread has set a tap, or ended its stream."""
         self._coders.free(self._decoders[row].popleft())

@@ -1,6 +1,6 @@
 """Words of one voice's row: a stream whose sound ends in the engine. Its number is its stream's.
 
-Only the packet thread writes these rows. A SET_VOICE command carries the words 1 to `SETTINGS_END`
+Only the packet threads write these rows. A SET_VOICE command carries the words 1 to `SETTINGS_END`
 - 1; behind the voice's own words stand the rows of all kernels that work for it.
 """
 
@@ -88,8 +88,11 @@ OFF_UNITS = 30
 OFF_LEFT = 31
 """Units of the pause behind the last digit that are still to pass."""
 
+TICK_NS = 32
+"""The tick that it was last sent something in; 0 none yet."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
-SENDER = 32
+SENDER = 33
 EVENT_IN = SENDER + rtp_out.WIDTH
 EVENT_OUT = EVENT_IN + telephone_event.WIDTH
 LEVEL = EVENT_OUT + telephone_event.WIDTH

@@ -1,17 +1,19 @@
-"""The memory of one packet thread's voices, taps, players, rooms and recordings, as numpy arrays.
+"""The memory of voices, taps, players, rooms and recordings, as numpy arrays.
 
 What isn't used is never touched, and so takes no memory. The main thread writes coder rows that no
-voice has yet, and `taken`; all else is the packet thread's.
+voice has yet, and `taken`; all else is the packet threads'. Rows of streams, players and recordings
+are in tables for all threads, each row one thread's at a time; rooms and what a tick needs are each
+thread's own.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pbx.media.engine import coder_row, player_row, tap_row, tape_row, voice_row
 from pbx.media.engine.kernels import resample, shared
-from pbx.media.engine.tables import Words
+from pbx.media.engine.tables import Words, lone
 
 Sound = npt.NDArray[np.int16]
 
@@ -64,7 +66,7 @@ class VoiceTables(NamedTuple):
 
 
 def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTables:
-    """Return the tables of a packet thread.
+    """Return the tables of the first packet thread.
 
     Args:
         streams: rows of its stream table.
@@ -83,22 +85,39 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         players=np.zeros((player_row.PLAYERS, player_row.WIDTH), np.int64),
         player_sound=np.zeros((player_row.PLAYERS, voice_row.FRAME), np.int16),
         player_windows=np.zeros((player_row.PLAYERS, resample.WINDOW), np.int16),
-        rooms=np.zeros((rows, ROOM_WIDTH), np.int64),
         heard=np.zeros((rows, voice_row.FRAME), np.int16),
         taps=np.zeros((streams, tap_row.WIDTH), np.int64),
         tapes=np.zeros((tape_row.TAPES, tape_row.WIDTH), np.int64),
         tracks=np.zeros((tape_row.TAPES, 2 * tape_row.RING), np.int16),
         banks=np.zeros((tape_row.TAPES, tape_row.BANKS * tape_row.LONGEST_BLOCK), np.int16),
         taken=np.zeros(tape_row.TAPES, np.int64),
-        active=np.zeros(streams, np.int64),
-        members=np.zeros(rows, np.int64),
-        chosen=np.zeros(rows, np.int64),
-        total=np.zeros(voice_row.FRAME, np.int32),
-        common=np.zeros(voice_row.FRAME, np.int16),
-        spare=np.zeros(4 * voice_row.FRAME, np.int16),
-        packet=np.zeros(PACKET, np.uint8),
-        shared=np.zeros((shared.ENTRIES, shared.WIDTH), np.int64),
-        shared_sound=np.zeros((shared.ENTRIES, voice_row.PACKING_SAMPLES), np.int16),
-        shared_payloads=np.zeros((shared.ENTRIES, PACKET), np.uint8),
         name=np.frombuffer(name, np.uint8).copy(),
+        **_own_tables(streams),
     )
+
+
+def voice_tables_beside(first: VoiceTables) -> VoiceTables:
+    """Return the tables of another packet thread for the same streams.
+
+    Args:
+        first: of `make_voice_tables`.
+    """
+    return first._replace(**_own_tables(len(first.voices)))
+
+
+def _own_tables(streams: int) -> dict[str, Any]:
+    """Return what each packet thread has for itself."""
+    rows = streams + player_row.PLAYERS
+    return {
+        "rooms": np.zeros((rows, ROOM_WIDTH), np.int64),
+        "active": lone(streams),
+        "members": lone(rows),
+        "chosen": lone(rows),
+        "total": lone(voice_row.FRAME, np.int32),
+        "common": lone(voice_row.FRAME, np.int16),
+        "spare": lone(4 * voice_row.FRAME, np.int16),
+        "packet": lone(PACKET, np.uint8),
+        "shared": np.zeros((shared.ENTRIES, shared.WIDTH), np.int64),
+        "shared_sound": np.zeros((shared.ENTRIES, voice_row.PACKING_SAMPLES), np.int16),
+        "shared_payloads": np.zeros((shared.ENTRIES, PACKET), np.uint8),
+    }

@@ -10,7 +10,7 @@ from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.coders import Coders
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
-from pbx.media.engine.packet_thread import PacketThread
+from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.engine.tables import Words
@@ -42,13 +42,13 @@ class Voices:
 
     Args:
         libraries: the codecs' libraries.
-        packets: the packet thread.
+        packets: the packet threads.
         rooms: rows for rooms, shared with the players.
         coders: rows of the coder table, shared with the taps.
     """
 
     def __init__(
-        self, libraries: Libraries, packets: PacketThread, rooms: Rooms, coders: Coders
+        self, libraries: Libraries, packets: PacketThreads, rooms: Rooms, coders: Coders
     ) -> None:
         self._libraries = libraries
         self._packets = packets
@@ -119,7 +119,7 @@ class Voices:
         self._packets.command(command_record(ring_row.STOP_VOICE, row))
 
     def released(self, row: int) -> None:
-        """Take note that the packet thread has ended a voice."""
+        """Take note that its packet thread has ended a voice."""
         running = self._ending[row].pop(0)
         self._rooms.leave(running.voice.room)
         self._coders.free([running.decoder, running.encoder])

@@ -59,7 +59,7 @@ def answer_query(tables: Any, voices: Any) -> None:
             if report(tables, ring_row.COUNTED_ALL, 0):
                 tables.totals[t.QUERY_ROW] = -1
             break
-        if tables.streams[slot, stream_row.STATE] != 0:
+        if tables.streams[slot, stream_row.STATE] == tables.facts[t.THREAD]:
             if room(tables.reports, tables.report_cursors) < ring_row.RESERVE:
                 break
             if tables.streams[slot, stream_row.VOICE] != 0:

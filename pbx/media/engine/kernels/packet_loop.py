@@ -8,12 +8,14 @@ from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.counting import answer_query
 from pbx.media.engine.kernels.hearing import hear
+from pbx.media.engine.kernels.moving import adopt, move_out
 from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import set_tap, tap
+from pbx.media.engine.kernels.ticking import make_timer
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
     release_voice,
@@ -21,15 +23,14 @@ from pbx.media.engine.kernels.voice_commands import (
     set_voice,
     stop_voice,
 )
-from pbx.media.engine.kernels.voice_tick import make_timer, tick_voices
+from pbx.media.engine.kernels.voice_tick import tick_voices
+from pbx.media.engine.kernels.watching import watch, watch_stream
 from pbx.media.engine.native import (
     EINTR,
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
-    EPOLLIN,
     clear,
     entry_kernel,
-    epoll_ctl,
     epoll_wait,
     errno,
     kernel,
@@ -38,7 +39,6 @@ from pbx.media.engine.native import (
     monotonic_ns,
     read,
     row_of,
-    store_32,
     write,
 )
 
@@ -48,17 +48,7 @@ WAKE = -1
 TICK = -2
 """Data of the timer's."""
 
-IDLE_MS = 1000
-
-
-@kernel
-def _watch(tables: Any, operation: Any, fd: Any, data: Any) -> Any:
-    """Add a socket to the epoll set, or take it out."""
-    event = tables.events.ctypes.data
-    store_32(event, EPOLLIN)
-    # The data's high half is never read: socket indices are small, and so is WAKE.
-    store_32(event + tables.facts[t.EVENT_DATA], data)
-    return epoll_ctl(tables.facts[t.EPOLL_FD], operation, fd, event)
+FOR_EVER = -1
 
 
 @kernel
@@ -76,7 +66,7 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
     slot = command[ring_row.ROW]
     stream = tables.streams[slot]
     settings = command[ring_row.SETTINGS :]
-    fresh = stream[row.STATE] == 0
+    fresh = stream[row.STATE] != tables.facts[t.THREAD]
     if fresh:
         for word in range(row.WIDTH):
             stream[word] = 0
@@ -85,10 +75,7 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
     watched = not fresh and stream[row.FLAGS] & row.WAIT == 0
     wanted = settings[row.FLAGS - 1] & row.WAIT == 0
     if watched != wanted:
-        # epoll is level-triggered: what has waited in a socket comes with the next turn.
-        operation = EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL
-        for socket in range(2 * slot, 2 * slot + 2):
-            _watch(tables, operation, tables.fds[socket], socket)
+        watch_stream(tables, EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL, slot)
     moved = settings[row.GENERATION - 1] > stream[row.GENERATION]
     if fresh or moved:
         stream[row.LATCHED_RTP] = 0
@@ -101,32 +88,32 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
     for word in range(1, row.SETTINGS_END):
         stream[word] = settings[word - 1]
     _use_sessions(tables, slot, stream[row.OUTBOUND], stream[row.INBOUND])
-    stream[row.STATE] = 1
+    stream[row.STATE] = tables.facts[t.THREAD]
 
 
 @kernel
 def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     stream = tables.streams[slot]
-    if stream[row.STATE] == 0:
+    if stream[row.STATE] != tables.facts[t.THREAD]:
         return
     release_voice(tables, voices, slot, now)
-    for socket in range(2 * slot, 2 * slot + 2):
-        _watch(tables, EPOLL_CTL_DEL, tables.fds[socket], socket)
+    watch_stream(tables, EPOLL_CTL_DEL, slot)
     _use_sessions(tables, slot, 0, 0)
-    report(tables, ring_row.RELEASED, slot)
     stream[row.STATE] = 0
     tables.totals[t.RUNNING] -= 1
+    # Last: the next call may have the row in another thread.
+    report(tables, ring_row.RELEASED, slot)
 
 
 @kernel
 def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
     operation = command[ring_row.OPERATION]
     if operation == ring_row.SET_VOICE:
-        set_voice(tables, voices, command, now)
+        set_voice(tables, voices, command)
     elif operation == ring_row.STOP_VOICE:
         stop_voice(tables, voices, command[ring_row.ROW], now)
     elif operation == ring_row.PLAY:
-        start_playing(voices, command)
+        start_playing(tables, voices, command)
     elif operation == ring_row.STOP_PLAYING:
         stop_playing(tables, voices, command[ring_row.ROW])
     elif operation == ring_row.SEND_DIGITS:
@@ -134,21 +121,36 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
     elif operation == ring_row.TAP:
         set_tap(tables, voices, command)
     elif operation == ring_row.RECORD:
-        start_taping(voices, command, now)
+        start_taping(tables, voices, command, now)
     elif operation == ring_row.STOP_RECORDING:
         stop_taping(tables, voices, command[ring_row.ROW])
+    elif operation == ring_row.MOVE_OUT:
+        move_out(tables, voices, command)
+    elif operation == ring_row.ADOPT:
+        adopt(tables, voices, command)
+
+
+@kernel
+def _rearm(tables: Any) -> None:
+    for slot in range(tables.streams.shape[0]):
+        if tables.streams[slot, row.STATE] == tables.facts[t.THREAD]:
+            tables.streams[slot, row.TIMED_OUT] = 0
 
 
 @kernel
 def _obey(tables: Any, voices: Any, now: Any) -> None:
     """Carry out the commands that are there; each one only once its reports will find room."""
     while tables.totals[t.QUERY_ROW] < 0:
-        if room(tables.reports, tables.report_cursors) < ring_row.MOST_REPORTS:
-            return
         if waiting(tables.command_cursors) <= 0:
             return
         command = tables.commands[first(tables.commands, tables.command_cursors)]
         operation = command[ring_row.OPERATION]
+        if operation == ring_row.MOVE_OUT or operation == ring_row.ADOPT:
+            # All threads tick at the same time: a voice that goes after it here has had its tick, and
+            # one that comes gets its next one here.
+            tick_voices(tables, voices)
+        if room(tables.reports, tables.report_cursors) < ring_row.MOST_REPORTS:
+            return
         if operation == ring_row.SET:
             _set_stream(tables, command, now)
         elif operation == ring_row.RELEASE:
@@ -160,8 +162,7 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
             tables.totals[t.QUERY_ROW] = tables.streams.shape[0]
             answer_query(tables, voices)
         elif operation == ring_row.REARM:
-            for slot in range(tables.streams.shape[0]):
-                tables.streams[slot, row.TIMED_OUT] = 0
+            _rearm(tables)
         else:
             _obey_voices(tables, voices, command, now)
         taken(tables.command_cursors)
@@ -169,11 +170,11 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
 
 @kernel
 def _wait_ms(tables: Any, until_tick_ns: Any) -> Any:
-    """Return how long the loop may sleep."""
+    """Return how long the loop may sleep; commands and ticks wake it."""
     if waiting(tables.command_cursors) > 0 or tables.totals[t.QUERY_ROW] >= 0:
         return 1
     if tables.totals[t.RUNNING] == 0:
-        return IDLE_MS
+        return FOR_EVER
     return max(until_tick_ns // 1_000_000 + 1, 1)
 
 
@@ -196,10 +197,10 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
     """
     tables = tables_view(tables_at)
     voices = voices_view(voices_at)
-    if _watch(tables, EPOLL_CTL_ADD, tables.facts[t.COMMAND_FD], WAKE) != 0:
+    if watch(tables, EPOLL_CTL_ADD, tables.facts[t.COMMAND_FD], WAKE) != 0:
         return errno()
     timer = make_timer(tables)
-    if timer < 0 or _watch(tables, EPOLL_CTL_ADD, timer, TICK) != 0:
+    if timer < 0 or watch(tables, EPOLL_CTL_ADD, timer, TICK) != 0:
         return errno()
     now = monotonic_ns(tables.scratch)
     next_tick = now + tables.facts[t.TICK_NS]

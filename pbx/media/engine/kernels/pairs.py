@@ -5,8 +5,8 @@ No mixing, no choice of speakers: the partner's frame at the voice's own rate.
 
 from typing import Any
 
+from pbx.media.engine import stream_row, voice_row
 from pbx.media.engine import tables as t
-from pbx.media.engine import voice_row
 from pbx.media.engine.kernels.resample import WINDOW, resample
 from pbx.media.engine.native import clear, kernel, part, row_of
 
@@ -36,7 +36,9 @@ def hear_partners(tables: Any, voices: Any) -> None:
     for place in range(tables.totals[t.VOICES]):
         slot = voices.active[place]
         partner = voices.voices[slot, voice_row.PARTNER]
-        if partner >= 0 and voices.voices[partner, voice_row.ACTIVE] != 0:
+        if partner < 0 or tables.streams[partner, stream_row.STATE] != tables.facts[t.THREAD]:
+            continue
+        if voices.voices[partner, voice_row.ACTIVE] != 0:
             _hear(voices, slot, partner)
 
 

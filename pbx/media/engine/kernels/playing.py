@@ -4,30 +4,38 @@ from typing import Any
 
 from pbx.media.engine import player_row as p
 from pbx.media.engine import ring_row, voice_row
+from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
+from pbx.media.engine.kernels.ring import room
+from pbx.media.engine.kernels.ticking import need_no_ticks, need_ticks
 from pbx.media.engine.native import clear, kernel, part, row_of, samples_at, words_at
 
 
 @kernel
-def start_playing(voices: Any, command: Any) -> None:
+def start_playing(tables: Any, voices: Any, command: Any) -> None:
     """Carry out PLAY: the player's settings behind its row."""
     row = row_of(voices.players, command[ring_row.ROW])
+    need_ticks(tables)
     for word in range(p.WIDTH):
         row[word] = 0
     for word in range(1, p.SETTINGS_END):
         row[word] = command[ring_row.SETTINGS + word - 1]
-    row[p.STATE] = 1
+    row[p.STATE] = tables.facts[t.THREAD]
 
 
 @kernel
 def stop_playing(tables: Any, voices: Any, number: Any) -> None:
-    """End a player, and say so; one that has ended by itself has said it already."""
+    """End a player, and say so; one that has ended by itself has said it already.
+
+    Where the ring is full, it goes on.
+    """
     row = row_of(voices.players, number)
-    if row[p.STATE] != 0:
+    ours = row[p.STATE] == tables.facts[t.THREAD]
+    if ours and room(tables.reports, tables.report_cursors) > 0:
         row[p.STATE] = 0
-        row[p.FILLED] = 0
+        need_no_ticks(tables)
         report_words(tables, ring_row.PLAYED, number, 0, 0)
 
 
@@ -72,11 +80,10 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
 
 @kernel
 def play_all(tables: Any, voices: Any) -> None:
-    """Fill every player's frame; those that have come to their end say so."""
+    """Fill every player's frame."""
     for number in range(p.PLAYERS):
         row = row_of(voices.players, number)
-        row[p.FILLED] = 0
-        if row[p.STATE] == 0:
+        if row[p.STATE] != tables.facts[t.THREAD]:
             continue
         samples = row[p.RATE] // 50
         out = row_of(voices.player_sound, number)
@@ -86,11 +93,8 @@ def play_all(tables: Any, voices: Any) -> None:
             done = _play_sound(row, samples, out)
         for index in range(done, samples):
             out[index] = 0
-        if done > 0:
-            row[p.FILLED] = samples
-        # Where the ring is full it ends, and says so, in a later tick.
-        if done < samples and report_words(tables, ring_row.PLAYED, number, 0, 0):
-            row[p.STATE] = 0
+        row[p.FILLED] = samples if done > 0 else 0
+        row[p.ENDED] = 1 if done < samples else 0
 
 
 @kernel
@@ -107,17 +111,28 @@ def bring(voices: Any, number: Any, rate: Any, out: Any) -> Any:
 
 
 @kernel
-def play_for_voices(voices: Any) -> None:
+def play_for_voices(tables: Any, voices: Any) -> None:
     """Add to each voice's output what is played for it alone."""
     for number in range(p.PLAYERS):
         row = row_of(voices.players, number)
         slot = row[p.VOICE]
-        if row[p.FILLED] == 0 or slot < 0 or voices.voices[slot, voice_row.ACTIVE] == 0:
+        if row[p.STATE] != tables.facts[t.THREAD] or row[p.FILLED] == 0 or slot < 0:
+            continue
+        if voices.voices[slot, voice_row.ACTIVE] == 0:
             continue
         rate = voices.voices[slot, voice_row.RATE]
         made = bring(voices, number, rate, voices.spare)
         out = part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME)
         add(out, voices.spare, made)
+
+
+@kernel
+def end_players(tables: Any, voices: Any) -> None:
+    """Let those say so that have come to their end; last, for then others may have their rows."""
+    for number in range(p.PLAYERS):
+        row = row_of(voices.players, number)
+        if row[p.STATE] == tables.facts[t.THREAD] and row[p.ENDED] != 0:
+            stop_playing(tables, voices, number)
 
 
 @kernel

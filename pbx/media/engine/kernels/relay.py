@@ -189,7 +189,7 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
     stream = tables.streams[slot]
     received = receive(tables, slot, tables.fds[socket], now)
     sink = stream[row.SINK]
-    if sink >= 0 and tables.streams[sink, row.STATE] == 0:
+    if sink >= 0 and tables.streams[sink, row.STATE] != tables.facts[t.THREAD]:
         sink = -1
     pending = 0
     pending_rtcp = False

@@ -76,7 +76,7 @@ def tick(tables: Any, now: Any) -> None:
     """Look for streams that have gone silent, and pay what is owed."""
     for slot in range(tables.streams.shape[0]):
         stream = tables.streams[slot]
-        if stream[row.STATE] == 0:
+        if stream[row.STATE] != tables.facts[t.THREAD]:
             continue
         silence = now - stream[row.LAST_NS]
         if 0 < stream[row.TIMEOUT_NS] <= silence and stream[row.TIMED_OUT] == 0:

@@ -70,6 +70,8 @@ def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
     streams = voices.voices.shape[0]
     for player in range(player_row.PLAYERS):
         row = row_of(voices.players, player)
+        if row[player_row.STATE] != tables.facts[t.THREAD]:
+            continue
         if row[player_row.ROOM] == number and row[player_row.FILLED] != 0:
             voices.chosen[chosen] = streams + player
             bring(voices, player, rate, row_of(voices.heard, streams + player))

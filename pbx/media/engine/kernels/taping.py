@@ -3,6 +3,7 @@
 from typing import Any
 
 from pbx.media.engine import ring_row, tape_row, voice_row
+from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import record
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
@@ -79,14 +80,14 @@ def hand_over_due(tables: Any, voices: Any, now: Any) -> None:
     """Give the main thread every block that is whole."""
     for number in range(tape_row.TAPES):
         row = row_of(voices.tapes, number)
-        if row[tape_row.STATE] == 0:
+        if row[tape_row.STATE] != tables.facts[t.THREAD]:
             continue
         while record.due(row, now) >= row[tape_row.BLOCK] and _has_room(tables):
             _hand_over(tables, voices, number, row[tape_row.BLOCK])
 
 
 @kernel
-def start_taping(voices: Any, command: Any, now: Any) -> None:
+def start_taping(tables: Any, voices: Any, command: Any, now: Any) -> None:
     """Carry out RECORD: row, then left, right, stereo, rate."""
     number = command[ring_row.ROW]
     left, right, stereo, rate = command[2], command[3], command[4], command[5]
@@ -102,7 +103,7 @@ def start_taping(voices: Any, command: Any, now: Any) -> None:
     row[tape_row.STEREO] = stereo
     row[tape_row.BLOCK] = rate * tape_row.BLOCK_MS // 1000
     row[tape_row.WRITTEN] = load_acquire(voices.taken.ctypes.data + 8 * number)
-    row[tape_row.STATE] = 1
+    row[tape_row.STATE] = tables.facts[t.THREAD]
     for side in range(2):
         voice = right if side != 0 else left
         if voice >= 0:
@@ -115,7 +116,7 @@ def start_taping(voices: Any, command: Any, now: Any) -> None:
 def stop_taping(tables: Any, voices: Any, number: Any) -> None:
     """Hand over the rest and report the end; one that has ended already is reported too."""
     row = row_of(voices.tapes, number)
-    if row[tape_row.STATE] != 0:
+    if row[tape_row.STATE] == tables.facts[t.THREAD]:
         row[tape_row.STATE] = 0
         for side in range(2):
             voice = row[tape_row.RIGHT] if side != 0 else row[tape_row.LEFT]

@@ -3,7 +3,6 @@
 from typing import Any
 
 from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
-from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
     comfort_noise,
     jitter,
@@ -20,8 +19,8 @@ from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.taping import change_clock
+from pbx.media.engine.kernels.ticking import join_tick, leave_tick
 from pbx.media.engine.kernels.voice_out import send_report
-from pbx.media.engine.kernels.voice_tick import start_timer, stop_timer
 from pbx.media.engine.native import clear, kernel, part, row_of
 
 
@@ -45,7 +44,7 @@ def _first_sequence(tables: Any, slot: Any, settings: Any) -> Any:
 
 
 @kernel
-def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
+def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
     row = row_of(voices.voices, slot)
     # A stream that is being recorded goes on being so.
     tape, side = row[voice_row.TAPE], row[voice_row.TAPE_SIDE]
@@ -68,10 +67,7 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any, now: Any) -> None:
     rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), ssrc)
     quality.begin(part(row, voice_row.QUALITY, quality_row.WIDTH), 8000, 0, 1)
     tables.streams[slot, stream_row.VOICE] = 1
-    voices.active[tables.totals[t.VOICES]] = slot
-    tables.totals[t.VOICES] += 1
-    if tables.totals[t.VOICES] == 1:
-        start_timer(tables, now)
+    join_tick(tables, voices, slot)
 
 
 @kernel
@@ -113,13 +109,13 @@ def _begin_codec(voices: Any, slot: Any) -> None:
 
 
 @kernel
-def set_voice(tables: Any, voices: Any, command: Any, now: Any) -> None:
+def set_voice(tables: Any, voices: Any, command: Any) -> None:
     """Carry out SET_VOICE; reports the coders that nobody needs any longer."""
     slot = command[ring_row.ROW]
     settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
     row = row_of(voices.voices, slot)
     if row[voice_row.ACTIVE] == 0:
-        _begin(tables, voices, slot, command, now)
+        _begin(tables, voices, slot, command)
     decoder, encoder = row[voice_row.DECODER], row[voice_row.ENCODER]
     anew = (
         decoder != settings[voice_row.DECODER]
@@ -152,13 +148,7 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     voices.taps[slot, tap_row.CURRENT] = -1
     part_from(tables, voices, slot)
     tables.streams[slot, stream_row.VOICE] = 0
-    last = tables.totals[t.VOICES] - 1
-    for place in range(last):
-        if voices.active[place] == slot:
-            voices.active[place] = voices.active[last]
-    tables.totals[t.VOICES] = last
-    if last == 0:
-        stop_timer(tables)
+    leave_tick(tables, voices, slot)
 
 
 @kernel

@@ -13,6 +13,7 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.counting import measure
+from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.relay import destination, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.srtp import protect
@@ -124,21 +125,24 @@ def _send_sound(tables: Any, voices: Any, slot: Any, packing: Any, quiet: Any) -
 
 
 @kernel
-def speak(tables: Any, voices: Any, slot: Any, missed: Any) -> None:
+def speak(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     """Send what the voice's peer hears in this tick.
 
     Args:
         tables, voices: the packet thread's.
         slot: the voice.
-        missed: ticks before this one that never were.
+        now: the tick's nominal time, CLOCK_MONOTONIC in nanoseconds.
     """
     row = row_of(voices.voices, slot)
     sound = row_of(voices.sound, slot)
     frame = row[voice_row.RATE] // 50
     units = row[voice_row.CLOCK] // 50
-    if missed > 0:
+    before = row[voice_row.TICK_NS]
+    row[voice_row.TICK_NS] = now
+    if before != 0 and now - before > TICK_NS:
+        # Ticks that never were: the machine stood still, or the voice went from thread to thread.
         sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
-        rtp_out.pass_time(sender, missed * units)
+        rtp_out.pass_time(sender, ((now - before) // TICK_NS - 1) * units)
     quiet = False
     if tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0:
         quiet = _send_event(tables, voices, slot, units)

@@ -5,7 +5,7 @@ from typing import Any
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
 from pbx.media.engine.kernels.pairs import hear_partners
-from pbx.media.engine.kernels.playing import add, play_all, play_for_voices
+from pbx.media.engine.kernels.playing import add, end_players, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rooms import mix_rooms
 from pbx.media.engine.kernels.shared import begin_tick
@@ -13,9 +13,6 @@ from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_in import listen, play
 from pbx.media.engine.kernels.voice_out import send_report_if_due, speak
 from pbx.media.engine.native import (
-    CLOCK_MONOTONIC,
-    TFD_CLOEXEC,
-    TFD_NONBLOCK,
     call_function,
     clear,
     entry_kernel,
@@ -24,31 +21,9 @@ from pbx.media.engine.native import (
     part,
     read,
     row_of,
-    set_timer,
-    timerfd_create,
 )
 
 LATE_NS = 5_000_000
-
-
-@kernel
-def make_timer(tables: Any) -> Any:
-    """Make the timer of the tick, which stands still; returns its descriptor, below 0 for none."""
-    tables.facts[t.TIMER_FD] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
-    return tables.facts[t.TIMER_FD]
-
-
-@kernel
-def start_timer(tables: Any, now: Any) -> None:
-    """Let the ticks begin: the first voice has come."""
-    tables.totals[t.NEXT_TICK_NS] = now + TICK_NS
-    set_timer(tables.facts[t.TIMER_FD], now + TICK_NS, TICK_NS, tables.scratch)
-
-
-@kernel
-def stop_timer(tables: Any) -> None:
-    """Let the ticks end: the last voice has gone."""
-    set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
 
 
 @kernel
@@ -84,12 +59,11 @@ def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
 
 
 @entry_kernel
-def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
+def serve_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
     """Do the rest of a tick: mix, and send every voice what it hears.
 
     Args:
         tables_at, voices_at, now: see `hear_voices`.
-        missed: ticks before this one that never were.
     """
     tables = tables_view(tables_at)
     voices = voices_view(voices_at)
@@ -100,12 +74,13 @@ def serve_voices(tables_at: Any, voices_at: Any, now: Any, missed: Any) -> Any:
         _silence(voices, voices.active[place])
     mix_rooms(tables, voices, now)
     hear_partners(tables, voices)
-    play_for_voices(voices)
+    play_for_voices(tables, voices)
     for place in range(count):
         slot = voices.active[place]
         _echo(voices, slot)
-        speak(tables, voices, slot, missed)
+        speak(tables, voices, slot, now)
         send_report_if_due(tables, voices, slot, now)
+    end_players(tables, voices)
     return 0
 
 
@@ -115,7 +90,7 @@ def tick_voices(tables: Any, voices: Any) -> None:
     if read(tables.facts[t.TIMER_FD], tables.scratch.ctypes.data, 8) != 8:
         return
     passed = tables.scratch[0]
-    if tables.totals[t.VOICES] == 0 or passed <= 0:
+    if tables.totals[t.TICKED] == 0 or passed <= 0:
         return
     due = tables.totals[t.NEXT_TICK_NS] + (passed - 1) * TICK_NS
     tables.totals[t.NEXT_TICK_NS] = due + TICK_NS
@@ -124,4 +99,4 @@ def tick_voices(tables: Any, voices: Any) -> None:
     tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
     # Each is compiled by itself, at the same time as the loop.
     call_function(tables.facts[t.HEAR_VOICES], (tables, voices, due))
-    call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due, passed - 1))
+    call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due))

@@ -1,0 +1,62 @@
+"""The timer of the tick of 20 ms, which runs as long as there is somebody to serve.
+
+The ticks are at the same moments in all packet threads: whoever moves has one each 20 ms.
+"""
+
+from typing import Any
+
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.playout import TICK_NS
+from pbx.media.engine.native import (
+    CLOCK_MONOTONIC,
+    TFD_CLOEXEC,
+    TFD_NONBLOCK,
+    kernel,
+    monotonic_ns,
+    set_timer,
+    timerfd_create,
+)
+
+
+@kernel
+def make_timer(tables: Any) -> Any:
+    """Make the timer of the tick, which stands still; returns its descriptor, below 0 for none."""
+    tables.facts[t.TIMER_FD] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
+    return tables.facts[t.TIMER_FD]
+
+
+@kernel
+def need_ticks(tables: Any) -> None:
+    """Tick for one more; the first one lets the ticks begin."""
+    tables.totals[t.TICKED] += 1
+    if tables.totals[t.TICKED] == 1:
+        first = (monotonic_ns(tables.scratch) // TICK_NS + 1) * TICK_NS
+        tables.totals[t.NEXT_TICK_NS] = first
+        set_timer(tables.facts[t.TIMER_FD], first, TICK_NS, tables.scratch)
+
+
+@kernel
+def need_no_ticks(tables: Any) -> None:
+    """Tick for one less; the last one lets the ticks end."""
+    tables.totals[t.TICKED] -= 1
+    if tables.totals[t.TICKED] == 0:
+        set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
+
+
+@kernel
+def join_tick(tables: Any, voices: Any, slot: Any) -> None:
+    """Serve a voice from the next tick on."""
+    voices.active[tables.totals[t.VOICES]] = slot
+    tables.totals[t.VOICES] += 1
+    need_ticks(tables)
+
+
+@kernel
+def leave_tick(tables: Any, voices: Any, slot: Any) -> None:
+    """Serve a voice no more."""
+    last = tables.totals[t.VOICES] - 1
+    for place in range(last):
+        if voices.active[place] == slot:
+            voices.active[place] = voices.active[last]
+    tables.totals[t.VOICES] = last
+    need_no_ticks(tables)
