@@ -3,7 +3,6 @@
 import logging
 import os
 import select
-import signal
 import struct
 import threading
 from collections import deque
@@ -13,9 +12,11 @@ import numpy as np
 from pbx.media.engine import libraries, ring_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.loading import Kernels
+from pbx.media.engine.native_thread import settle
 from pbx.media.engine.sockets import Pair
 from pbx.media.engine.view import describe
 from pbx.media.engine.voice_tables import VoiceTables, make_voice_tables
+from pbx.media.engine.writer_thread import WriterThread
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class PacketThread:
         if functions is None:
             functions = np.zeros(libraries.WIDTH, np.int64)
         self.voices: VoiceTables = make_voice_tables(len(pairs), functions, name)
-        """Of these the main thread writes coders that no voice has yet, and `taken`."""
+        """Of these the main thread writes coders that no voice has yet."""
 
         self._epoll = select.epoll()
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -65,12 +66,16 @@ class PacketThread:
         self._tables.facts[t.REPORT_FD] = self.report_fd
         self._tables.facts[t.HEAR_VOICES] = kernels.hear_voices
         self._tables.facts[t.SERVE_VOICES] = kernels.serve_voices
+        self.writer = WriterThread(kernels, self._tables, self.voices)
+        """Of what this thread records."""
+
         self._backlog: deque[t.Words] = deque()
         self._error: int | None = None
         self._thread = threading.Thread(target=self._run, name="packets", daemon=True)
 
     def start(self) -> None:
         """Begin to relay."""
+        self.writer.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -78,6 +83,7 @@ class PacketThread:
         self._kernels.publish(self._tables.stop, t.STOP, 1)
         os.write(self._command_fd, _ONE)
         self._thread.join()
+        self.writer.stop()
         self._epoll.close()
         os.close(self._command_fd)
         os.close(self.report_fd)
@@ -93,10 +99,6 @@ class PacketThread:
         """The ticks of voices so far, and how many of them were late."""
         totals = self._tables.totals
         return int(totals[t.TICKS]), int(totals[t.LATE_TICKS])
-
-    def took(self, recording: int, blocks: int) -> None:
-        """Give the banks of so many blocks of a recording back to the packet thread."""
-        self._kernels.publish(self.voices.taken, recording, blocks)
 
     def command(self, record: t.Words) -> None:
         """Hand a record to the packet thread, after those that wait already."""
@@ -128,9 +130,7 @@ class PacketThread:
         return records
 
     def _run(self) -> None:
-        # A signal in here would interrupt epoll_wait and be seen by nobody: Python's handlers run
-        # in the main thread.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        settle("packets")
         if self._real_time:
             try:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))

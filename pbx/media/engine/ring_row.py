@@ -36,9 +36,8 @@ STOP_RECORDING = 11
 STOP_VOICE = 12
 TAP = 13
 
-MOST_REPORTS = 16
-"""Reports that one command may bring about at most: the blocks of a recording that ends, which are
-fewer than its banks, and its end."""
+MOST_REPORTS = 2
+"""Reports that one command may bring about at most: what a voice has counted, and its end."""
 
 RESERVE = 64
 """Places of the report ring that digits and counts leave to what must not get lost."""
@@ -73,19 +72,13 @@ DIGIT = 7
 PLAYED = 8
 """ROW is the player's."""
 
-TAPED = 9
-"""ROW is the recording's; FIRST: the bank; SECOND: samples of a track in it."""
-
-RECORDED = 10
-"""ROW is the recording's; FIRST, SECOND: samples lost for want of a bank, and for coming too late."""
-
-VOICE_SET = 11
+VOICE_SET = 9
 """FIRST, SECOND: coder rows that the voice needs no longer; -1 none."""
 
-VOICE_STOPPED = 12
+VOICE_STOPPED = 10
 """After the VOICE_COUNTED of the same row."""
 
-TAP_SET = 13
+TAP_SET = 11
 """The decoders that the stream's tap had before are free."""
 
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------

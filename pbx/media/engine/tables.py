@@ -54,10 +54,14 @@ HEAR_VOICES = 11
 SERVE_VOICES = 12
 """Address of `serve_voices`."""
 
+WRITER_FD = 13
+"""Eventfd that wakes the writer of recordings."""
+
 FACTS = 16
 
 # --- stop: its own array, so that its cache line is read only -----------------------------------------
 STOP = 0
+STOP_WRITER = 1
 
 # --- totals: words that only the packet thread writes -------------------------------------------------
 RUNNING = 0

@@ -1,7 +1,8 @@
 """The memory of one packet thread's voices, taps, players, rooms and recordings, as numpy arrays.
 
 What isn't used is never touched, and so takes no memory. The main thread writes coder rows that no
-voice has yet, and `taken`; all else is the packet thread's.
+voice has yet, and headers of recordings; `files` says itself who writes what (`file_row`), and what is
+closed of `tracks` is the writer's, with `block` and `wakes`. All else is the packet thread's.
 """
 
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pbx.media.engine import coder_row, player_row, tap_row, tape_row, voice_row
+from pbx.media.engine import coder_row, file_row, player_row, tap_row, tape_row, voice_row
 from pbx.media.engine.kernels import resample
 from pbx.media.engine.tables import Words
 
@@ -46,10 +47,13 @@ class VoiceTables(NamedTuple):
     rooms: Words
     heard: Sound
     taps: Words
+    tapped: Sound
     tapes: Words
     tracks: Sound
-    banks: Sound
-    taken: Words
+    files: Words
+    headers: npt.NDArray[np.uint8]
+    block: Sound
+    wakes: Words
     active: Words
     members: Words
     chosen: Words
@@ -83,10 +87,14 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         rooms=np.zeros((rows, ROOM_WIDTH), np.int64),
         heard=np.zeros((rows, voice_row.FRAME), np.int16),
         taps=np.zeros((streams, tap_row.WIDTH), np.int64),
+        # One for all streams: a packet after the other, it stays in the processor's cache.
+        tapped=np.zeros(voice_row.LINE_SAMPLES, np.int16),
         tapes=np.zeros((tape_row.TAPES, tape_row.WIDTH), np.int64),
         tracks=np.zeros((tape_row.TAPES, 2 * tape_row.RING), np.int16),
-        banks=np.zeros((tape_row.TAPES, tape_row.BANKS * tape_row.LONGEST_BLOCK), np.int16),
-        taken=np.zeros(tape_row.TAPES, np.int64),
+        files=_no_files(),
+        headers=np.zeros((tape_row.TAPES, file_row.HEADER), np.uint8),
+        block=np.zeros(2 * tape_row.HIGHEST * tape_row.BLOCK_MS // 1000, np.int16),
+        wakes=np.zeros(1, np.int64),
         active=np.zeros(streams, np.int64),
         members=np.zeros(rows, np.int64),
         chosen=np.zeros(rows, np.int64),
@@ -96,3 +104,9 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         packet=np.zeros(PACKET, np.uint8),
         name=np.frombuffer(name, np.uint8).copy(),
     )
+
+
+def _no_files() -> Words:
+    files = np.zeros((tape_row.TAPES, file_row.WIDTH), np.int64)
+    files[:, file_row.FD] = file_row.NOT_YET
+    return files

@@ -62,18 +62,17 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
         return
     row[tap_row.SEQUENCE] = sequence
     coder = voices.voices[slot, voice_row.DECODER]
-    # A voice's line: the stream is none now.
-    pcm = part(row_of(voices.sound, slot), voice_row.LINE, voice_row.LINE_SAMPLES)
     samples = decode(
         voices.functions,
         row_of(voices.coders, coder),
         row_of(voices.memories, coder),
         part(packet, place >> 16, place & 0xFFFF),
         place & 0xFFFF,
-        pcm,
+        voices.tapped,
     )
     if samples > 0:
-        tape(voices, slot, pcm, samples, big_endian_32(packet, 4), big_endian_32(packet, 8), now)
+        timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
+        tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
 
 
 @kernel
