@@ -265,6 +265,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
         codecs: encoding names, as in `pbx.media.codecs`, of what a `Voice` can be: codecs that
             this engine codes and decodes here, and of comfort noise and telephone-event what it
             understands beside them.
+        recordings: names of those that go on, whoever wanted them.
     """
 
     version: int
@@ -273,6 +274,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     streams: list[int]
     ipv6: bool
     codecs: list[str] = []
+    recordings: list[int] = []
 
 
 class StreamCounts(msgspec.Struct, frozen=True, array_like=True):

@@ -163,8 +163,8 @@ def compare(wanted: argparse.Namespace, number: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--calls", type=int, nargs="+", default=[20, 100])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--stereo", action="store_true", help="a track for each party")
     parser.add_argument("--verbose", action="store_true", help="thread by thread")
     # `./build.sh bench` gives its arguments to every bench.

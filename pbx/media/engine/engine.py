@@ -228,6 +228,7 @@ class Engine:
                 streams=sorted(self.pairs[row].port for row in self._running),
                 ipv6=self.ipv6,
                 codecs=self._sound.codecs,
+                recordings=self._sound.recordings,
             )
         )
 

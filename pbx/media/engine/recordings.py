@@ -66,6 +66,11 @@ class Recordings:
         """Whether there's a recording that isn't written yet."""
         return bool(self._named)
 
+    @property
+    def going_on(self) -> list[int]:
+        """The names of recordings whose end nobody has asked for."""
+        return [one.name for one in self._named.values() if not one.stopped]
+
     def record(self, message: Record, left: int, right: int, rate: int) -> None:
         """Begin a recording; one that can't be is reported as ended.
 
@@ -114,7 +119,7 @@ class Recordings:
             self.stop(recording.name)
 
     def stop_all(self) -> None:
-        """End every recording: the exchange that wanted it has gone, or the engine ends."""
+        """End every recording: the engine ends."""
         for name in list(self._named):
             self.stop(name)
 

@@ -67,6 +67,11 @@ class Sound:
         """See `protocol.Ready`."""
         return self._voices.codecs
 
+    @property
+    def recordings(self) -> list[int]:
+        """See `protocol.Ready`."""
+        return self._recordings.going_on
+
     def finish(self) -> None:
         """Go on with files that have been read, made or written."""
         self._reader.finish()
@@ -85,9 +90,8 @@ class Sound:
         return not self._recordings.running
 
     def begin_anew(self) -> None:
-        """End what the exchange before wanted played and recorded: the new one knows nothing of it."""
+        """End what the exchange before wanted played: the new one knows nothing of it."""
         self._players.stop_all()
-        self._recordings.stop_all()
 
     def carry_out(self, message: SoundCommand, row: Callable[[int], int]) -> None:
         """Carry out one command.
