@@ -227,8 +227,8 @@ class TestEnds:
             assert ended.failure == ""
             (track,), rate = read_wav(path)
             loud = first_loud(track)
-            # Both times are there, with nothing between them but the silence between the packets.
-            assert len(track) - loud >= 2 * rate - 1
+            # All but what still waits in the jitter buffer.
+            assert len(track) - loud >= 1.8 * rate
             assert abs(median_level(track[loud:], 500, rate) - LEVEL) < 1
             link.greet()
             assert link.ready.recordings == []

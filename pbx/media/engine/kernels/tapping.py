@@ -42,11 +42,14 @@ def _switch(voices: Any, slot: Any, payload_type: Any) -> Any:
             row[tap_row.CURRENT] = place
             # The words of a voice that isn't one: where recordings look.
             voice = row_of(voices.voices, slot)
-            voice[voice_row.RATE] = wanted[tap_row.RATE]
-            voice[voice_row.CLOCK] = wanted[tap_row.CLOCK]
             voice[voice_row.DECODER] = wanted[tap_row.DECODER]
-            clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
-            change_clock(voices, slot)
+            rate, clock = wanted[tap_row.RATE], wanted[tap_row.CLOCK]
+            # On the same clock the sound goes on without a seam.
+            if voice[voice_row.RATE] != rate or voice[voice_row.CLOCK] != clock:
+                voice[voice_row.RATE] = rate
+                voice[voice_row.CLOCK] = clock
+                clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
+                change_clock(voices, slot)
         return True
     return False
 
