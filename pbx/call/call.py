@@ -154,10 +154,19 @@ class Call:
         if self.callee is None or self._late_offer:
             return None
         caller, callee = self.caller.state(), self.callee.state()
-        return CallState(caller, callee) if caller and callee else None
+        if caller is None or callee is None:
+            return None
+        return CallState(caller, callee, recording=self.passage.recording)
 
-    def resume(self, callee: Leg, now: float) -> None:
-        """Go on with a call that was answered before the exchange was restarted."""
+    def resume(self, callee: Leg, recording: int, now: float) -> None:
+        """Go on with a call that was answered before the exchange was restarted.
+
+        Args:
+            callee: who has answered.
+            recording: as `CallState` has it.
+            now: the time.
+        """
+        self.passage.resume_recording(recording)
         self.callee = callee
         self._fork = Fork([callee])
         self._connect(callee, answered=True)
@@ -397,7 +406,7 @@ class Call:
     @property
     def recording(self) -> bool:
         """Whether it is being recorded."""
-        return self.passage.recording
+        return self.passage.recording != 0
 
     def record(self, name: int, path: str, file: str, *, stereo: bool) -> bool:
         """Record the call from now on; False where that is impossible.

@@ -272,7 +272,7 @@ class Exchange:
             raise
         call = self._new_call(facts, caller, state.callee.media.told)
         self._add(call, callee)
-        call.resume(callee, now)
+        call.resume(callee, state.recording, now)
 
     def _resumed(
         self,
@@ -434,8 +434,7 @@ class Exchange:
         self.pool.replace(ready.ports)
         self._coded = tuple(ready.codecs)
         between = [call for call in self.calls.values() if isinstance(call, Call)]
-        for one in between:
-            one.passage.forget_recording()
+        self._take_recordings(between, ready.recordings)
         streams = [
             stream for one in between for leg in one.legs for stream in leg.media.everything()
         ]
@@ -450,6 +449,15 @@ class Exchange:
             if isinstance(call, Conversation):
                 call.engine_ready(now)
         self._prepare_ports()
+
+    def _take_recordings(self, calls: list[Call], going_on: list[int]) -> None:
+        """Go on with the recordings of calls; others are nobody's any more."""
+        for one in calls:
+            one.passage.keep_recording(going_on)
+        wanted = {one.passage.recording for one in calls}
+        stray = [name for name in going_on if name not in wanted]
+        if stray:
+            self._outputs.append(MediaCommands([protocol.StopRecording(name) for name in stray]))
 
     def reported(self, report: protocol.SoundReport, now: float) -> None:
         """Take what the engine says of a call's sound."""

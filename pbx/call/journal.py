@@ -65,11 +65,13 @@ class CallState(msgspec.Struct, frozen=True):
         caller: who called.
         callee: who answered; None where it was the exchange itself.
         service: what the exchange answered as; None where it was a phone.
+        recording: the engine's name of the recording that runs; 0 for none.
     """
 
     caller: LegState
     callee: LegState | None = None
     service: ServiceNumber | None = None
+    recording: int = 0
 
     @property
     def ports(self) -> set[int]:

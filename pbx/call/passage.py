@@ -70,9 +70,9 @@ class Passage:
         return list(self._voices.values())
 
     @property
-    def recording(self) -> bool:
-        """Whether it is being recorded."""
-        return self._recording != 0
+    def recording(self) -> int:
+        """The engine's name of the recording that runs; 0 for none."""
+        return self._recording
 
     def record(self, name: int, path: str, *, stereo: bool) -> bool:
         """Record both parties into a new file, to the end of the call or of `stop_recording`.
@@ -107,9 +107,14 @@ class Passage:
         self._recording = 0
         return True
 
-    def forget_recording(self) -> None:
-        """The engine is another one, or has ended what an exchange before wanted."""
-        self._recording = 0
+    def resume_recording(self, name: int) -> None:
+        """Take note, before anything is connected, of what an exchange before has begun."""
+        self._recording = name
+
+    def keep_recording(self, going_on: Collection[int]) -> None:
+        """Take note of the engine's recordings that go on: a new engine has none."""
+        if self._recording not in going_on:
+            self._recording = 0
 
     def _taps(self) -> list[protocol.Tap]:
         """What the engine must know to record what it passes on; nothing where it converts."""

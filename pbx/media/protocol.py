@@ -297,6 +297,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
             this engine codes and decodes here, and of comfort noise and telephone-event what it
             understands beside them.
         suites: the crypto suites that a `Stream` can be protected with, the best one first.
+        recordings: names of those that go on, whoever wanted them.
     """
 
     version: int
@@ -306,6 +307,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     ipv6: bool
     codecs: list[str] = []
     suites: list[str] = []
+    recordings: list[int] = []
 
 
 class StreamCounts(msgspec.Struct, frozen=True, array_like=True):

@@ -22,7 +22,8 @@ PTIME_SLOTS = 20
 PACKET = 172
 """Octets: an RTP header and 20 ms of G.711."""
 
-_STAMP = 16
+_SAMPLES = 160
+_LISTEN_MS = 300
 _EVENTS = 256
 _DONT_WAIT = 0x40
 
@@ -36,12 +37,19 @@ _recv: Any = types.ExternalFunction(
 
 @njit(nogil=True, cache=True)
 def _talk(
-    fds: Any, packets: Any, layout: Any, events: Any, inbox: Any, slots: Any, delays: Any
+    fds: Any,
+    packets: Any,
+    layout: Any,
+    events: Any,
+    inbox: Any,
+    slots: Any,
+    delays: Any,
+    first: Any,
 ) -> Any:
     """Send for `slots` ms and listen 300 ms longer; returns packets sent and received.
 
     `packets` holds each phone's next packet, its sending time from octet 16 on (as int64: word 2
-    of the row), which is how the receiver knows the delay.
+    of the row), which is how the receiver knows the delay; `first` is the number of its first one.
     """
     clock = np.zeros(2, np.int64)
     start = monotonic_ns(clock)
@@ -49,12 +57,14 @@ def _talk(
     received = 0
     words = packets.view(np.int64)
     arrived = inbox.view(np.int64)
-    for slot in range(slots + 300):
+    for slot in range(slots + _LISTEN_MS):
         if slot < slots:
             for phone in range(slot % PTIME_SLOTS, len(fds), PTIME_SLOTS):
-                number = slot // PTIME_SLOTS
+                number = first + slot // PTIME_SLOTS
                 packets[phone, 2] = number >> 8 & 0xFF
                 packets[phone, 3] = number & 0xFF
+                for octet in range(4):
+                    packets[phone, 4 + octet] = number * _SAMPLES >> (24 - 8 * octet) & 0xFF
                 words[phone, 2] = monotonic_ns(clock)
                 address = packets.ctypes.data + phone * packets.shape[1]
                 sent += _send(fds[phone], address, PACKET, 0) == PACKET
@@ -98,6 +108,7 @@ class Crowd:
     def __init__(self, phones: int) -> None:
         self.sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(phones)]
         self._epoll = select.epoll()
+        self._said = 0
         for one in self.sockets:
             one.bind(("127.0.0.1", 0))
             self._epoll.register(one.fileno(), select.EPOLLIN)
@@ -123,7 +134,10 @@ class Crowd:
             np.zeros(2048, np.uint8),
             int(seconds * 1000),
             delays,
+            self._said,
         )
+        # Their clocks go on while they listen.
+        self._said += int(seconds * 1000 + _LISTEN_MS) // PTIME_SLOTS
         return Talk(sent, received, delays[:received] / 1e6)
 
     def close(self) -> None:

@@ -132,11 +132,15 @@ class Office:
             self.engine_ready()
 
     def engine_ready(
-        self, streams: Iterable[int] = (), codecs: Iterable[str] = CODED, first_port: int = 20000
+        self,
+        streams: Iterable[int] = (),
+        codecs: Iterable[str] = CODED,
+        first_port: int = 20000,
+        recordings: Iterable[int] = (),
     ) -> None:
-        """A media engine has come up; in it run `streams`."""
+        """A media engine has come up; in it run `streams` and `recordings`."""
         ports = [first_port + 2 * number for number in range(self.ports)]
-        ready = Ready(1, 1, ports, [*streams], True, [*codecs])
+        ready = Ready(1, 1, ports, [*streams], True, [*codecs], [*recordings])
         self.exchange.engine_ready(ready, self.now)
 
     @staticmethod

@@ -7,6 +7,7 @@ from pbx.media.protocol import Command, Record, Recorded, StopRecording, Tap
 from tests.call.office import Office, Phone, established
 from tests.call.services import served
 from tests.call.test_conversion import converted, sdp
+from tests.call.test_resume import reborn
 
 
 @pytest.fixture
@@ -141,6 +142,58 @@ class TestChanges:
         bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
         bob.hears("ACK")
         assert said(office, Tap) == []
+
+
+class TestAfterARestart:
+    """The exchange has died and come back; the engine has gone on."""
+
+    def test_it_goes_on_and_can_be_ended(self, office: Office) -> None:
+        alice, bob, _, _ = established(office)
+        begin(office)
+        (record,) = recordings(office)
+        after = reborn(office, alice, bob, recordings=[record.recording])
+        (call,) = after.exchange.calls.values()
+        assert call.recording
+        assert recordings(after) == said(after, StopRecording) == []
+        assert begin(after, "20261123/b.wav") == "recorded-already"
+        assert end(after) == ""
+        assert said(after, StopRecording) == [StopRecording(record.recording)]
+
+    def test_its_codecs_may_still_change(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        begin(office)
+        (record,) = recordings(office)
+        after = reborn(office, alice, bob, recordings=[record.recording])
+        before = len(said(after, Tap))
+        call.reinvite(sdp(alice, "9 101"))
+        bob.respond(bob.hears("INVITE"), 200, "OK", sdp(bob, "9 101"))
+        bob.hears("ACK")
+        call.answered()
+        assert said(after, Tap)[before:] == [
+            Tap(record.left, [(9, codecs.G722)]),
+            Tap(record.right, [(9, codecs.G722)]),
+        ]
+
+    def test_the_record_names_it(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        begin(office)
+        (record,) = recordings(office)
+        after = reborn(office, alice, bob, recordings=[record.recording])
+        call.bye()
+        (facts,) = after.ended
+        assert facts.recordings == ("20261123/a.wav",)
+
+    def test_one_that_has_ended_meanwhile(self, office: Office) -> None:
+        alice, bob, _, _ = established(office)
+        begin(office)
+        after = reborn(office, alice, bob)
+        assert not next(iter(after.exchange.calls.values())).recording
+        assert begin(after, "20261123/b.wav") == ""
+
+    def test_what_is_nobodys_is_ended(self, office: Office) -> None:
+        alice, bob, _, _ = established(office)
+        after = reborn(office, alice, bob, recordings=[99])
+        assert said(after, StopRecording) == [StopRecording(99)]
 
 
 class TestRefusals:

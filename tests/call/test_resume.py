@@ -1,5 +1,7 @@
 """A call goes on when the exchange has died and come back: from its journal's entry."""
 
+from collections.abc import Iterable
+
 import msgspec
 import pytest
 
@@ -21,8 +23,20 @@ def kept(office: Office) -> tuple[CallFacts, CallState]:
     return call.facts, msgspec.json.decode(msgspec.json.encode(state), type=CallState)
 
 
-def reborn(office: Office, *phones: Phone, limits: CallSettings | None = None) -> Office:
-    """A new exchange in the place of `office`, with its only call gone on."""
+def reborn(
+    office: Office,
+    *phones: Phone,
+    limits: CallSettings | None = None,
+    recordings: Iterable[int] = (),
+) -> Office:
+    """A new exchange in the place of `office`, with its only call gone on.
+
+    Args:
+        office: the exchange that has died.
+        phones: of the call.
+        limits: of the new one.
+        recordings: that still go on in the engine.
+    """
     facts, state = kept(office)
     after = Office(limits)
     after.now = office.now
@@ -31,7 +45,7 @@ def reborn(office: Office, *phones: Phone, limits: CallSettings | None = None) -
         phone.office = after
         after.phones[phone.address] = phone
     after.exchange.resume(facts, state, after.now)
-    after.engine_ready(state.ports)
+    after.engine_ready(state.ports, recordings=recordings)
     after.pump()
     return after
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.interop import conversation
 from tests.interop.baresip import Baresip
 from tests.interop.exchange import Exchange
 from tests.interop.phones import Users
@@ -70,7 +71,38 @@ def test_the_caller_is_left_and_the_callee_right(
     exchange.assert_sane()
 
 
-def _whole(path: Path) -> list[Recording]:
-    """The tracks, when there are at least two seconds of them."""
+def test_it_goes_on_when_the_exchange_dies(
+    new_exchange: Callable[..., Exchange], new_phone: NewPhone
+) -> None:
+    exchange = new_exchange()
+    caller, callee = conversation.two_phones(exchange, new_phone)
+    conversation.talk(caller, callee)
+    (call,) = exchange.running_calls()
+    path = Path(exchange.minisip("record", call.id, "--stereo").rpartition(" ")[2].strip())
+    high_hz = conversation.HIGH_HZ
+    caller.wait_heard(high_hz, caller.heard_s(high_hz) + TALK_S)
+
+    exchange.kill()
+    exchange.start()
+
+    (call,) = exchange.running_calls()
+    assert call.recording
+    caller.wait_heard(high_hz, caller.heard_s(high_hz) + TALK_S)
+    exchange.minisip("record", call.id, "--stop")
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    (record,) = exchange.wait_records(1)
+    assert record.fci["recording"] == f"{path.parent.name}/{path.name}"
+    tracks = until("the file is whole", lambda: _whole(path, 2), why_not=exchange.why)
+    for track, own in zip(tracks, (conversation.LOW_HZ, high_hz), strict=True):
+        said = track.talking(own)
+        assert said.seconds >= 2 * TALK_S - 1
+        # Were a part of it missing, there would be less.
+        assert abs(said.level_db(own) - LEVEL_DB) < 1
+    exchange.assert_sane()
+
+
+def _whole(path: Path, times: int = 1) -> list[Recording]:
+    """The tracks, when there is what was said in so many times `TALK_S`."""
     tracks = _tracks(path)
-    return tracks if tracks[0].seconds >= TALK_S - 0.5 else []
+    return tracks if tracks[0].seconds >= times * TALK_S - 0.5 else []

@@ -180,7 +180,7 @@ class TestEnding:
             assert placed(placement, stream(0, 1), stream(1, 0)) == [0, 0]
             placed(placement, voice(0, room=1), voice(1, room=1), play(0, room=1), tape(0, 0, 1))
             placement.ended(ended(ring_row.PLAYED, 0))
-            placement.ended(ended(ring_row.RECORDED, 0))
+            placement.recorded(0)
             placed(placement, record(ring_row.RELEASE, 0), record(ring_row.RELEASE, 1))
             placement.ended(ended(ring_row.RELEASED, 0))
             placement.ended(ended(ring_row.RELEASED, 1))

@@ -60,7 +60,7 @@ COMMANDS: list[Command] = [
 
 REPORTS: list[Report] = [
     Ready(VERSION, 1, [20000], [], True, ["PCMU", "telephone-event"], ["AEAD_AES_128_GCM"]),
-    Ready(VERSION, 1, [20000], [20000], False),
+    Ready(VERSION, 1, [20000], [20000], False, recordings=[7]),
     Counts([STREAM_COUNTS], [VOICE_COUNTS], 100, 1),
     Released(STREAM_COUNTS, VOICE_COUNTS),
     Released(STREAM_COUNTS),

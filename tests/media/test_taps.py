@@ -181,6 +181,26 @@ class TestEveryPacketSize:
             assert _found(sound[:at], read_wav(path)[0][0])
 
 
+class TestANewExchange:
+    def test_nothing_is_lost_when_it_comes(self, link: Link, tmp_path: Path) -> None:
+        """It greets, and sets all anew that it finds in its journal."""
+        path = tmp_path / "a.wav"
+        with voice_phones(link, ULAW, ULAW) as (a, b):
+            relay(a, b)
+            record(a, b, path)
+            sound = _speech(1, 0.48)
+            packets = [
+                _packet(at // 160, at, sound[at : at + 160], 7) for at in range(0, len(sound), 160)
+            ]
+            _send(link, a.phone, a.port, packets[:12])
+            link.greet()
+            assert link.ready.recordings == [1]
+            relay(a, b)
+            _send(link, a.phone, a.port, packets[12:])
+            assert stopped(link).failure == ""
+            assert _found(sound, read_wav(path)[0][0])
+
+
 class TestWhatComesWrongly:
     def test_order_repetition_and_strangers_change_nothing(
         self, link: Link, tmp_path: Path

@@ -52,7 +52,7 @@ _BACKLOG_MS = 5
 """How soon commands that found the ring full are tried again."""
 
 _END_S = 2.0
-"""How long the packet threads may take for that."""
+"""How long the end of recordings may take."""
 
 MAX_GRACE_S = 86_400.0
 
@@ -122,7 +122,7 @@ class Engine:
             self._sessions.close_all()
 
     def _end_recordings(self) -> None:
-        """Have the packet threads hand over what recordings still hold."""
+        """Have what recordings still hold written."""
         until = time.monotonic() + _END_S
         reports = select.poll()
         reports.register(self.packets.report_fd, select.POLLIN)
@@ -134,6 +134,7 @@ class Engine:
             self.packets.pump()
             for record in self.packets.reports():
                 self._pass_on(record)
+            self._sound.finish()
 
     def _wait(self) -> set[int]:
         timeout_ms = None if self._link is not None else max(self._left_s(), 0) * 1000 + 1
@@ -234,6 +235,7 @@ class Engine:
                 ipv6=self.ipv6,
                 codecs=self._sound.codecs,
                 suites=suites(self.libraries),
+                recordings=self._sound.recordings,
             )
         )
 

@@ -25,11 +25,13 @@ class Kernels:
 
     Args:
         packet_loop: `kernels.packet_loop.packet_loop`.
+        write_loop: `kernels.writing.write_loop`.
         ring_put, ring_take, publish: those of `kernels.ring`.
         hear_voices, serve_voices: addresses of those of `kernels.voice_tick`.
     """
 
     packet_loop: Any
+    write_loop: Any
     ring_put: Any
     ring_take: Any
     publish: Any
@@ -112,6 +114,7 @@ def _groups() -> list[list[Entry]]:
     from pbx.media.engine.kernels.packet_loop import packet_loop
     from pbx.media.engine.kernels.ring import publish, ring_put, ring_take
     from pbx.media.engine.kernels.voice_tick import hear_voices, serve_voices
+    from pbx.media.engine.kernels.writing import write_loop
 
     type_of: Any = numba.typeof
     words = type_of(np.zeros(1, np.int64))
@@ -125,6 +128,7 @@ def _groups() -> list[list[Entry]]:
             Entry(ring_put, (ring, words, words)),
             Entry(ring_take, (ring, words, words)),
             Entry(publish, (words, word, word)),
+            Entry(write_loop, (word, word)),
         ],
     ]
 

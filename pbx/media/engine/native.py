@@ -18,6 +18,7 @@ from pbx.media.engine.kernel_cache import KernelCache
 from pbx.media.engine.quick_types import resolve_quickly
 
 EINTR = 4
+EIO = 5
 MSG_DONTWAIT = 0x40
 MSG_TRUNC = 0x20
 EPOLLIN = 1
@@ -63,6 +64,7 @@ epoll_wait = _libc("epoll_wait", _i32, _i32, _i64, _i32, _i32)
 epoll_ctl = _libc("epoll_ctl", _i32, _i32, _i32, _i32, _i64)
 read = _libc("read", _i64, _i32, _i64, _i64)
 write = _libc("write", _i64, _i32, _i64, _i64)
+pwrite = _libc("pwrite", _i64, _i32, _i64, _i64, _i64)
 clock_gettime = _libc("clock_gettime", _i32, _i32, _i64)
 timerfd_create = _libc("timerfd_create", _i32, _i32, _i32)
 _timerfd_settime = _libc("timerfd_settime", _i32, _i32, _i32, _i64, _i64)

@@ -3,7 +3,6 @@
 import logging
 import os
 import select
-import signal
 import struct
 import threading
 from collections import deque
@@ -13,6 +12,7 @@ import numpy as np
 from pbx.media.engine import ring_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.loading import Kernels
+from pbx.media.engine.native_thread import settle
 from pbx.media.engine.view import describe
 from pbx.media.engine.voice_tables import VoiceTables
 
@@ -30,8 +30,7 @@ class PacketThread:
 
     Args:
         kernels: compiled.
-        tables, voices: the thread's.
-        report_fd: an eventfd that the thread wakes the main thread by.
+        tables, voices: the thread's; `REPORT_FD` is there already.
         real_time: ask for SCHED_FIFO; goes on without where that's not allowed.
     """
 
@@ -40,7 +39,6 @@ class PacketThread:
         kernels: Kernels,
         tables: t.Tables,
         voices: VoiceTables,
-        report_fd: int,
         *,
         real_time: bool,
     ) -> None:
@@ -52,7 +50,6 @@ class PacketThread:
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         tables.facts[t.EPOLL_FD] = self._epoll.fileno()
         tables.facts[t.COMMAND_FD] = self._command_fd
-        tables.facts[t.REPORT_FD] = report_fd
         tables.facts[t.HEAR_VOICES] = kernels.hear_voices
         tables.facts[t.SERVE_VOICES] = kernels.serve_voices
         self._backlog: deque[t.Words] = deque()
@@ -110,9 +107,7 @@ class PacketThread:
         return records
 
     def _run(self) -> None:
-        # A signal in here would interrupt epoll_wait and be seen by nobody: Python's handlers run
-        # in the main thread.
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        settle(self._thread.name)
         if self._real_time:
             try:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))

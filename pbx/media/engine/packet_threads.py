@@ -18,8 +18,9 @@ from pbx.media.engine.packet_thread import PacketThread
 from pbx.media.engine.placement import Member, Placement
 from pbx.media.engine.sockets import Pair
 from pbx.media.engine.stream_record import command_record
-from pbx.media.engine.tables import Words, make_tables, tables_beside
+from pbx.media.engine.tables import REPORT_FD, Words, make_tables, tables_beside
 from pbx.media.engine.voice_tables import VoiceTables, make_voice_tables, voice_tables_beside
+from pbx.media.engine.writer_thread import WriterThread
 
 MAX_THREADS = 64
 
@@ -64,23 +65,24 @@ class PacketThreads:
         functions: Words | None = None,
         name: bytes = b"voice",
     ) -> None:
-        self._kernels = kernels
         fds = [fd for pair in pairs for fd in (pair.rtp.fileno(), pair.rtcp.fileno())]
         if functions is None:
             functions = np.zeros(libraries.WIDTH, np.int64)
         tables = make_tables(fds, dual_stack=dual_stack)
         self.voices: VoiceTables = make_voice_tables(len(pairs), functions, name)
-        """Of these the main thread writes coders that no voice has yet, and `taken`."""
+        """Of these the main thread writes coders that no voice has yet."""
 
         self.report_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable as soon as there are reports, or one of the loops has ended."""
 
+        tables.facts[REPORT_FD] = self.report_fd
+        self.writer = WriterThread(kernels, tables, self.voices)
+        """Of what all of them record."""
+
         own = [(tables, self.voices)]
         for number in range(2, count + 1):
             own.append((tables_beside(tables, number), voice_tables_beside(self.voices)))
-        self._threads = [
-            PacketThread(kernels, *one, self.report_fd, real_time=real_time) for one in own
-        ]
+        self._threads = [PacketThread(kernels, *one, real_time=real_time) for one in own]
         self._placement = Placement(count)
         self._waiting: deque[Words] = deque()
         self._groups: dict[int, _Group] = {}
@@ -90,6 +92,7 @@ class PacketThreads:
 
     def start(self) -> None:
         """Begin to relay."""
+        self.writer.start()
         for thread in self._threads:
             thread.start()
 
@@ -97,6 +100,7 @@ class PacketThreads:
         """End the threads, then give their descriptors back; the sockets stay the pool's."""
         for thread in self._threads:
             thread.stop()
+        self.writer.stop()
         os.close(self.report_fd)
 
     def failure(self) -> str | None:
@@ -109,9 +113,9 @@ class PacketThreads:
         ticks, late = zip(*(thread.ticks for thread in self._threads), strict=True)
         return sum(ticks), sum(late)
 
-    def took(self, recording: int, blocks: int) -> None:
-        """Give the banks of so many blocks of a recording back to its packet thread."""
-        self._kernels.publish(self.voices.taken, recording, blocks)
+    def recorded(self, row: int) -> None:
+        """Take note that a recording is written: its row may be another's from now on."""
+        self._placement.recorded(row)
 
     def command(self, record: Words) -> None:
         """Hand a record to the packet threads that it is for, after those that wait already."""

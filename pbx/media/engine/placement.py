@@ -18,8 +18,6 @@ Member = tuple[int, int]
 _Bond = tuple[int, int]
 """The operation that has made it, and the row that this names."""
 
-_ENDS = {ring_row.PLAYED: ring_row.PLAY, ring_row.RECORDED: ring_row.RECORD}
-
 
 class Placement:
     """The packet threads' members, as of the commands that have been sent to them.
@@ -68,13 +66,17 @@ class Placement:
     def ended(self, report: Words) -> None:
         """Take note of a report: its row may be another's, in another thread, from now on."""
         kind, row = int(report[ring_row.KIND]), int(report[ring_row.ROW])
-        if kind in _ENDS:
-            self._loosen((_ENDS[kind], row))
+        if kind == ring_row.PLAYED:
+            self._loosen((ring_row.PLAY, row))
         elif kind == ring_row.RELEASED:
             self._releases[row] -= 1
             if self._releases[row] == 0:
                 del self._releases[row]
                 self._loosen((ring_row.RELEASE, row))
+
+    def recorded(self, row: int) -> None:
+        """Take note that a recording is written: its row may be another's from now on."""
+        self._loosen((ring_row.RECORD, row))
 
     def _bind(self, bond: _Bond, members: frozenset[Member]) -> tuple[int, dict[int, list[Member]]]:
         """Tie members, in the place of those that this bond has tied before."""

@@ -1,19 +1,16 @@
-"""The recordings as the main thread sees them: blocks taken from the packet threads, and written."""
+"""The recordings as the main thread sees them: begun, given their files, and ended."""
 
-import contextlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pbx.media.engine import ring_row, tape_row
-from pbx.media.engine.background import Background, Job
+from pbx.media.engine.background import Background
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.stream_record import ImpossibleError, command_record
-from pbx.media.engine.wav import WavFile
+from pbx.media.engine.wav import longest, make_wav, wav_header
 from pbx.media.protocol import Record, Recorded, Report
-
-_HIGHEST = 16000
-"""Samples in a second of a recording: more than a wideband voice has isn't kept."""
 
 
 @dataclass(slots=True)
@@ -27,9 +24,10 @@ class _Recording:
         path: of its file.
         rate: samples in a second.
         tracks: 1 or 2.
-        file: what is written; None until it has been made.
+        fd: of its file; -1 where there's none.
         failure: why it can't be written any more; empty as long as it can.
         stopped: its end has been asked for.
+        closing: it is written; its file is being closed.
     """
 
     name: int
@@ -38,35 +36,40 @@ class _Recording:
     path: Path
     rate: int
     tracks: int
-    file: WavFile | None = None
+    fd: int = -1
     failure: str = ""
     stopped: bool = False
+    closing: bool = False
 
 
 class Recordings:
-    """Turns `Record` and `StopRecording` into commands, and blocks into files.
+    """Turns `Record` and `StopRecording` into commands and files.
 
     Args:
-        packets: the packet threads.
-        writer: where files are made and written: a card that hangs must hold nobody up.
+        packets: the packet threads, and the writer of what they record.
+        files: where files are made and closed: a card that hangs must hold nobody up.
         report: tells the exchange.
     """
 
     def __init__(
-        self, packets: PacketThreads, writer: Background, report: Callable[[Report], None]
+        self, packets: PacketThreads, files: Background, report: Callable[[Report], None]
     ) -> None:
         self._packets = packets
-        self._writer = writer
+        self._writer = packets.writer
+        self._files = files
         self._report = report
         self._free = list(range(tape_row.TAPES - 1, -1, -1))
-        self._taken = [0] * tape_row.TAPES
         self._named: dict[int, _Recording] = {}
-        self._rows: dict[int, _Recording] = {}
 
     @property
     def running(self) -> bool:
-        """Whether a packet thread still has a recording."""
-        return bool(self._rows)
+        """Whether there's a recording that isn't written yet."""
+        return bool(self._named)
+
+    @property
+    def going_on(self) -> list[int]:
+        """The names of recordings whose end nobody has asked for."""
+        return [one.name for one in self._named.values() if not one.stopped]
 
     def record(self, message: Record, left: int, right: int, rate: int) -> None:
         """Begin a recording; one that can't be is reported as ended.
@@ -86,18 +89,19 @@ class Recordings:
         if why:
             self._report(Recorded(message.recording, 0.0, why))
             return
-        rate = min(rate, _HIGHEST)
+        rate = min(rate, tape_row.HIGHEST)
         tracks = 2 if message.stereo else 1
         row = self._free.pop()
         recording = _Recording(message.recording, row, streams, Path(message.path), rate, tracks)
-        self._named[recording.name] = self._rows[row] = recording
-        self._do(recording, lambda: self._make(recording))
+        self._named[recording.name] = recording
+        self._writer.prepare(row)
+        self._files.submit(lambda: self._make(recording), lambda why: self._give_up(recording, why))
         command = command_record(ring_row.RECORD, row)
-        command[ring_row.SETTINGS : ring_row.SETTINGS + 4] = left, right, message.stereo, rate
+        command[ring_row.SETTINGS : ring_row.SETTINGS + 3] = left, right, rate
         self._packets.command(command)
 
     def _why_not(self, streams: tuple[int, ...]) -> str:
-        running = [one for one in self._rows.values() if not one.stopped]
+        running = [one for one in self._named.values() if not one.stopped]
         if any(row in one.streams for one in running for row in streams):
             return "it is being recorded already"
         return "" if self._free else f"{tape_row.TAPES} recordings run already"
@@ -111,76 +115,63 @@ class Recordings:
 
     def stop_of(self, stream: int) -> None:
         """End the recording of a stream, if it has one."""
-        for recording in [one for one in self._rows.values() if stream in one.streams]:
+        for recording in [one for one in self._named.values() if stream in one.streams]:
             self.stop(recording.name)
 
     def stop_all(self) -> None:
-        """End every recording: the exchange that wanted it has gone, or the engine ends."""
+        """End every recording: the engine ends."""
         for name in list(self._named):
             self.stop(name)
 
-    def taped(self, row: int, bank: int, samples: int) -> None:
-        """Take a block out of its bank and have it written."""
-        recording = self._rows[row]
-        begin = bank * tape_row.LONGEST_BLOCK
-        block = self._packets.voices.banks[
-            row, begin : begin + samples * recording.tracks
-        ].tobytes()
-        self._do(recording, lambda: self._write(recording, block))
+    def finish(self) -> None:
+        """Go on with what the writer has done, or can't do any more."""
+        for recording in list(self._named.values()):
+            if recording.closing:
+                continue
+            error = self._writer.error(recording.row)
+            if error and not recording.failure:
+                self._fail(recording, os.strerror(error))
+            if self._writer.is_done(recording.row):
+                recording.closing = True
+                self._files.submit(
+                    lambda one=recording: self._close(one),  # type: ignore[misc]
+                    lambda why, one=recording: self._end(one),  # type: ignore[misc]
+                )
 
-    def recorded(self, row: int) -> None:
-        """Take note that its packet thread has ended a recording."""
-        recording = self._rows.pop(row)
-        self._do(recording, lambda: self._close(recording))
-
-    def _do(self, recording: _Recording, job: Job) -> None:
-        self._writer.submit(job, lambda why: self._fail(recording, why))
+    def close(self) -> None:
+        """Close what is still open; all threads have ended."""
+        for recording in self._named.values():
+            self._close(recording)
 
     def _fail(self, recording: _Recording, why: str) -> None:
-        """Take note of a fault of ours while the file was made or written."""
-        recording.failure = recording.failure or why
+        recording.failure = why
         self.stop(recording.name)
 
+    def _give_up(self, recording: _Recording, why: str) -> None:
+        self._writer.use_none(recording.row)
+        self._fail(recording, why)
+
     def _make(self, recording: _Recording) -> Callable[[], None]:
+        header = wav_header(recording.rate, recording.tracks)
         try:
-            recording.file = WavFile(recording.path, recording.rate, recording.tracks)
+            recording.fd = make_wav(recording.path, header)
         except (OSError, ValueError) as error:
             # ValueError: no path at all.
-            reason = getattr(error, "strerror", None) or str(error)
-            recording.failure = f"{recording.path.name}: {reason}"
-            return lambda: self.stop(recording.name)
-        return _nothing
-
-    def _write(self, recording: _Recording, block: bytes) -> Callable[[], None]:
-        """Append a block; a disk that is full ends the recording."""
-        if recording.file is not None and not recording.failure:
-            try:
-                recording.file.append(block)
-            except OSError as error:
-                recording.failure = error.strerror or str(error)
-
-        def give_back() -> None:
-            self._taken[recording.row] += 1
-            self._packets.took(recording.row, self._taken[recording.row])
-            if recording.failure:
-                self.stop(recording.name)
-
-        return give_back
+            why = f"{recording.path.name}: {getattr(error, 'strerror', None) or error}"
+            return lambda: self._give_up(recording, why)
+        return lambda: self._writer.use(
+            recording.row, recording.fd, header, recording.tracks, longest(recording.tracks)
+        )
 
     def _close(self, recording: _Recording) -> Callable[[], None]:
-        seconds = 0.0
-        if recording.file is not None:
-            seconds = recording.file.seconds
-            with contextlib.suppress(OSError):
-                recording.file.close()
+        fd, recording.fd = recording.fd, -1
+        if fd >= 0:
+            os.close(fd)
+        return lambda: self._end(recording)
 
-        def end() -> None:
-            self._free.append(recording.row)
-            del self._named[recording.name]
-            self._report(Recorded(recording.name, round(seconds, 3), recording.failure))
-
-        return end
-
-
-def _nothing() -> None:
-    pass
+    def _end(self, recording: _Recording) -> None:
+        seconds = self._writer.samples(recording.row) / recording.rate
+        self._packets.recorded(recording.row)
+        self._free.append(recording.row)
+        del self._named[recording.name]
+        self._report(Recorded(recording.name, round(seconds, 3), recording.failure))

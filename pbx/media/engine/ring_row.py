@@ -43,9 +43,9 @@ another packet thread, all at once."""
 ADOPT = 15
 """Of the thread that they go to, the same words."""
 
-MOST_REPORTS = 16
-"""Reports that one command may bring about at most: the blocks of a recording that ends, which are
-fewer than its banks, and its end."""
+MOST_REPORTS = 4
+"""Reports that one command may bring about at most: of a voice that is released what it has counted and
+its end, then its SRTP sessions, and the stream's end."""
 
 RESERVE = 64
 """Places of the report ring that digits and counts leave to what must not get lost."""
@@ -82,28 +82,22 @@ DIGIT = 7
 PLAYED = 8
 """ROW is the player's."""
 
-TAPED = 9
-"""ROW is the recording's; FIRST: the bank; SECOND: samples of a track in it."""
-
-RECORDED = 10
-"""ROW is the recording's; FIRST, SECOND: samples lost for want of a bank, and for coming too late."""
-
-VOICE_SET = 11
+VOICE_SET = 9
 """FIRST, SECOND: coder rows that the voice needs no longer; -1 none."""
 
-VOICE_STOPPED = 12
+VOICE_STOPPED = 10
 """After the VOICE_COUNTED of the same row."""
 
-TAP_SET = 13
+TAP_SET = 11
 """The decoders that the stream's tap had before are free."""
 
-SESSIONS_FREE = 14
+SESSIONS_FREE = 12
 """FIRST, SECOND: addresses of libsrtp sessions that nothing uses any more; 0 none."""
 
-MOVED = 15
+MOVED = 13
 """FIRST: the address that MOVE_OUT had."""
 
-ADOPTED = 16
+ADOPTED = 14
 """FIRST: the address that ADOPT had."""
 
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------

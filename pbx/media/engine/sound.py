@@ -53,13 +53,13 @@ class Sound:
         self._report = report
         self._counted: dict[int, VoiceCounts] = {}
         self._reader = Background("reader")
-        self._writer = Background("writer")
+        self._files = Background("files")
         self._coders = Coders(libraries, tables)
         self._voices = Voices(libraries, packets, rooms, self._coders)
         self._taps = Taps(packets, self._coders)
         self._players = Players(packets, rooms, self._reader, report)
-        self._recordings = Recordings(packets, self._writer, report)
-        self.fds = (self._reader.fd, self._writer.fd)
+        self._recordings = Recordings(packets, self._files, report)
+        self.fds = (self._reader.fd, self._files.fd)
         """Readable while `finish` has something to do."""
 
     @property
@@ -67,25 +67,31 @@ class Sound:
         """See `protocol.Ready`."""
         return self._voices.codecs
 
+    @property
+    def recordings(self) -> list[int]:
+        """See `protocol.Ready`."""
+        return self._recordings.going_on
+
     def finish(self) -> None:
-        """Go on with files that have been read or written."""
+        """Go on with files that have been read, made or written."""
         self._reader.finish()
-        self._writer.finish()
+        self._files.finish()
+        self._recordings.finish()
 
     def close(self) -> None:
-        """Wait for what is being written; the packet threads have ended."""
+        """Wait for files that are being read or made; the packet threads have ended."""
         self._reader.close()
-        self._writer.close()
+        self._files.close()
+        self._recordings.close()
 
     def end(self) -> bool:
-        """End all recordings; returns False as long as the packet threads haven't."""
+        """End all recordings; returns False as long as they aren't written."""
         self._recordings.stop_all()
         return not self._recordings.running
 
     def begin_anew(self) -> None:
-        """End what the exchange before wanted played and recorded: the new one knows nothing of it."""
+        """End what the exchange before wanted played: the new one knows nothing of it."""
         self._players.stop_all()
-        self._recordings.stop_all()
 
     def carry_out(self, message: SoundCommand, row: Callable[[int], int]) -> None:
         """Carry out one command.
@@ -185,10 +191,6 @@ class Sound:
                 self._report(Digit(port, _DIGITS[first], bool(second)))
         elif kind == ring_row.PLAYED:
             self._players.played(row)
-        elif kind == ring_row.TAPED:
-            self._recordings.taped(row, first, second)
-        elif kind == ring_row.RECORDED:
-            self._recordings.recorded(row)
         elif kind == ring_row.VOICE_STOPPED:
             self._voice_ended(row)
         elif kind == ring_row.TAP_SET:

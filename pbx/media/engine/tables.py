@@ -63,10 +63,14 @@ SERVE_VOICES = 12
 THREAD = 13
 """Number of this packet thread, from 1 on: the `STATE` of the rows that are its own."""
 
+WRITER_FD = 14
+"""Eventfd that wakes the writer of recordings."""
+
 FACTS = 16
 
 # --- stop: its own array, so that its cache line is read only -----------------------------------------
 STOP = 0
+STOP_WRITER = 1
 
 # --- totals: words that only the packet thread writes -------------------------------------------------
 RUNNING = 0

@@ -1,7 +1,4 @@
-"""Words of one recording's row: `record`'s own, then who is heard and the blocks it has made.
-
-A block waits in one of `BANKS` banks until the main thread has taken it.
-"""
+"""Words of one recording's row: `record`'s own, then who is heard. The packet thread's own."""
 
 from pbx.media.engine.kernels import record
 
@@ -12,23 +9,18 @@ LEFT = STATE + 1
 RIGHT = STATE + 2
 """Streams; -1 none."""
 
-STEREO = STATE + 3
-BLOCK = STATE + 4
+BLOCK = STATE + 3
 """Samples of a track in a block."""
-
-WRITTEN = STATE + 5
-"""Blocks that have been put into banks."""
-
-LOST = STATE + 6
-"""Samples that found no bank free: the main thread stood still for seconds."""
 
 WIDTH = STATE + 8
 
-TAPES = 64
-BANKS = 8
+TAPES = 128
 BLOCK_MS = 500
-LONGEST_BLOCK = 2 * 16000 * BLOCK_MS // 1000
-"""Samples of both tracks at the highest rate."""
+HIGHEST = 16000
+"""Samples in a second of a recording: more than a wideband voice has isn't kept."""
 
-RING = 65536
-"""Samples of one track: four seconds at 16 kHz."""
+RING_MS = 8192
+"""What a track's ring holds: so long may a disk take for a block before sound is lost."""
+
+RING = HIGHEST * RING_MS // 1000
+"""Samples of one track at the highest rate; at half the rate half of them are used."""

@@ -1,9 +1,10 @@
 """The memory of voices, taps, players, rooms and recordings, as numpy arrays.
 
 What isn't used is never touched, and so takes no memory. The main thread writes coder rows that no
-voice has yet, and `taken`; all else is the packet threads'. Rows of streams, players and recordings
-are in tables for all threads, each row one thread's at a time; rooms and what a tick needs are each
-thread's own.
+voice has yet, and headers of recordings; `files` says itself who writes what (`file_row`), and what is
+closed of `tracks` is the writer's, with `block` and `wakes`; all else is the packet threads'. Rows of
+streams, players and recordings are in tables for all threads, each row one thread's at a time; rooms and
+what a packet or a tick needs are each thread's own.
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pbx.media.engine import coder_row, player_row, tap_row, tape_row, voice_row
+from pbx.media.engine import coder_row, file_row, player_row, tap_row, tape_row, voice_row
 from pbx.media.engine.kernels import resample, shared
 from pbx.media.engine.tables import Words, lone
 
@@ -48,10 +49,13 @@ class VoiceTables(NamedTuple):
     rooms: Words
     heard: Sound
     taps: Words
+    tapped: Sound
     tapes: Words
     tracks: Sound
-    banks: Sound
-    taken: Words
+    files: Words
+    headers: npt.NDArray[np.uint8]
+    block: Sound
+    wakes: Words
     active: Words
     members: Words
     chosen: Words
@@ -89,8 +93,10 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         taps=np.zeros((streams, tap_row.WIDTH), np.int64),
         tapes=np.zeros((tape_row.TAPES, tape_row.WIDTH), np.int64),
         tracks=np.zeros((tape_row.TAPES, 2 * tape_row.RING), np.int16),
-        banks=np.zeros((tape_row.TAPES, tape_row.BANKS * tape_row.LONGEST_BLOCK), np.int16),
-        taken=np.zeros(tape_row.TAPES, np.int64),
+        files=_no_files(),
+        headers=np.zeros((tape_row.TAPES, file_row.HEADER), np.uint8),
+        block=np.zeros(2 * tape_row.HIGHEST * tape_row.BLOCK_MS // 1000, np.int16),
+        wakes=np.zeros(1, np.int64),
         name=np.frombuffer(name, np.uint8).copy(),
         **_own_tables(streams),
     )
@@ -117,7 +123,15 @@ def _own_tables(streams: int) -> dict[str, Any]:
         "common": lone(voice_row.FRAME, np.int16),
         "spare": lone(4 * voice_row.FRAME, np.int16),
         "packet": lone(PACKET, np.uint8),
+        # One for all streams: a packet after the other, it stays in the processor's cache.
+        "tapped": lone(voice_row.LINE_SAMPLES, np.int16),
         "shared": np.zeros((shared.ENTRIES, shared.WIDTH), np.int64),
         "shared_sound": np.zeros((shared.ENTRIES, voice_row.PACKING_SAMPLES), np.int16),
         "shared_payloads": np.zeros((shared.ENTRIES, PACKET), np.uint8),
     }
+
+
+def _no_files() -> Words:
+    files = np.zeros((tape_row.TAPES, file_row.WIDTH), np.int64)
+    files[:, file_row.FD] = file_row.NOT_YET
+    return files

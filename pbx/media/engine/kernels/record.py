@@ -2,16 +2,16 @@
 
 Two tracks of int16 in a ring. A packet's place is its timestamp's distance from the party's first
 one, whose own place is when it came, less its length; so any packet sizes go together, loss leaves
-silence of its length, and order of arrival does not matter. What no packet
-that is `BEHIND_MS` late can belong to any more is taken out in blocks.
+silence of its length, and order of arrival does not matter. What no packet that is `BEHIND_MS` late
+can belong to any more is closed in blocks. Somebody else takes out what is closed, in a time of his
+own: a place is used again only when it has been taken.
 """
 
 from typing import Any
 
-import numpy as np
-
 from pbx.media.engine.kernels.jitter import signed_32, units
-from pbx.media.engine.native import kernel
+from pbx.media.engine.kernels.lanes import add32, sat16
+from pbx.media.engine.native import clear, kernel, part, rest
 
 WIDTH = 32
 BEHIND_MS = 200
@@ -32,7 +32,7 @@ MASK = 2
 """Samples of a track in the ring, a power of two, less one."""
 
 TAKEN = 3
-"""Samples taken out so far."""
+"""Samples taken out so far, as far as whoever puts in has heard of it."""
 
 END = 4
 """The sample after the last one that has been put in."""
@@ -42,6 +42,9 @@ MISSED = 5
 
 RESETS = 6
 """Places set anew."""
+
+CLOSED = 7
+"""Samples that may be taken out; nothing is put there any more."""
 
 # --- words of a party: `PARTY` or `PARTY + PARTY_WIDTH` on ------------------------------------------------
 PARTY = 8
@@ -174,82 +177,81 @@ def put(
     count = min(count, pcm.shape[0], length >> 1)
     if count <= 0 or ring.shape[0] < 2 * length or (side != 0 and side != 1):
         return 0
-    party = row[PARTY + PARTY_WIDTH * side :]
+    party = part(row, PARTY + PARTY_WIDTH * side, PARTY_WIDTH)
     sample = _locate(row, party, timestamp, ssrc, count, now)
-    skipped = min(max(row[TAKEN] - sample, 0), count)
+    skipped = min(max(row[CLOSED] - sample, 0), count)
     kept = min(count, row[TAKEN] + length - sample)
     whole = max(kept - skipped, 0)
     row[MISSED] += count - whole
     if whole == 0:
         return 0
     row[END] = max(row[END], sample + kept)
-    track = ring[side * length : (side + 1) * length]
     at = (sample + skipped) & row[MASK]
     before_end = min(whole, length - at)
-    source, target = pcm[skipped:kept], track[at : at + before_end]
-    for index in range(before_end):
-        target[index] = source[index]
-    source = source[before_end:]
-    for index in range(whole - before_end):
-        track[index] = source[index]
+    _copy(rest(pcm, skipped), before_end, rest(ring, side * length + at))
+    _copy(rest(pcm, skipped + before_end), whole - before_end, rest(ring, side * length))
     return whole
 
 
 @kernel
-def due(row: Any, now: Any) -> Any:
-    """Return how many samples are ready to be taken out."""
+def _copy(source: Any, count: Any, target: Any) -> None:
+    for index in range(count):
+        target[index] = source[index]
+
+
+@kernel
+def close(row: Any, block: Any, now: Any) -> Any:
+    """Close every block of so many samples that is whole; returns whether there was one."""
     # A packet that comes now holds what was said before.
     behind = (BEHIND_MS + LEAD_MS) * row[RATE] // 1000
-    return max(place(row, now) - behind - row[TAKEN], 0)
+    blocks = max(place(row, now) - behind - row[CLOSED], 0) // block
+    row[CLOSED] += blocks * block
+    return blocks > 0
 
 
 @kernel
-def rest(row: Any) -> Any:
-    """Return how many samples are left to take out when the recording ends."""
-    return max(row[END] - row[TAKEN], 0)
+def close_all(row: Any) -> None:
+    """Close what is left when the recording ends."""
+    row[CLOSED] = max(row[END], row[CLOSED])
 
 
 @kernel
-def _take_track(row: Any, track: Any, out: Any, count: Any, first: Any, step: Any) -> None:
-    at = row[TAKEN] & row[MASK]
-    for index in range(count):
-        from_ring = (at + index) & row[MASK]
-        out[first + step * index] = track[from_ring]
-        track[from_ring] = 0
-
-
-@kernel
-def take_stereo(row: Any, ring: Any, out: Any, count: Any) -> Any:
-    """Take the oldest samples out, left and right in turn, leaving silence in the ring.
+def take_stereo(ring: Any, first: Any, count: Any, out: Any) -> None:
+    """Take samples out, left and right in turn, leaving silence in the ring.
 
     Args:
-        row, ring: the recording's.
-        out: int16, room for two tracks.
-        count: samples of a track, up to what is `due` (or more, when the recording ends).
-
-    Returns:
-        Samples of a track that were taken.
+        ring: the recording's.
+        first: the oldest sample that is in it.
+        count: samples of a track; they must be closed, and `out` must have room for both tracks.
+        out: int16.
     """
-    length = row[MASK] + 1
-    count = max(min(count, out.shape[0] >> 1, length), 0)
-    _take_track(row, ring[:length], out, count, 0, 2)
-    _take_track(row, ring[length : 2 * length], out, count, 1, 2)
-    row[TAKEN] += count
-    return count
+    length = ring.shape[0] >> 1
+    done = 0
+    while done < count:
+        at = (first + done) & (length - 1)
+        run = min(count - done, length - at)
+        left, right = part(ring, at, run), part(ring, length + at, run)
+        both = part(out, 2 * done, 2 * run)
+        for index in range(run):
+            both[2 * index] = left[index]
+            both[2 * index + 1] = right[index]
+        clear(left)
+        clear(right)
+        done += run
 
 
 @kernel
-def take_mono(row: Any, ring: Any, out: Any, count: Any) -> Any:
-    """Take the oldest samples out, both parties mixed and limited; else like `take_stereo`."""
-    length = row[MASK] + 1
-    count = max(min(count, out.shape[0], length), 0)
-    at = row[TAKEN] & row[MASK]
-    for index in range(count):
-        first = (at + index) & row[MASK]
-        second = length + first
-        both = np.int32(np.int32(ring[first]) + np.int32(ring[second]))
-        out[index] = np.int16(min(max(both, np.int32(-32768)), np.int32(32767)))
-        ring[first] = 0
-        ring[second] = 0
-    row[TAKEN] += count
-    return count
+def take_mono(ring: Any, first: Any, count: Any, out: Any) -> None:
+    """Take samples out, both parties mixed and limited; else like `take_stereo`."""
+    length = ring.shape[0] >> 1
+    done = 0
+    while done < count:
+        at = (first + done) & (length - 1)
+        run = min(count - done, length - at)
+        left, right = part(ring, at, run), part(ring, length + at, run)
+        mixed = part(out, done, run)
+        for index in range(run):
+            mixed[index] = sat16(add32(left[index], right[index]))
+        clear(left)
+        clear(right)
+        done += run

@@ -42,11 +42,14 @@ def _switch(voices: Any, slot: Any, payload_type: Any) -> Any:
             row[tap_row.CURRENT] = place
             # The words of a voice that isn't one: where recordings look.
             voice = row_of(voices.voices, slot)
-            voice[voice_row.RATE] = wanted[tap_row.RATE]
-            voice[voice_row.CLOCK] = wanted[tap_row.CLOCK]
             voice[voice_row.DECODER] = wanted[tap_row.DECODER]
-            clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
-            change_clock(voices, slot)
+            rate, clock = wanted[tap_row.RATE], wanted[tap_row.CLOCK]
+            # On the same clock the sound goes on without a seam.
+            if voice[voice_row.RATE] != rate or voice[voice_row.CLOCK] != clock:
+                voice[voice_row.RATE] = rate
+                voice[voice_row.CLOCK] = clock
+                clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
+                change_clock(voices, slot)
         return True
     return False
 
@@ -62,18 +65,17 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
         return
     row[tap_row.SEQUENCE] = sequence
     coder = voices.voices[slot, voice_row.DECODER]
-    # A voice's line: the stream is none now.
-    pcm = part(row_of(voices.sound, slot), voice_row.LINE, voice_row.LINE_SAMPLES)
     samples = decode(
         voices.functions,
         row_of(voices.coders, coder),
         row_of(voices.memories, coder),
         part(packet, place >> 16, place & 0xFFFF),
         place & 0xFFFF,
-        pcm,
+        voices.tapped,
     )
     if samples > 0:
-        tape(voices, slot, pcm, samples, big_endian_32(packet, 4), big_endian_32(packet, 8), now)
+        timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
+        tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
 
 
 @kernel

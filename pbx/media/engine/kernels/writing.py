@@ -1,0 +1,138 @@
+"""The loop of the writer: what is ready of recordings into their files, which are whole at any moment.
+
+First the sound goes to the end of the file, then the lengths into the header. Wherever that is cut
+the header promises no more than there is, and players take what it promises. Where the power goes
+and the file system had written the header alone, the file is shorter than it says, which players
+take as its end.
+"""
+
+from typing import Any
+
+from pbx.media.engine import file_row, tape_row
+from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import record
+from pbx.media.engine.kernels.views import tables_view, voices_view
+from pbx.media.engine.native import (
+    EINTR,
+    EIO,
+    clear,
+    entry_kernel,
+    errno,
+    kernel,
+    load_acquire,
+    part,
+    pwrite,
+    read,
+    row_of,
+    store_32,
+    store_release,
+    write,
+)
+
+
+@kernel
+def _write_at(fd: Any, address: Any, octets: Any, place: Any) -> Any:
+    """Write memory to a place of a file; returns 0, or the error number."""
+    while octets > 0:
+        written = pwrite(fd, address, octets, place)
+        if written > 0:
+            address += written
+            place += written
+            octets -= written
+        elif written == 0:
+            return EIO
+        else:
+            number = errno()
+            if number != EINTR:
+                return number
+    return 0
+
+
+@kernel
+def append(file: Any, header: Any, block: Any, samples: Any) -> Any:
+    """Write samples behind those that are in a file; returns 0, or the error number.
+
+    Where it fails, what was there before stays playable.
+
+    Args:
+        file: `file_row`.
+        header: uint8, the file's, up to date.
+        block: int16, samples of both tracks in turn.
+        samples: of each track.
+    """
+    tracks = file[file_row.TRACKS]
+    before = 2 * tracks * file[file_row.TAKEN]
+    fd, octets = file[file_row.FD], 2 * tracks * samples
+    number = _write_at(fd, block.ctypes.data, octets, file_row.HEADER + before)
+    if number != 0:
+        return number
+    sound = min(before + octets, file[file_row.MOST])
+    address = header.ctypes.data
+    store_32(address + file_row.RIFF_AT, sound + file_row.HEADER - 8)
+    store_32(address + file_row.DATA_AT, sound)
+    return _write_at(fd, address, file_row.HEADER, 0)
+
+
+@kernel
+def _write_ready(voices: Any, number: Any, ready: Any) -> None:
+    """Write what is ready of a recording, until a disk that is full or gone ends that."""
+    file = row_of(voices.files, number)
+    used = 2 * (voices.tapes[number, record.MASK] + 1)
+    ring = part(row_of(voices.tracks, number), 0, used)
+    room = voices.block.shape[0] >> 1
+    while file[file_row.TAKEN] < ready and file[file_row.ERROR] == 0:
+        first = file[file_row.TAKEN]
+        samples = min(ready - first, room)
+        if file[file_row.TRACKS] == 2:
+            record.take_stereo(ring, first, samples, voices.block)
+        else:
+            record.take_mono(ring, first, samples, voices.block)
+        failed = append(file, row_of(voices.headers, number), voices.block, samples)
+        if failed != 0:
+            store_release(file.ctypes.data + 8 * file_row.ERROR, failed)
+        else:
+            store_release(file.ctypes.data + 8 * file_row.TAKEN, first + samples)
+
+
+@kernel
+def serve(voices: Any, number: Any) -> Any:
+    """Do what there is to do for a recording; returns whether the main thread should look at it."""
+    file = row_of(voices.files, number)
+    words = file.ctypes.data
+    # In the order opposite to that in which the main thread writes them for the next recording.
+    done = load_acquire(words + 8 * file_row.DONE) != 0
+    fd = load_acquire(words + 8 * file_row.FD)
+    if done or fd == file_row.NOT_YET:
+        return False
+    ended = load_acquire(words + 8 * file_row.ENDED) != 0
+    ready = load_acquire(words + 8 * file_row.READY)
+    before = file[file_row.ERROR]
+    if fd >= 0:
+        _write_ready(voices, number, ready)
+    if ended:
+        if fd < 0 or file[file_row.ERROR] != 0:
+            clear(row_of(voices.tracks, number))
+        store_release(words + 8 * file_row.DONE, 1)
+    return ended or file[file_row.ERROR] != before
+
+
+@entry_kernel
+def write_loop(tables_at: Any, voices_at: Any) -> Any:
+    """Write until the stop of the writer is set, and then what is ready; see `packet_loop`.
+
+    A disk that is slow or hangs holds nobody up but recordings. Returns 0.
+    """
+    tables = tables_view(tables_at)
+    voices = voices_view(voices_at)
+    running = True
+    while running:
+        read(tables.facts[t.WRITER_FD], voices.wakes.ctypes.data, 8)
+        running = load_acquire(tables.stop.ctypes.data + 8 * t.STOP_WRITER) == 0
+        changed = False
+        for number in range(tape_row.TAPES):
+            if serve(voices, number):
+                changed = True
+        if changed:
+            voices.wakes[0] = 1
+            write(tables.facts[t.REPORT_FD], voices.wakes.ctypes.data, 8)
+    return 0
