@@ -65,7 +65,6 @@ class Conversation:
         self._max_duration_s = max_duration_s
         self._offering = False
         self._types = DynamicTypes()
-        leg.usage.serves = ("INFO",)
 
     @property
     def recording(self) -> bool:
