@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from pbx.call.keypad import Keypad
 from pbx.media import codecs, protocol
-from pbx.media.conversion import tap, voices
+from pbx.media.conversion import note_sound, tap, voices
 from pbx.media.session import LegMedia, bridge
 
 _ON_MS = 80
@@ -46,6 +46,8 @@ class Passage:
         """
         known = {one.port for leg in (caller, callee) for one in leg.everything()}
         # The callee's first: what the caller has sent meanwhile must find its way.
+        for party in (caller, callee):
+            note_sound(party)
         streams = bridge(callee, caller, timed=timed)
         self.release([*caller.take_released(), *callee.take_released()])
         wanted = {one.port: one for one in voices(caller, callee)}
@@ -149,12 +151,19 @@ class Passage:
             digit: as in `events.Dialled`.
             tones: as tones, where the partner takes no telephone-events.
         """
+        hearer = self._hearer(port, tones=tones)
+        if not hearer or digit == "!":
+            return False
+        self._tell([protocol.SendDigits(hearer, digit, _ON_MS, _OFF_MS)])
+        return True
+
+    def _hearer(self, port: int, *, tones: bool) -> int:
+        """Return by which port the engine can tell a party's partner of a key; 0 for none."""
+        if not self._voices:
+            return next((one.event_port for one in self._parties if one.sound_port != port), 0)
         voice = self._voices.get(port)
         partner = self._voices.get(voice.partner) if voice else None
-        if partner is None or digit == "!" or (partner.event_type < 0 and not tones):
-            return False
-        self._tell([protocol.SendDigits(partner.port, digit, _ON_MS, _OFF_MS)])
-        return True
+        return partner.port if partner and (partner.event_type >= 0 or tones) else 0
 
     def _keypad(self, port: int) -> Keypad:
         return self._keypads.setdefault(port, Keypad())

@@ -82,7 +82,7 @@ class Agreed:
 
     Args:
         index: the place of its media in the descriptions.
-        codec, payload_type, ptime_ms, event_type, noise_type: as in `protocol.Voice`.
+        codec, payload_type, ptime_ms, event_type, event_clock, noise_type: as in `protocol.Voice`.
         direction: what the peer does; without receiving while it holds.
     """
 
@@ -91,6 +91,7 @@ class Agreed:
     payload_type: int
     ptime_ms: int
     event_type: int
+    event_clock: int
     noise_type: int
     direction: Direction
 
@@ -237,6 +238,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
         payload_type=speech.payload_type,
         ptime_ms=_ptime_ms(speech.codec, peer.line),
         event_type=event.payload_type if event else -1,
+        event_clock=event.clock_hz if event else 0,
         noise_type=noise.payload_type if noise else -1,
         direction=peer.direction,
     )

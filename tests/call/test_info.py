@@ -195,6 +195,58 @@ class TestConverted:
         assert dialled(office) == [(partner, "5")]
 
 
+class TestPassedOnSound:
+    """Between phones with a common codec, both of which have telephone-events."""
+
+    def test_as_a_telephone_event_by_the_engine(self, office: Office) -> None:
+        """Which knows whether the phone sends them itself, too."""
+        alice, bob, call, _ = talking(office, "8 101", "8 101")
+        (port,) = (
+            one.port
+            for one in office.running().values()
+            if one.remote_rtp and one.remote_rtp.host == bob.address.host
+        )
+        assert not office.voices()
+        press(call)
+        alice.response(200)
+        assert dialled(office) == [(port, "5")]
+        assert not bob.inbox
+        assert office.running()[port].event_type == 101
+        assert office.running()[port].event_clock == 8000
+
+    def test_a_flash_goes_by_info(self, office: Office) -> None:
+        _, bob, call, _ = talking(office, "8 101", "8 101")
+        press(call, b"Signal=16\r\n")
+        assert told(bob.hears("INFO"))[0] == "Signal=!"
+
+    def test_not_where_it_is_encrypted(self, office: Office) -> None:
+        """Nobody but the phones can write such packets."""
+        alice, bob = office.phone("100"), office.phone("101")
+        keys = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+        call = alice.invite("101", sdp(alice, "8 101", keys))
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 200, "OK", sdp(bob, "8 101", keys), headers=TAKES_INFO)
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        press(call)
+        assert told(bob.hears("INFO"))[0] == "Signal=5"
+        assert dialled(office) == []
+        assert {one.event_type for one in office.running().values()} == {-1}
+
+    def test_the_clocks_of_what_is_spoken(self, office: Office) -> None:
+        lines = ("a=rtpmap:98 opus/48000/2", "a=rtpmap:99 telephone-event/48000")
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101", sdp(alice, "98 99", *lines))
+        bob.respond(bob.hears("INVITE"), 200, "OK", sdp(bob, "98 99", *lines))
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        assert [(one.clock, one.event_clock) for one in office.running().values()] == [
+            (48000, 48000)
+        ] * 2
+
+
 class TestEarly:
     def test_before_any_answer_it_is_nobodys(self, office: Office) -> None:
         alice, bob = office.phone("100"), office.phone("101")

@@ -42,6 +42,7 @@ COMMANDS: list[Command] = [
     Hello(VERSION, 20.0),
     Prepare([20000, 20002]),
     Stream(20000, 0, "192.0.2.1", PEER, None, True, True, True, 60.0, 3),
+    Stream(20000, 0, "::1", None, None, True, True, True, 0, 0, False, 101, 48000, 48000),
     Release([20000]),
     Query(),
     Voice(20000, 1, 0, room=7, echo=True, gain_db=-3.5),

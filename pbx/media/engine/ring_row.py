@@ -52,7 +52,7 @@ SOURCE = 4
 COUNTS = 8
 """The stream row's words RECEIVED to RTCP_SENT, in that order."""
 
-JITTER_16 = 17
+JITTER_US = 17
 
 LATCHED = 1
 TIMEOUT = 2
