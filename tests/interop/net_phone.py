@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pbx.media import codecs
-from pbx.sip.message import Request
+from pbx.sip.message import Request, Response
 from tests.app import phone as sip
 from tests.media.kernels.coders import decoder, encoder
 from tests.media.kernels.networks import START_NS, Network, Packet
@@ -60,9 +60,19 @@ class NetPhone(sip.Phone):
     Args:
         port, number, password: as for `tests.app.phone.Phone`.
         codec: its number in `pbx.media.codecs`.
+        events: it says that it has telephone-events.
     """
 
-    def __init__(self, port: int, number: str, password: str, codec: int = codecs.PCMU) -> None:
+    def __init__(
+        self,
+        port: int,
+        number: str,
+        password: str,
+        codec: int = codecs.PCMU,
+        *,
+        events: bool = False,
+    ) -> None:
+        self.events = events
         super().__init__(port, number, password)
         self.codec = codec
         self.payload_type, self._name = _NAMES[codec]
@@ -71,9 +81,11 @@ class NetPhone(sip.Phone):
         self.sent: list[tuple[float, Packet]] = []
         """When each packet was given to the exchange."""
         self.got: list[tuple[float, Packet]] = []
+        self._cseqs = itertools.count(3)
         self.spoken = 0
         """Packets said, whatever became of them."""
-        self._goodbye: Request | None = None
+        self._invite: Request | None = None
+        self._accepted: Response | None = None
 
     @property
     def rate(self) -> int:
@@ -90,12 +102,13 @@ class NetPhone(sip.Phone):
         host, port = self.rtp.getsockname()
         return (
             f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
-            f"m=audio {port} RTP/AVP {self.payload_type}\r\n"
+            f"m=audio {port} RTP/AVP {self.payload_type}{' 101' if self.events else ''}\r\n"
             f"a=rtpmap:{self.payload_type} {self._name}\r\n"
+            f"{'a=rtpmap:101 telephone-event/8000' if self.events else 'a=sendrecv'}\r\n"
         ).encode()
 
     def call(self, number: str, callee: "NetPhone | None" = None) -> None:
-        """Call a service, or a phone, which answers."""
+        """Call a service, or a phone, which answers: by itself, unless it is given here."""
         invite = self.invite(number)
         if callee is not None:
             offered = callee.request("INVITE")
@@ -105,24 +118,31 @@ class NetPhone(sip.Phone):
         assert accepted.status == 200, accepted.start_line()
         self.acknowledge(invite, accepted)
         self.media_port = _media_port(accepted.body)
-        self._goodbye = Request(
-            "BYE",
-            (accepted.get("Contact") or "").strip("<>"),
+        self._invite, self._accepted = invite, accepted
+
+    def within(self, method: str, *more: tuple[str, str], body: bytes = b"") -> Response:
+        """Send a request in the call; return its answer."""
+        assert self._invite is not None
+        assert self._accepted is not None
+        request = Request(
+            method,
+            (self._accepted.get("Contact") or "").strip("<>"),
             [
                 ("Via", self.via()),
                 ("Max-Forwards", "70"),
-                ("From", invite.get("From") or ""),
-                ("To", accepted.get("To") or ""),
-                ("Call-ID", invite.call_id),
-                ("CSeq", "3 BYE"),
+                ("From", self._invite.get("From") or ""),
+                ("To", self._accepted.get("To") or ""),
+                ("Call-ID", self._invite.call_id),
+                ("CSeq", f"{next(self._cseqs)} {method}"),
+                *more,
             ],
-            b"",
+            body,
         )
+        self.send(request.encode())
+        return self.response(request)
 
     def hang_up(self) -> None:
-        assert self._goodbye is not None
-        self.send(self._goodbye.encode())
-        assert self.response(self._goodbye).status == 200
+        assert self.within("BYE").status == 200
 
     # ---------------------------------------------------------------- sound
 
