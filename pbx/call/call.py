@@ -7,6 +7,7 @@ from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
 from pbx.call.events import (
     Answered,
     Confirmed,
+    Dialled,
     Ended,
     LegEvent,
     MediaAnswered,
@@ -208,6 +209,8 @@ class Call:
                 self._media_answered(leg, event.sdp, now)
             case MediaRefused():
                 self._media_refused(event, now)
+            case Dialled():
+                self._dialled(leg, event.digit, now)
             case Ended():
                 self._leg_ended(leg, event.cause, now)
 
@@ -390,11 +393,24 @@ class Call:
         """Join the caller's media with `leg`'s."""
         self.passage.connect(self.caller.media, leg.media, timed=answered)
 
+    def _dialled(self, leg: Leg, digit: str, now: float) -> None:
+        """Pass on a key that a party has told of by INFO, as the other one understands it."""
+        callee = self.callee or self._early
+        other = callee if leg is self.caller else self.caller
+        if other is None or leg not in (self.caller, callee):
+            return
+        port, takes_info = leg.media.sound_port, other.usage.takes_info
+        if not self.passage.is_new(port, digit, now):
+            return
+        # Tones are for a phone that wouldn't hear of it in any other way.
+        if not self.passage.dial(port, digit, tones=takes_info is not True):
+            other.usage.send_digit(digit, now)
+
     def reported(self, report: protocol.SoundReport, now: float) -> bool:
         """Take what the engine says; False where it concerns another call."""
         match report:
             case protocol.Digit():
-                return self.passage.dialled(report)
+                return self.passage.dialled(report, now)
             case protocol.Recorded() if self.passage.recorded(report):
                 if report.failure and not report.seconds:
                     # There is no file.

@@ -20,6 +20,7 @@ from pbx.call.leg import Leg
 from pbx.call.services.service import Service
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
+from pbx.media.conversion import note_sound
 from pbx.media.session import NoPortsLeft
 from pbx.routing.services import ServiceNumber
 from pbx.sdp.payload import DynamicTypes, audio_codec
@@ -65,7 +66,6 @@ class Conversation:
         self._max_duration_s = max_duration_s
         self._offering = False
         self._types = DynamicTypes()
-        leg.usage.serves = ("INFO",)
 
     @property
     def recording(self) -> bool:
@@ -113,6 +113,7 @@ class Conversation:
 
         Its sound begins anew with `engine_ready`.
         """
+        note_sound(self._leg.media)
         self._leg.media.anchor()
         if self._max_duration_s and self.facts.talk is not None:
             until = max(self.facts.talk + self._max_duration_s, now)
@@ -218,6 +219,7 @@ class Conversation:
         """Offer and answer are complete: let the media engine follow."""
         self.facts.codec = audio_codec(answer) or self.facts.codec
         media = self._leg.media
+        note_sound(media)
         streams = media.anchor()
         self._release(media.take_released())
         self._tell_engine([*streams])
@@ -256,6 +258,7 @@ class Conversation:
             payload_type=agreed.payload_type,
             ptime_ms=agreed.ptime_ms,
             event_type=agreed.event_type,
+            event_clock=agreed.event_clock,
             noise_type=agreed.noise_type,
             room=mode.room,
             # Who holds may play music meanwhile, which the others don't want to hear

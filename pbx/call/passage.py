@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable
 
+from pbx.call.keypad import Keypad
 from pbx.media import codecs, protocol
-from pbx.media.conversion import tap, voices
+from pbx.media.conversion import note_sound, tap, voices
 from pbx.media.session import LegMedia, bridge
 
 _ON_MS = 80
@@ -29,6 +30,7 @@ class Passage:
         self._parties: tuple[LegMedia, ...] = ()
         self._recording = 0
         self._voices: dict[int, protocol.Voice] = {}
+        self._keypads: dict[int, Keypad] = {}
 
     @property
     def codecs(self) -> tuple[str, ...]:
@@ -44,6 +46,8 @@ class Passage:
         """
         known = {one.port for leg in (caller, callee) for one in leg.everything()}
         # The callee's first: what the caller has sent meanwhile must find its way.
+        for party in (caller, callee):
+            note_sound(party)
         streams = bridge(callee, caller, timed=timed)
         self.release([*caller.take_released(), *callee.take_released()])
         wanted = {one.port: one for one in voices(caller, callee)}
@@ -54,6 +58,7 @@ class Passage:
         early = [one for one in changed if {one.port, one.partner} <= known]
         late = [one for one in changed if one not in early]
         self._parties = caller, callee
+        self._keypads = {}  # Who has sent events may have agreed to none now
         taps = self._taps() if self._recording else []
         self._tell([*ended, *early, *streams, *late, *taps])
 
@@ -123,14 +128,47 @@ class Passage:
         taps = [tap(media, self._coded()) for media in self._parties]
         return [one for one in taps if one is not None]
 
-    def dialled(self, digit: protocol.Digit) -> bool:
+    def dialled(self, digit: protocol.Digit, now: float) -> bool:
         """Pass on a key that a party has pressed; False where it is another call's.
 
         The engine tells of keys where a codec is converted: the packets that told of it end there.
         """
-        voice = self._voices.get(digit.port)
-        if voice is None:
+        if digit.port not in self._voices:
             return False
-        if digit.digit != "!" and voice.partner in self._voices:
-            self._tell([protocol.SendDigits(voice.partner, digit.digit, _ON_MS, _OFF_MS)])
+        if self._keypad(digit.port).by_sound(digit.digit, now, inband=digit.inband):
+            self.dial(digit.port, digit.digit, tones=True)
         return True
+
+    def is_new(self, port: int, digit: str, now: float) -> bool:
+        """Take a key that a party has told of by INFO; False where its sound has told of it.
+
+        Args:
+            port: of the party's sound.
+            digit: as in `events.Dialled`.
+        """
+        return self._keypad(port).by_info(digit, now)
+
+    def dial(self, port: int, digit: str, *, tones: bool) -> bool:
+        """Let the engine tell a party's partner of a key; False where it can't.
+
+        Args:
+            port: of the party's sound, whose key it is.
+            digit: as in `events.Dialled`.
+            tones: as tones, where the partner takes no telephone-events.
+        """
+        hearer = self._hearer(port, tones=tones)
+        if not hearer or digit == "!":
+            return False
+        self._tell([protocol.SendDigits(hearer, digit, _ON_MS, _OFF_MS)])
+        return True
+
+    def _hearer(self, port: int, *, tones: bool) -> int:
+        """Return by which port the engine can tell a party's partner of a key; 0 for none."""
+        if not self._voices:
+            return next((one.event_port for one in self._parties if one.sound_port != port), 0)
+        voice = self._voices.get(port)
+        partner = self._voices.get(voice.partner) if voice else None
+        return partner.port if partner and (partner.event_type >= 0 or tones) else 0
+
+    def _keypad(self, port: int) -> Keypad:
+        return self._keypads.setdefault(port, Keypad())

@@ -19,7 +19,7 @@ from pbx.media.endpoint import (
     served,
 )
 from pbx.media.protocol import TAP_FORMATS, Tap, Voice
-from pbx.media.session import LegMedia
+from pbx.media.session import LegMedia, SoundFacts
 from pbx.sdp.description import Line, Media, SessionDescription, parse_sdp
 from pbx.sdp.offer_answer import effective_direction
 from pbx.sdp.payload import NOT_SPEECH, DynamicTypes, encoding
@@ -136,6 +136,7 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
                 payload_type=own.payload_type,
                 ptime_ms=own.ptime_ms,
                 event_type=own.event_type,
+                event_clock=own.event_clock,
                 noise_type=own.noise_type,
                 partner=partner.port(own.index),
                 # Its keys are tones, and the partner understands telephone-events only
@@ -144,6 +145,20 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
             )
         )
     return tuple(found)
+
+
+def note_sound(media: LegMedia) -> None:
+    """Note what the media engine has to know of a party's sound, as now agreed on."""
+    agreement = media.checkpoint()
+    own, told = agreed(agreement), agreement.told
+    if own is None or told is None:
+        media.sound = SoundFacts()
+        return
+    clock = codecs.codec(own.codec).rtp_clock
+    if own.event_type < 0 or not _convertible(told, told.media[own.index]):
+        media.sound = SoundFacts(own.index, clock)
+    else:
+        media.sound = SoundFacts(own.index, clock, own.event_type, own.event_clock)
 
 
 def tap(media: LegMedia, coded: Collection[str]) -> Tap | None:

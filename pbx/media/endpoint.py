@@ -85,7 +85,8 @@ class Agreed:
 
     Args:
         index: the place of its media in the descriptions.
-        codec, payload_type, ptime_ms, event_type, noise_type, metrics: as in `protocol.Voice`.
+        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, metrics: as in
+            `protocol.Voice`.
         direction: what the peer does; without receiving while it holds.
     """
 
@@ -94,6 +95,7 @@ class Agreed:
     payload_type: int
     ptime_ms: int
     event_type: int
+    event_clock: int
     noise_type: int
     metrics: bool
     direction: Direction
@@ -241,6 +243,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
         payload_type=speech.payload_type,
         ptime_ms=_ptime_ms(speech.codec, peer.line),
         event_type=event.payload_type if event else -1,
+        event_clock=event.clock_hz if event else 0,
         noise_type=noise.payload_type if noise else -1,
         metrics=peer.line.voip_metrics,
         direction=peer.direction,

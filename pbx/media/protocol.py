@@ -88,6 +88,10 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
         wait: keep what comes in the socket's queue: signalling doesn't know yet where it goes.
             Set again without it, the stream begins with what has come meanwhile, so that a
             caller that talks the moment it hears of the answer loses no word.
+        event_type: payload type of telephone-event (RFC 4733) that the peer takes in what is passed
+            on to it, for `SendDigits`; -1 none.
+        event_clock: units of their duration in a second.
+        clock: units in a second of the timestamps of the sound that comes, by its codec.
         srtp: what protects the media of this peer, RTP and RTCP; None: nothing does. Each leg of a
             call has its own. Said again with the same key, a direction goes on as it was; with
             another key it begins anew.
@@ -104,6 +108,9 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
     timeout_s: float
     generation: int
     wait: bool = False
+    event_type: int = -1
+    event_clock: int = 8000
+    clock: int = 8000
     srtp: Srtp | None = None
 
 
@@ -145,6 +152,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         payload_type: of that codec.
         ptime_ms: how much goes into a packet to the peer, 10 to 60; what comes may be of any size.
         event_type: payload type of telephone-event (RFC 4733); -1 where the peer has none.
+        event_clock: units of telephone-events' duration in a second; 0: the codec's.
         noise_type: payload type of comfort noise (RFC 3389); -1 likewise.
         room: whom it hears and who hears it; 0 nobody.
         partner: the stream of the one voice that it hears beside the room: the other party of a
@@ -171,6 +179,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     gain_db: float = 0.0
     inband: bool = False
     metrics: bool = False
+    event_clock: int = 0
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):
@@ -214,10 +223,14 @@ class StopPlaying(msgspec.Struct, frozen=True, tag="stop-playing"):
 
 
 class SendDigits(msgspec.Struct, frozen=True, tag="send-digits"):
-    """Dial digits towards a voice's peer: by telephone-events, or as tones where it has none.
+    """Dial digits towards a peer: a voice's by telephone-events, or as tones where it has none.
+
+    Where what the peer hears is passed on, they take the place of its partner's sound, if it takes
+    telephone-events and the partner sends none itself. Digits come behind those that wait, 32 in
+    all (16 of a stream that is passed on); what is over is left out.
 
     Args:
-        port: the voice.
+        port: the voice, or the stream.
         digits: of ``0123456789*#ABCD``, at most 32.
         on_ms, off_ms: length of each digit and of the pause behind it.
     """
@@ -316,8 +329,8 @@ class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
     `refused` came from a source that is not the peer, or is neither RTP nor RTCP where these are
     protected; `forged` came from it but under another key, or changed on its way, `replayed` for a
     second time (RFC 3711 §3.3): none of the three is passed on. `lost` and `reordered` follow from RTP
-    sequence numbers (RFC 3550 A.3), `jitter_ms` is RFC 3550 §6.4.1 by arrival at an assumed clock of
-    8 kHz, `unsent` could not be sent (no sink, no remote address, or the kernel refused).
+    sequence numbers (RFC 3550 A.3), `jitter_ms` is RFC 3550 §6.4.1 by arrival and the stream's
+    `clock`, `unsent` could not be sent (no sink, no remote address, or the kernel refused).
     """
 
     port: int

@@ -176,6 +176,21 @@ class MediaState(msgspec.Struct, frozen=True):
     remote: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SoundFacts:
+    """What is agreed on of a party's sound.
+
+    Args:
+        index: the place of its media; -1: it isn't known, as before the answer.
+        clock, event_type, event_clock: as in `protocol.Stream`.
+    """
+
+    index: int = -1
+    clock: int = 8000
+    event_type: int = -1
+    event_clock: int = 8000
+
+
 class LegMedia:
     """The media of one leg.
 
@@ -211,6 +226,8 @@ class LegMedia:
         self._version = 0
         self._last_told: SessionDescription | None = None
         self._sent: dict[int, Stream] = {}
+        self.sound = SoundFacts()
+        """What is agreed on of its sound."""
         self._released: list[int] = []
 
     @property
@@ -231,6 +248,11 @@ class LegMedia:
             if one.line.kind == "audio"
         )
         return next((port for port in ports if port in self._sent), 0)
+
+    @property
+    def event_port(self) -> int:
+        """The port by which its peer can be sent telephone-events that nobody sends; 0 for none."""
+        return self.port(self.sound.index) if self.sound.event_type >= 0 else 0
 
     @property
     def last_remote(self) -> bytes:
@@ -463,6 +485,7 @@ class LegMedia:
         peer = self._agreement.peer[index] if index < len(self._agreement.peer) else None
         # RFC 5761 §5.1.1: RTP and RTCP share a port only where both parties have said so.
         muxed = bool(peer and told and peer.line.rtcp_mux and told.media[index].rtcp_mux)
+        facts = self.sound if self.sound.index == index else SoundFacts()
         return Stream(
             port=self._ports[index],
             sink=sink,
@@ -474,6 +497,9 @@ class LegMedia:
             latch=self._latch,
             timeout_s=self._timeout_s if timed and self._expects(index) else 0,
             generation=self._generations.get(index, 0),
+            event_type=facts.event_type,
+            event_clock=facts.event_clock,
+            clock=facts.clock,
         )
 
     def _expects(self, index: int) -> bool:

@@ -15,6 +15,9 @@ from pbx.sip.uri import SipUri
 # "target refresh requests" and responses to them carry a Contact (§12.2); table 3 of §20 forbids
 # it in a BYE.
 _WITH_CONTACT = frozenset({"INVITE"})
+_ONLY_WITHIN = ("INFO",)
+"""Methods that are served within dialogs alone."""
+
 _ANSWERED_WITH_CONTACT = frozenset({"INVITE", "OPTIONS"})
 
 
@@ -40,13 +43,11 @@ class DialogUsage:
         self._contact = contact
         self.flow = flow
         self.dialog: Dialog | None = None
-        self.serves: tuple[str, ...] = ()
-        """Methods that this dialog serves beside the endpoint's."""
 
     @property
     def allow(self) -> tuple[str, ...]:
         """The methods that the peer may use in this dialog."""
-        return (*self._endpoint.allow, *self.serves)
+        return (*self._endpoint.allow, *_ONLY_WITHIN)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -9,10 +9,16 @@ from pbx.errors import PeerError
 from pbx.sip.message import Request
 
 DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
-"""Bodies that are read."""
+"""Bodies that are read; the first one is what is written."""
+
+DURATION_MS = 160
+"""Of a key that is told of."""
 
 DIGITS = "0123456789*#ABCD!"
 """By their event codes (RFC 4733 §3.2): what some phones write instead of the digit. ``!`` is flash."""
+
+INFO_REFUSED = frozenset({405, 415, 469, 501})
+"""Answers of a peer that takes no digits by INFO, whatever its Allow says."""
 
 _CODE = re.compile(r"[0-9]{1,2}")
 
@@ -43,3 +49,8 @@ def digit_of(request: Request) -> str:
     if _CODE.fullmatch(signal) and int(signal) < len(DIGITS):
         return DIGITS[int(signal)]
     raise PeerError(400, "No Digit")
+
+
+def digit_body(digit: str) -> bytes:
+    """Return the body of type `DIGIT_TYPES`' first that tells of one of `DIGITS`."""
+    return f"Signal={digit}\r\nDuration={DURATION_MS}\r\n".encode()

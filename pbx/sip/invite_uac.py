@@ -44,6 +44,8 @@ class Outgoing(Usage):
         self._cancelled = False
         # Dialogs that nobody wants, ended with BYE, by the peer's tag
         self._unwanted: dict[str, Usage] = {}
+        # §13.2.1: "An Allow header field SHOULD be present in the INVITE"
+        request.set("Allow", ", ".join(self.allow))
         self.transaction = endpoint.send_request(request, flow, now)
 
     @property

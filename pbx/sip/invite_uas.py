@@ -44,6 +44,7 @@ class Incoming(Usage):
     ) -> None:
         super().__init__(endpoint, timers, contact, transaction.flow, decline)
         self.transaction = transaction
+        self._learn_allowed(transaction.request)
         self.tag = tokens()
         self._early = Dialog.uas(transaction.request, self.tag)
         self.dialog = self._early

@@ -5,6 +5,7 @@ confirmed both behave alike, as written here. It sends through the endpoint and 
 happened as events; bodies pass through it as octets, so it knows no SDP.
 """
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from pbx.errors import MisuseError, PeerError
 from pbx.sip.client_transaction import ClientState, ClientTransaction
 from pbx.sip.dialog import Dialog, dialog_id_of
 from pbx.sip.dialog_usage import DialogUsage, reasons_of
-from pbx.sip.digit_info import DIGIT_TYPES, digit_of
+from pbx.sip.digit_info import DIGIT_TYPES, INFO_REFUSED, digit_body, digit_of
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import (
     Cancelled,
@@ -26,7 +27,7 @@ from pbx.sip.events import (
 )
 from pbx.sip.flow import Flow
 from pbx.sip.inspection import inspect_in_dialog, session_description
-from pbx.sip.message import Request, Response
+from pbx.sip.message import Message, Request, Response
 from pbx.sip.server_transaction import ServerTransaction
 from pbx.sip.timers import T1, T2, TRANSACTION_LIMIT_S, TimerQueue
 from pbx.sip.usage_events import (
@@ -40,6 +41,9 @@ from pbx.sip.usage_events import (
     ReofferWithdrawn,
     UsageEvent,
 )
+
+_MOST_WAITING = 32
+"""Digits that wait for the INFO of the one before them; who is asked for more gets no more."""
 
 
 class State(Enum):
@@ -93,6 +97,10 @@ class Usage(DialogUsage):
         self._to_acknowledge: tuple[ClientTransaction, bytes] | None = None
         # The ACKs of INVITEs whose 2xx may be repeated: each wants the ACK with its own CSeq
         self._acks: dict[ClientTransaction, Request] = {}
+        self.takes_info: bool | None = None
+        """Whether the peer takes INFO; None where it hasn't said (§20.5)."""
+        self._info: ClientTransaction | None = None
+        self._digits: deque[str] = deque()
 
     @classmethod
     def resumed(
@@ -193,6 +201,40 @@ class Usage(DialogUsage):
         self._end(now)
         self._send_bye(reason, now)
 
+    def send_digit(self, digit: str, now: float) -> None:
+        """Tell the peer of a key, by INFO; nothing comes of it where it doesn't take that.
+
+        One at a time: a lost INFO that is sent again after the next one would be out of order
+        (§12.2.2), and the peer refuse it.
+
+        Args:
+            digit: one of `digit_info.DIGITS`.
+        """
+        if self.takes_info is not False and len(self._digits) < _MOST_WAITING:
+            self._digits.append(digit)
+            self._send_next_digit(now)
+
+    def _send_next_digit(self, now: float) -> None:
+        if self._info is not None or not self._digits or self.state is not State.CONFIRMED:
+            return
+        request = self._request("INFO", digit_body(self._digits.popleft()))
+        request.set("Content-Type", DIGIT_TYPES[0])
+        self._info = self._endpoint.send_request(request, self._next_hop(), now)
+
+    def _info_ended(self, now: float, *, refused: bool = False) -> None:
+        """Go on with the next digit; whatever became of this one, it ends no call."""
+        if refused:
+            self.takes_info = False
+            self._digits.clear()
+        self._info = None
+        self._send_next_digit(now)
+
+    def _learn_allowed(self, message: Message) -> None:
+        """Take note of the methods that the peer says it serves (§20.5)."""
+        allowed = message.all("Allow")
+        if allowed:
+            self.takes_info = "INFO" in allowed
+
     def _send_bye(self, reason: str | None, now: float) -> None:
         request = self._request("BYE")
         if reason is not None:
@@ -217,6 +259,12 @@ class Usage(DialogUsage):
         match event:
             case RequestReceived():
                 return self._request_received(event, now)
+            case ResponseReceived() if event.transaction is self._info:
+                if event.response.status >= 200:
+                    self._info_ended(now, refused=event.response.status in INFO_REFUSED)
+                return []
+            case TransactionTimedOut() if event.transaction is self._info:
+                self._info_ended(now)
             case ResponseReceived():
                 return self._response_received(event, now)
             case TransactionTimedOut() if event.transaction is self._reinvite_out:
@@ -276,7 +324,7 @@ class Usage(DialogUsage):
             case "OPTIONS":
                 # §11: a phone's keep-alive
                 return self._answer(transaction, 200, "OK", now)
-            case "INFO" if "INFO" in self.serves:
+            case "INFO":
                 return self._info_received(transaction, now)
         return self._answer(transaction, 405, "Method Not Allowed", now)
 
@@ -360,6 +408,7 @@ class Usage(DialogUsage):
         with suppress(PeerError):
             self._begun().refresh_target(response)
         self.flow = flow
+        self._learn_allowed(response)
         offered = session_description(invite.request)
         self._to_acknowledge = (invite, b"" if offered else session_description(response))
 
@@ -380,6 +429,8 @@ class Usage(DialogUsage):
             self.flow = replace(self.flow, connection=0)
             if transaction.method == "BYE":
                 self._send_bye(transaction.request.get("Reason"), now)
+        if transaction is self._info:
+            self._info_ended(now)
         if transaction is not self._reinvite_out:
             return []
         # §8.1.3.1: a transport error counts as a 503, and that one ends no dialog

@@ -245,7 +245,7 @@ class TestInDialog:
     def test_a_method_that_is_not_served_in_a_call(self, office: Office) -> None:
         alice, _, call, _ = established(office)
         call.cseq += 1
-        call.request("INFO", call.cseq)
+        call.request("SUBSCRIBE", call.cseq)
         alice.response(405)
 
     def test_a_request_out_of_order(self, office: Office) -> None:

@@ -152,7 +152,7 @@ class TestRfc3261Section12_2:
     @pytest.mark.parametrize(
         ("method", "headers", "status"),
         [
-            ("INFO", "", 405),
+            ("SUBSCRIBE", "", 405),
             ("REGISTER", "", 405),
             ("DANCE", "", 501),
             ("OPTIONS", "Require: 100rel", 420),

@@ -55,7 +55,7 @@ class TestAnswer:
         assert stream.remote_rtp.host == alice.address.host
         assert (stream.port, stream.sink, stream.send, stream.wait) == (20000, 0, True, False)
         (voice,) = voices(office).values()
-        assert voice == Voice(20000, PCMA, 8, 20, 101, echo=True)
+        assert voice == Voice(20000, PCMA, 8, 20, 101, echo=True, event_clock=8000)
         told = [type(one) for one in office.media if isinstance(one, Stream | Voice)]
         assert told == [Stream, Voice]
         office.exchange.hang_up(next(iter(office.exchange.calls)), office.now)

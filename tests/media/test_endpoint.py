@@ -235,6 +235,17 @@ class TestRfc3264Section5:
         assert found is not None
         assert found.codec == codec
         assert found.event_type == (98 if "98" in formats else -1)
+        assert found.event_clock == (8000 if "98" in formats else 0)
+
+    @pytest.mark.parametrize("clock", [8000, 48000])
+    def test_events_beside_opus_have_a_clock_of_their_own(self, clock: int) -> None:
+        media = LegMedia(PortPool([20000]), HOST, 1, timeout_s=0)
+        spoken = audio("96 97", "a=rtpmap:96 opus/48000/2", f"a=rtpmap:97 telephone-event/{clock}")
+        media.remote(spoken)
+        media.describe(answer(spoken, ALL, HOST))
+        found = agreed(media.checkpoint())
+        assert found is not None
+        assert (found.event_type, found.event_clock) == (97, clock)
 
     def test_an_answer_with_none_of_ours(self) -> None:
         media = LegMedia(PortPool([20000]), HOST, 1, timeout_s=0)

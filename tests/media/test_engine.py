@@ -306,12 +306,16 @@ class TestCounts:
         assert counts.received_octets == sum(map(len, sent))
         assert counts.source == a.address
 
-    def test_jitter(self, link: Link, phones: list[Phone]) -> None:
+    @pytest.mark.parametrize("clock", [8000, 48000])
+    def test_jitter(self, link: Link, phones: list[Phone], clock: int) -> None:
         """RFC 3550 §6.4.1: timestamps of 100 ms between packets that come at once."""
         a, b = phones[:2]
-        one, _ = connect_phones(link, a, b)
+        one, two = connect_phones(link, a, b)
+        link.send(stream(one, two, a.address, clock=clock))
+        link.settle()
         for number in range(20):
-            a.rtp.sendto(rtp(number, timestamp=800 * number), ("127.0.0.1", one))
+            timestamp = clock // 10 * number
+            a.rtp.sendto(rtp(number, timestamp=timestamp), ("127.0.0.1", one))
             b.rtp.recv(4096)
         # J goes towards 100 ms by 1/16 of the distance at each of 19 packets.
         assert 60 < link.counts()[one].jitter_ms < 72

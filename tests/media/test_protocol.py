@@ -47,6 +47,7 @@ COMMANDS: list[Command] = [
         *(20000, 0, "192.0.2.1", PEER, None, True, True, True, 60.0, 3),
         srtp=Srtp("AEAD_AES_128_GCM", bytes(28), bytes(range(28))),
     ),
+    Stream(20000, 0, "::1", None, None, True, True, True, 0, 0, False, 101, 48000, 48000),
     Release([20000]),
     Query(),
     Voice(20000, 1, 0, room=7, echo=True, gain_db=-3.5),

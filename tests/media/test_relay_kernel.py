@@ -32,6 +32,7 @@ def fresh_stream() -> Words:
     stream = np.zeros(row.WIDTH, np.int64)
     stream[row.SEQ_AFTER_JUMP] = -1
     stream[row.TRANSIT] = -1
+    stream[row.CLOCK] = 8000
     return stream
 
 
@@ -133,19 +134,20 @@ class TestRfc3550AppendixA1:
 class JitterTwin:
     """RFC 3550 A.8, with whole packets kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: int) -> None:
+        self.clock = clock
         self.last: tuple[int, int] | None = None
         self.jitter_16 = 0
 
     def packet(self, timestamp: int, arrival_ns: int) -> None:
-        arrival = arrival_ns // 125_000
+        arrival = arrival_ns // 1000 * self.clock // 10**6
         if self.last is not None:
             last_arrival, last_timestamp = self.last
             if timestamp == last_timestamp:
                 return
             difference = (arrival - last_arrival) - (timestamp - last_timestamp)
             distance = abs((difference + 2**31) % 2**32 - 2**31)
-            if distance <= rtp.NEW_TIME_LINE:
+            if distance <= self.clock:
                 self.jitter_16 += distance - ((self.jitter_16 + 8) >> 4)
         self.last = arrival, timestamp
 
@@ -162,21 +164,27 @@ class TestRfc3550Section6Paragraph4Section1:
             ),
             max_size=60,
         ),
+        st.sampled_from((8000, 16000, 44100, 48000, 90000)),
     )
-    def test_like_its_twin(self, stamp: int, now_ns: int, packets: list[tuple[int, int]]) -> None:
-        stream, slow = fresh_stream(), JitterTwin()
+    def test_like_its_twin(
+        self, stamp: int, now_ns: int, packets: list[tuple[int, int]], clock: int
+    ) -> None:
+        stream, slow = fresh_stream(), JitterTwin(clock)
+        stream[row.CLOCK] = clock
         for step, pause_ns in [(0, 0), *packets]:
             stamp = (stamp + step) % 2**32
             now_ns += pause_ns
             rtp.count_jitter(stream, stamp, now_ns)
             slow.packet(stamp, now_ns)
             assert stream[row.JITTER_16] == slow.jitter_16
-            assert 0 <= stream[row.JITTER_16] <= 16 * rtp.NEW_TIME_LINE
+            assert 0 <= stream[row.JITTER_16] <= 16 * clock
 
-    def test_an_even_pace_has_none(self) -> None:
+    @pytest.mark.parametrize("clock", [8000, 48000])
+    def test_an_even_pace_has_none(self, clock: int) -> None:
         stream = fresh_stream()
+        stream[row.CLOCK] = clock
         for number in range(100):
-            rtp.count_jitter(stream, 160 * number, 20_000_000 * number)
+            rtp.count_jitter(stream, clock // 50 * number, 20_000_000 * number)
         assert stream[row.JITTER_16] == 0
 
 

@@ -223,6 +223,47 @@ class TestEventsOut:
             assert fields(second[-1])[1:] == (True, 1500 * 48 - 0xFFFF)
             assert not any(fields(one)[1] for one in first)
 
+    def test_beside_opus_with_a_clock_of_their_own(self, link: Link) -> None:
+        """telephone-event/8000: durations in its units; the time line stays the sound's."""
+        with voice_phones(link, (codecs.OPUS, 98)) as phones:
+            phone = phones[0]
+            phone.be(echo=True, event_clock=8000)
+            converse([(phone, phone.tone(500, 0.4))])
+            link.send(SendDigits(phone.port, "59", on_ms=100, off_ms=60))
+            converse([(phone, phone.tone(500, 1.0))])
+            groups = events(phone)
+            assert [fields(group[0])[0] for group in groups] == [5, 9]
+            for group in groups:
+                durations = [fields(one)[2] for one in group]
+                assert durations == [160, 320, 480, 640, 800, 800, 800]
+            apart = (groups[1][0].timestamp - groups[0][0].timestamp) % 2**32
+            assert 160 * 48 <= apart < 400 * 48
+            before = phone.got[phone.got.index(groups[0][0]) - 1]
+            assert (groups[0][0].timestamp - before.timestamp) % 2**32 % 960 == 0
+
+    def test_more_come_behind_those_that_wait(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phones[0].be()
+            for digits in ("12", "3", "4567"):
+                link.send(SendDigits(phones[0].port, digits, on_ms=60, off_ms=40))
+            converse([(phones[0], phones[0].quiet(1.8))])
+            codes = [fields(group[0])[0] for group in events(phones[0])]
+            assert codes == [1, 2, 3, 4, 5, 6, 7]
+
+    def test_no_more_wait_than_can(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phones[0].be()
+            # None goes out as long as the peer holds.
+            link.send(phones[0].stream(send=False))
+            for _ in range(3):
+                link.send(SendDigits(phones[0].port, "0123456789*#ABCD", on_ms=40, off_ms=20))
+            link.settle()
+            phones[0].forget()
+            link.send(phones[0].stream())
+            converse([(phones[0], phones[0].quiet(4.8))])
+            codes = [fields(group[0])[0] for group in events(phones[0])]
+            assert codes == [*range(16)] * 2
+
     def test_they_wait_while_the_peer_holds(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:
             phones[0].be()
@@ -277,3 +318,12 @@ class TestTonesOut:
             found = keys_in(phone.heard(), phone.rate)
             assert "".join(digit for digit, _ in found) == ALL_DIGITS
             assert all(85 <= length <= 115 for _, length in found)
+
+    def test_more_come_behind_those_that_are_dialled(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phone = phones[0]
+            phone.be(event_type=-1)
+            for digits in ("12", "3", "45"):
+                link.send(SendDigits(phone.port, digits, on_ms=100, off_ms=60))
+            converse([(phone, phone.quiet(1.4))])
+            assert [digit for digit, _ in keys_in(phone.heard(), phone.rate)] == list("12345")

@@ -82,9 +82,9 @@ class VoicePhone:
     def rate(self) -> int:
         return codecs.codec(self.codec).pcm_rate
 
-    def stream(self, **changes: Any) -> Stream:
-        """The phone's stream, whose sound goes nowhere but to the voice."""
-        return stream(self.port, 0, self.phone.address, **changes)
+    def stream(self, sink: int = 0, **changes: Any) -> Stream:
+        """The phone's stream, whose sound goes nowhere but to the voice, or to the port `sink`."""
+        return stream(self.port, sink, self.phone.address, **changes)
 
     def be(self, **changes: Any) -> None:
         """Set, or change, the voice; it is so when this returns."""

@@ -254,7 +254,7 @@ class TestUsage:
 
 
 class TestRfc6086Section2:
-    """Digits in INFO: what it calls legacy use, served where the dialog's owner takes digits."""
+    """Digits in INFO: what it calls legacy use."""
 
     def info(self, party: Party, call: Outgoing, body: bytes, kind: str) -> None:
         assert call.dialog is not None
@@ -278,25 +278,21 @@ class TestRfc6086Section2:
         self, clock: Clock, body: bytes, kind: str, status: int, said: list[UsageEvent]
     ) -> None:
         one, other, call, called = talk(clock)
-        called.serves = ("INFO",)
         self.info(one, call, body, kind)
         assert other.take(called) == said
         answer = other.agent.response_sent(status)
         assert ("application/dtmf" in answer.all("Accept")) == (status >= 400)
         assert called.state is State.CONFIRMED
 
-    def test_elsewhere_it_is_not_served(self, clock: Clock) -> None:
-        one, other, call, called = talk(clock)
-        self.info(one, call, b"Signal=5", "application/dtmf-relay")
-        assert other.take(called) == []
-        assert "INFO" not in other.agent.response_sent(405).all("Allow")
-
     def test_the_answer_says_so(self, clock: Clock) -> None:
         _, other, _, called = couple(clock)
-        called.serves = ("INFO",)
         called.answer(SDP, "", clock.now)
         other.agent.flush()
         assert "INFO" in other.agent.response_sent(200).all("Allow")
+
+    def test_the_invitation_says_so(self, clock: Clock) -> None:
+        one, _, call, _ = couple(clock)
+        assert "INFO" in call.transaction.request.all("Allow")
 
 
 class TestRfc3261Section8_2:

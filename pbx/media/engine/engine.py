@@ -267,6 +267,7 @@ class Engine:
         self._prepare(row)
         self._prepared.discard(row)
         self._running.add(row)
+        self._sound.stream_set(row, stream.event_type)
         self.packets.command(record)
 
     def _release(self, port: int) -> None:

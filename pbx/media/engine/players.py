@@ -8,9 +8,10 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
 from pbx.media.engine import player_row as p
-from pbx.media.engine import ring_row
+from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.packet_threads import PacketThreads
@@ -71,6 +72,7 @@ class Players:
         self._named: dict[int, _Player] = {}
         self._rows: dict[int, _Player] = {}
         self._own = 0
+        self._waiting: dict[int, list[SendDigits]] = {}
         self._files: WeakValueDictionary[tuple[Path, int, int], SoundFile] = WeakValueDictionary()
 
     def play(self, message: Play, voice: int) -> None:
@@ -104,10 +106,21 @@ class Players:
             )
 
     def dial(self, message: SendDigits, voice: int) -> None:
-        """Play digits as tones for a voice whose peer takes no telephone-events."""
+        """Play digits as tones for a voice whose peer takes no telephone-events.
+
+        They come behind those that are being dialled, 32 in all; what is over is left out.
+        """
+        waiting = self._waiting.get(voice)
+        if waiting is None:
+            self._dial(message, voice)
+            self._waiting[voice] = []
+            return
+        left = voice_row.MOST_DIGITS - sum(len(one.digits) for one in waiting)
+        if left > 0:
+            waiting.append(structs.replace(message, digits=message.digits[:left]))
+
+    def _dial(self, message: SendDigits, voice: int) -> None:
         steps = dtmf(message.digits.upper(), on_ms=message.on_ms, off_ms=message.off_ms)
-        for before in [one for one in self._named.values() if one.voice == voice and one.name < 0]:
-            self.stop(before.name)
         if not self._free:
             raise ImpossibleError(f"{p.PLAYERS} sounds are played already")
         self._own -= 1
@@ -127,12 +140,14 @@ class Players:
             self._packets.command(command_record(ring_row.STOP_PLAYING, player.row))
 
     def stop_for(self, voice: int) -> None:
-        """End all that is played for one voice."""
+        """End all that is played for one voice, and what is to be dialled for it."""
+        self._waiting.pop(voice, None)
         for player in [one for one in self._named.values() if one.voice == voice]:
             self.stop(player.name)
 
     def stop_all(self) -> None:
         """End everything: the exchange that wanted it has gone."""
+        self._waiting.clear()
         for name in list(self._named):
             self.stop(name)
 
@@ -142,6 +157,16 @@ class Players:
         self._free.append(row)
         self._rooms.leave(player.room)
         self._end(player)
+        if player.name < 0 and player.voice in self._waiting:
+            self._dial_on(player.voice)
+
+    def _dial_on(self, voice: int) -> None:
+        """Dial what has waited for the digits that have just ended."""
+        waiting = self._waiting[voice]
+        if waiting:
+            self._dial(waiting.pop(0), voice)
+        else:
+            del self._waiting[voice]
 
     def _end(self, player: _Player, failure: str = "") -> None:
         del self._named[player.name]

@@ -4,7 +4,7 @@ Each ring has one writer and one reader. Its cursors are two words, a cache line
 counts what it has written with release order, the reader what it has taken.
 """
 
-WIDTH = 24
+WIDTH = 32
 COMMANDS = 1024
 REPORTS = 2048
 
@@ -17,6 +17,10 @@ CURSORS = 16
 OPERATION = 0
 ROW = 1
 SETTINGS = 2
+
+OUTBOUND = 24
+INBOUND = 25
+"""Of SET: addresses of the libsrtp sessions that protect what is sent, and unprotect what comes; 0 none."""
 
 SET = 1
 RELEASE = 2
@@ -59,7 +63,7 @@ SOURCE = 4
 COUNTS = 8
 """The stream row's words RECEIVED to RTCP_SENT, in that order."""
 
-JITTER_16 = 17
+JITTER_US = 17
 FORGED = 18
 REPLAYED = 19
 

@@ -151,6 +151,10 @@ class Sound:
         voice = self._voices.voice(row)
         return codecs.codec(voice.codec).pcm_rate if voice else self._taps.rate(row)
 
+    def stream_set(self, row: int, event_type: int) -> None:
+        """Take note of which telephone-events a stream's peer takes; -1 none."""
+        self._voices.stream_set(row, event_type)
+
     def release(self, row: int) -> None:
         """End what belongs to a stream, before the stream itself is released."""
         self._recordings.stop_of(row)

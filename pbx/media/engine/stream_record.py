@@ -17,6 +17,9 @@ from pbx.media.engine.tables import Words
 from pbx.media.protocol import Address, Stream, StreamCounts
 
 MAX_GENERATION = 2**62
+MAX_CLOCK = 1_000_000
+"""Units in a second; no codec's clock comes near."""
+
 MAX_TIMEOUT_S = 86_400.0 * 366
 
 
@@ -48,9 +51,18 @@ def set_record(stream: Stream, row: int, sink_row: int, *, dual_stack: bool) -> 
         raise ImpossibleError(f"port {stream.port}: generation {stream.generation}")
     if not (math.isfinite(stream.timeout_s) and 0 <= stream.timeout_s <= MAX_TIMEOUT_S):
         raise ImpossibleError(f"port {stream.port}: a time-out of {stream.timeout_s} s")
+    if not (-1 <= stream.event_type <= 127 and 0 < stream.event_clock <= MAX_CLOCK):
+        raise ImpossibleError(
+            f"port {stream.port}: telephone-events {stream.event_type}/{stream.event_clock}"
+        )
+    if not 0 < stream.clock <= MAX_CLOCK:
+        raise ImpossibleError(f"port {stream.port}: timestamps of {stream.clock} Hz")
     record = command_record(ring_row.SET, row)
     settings = record[ring_row.SETTINGS - 1 :]
     settings[stream_row.SINK] = sink_row
+    event_type = stream.event_type if stream.event_type >= 0 else stream_row.NO_EVENTS
+    settings[stream_row.EVENTS] = stream.event_clock << 8 | event_type
+    settings[stream_row.CLOCK] = stream.clock
     settings[stream_row.GENERATION] = stream.generation
     settings[stream_row.TIMEOUT_NS] = round(stream.timeout_s * 1e9)
     try:
@@ -63,9 +75,8 @@ def set_record(stream: Stream, row: int, sink_row: int, *, dual_stack: bool) -> 
 
 def secure(record: Words, outbound: int, inbound: int) -> None:
     """Put the addresses of a stream's SRTP sessions into its record; 0 none."""
-    settings = record[ring_row.SETTINGS - 1 :]
-    settings[stream_row.OUTBOUND] = outbound
-    settings[stream_row.INBOUND] = inbound
+    record[ring_row.OUTBOUND] = outbound
+    record[ring_row.INBOUND] = inbound
 
 
 def _flags(stream: Stream) -> int:
@@ -139,8 +150,7 @@ def counts_of(record: Words, port: int, *, dual_stack: bool) -> StreamCounts:
         unsent=count(stream_row.UNSENT),
         rtcp_received=count(stream_row.RTCP_RECEIVED),
         rtcp_sent=count(stream_row.RTCP_SENT),
-        # 1/16 of 1/8 ms.
-        jitter_ms=int(record[ring_row.JITTER_16]) / 128,
+        jitter_ms=int(record[ring_row.JITTER_US]) / 1000,
         source=source_of(record, dual_stack=dual_stack),
         forged=int(record[ring_row.FORGED]),
         replayed=int(record[ring_row.REPLAYED]),

@@ -22,9 +22,12 @@ TIMEOUT_NS = 4
 CONTROL_LENGTH = 5
 """Octets used of `CONTROL`; 0 leaves the source address to the kernel."""
 
-OUTBOUND = 6
-INBOUND = 7
-"""Addresses of the libsrtp sessions that protect what is sent, and unprotect what comes; 0 none."""
+EVENTS = 6
+"""Payload type of telephone-events that the peer takes (RFC 4733), `NO_EVENTS` for none, in the lowest
+8 bits; above them the units of their duration in a second."""
+
+CLOCK = 7
+"""Units in a second of the timestamps that come, in which jitter is reckoned."""
 
 REMOTE_RTP = 8
 REMOTE_RTCP = 12
@@ -48,6 +51,9 @@ TIMED_OUT = 33
 OWED = 34
 """Reports that found the report ring full; see `OWES_LATCHED`, `OWES_TIMEOUT`."""
 
+EVENTS_PASSED = 35
+"""1: the peer has been passed telephone-events, so its partner sends them."""
+
 # --- counts -------------------------------------------------------------------------------------
 RECEIVED = 36
 RECEIVED_OCTETS = 37
@@ -64,6 +70,9 @@ VOICE = 45
 
 TAPPED = 46
 """1: what comes in can be recorded as it is passed on (`tap_row`)."""
+
+DIAL_LEFT = 47
+"""Digits that are still to be put into what the peer is passed (`dialling`), the present one too."""
 
 # --- sequence numbers and jitter of the present SSRC (RFC 3550 A.1, A.3, A.8) ---------------------
 SEQ_STARTED = 48
@@ -90,6 +99,29 @@ TRANSIT = 56
 TIMESTAMP = 57
 JITTER_16 = 58
 """Jitter in 1/16 of a timestamp unit."""
+
+# --- the digits (`dialling`) ---------------------------------------------------------------------
+DIAL_DIGITS = 59
+"""Codes of 4 bits, the present one lowest."""
+
+DIAL_PHASE = 60
+"""`DIAL_IDLE`, `DIAL_LASTS` ..., or how many packets with the end bit are still to go, 1 to 3."""
+
+DIAL_NS = 61
+"""When the next digit is due, or the present one began."""
+
+DIAL_TIMESTAMP = 62
+"""RTP timestamp of the present digit."""
+
+DIAL_TIMES = 63
+"""Milliseconds that a digit lasts << 16 | of the pause behind it; 0: none has been asked for yet."""
+
+DIAL_IDLE = 0
+DIAL_LASTS = 4
+DIAL_RESUMES = 5
+DIAL_WAITS = 6
+
+NO_EVENTS = 0xFF
 
 # --- bits of FLAGS ------------------------------------------------------------------------------
 SEND = 1

@@ -56,43 +56,47 @@ TIMESTAMP = 17
 PARTNER = 18
 """Row of the voice that it hears alone; -1 none."""
 
-SETTINGS_END = 19
+EVENT_CLOCK = 19
+"""Units of telephone-events' duration in a second, which may not be the sound's."""
+
+SETTINGS_END = 20
 
 # --- the tick ---------------------------------------------------------------------------------------
-FILLED = 19
+FILLED = 20
 """Samples of the voice's frame in this tick; 0: it is silent."""
 
-PENDING = 20
+PENDING = 21
 """Samples that wait for a packet to get full."""
 
-IN_SUM = 21
+IN_SUM = 22
 """1: the room's sum of this tick has this voice in it."""
 
-ROOM_RATE = 22
+ROOM_RATE = 23
 """The rate that the windows to and from the room, or the partner, are made for."""
 
-TAPE = 23
+TAPE = 24
 """Row of the recording that gets what comes in, plus one; 0 none. A stream that is no voice has it too."""
 
-TAPE_SIDE = 24
-DIGIT_NS = 25
+TAPE_SIDE = 25
+DIGIT_NS = 26
 """When the next digit may come, if they come evenly."""
 
 # --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
-DIGITS_LEFT = 26
-DIGITS = 27
+MOST_DIGITS = 32
+DIGITS_LEFT = 27
+DIGITS = 28
 """Two words of 16 digits."""
 
-ON_UNITS = 29
-OFF_UNITS = 30
-OFF_LEFT = 31
-"""Units of the pause behind the last digit that are still to pass."""
+ON_UNITS = 30
+OFF_UNITS = 31
+OFF_LEFT = 32
+"""Of `EVENT_CLOCK`, as the two above: the pause behind the last digit that is still to pass."""
 
-TICK_NS = 32
+TICK_NS = 33
 """The tick that it was last sent something in; 0 none yet."""
 
 # --- rows of kernels --------------------------------------------------------------------------------
-SENDER = 33
+SENDER = 40
 EVENT_IN = SENDER + rtp_out.WIDTH
 EVENT_OUT = EVENT_IN + telephone_event.WIDTH
 LEVEL = EVENT_OUT + telephone_event.WIDTH

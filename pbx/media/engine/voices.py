@@ -12,7 +12,7 @@ from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
-from pbx.media.engine.stream_record import ImpossibleError, command_record
+from pbx.media.engine.stream_record import MAX_CLOCK, ImpossibleError, command_record
 from pbx.media.engine.tables import Words
 from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.protocol import SendDigits, Voice, VoiceCounts
@@ -23,7 +23,6 @@ _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L1
 _ANY_PTIME_MS = (10, 20, 30, 40, 50, 60)
 
 _DTX_OCTETS = {codecs.OPUS: 2}
-_MOST_DIGITS = 32
 _CODES = {digit: code for code, digit in enumerate(DTMF_DIGITS)}
 _GAIN_DB = (-40.0, 18.0)
 
@@ -56,6 +55,7 @@ class Voices:
         self._coders = coders
         self._running: dict[int, _Running] = {}
         self._ending: dict[int, list[_Running]] = {}
+        self._event_types: dict[int, int] = {}
 
     @property
     def codecs(self) -> list[str]:
@@ -67,6 +67,10 @@ class Voices:
         """Return what has been set of a voice; None where the stream is none."""
         running = self._running.get(row)
         return running.voice if running else None
+
+    def stream_set(self, row: int, event_type: int) -> None:
+        """Take note of which telephone-events a stream's peer takes; -1 none."""
+        self._event_types[row] = event_type
 
     def set(self, voice: Voice, row: int, partner: int) -> None:
         """Begin or change a voice.
@@ -128,19 +132,20 @@ class Voices:
         """Send digits as telephone-events; returns False where the peer takes none.
 
         Raises:
-            ImpossibleError: the port is no voice, or these are no digits.
+            ImpossibleError: the port is no voice, and its peer takes no telephone-events; or these
+                are no digits.
         """
         voice = self.voice(row)
-        if voice is None:
+        event_type = voice.event_type if voice else self._event_types[row]
+        if voice is None and event_type < 0:
             raise ImpossibleError(f"port {message.port} is no voice")
         codes = [_CODES.get(digit, -1) for digit in message.digits.upper()]
-        if not 0 < len(codes) <= _MOST_DIGITS or -1 in codes:
+        if not 0 < len(codes) <= voice_row.MOST_DIGITS or -1 in codes:
             raise ImpossibleError(f"{message.digits!r} can't be dialled")
         if not (40 <= message.on_ms <= 5000 and 20 <= message.off_ms <= 5000):
             raise ImpossibleError(f"digits of {message.on_ms} and {message.off_ms} ms")
-        if voice.event_type < 0:
+        if event_type < 0:
             return False
-        clock = codecs.codec(voice.codec).rtp_clock
         record = command_record(ring_row.SEND_DIGITS, row)
         record[ring_row.SETTINGS] = len(codes)
         for word in range(2):
@@ -148,8 +153,8 @@ class Voices:
                 code << 4 * at for at, code in enumerate(codes[16 * word : 16 * word + 16])
             )
             record[ring_row.SETTINGS + 1 + word] = np.uint64(packed).astype(np.int64)
-        record[ring_row.SETTINGS + 3] = message.on_ms * clock // 1000
-        record[ring_row.SETTINGS + 4] = message.off_ms * clock // 1000
+        record[ring_row.SETTINGS + 3] = message.on_ms
+        record[ring_row.SETTINGS + 4] = message.off_ms
         self._packets.command(record)
         return True
 
@@ -163,6 +168,8 @@ def _check(voice: Voice) -> None:
     types = (voice.payload_type, voice.event_type, voice.noise_type)
     if not all(-1 <= one <= 127 for one in types) or voice.payload_type < 0:
         raise ImpossibleError(f"port {voice.port}: payload types {types}")
+    if not 0 <= voice.event_clock <= MAX_CLOCK:
+        raise ImpossibleError(f"port {voice.port}: telephone-events of {voice.event_clock} Hz")
     if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
         raise ImpossibleError(f"port {voice.port}: a gain of {voice.gain_db} dB")
     if not 0 <= voice.room < 2**63 or (voice.room and voice.partner):
@@ -183,6 +190,7 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
     settings[voice_row.RATE] = codec.pcm_rate
     settings[voice_row.PACKET] = voice.ptime_ms * codec.pcm_rate // 1000
     settings[voice_row.EVENT_TYPE] = voice.event_type
+    settings[voice_row.EVENT_CLOCK] = voice.event_clock or codec.rtp_clock
     settings[voice_row.NOISE_TYPE] = voice.noise_type
     settings[voice_row.ROOM] = room
     settings[voice_row.PARTNER] = partner

@@ -82,12 +82,14 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
         stream[row.LATCHED_RTCP] = 0
         stream[row.SEQ_AFTER_JUMP] = -1
         stream[row.TRANSIT] = -1
+    if settings[row.SINK - 1] != stream[row.SINK]:
+        stream[row.EVENTS_PASSED] = 0
     if fresh or moved or settings[row.TIMEOUT_NS - 1] != stream[row.TIMEOUT_NS]:
         stream[row.LAST_NS] = now
         stream[row.TIMED_OUT] = 0
     for word in range(1, row.SETTINGS_END):
         stream[word] = settings[word - 1]
-    _use_sessions(tables, slot, stream[row.OUTBOUND], stream[row.INBOUND])
+    _use_sessions(tables, slot, command[ring_row.OUTBOUND], command[ring_row.INBOUND])
     stream[row.STATE] = tables.facts[t.THREAD]
 
 
@@ -117,7 +119,7 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
     elif operation == ring_row.STOP_PLAYING:
         stop_playing(tables, voices, command[ring_row.ROW])
     elif operation == ring_row.SEND_DIGITS:
-        send_digits(voices, command)
+        send_digits(tables, voices, command, now)
     elif operation == ring_row.TAP:
         set_tap(tables, voices, command)
     elif operation == ring_row.RECORD:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.dialling import notice_event, put_digit
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtp import (
     RTCP,
@@ -214,6 +215,10 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         if pending > 0 and as_rtcp != pending_rtcp:
             send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
             pending = 0
+        if kind == RTP:
+            notice_event(tables.streams[sink], tables.packets[index], length)
+            if tables.streams[sink, row.DIAL_PHASE] != row.DIAL_IDLE:
+                length = put_digit(tables.streams[sink], tables.packets[index], length, now)
         address = tables.read_vectors[index, 0]
         if tables.streams[sink, row.FLAGS] & row.SECURE != 0:
             length = _protect(tables, voices, sink, index, pending, length, as_rtcp)

@@ -31,7 +31,8 @@ def report(tables: Any, kind: Any, slot: Any) -> Any:
     stream = tables.streams[slot]
     record[ring_row.HAS_SOURCE] = stream[row.LATCHED_RTP]
     record[ring_row.LOST] = lost(stream)
-    record[ring_row.JITTER_16] = stream[row.JITTER_16]
+    # A sixteenth of a unit is 62 500 / CLOCK microseconds
+    record[ring_row.JITTER_US] = stream[row.JITTER_16] * 62_500 // max(stream[row.CLOCK], 1)
     record[ring_row.FORGED] = tables.sessions[slot, srtp.FORGED]
     record[ring_row.REPLAYED] = tables.sessions[slot, srtp.REPLAYED]
     for word in range(4):

@@ -25,12 +25,6 @@ MAX_DROPOUT = 3000
 MAX_MISORDER = 63
 """How late a packet may be; RFC 3550 A.1 says 100, here `SEQ_SEEN` has to remember it."""
 
-UNIT_NS = 125_000
-"""One timestamp unit of the assumed clock of 8 kHz."""
-
-NEW_TIME_LINE = 8000
-"""Units that no packet is late by: the peer's timestamps made a jump."""
-
 
 @kernel
 def big_endian_16(octets: Any, at: Any) -> Any:
@@ -134,18 +128,21 @@ def count_jitter(stream: Any, timestamp: Any, arrival_ns: Any) -> None:
     """Enter one RTP packet into the stream's jitter (RFC 3550 §6.4.1, A.8).
 
     A packet with the timestamp of the one before says nothing: telephone-events (RFC 4733 §2.5.1)
-    and the packets of one picture share theirs.
+    and the packets of one picture share theirs. And no packet is late by more than a second: there,
+    the peer's timestamps made a jump.
     """
     before = stream[row.TRANSIT]
     if before >= 0 and timestamp == stream[row.TIMESTAMP]:
         return
-    transit = (arrival_ns // UNIT_NS - timestamp) & 0xFFFFFFFF
+    # Microseconds: the product of nanoseconds and a clock has more than 64 bits after two days
+    arrival = arrival_ns // 1000 * stream[row.CLOCK] // 1_000_000
+    transit = (arrival - timestamp) & 0xFFFFFFFF
     stream[row.TRANSIT] = transit
     stream[row.TIMESTAMP] = timestamp
     if before < 0:
         return
     change = (transit - before) & 0xFFFFFFFF
     distance = min(change, 0x100000000 - change)
-    if distance <= NEW_TIME_LINE:
+    if distance <= stream[row.CLOCK]:
         jitter = stream[row.JITTER_16]
         stream[row.JITTER_16] = jitter + distance - ((jitter + 8) >> 4)

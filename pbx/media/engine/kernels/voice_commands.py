@@ -15,6 +15,7 @@ from pbx.media.engine.kernels import (
     telephone_event,
 )
 from pbx.media.engine.kernels.counting import report_voice
+from pbx.media.engine.kernels.dialling import dial
 from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
@@ -71,6 +72,13 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
 
 
 @kernel
+def _forget_digits(row: Any) -> None:
+    row[voice_row.DIGITS_LEFT] = 0
+    row[voice_row.DIGITS] = 0
+    row[voice_row.DIGITS + 1] = 0
+
+
+@kernel
 def _begin_codec(voices: Any, slot: Any) -> None:
     """Make all ready that depends on the codec, or on the payload types beside it."""
     row = row_of(voices.voices, slot)
@@ -104,7 +112,7 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     if row[voice_row.TAPE] != 0:
         change_clock(voices, slot)
     if row[voice_row.EVENT_TYPE] < 0:
-        row[voice_row.DIGITS_LEFT] = 0
+        _forget_digits(row)
         clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
 
 
@@ -159,12 +167,23 @@ def stop_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
 
 
 @kernel
-def send_digits(voices: Any, command: Any) -> None:
-    """Carry out SEND_DIGITS: count, two words of codes, units on and off; replaces what waits."""
-    row = row_of(voices.voices, command[ring_row.ROW])
-    count = command[ring_row.SETTINGS]
-    row[voice_row.ON_UNITS] = command[ring_row.SETTINGS + 3]
-    row[voice_row.OFF_UNITS] = command[ring_row.SETTINGS + 4]
-    row[voice_row.DIGITS_LEFT] = count
-    row[voice_row.DIGITS] = command[ring_row.SETTINGS + 1]
-    row[voice_row.DIGITS + 1] = command[ring_row.SETTINGS + 2]
+def send_digits(tables: Any, voices: Any, command: Any, now: Any) -> None:
+    """Carry out SEND_DIGITS: count, two words of codes, milliseconds on and off.
+
+    They come behind those that wait; what doesn't fit is left out.
+    """
+    slot, settings = command[ring_row.ROW], ring_row.SETTINGS
+    row = row_of(voices.voices, slot)
+    count, on_ms, off_ms = command[settings], command[settings + 3], command[settings + 4]
+    if row[voice_row.ACTIVE] == 0:
+        if tables.streams[slot, stream_row.STATE] != 0:
+            dial(tables.streams[slot], command[settings + 1], min(count, 16), on_ms, off_ms, now)
+        return
+    row[voice_row.ON_UNITS] = on_ms * row[voice_row.EVENT_CLOCK] // 1000
+    row[voice_row.OFF_UNITS] = off_ms * row[voice_row.EVENT_CLOCK] // 1000
+    for at in range(count):
+        left = row[voice_row.DIGITS_LEFT]
+        if left < voice_row.MOST_DIGITS:
+            code = (command[settings + 1 + (at >> 4)] >> (4 * (at & 15))) & 0xF
+            row[voice_row.DIGITS + (left >> 4)] |= code << (4 * (left & 15))
+            row[voice_row.DIGITS_LEFT] = left + 1

@@ -59,7 +59,13 @@ def _next_digit(row: Any) -> None:
 
 @kernel
 def _send_event(tables: Any, voices: Any, slot: Any, units: Any) -> Any:
-    """Send the next packet of a digit; returns False where none is being sent."""
+    """Send the next packet of a digit; returns False where none is being sent.
+
+    Args:
+        tables, voices, slot: as for `speak`.
+        units: of the events' clock in a tick. The RTP timestamp is the sound's all the same: a
+            source has one time line, and receivers know a digit by where it begins on it.
+    """
     row = row_of(voices.voices, slot)
     sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
     events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
@@ -145,7 +151,7 @@ def speak(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         rtp_out.pass_time(sender, ((now - before) // TICK_NS - 1) * units)
     quiet = False
     if tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0:
-        quiet = _send_event(tables, voices, slot, units)
+        quiet = _send_event(tables, voices, slot, row[voice_row.EVENT_CLOCK] // 50)
     out = part(sound, voice_row.OUT, voice_row.FRAME)
     packing = part(sound, voice_row.PACKING, voice_row.PACKING_SAMPLES)
     pending = row[voice_row.PENDING]

@@ -1,0 +1,280 @@
+"""Phones whose sound crosses a bad network on its way to the exchange.
+
+What the network does to each packet is reckoned beforehand, from a seed: a phone sends each packet
+when the network would have delivered it. What comes back crosses none.
+"""
+
+import contextlib
+import gc
+import heapq
+import itertools
+import os
+import select
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pbx.media import codecs
+from pbx.sip.message import Request, Response
+from tests.app import phone as sip
+from tests.media.kernels.coders import decoder, encoder
+from tests.media.kernels.networks import START_NS, Network, Packet
+from tests.media.kernels.sound import Sound, rms
+
+PTIME_S = 0.02
+LOUD = 1000.0
+"""RMS of sound that isn't silence."""
+
+_HEADER = struct.Struct("!BBHII")
+_NAMES = {
+    codecs.PCMU: (0, "PCMU/8000"),
+    codecs.G722: (9, "G722/8000"),
+    codecs.OPUS: (98, "opus/48000/2"),
+}
+_SSRC = itertools.count(0x1000)
+
+
+@dataclass(frozen=True)
+class Path:
+    """What a network does to a stream.
+
+    Args:
+        network: loses, delays, doubles and reorders.
+        calm_from_s: from then on it does nothing any more.
+        outage_s: from when to when nothing gets through.
+        clock_ppm: how much the phone's clock runs too fast.
+    """
+
+    network: Network = field(default_factory=Network)
+    calm_from_s: float = 1e9
+    outage_s: tuple[float, float] = (0.0, 0.0)
+    clock_ppm: float = 0.0
+
+
+class NetPhone(sip.Phone):
+    """A phone of one codec on raw sockets.
+
+    Args:
+        port, number, password: as for `tests.app.phone.Phone`.
+        codec: its number in `pbx.media.codecs`.
+        events: it says that it has telephone-events.
+    """
+
+    def __init__(
+        self,
+        port: int,
+        number: str,
+        password: str,
+        codec: int = codecs.PCMU,
+        *,
+        events: bool = False,
+    ) -> None:
+        self.events = events
+        super().__init__(port, number, password)
+        self.codec = codec
+        self.payload_type, self._name = _NAMES[codec]
+        self.rtp.setblocking(False)
+        self.media_port = 0
+        self.sent: list[tuple[float, Packet]] = []
+        """When each packet was given to the exchange."""
+        self.got: list[tuple[float, Packet]] = []
+        self._cseqs = itertools.count(3)
+        self.spoken = 0
+        """Packets said, whatever became of them."""
+        self._invite: Request | None = None
+        self._accepted: Response | None = None
+
+    @property
+    def rate(self) -> int:
+        return codecs.codec(self.codec).pcm_rate
+
+    @property
+    def address(self) -> str:
+        """What records call it."""
+        host, port = self._socket.getsockname()
+        return f"{host}:{port}"
+
+    @property
+    def sdp(self) -> bytes:
+        host, port = self.rtp.getsockname()
+        return (
+            f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+            f"m=audio {port} RTP/AVP {self.payload_type}{' 101' if self.events else ''}\r\n"
+            f"a=rtpmap:{self.payload_type} {self._name}\r\n"
+            f"{'a=rtpmap:101 telephone-event/8000' if self.events else 'a=sendrecv'}\r\n"
+        ).encode()
+
+    def call(self, number: str, callee: "NetPhone | None" = None) -> None:
+        """Call a service, or a phone, which answers: by itself, unless it is given here."""
+        invite = self.invite(number)
+        if callee is not None:
+            offered = callee.request("INVITE")
+            callee.answer(offered, 200, "OK", callee.sdp)
+            callee.media_port = _media_port(offered.body)
+        accepted = self.response(invite)
+        assert accepted.status == 200, accepted.start_line()
+        self.acknowledge(invite, accepted)
+        self.media_port = _media_port(accepted.body)
+        self._invite, self._accepted = invite, accepted
+
+    def within(self, method: str, *more: tuple[str, str], body: bytes = b"") -> Response:
+        """Send a request in the call; return its answer."""
+        assert self._invite is not None
+        assert self._accepted is not None
+        request = Request(
+            method,
+            (self._accepted.get("Contact") or "").strip("<>"),
+            [
+                ("Via", self.via()),
+                ("Max-Forwards", "70"),
+                ("From", self._invite.get("From") or ""),
+                ("To", self._accepted.get("To") or ""),
+                ("Call-ID", self._invite.call_id),
+                ("CSeq", f"{next(self._cseqs)} {method}"),
+                *more,
+            ],
+            body,
+        )
+        self.send(request.encode())
+        return self.response(request)
+
+    def hang_up(self) -> None:
+        assert self.within("BYE").status == 200
+
+    # ---------------------------------------------------------------- sound
+
+    def deliveries(self, sound: Sound, path: Path) -> list[tuple[float, Packet]]:
+        """Return when each packet gets to the exchange, in seconds from the beginning."""
+        with encoder(self.codec) as coder:
+            payloads = coder.frames(sound, self.rate // 50)
+        self.spoken = len(payloads)
+        units = codecs.codec(self.codec).rtp_clock // 50
+        ssrc = next(_SSRC)
+
+        def said() -> Iterator[tuple[int, Packet]]:
+            for number, payload in enumerate(payloads):
+                sent = START_NS + round(number * PTIME_S * 1e9 / (1 + path.clock_ppm * 1e-6))
+                yield (
+                    sent,
+                    Packet(
+                        sent,
+                        (65000 + number) & 0xFFFF,
+                        units * number,
+                        payload,
+                        int(number == 0),
+                        self.payload_type,
+                        ssrc,
+                    ),
+                )
+
+        first, last = (int(one / PTIME_S) for one in path.outage_s)
+        bad = round(min(path.calm_from_s, 1e6) / PTIME_S)
+        whole = [one for number, one in enumerate(said()) if not first <= number < last]
+        carried = [
+            *path.network.carry(one for one in whole if one[1].timestamp < bad * units),
+            *Network().carry(one for one in whole if one[1].timestamp >= bad * units),
+        ]
+        return [((one.arrival_ns - START_NS) / 1e9, one) for one in carried]
+
+    def take_in(self, now: float) -> None:
+        """Keep what has come."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data = self.rtp.recv(4096)
+                first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+                assert first == 0x80
+                packet = Packet(0, sequence, timestamp, data[12:], second >> 7, second & 0x7F, ssrc)
+                self.got.append((now, packet))
+
+    def sound(self, since: float) -> Sound:
+        """All that it has heard since a moment, decoded in the order of its sequence."""
+        with decoder(self.codec) as coder:
+            got = [one for when, one in self.got if when >= since]
+            first = got[0].sequence
+            got.sort(key=lambda one: (one.sequence - first) & 0xFFFF)
+            return np.concatenate([coder.decode(one.payload) for one in got])
+
+    def onset_s(self, after_s: float) -> float:
+        """When sound began to come, the first after this moment that follows silence."""
+        with decoder(self.codec) as coder:
+            levels = [(when, rms(coder.decode(one.payload))) for when, one in self.got]
+        later = (one for one in itertools.pairwise(levels) if one[0][0] > after_s)
+        return next(
+            now for (_, before), (now, level) in later if before < LOUD / 4 and level > LOUD
+        )
+
+
+def converse(speeches: Sequence[tuple[NetPhone, Sound, Path]], hearers: Sequence[NetPhone]) -> None:
+    """Let phones talk in real time.
+
+    Args:
+        speeches: the phones, what they say, and the paths that it takes.
+        hearers: those who only hear.
+    """
+    due = [
+        (when, next(_SSRC), phone, packet)
+        for phone, sound, path in speeches
+        for when, packet in phone.deliveries(sound, path)
+    ]
+    heapq.heapify(due)
+    with _punctual():
+        _converse(due, [*(phone for phone, _, _ in speeches), *hearers])
+
+
+@contextlib.contextmanager
+def _punctual() -> Iterator[None]:
+    """Be no later than a phone is, however busy the machine, where we may."""
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    gc.disable()
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, *before)
+        gc.enable()
+
+
+def _converse(due: list[tuple[float, int, NetPhone, Packet]], everybody: list[NetPhone]) -> None:
+    phones = {one.rtp.fileno(): one for one in everybody}
+    begun = time.monotonic() + 0.1
+    end = max(one[0] for one in due) + 0.5
+    while (now := time.monotonic() - begun) < end:
+        while due and due[0][0] <= now:
+            _, _, phone, packet = heapq.heappop(due)
+            _send(phone, packet)
+            phone.sent.append((time.monotonic(), packet))
+        wait = (min(due[0][0], end) if due else end) - (time.monotonic() - begun)
+        ready, _, _ = select.select(list(phones), [], [], max(wait, 0))
+        for one in ready:
+            phones[one].take_in(time.monotonic())
+
+
+def _send(phone: NetPhone, packet: Packet) -> None:
+    header = _HEADER.pack(
+        0x80,
+        packet.payload_type | packet.marker << 7,
+        packet.sequence,
+        packet.timestamp & 0xFFFFFFFF,
+        packet.ssrc,
+    )
+    phone.rtp.sendto(header + packet.payload, ("127.0.0.1", phone.media_port))
+
+
+def _media_port(sdp: bytes) -> int:
+    line = next(one for one in sdp.decode().splitlines() if one.startswith("m=audio"))
+    return int(line.split()[1])
+
+
+def jitter_of(sent: Sequence[tuple[float, Packet]], clock: int) -> float:
+    """The jitter of what was given to the exchange, in ms (RFC 3550 A.8)."""
+    jitter, before = 0.0, None
+    for when, packet in sent:
+        transit = when - packet.timestamp / clock
+        if before is not None:
+            jitter += (abs(transit - before) - jitter) / 16
+        before = transit
+    return 1000 * jitter

@@ -1,0 +1,128 @@
+"""Digits for a peer whose sound is passed on: they take the place of its partner's sound."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from pbx.media import codecs
+from pbx.media.protocol import Refused, SendDigits
+from tests.media.engine_process import Link
+from tests.media.test_voice_digits import events, fields, press
+from tests.media.voice_phone import EVENTS, PCMU, Packet, VoicePhone, converse, voice_phones
+
+PLAIN = (codecs.PCMU, PCMU)
+DUE_S = 0.3
+"""How long the first digit is held back."""
+
+
+def join(a: VoicePhone, b: VoicePhone, **changes: Any) -> None:
+    """Let each hear the other as they come; `b` takes telephone-events."""
+    b.link.send(
+        a.stream(sink=b.port), b.stream(**{"sink": a.port, "event_type": EVENTS, **changes})
+    )
+    b.link.settle()
+
+
+def talk(a: VoicePhone, b: VoicePhone, seconds: float) -> None:
+    """Let `a` say a tone; what `b` hears is kept."""
+    converse([(a, a.tone(500, seconds))])
+    b.receive()
+
+
+def groups_of(phone: VoicePhone) -> list[list[Packet]]:
+    found = events(phone)
+    for group in found:
+        assert [one.marker for one in group] == [True] + [False] * (len(group) - 1)
+    return found
+
+
+class TestPut:
+    @pytest.mark.parametrize(
+        ("codec", "payload_type", "clock"), [(*PLAIN, 8000), (codecs.OPUS, 98, 48000)]
+    )
+    def test_packets(self, link: Link, codec: int, payload_type: int, clock: int) -> None:
+        with voice_phones(link, (codec, payload_type), (codec, payload_type)) as (a, b):
+            join(a, b, event_clock=clock)
+            talk(a, b, 0.4)
+            link.send(SendDigits(b.port, "5#", on_ms=100, off_ms=60))
+            talk(a, b, 1.3)
+            groups = groups_of(b)
+            assert [fields(group[0])[0] for group in groups] == [5, 11]
+            for group in groups:
+                durations = [fields(one)[2] for one in group]
+                assert durations == sorted(durations)
+                assert durations[0] == 20 * clock // 1000
+                assert durations[-3:] == [100 * clock // 1000] * 3
+                assert [fields(one)[1] for one in group][-3:] == [True] * 3
+                assert not any(fields(one)[1] for one in group[:-3])
+                # Sound goes on with a mark, no earlier than the packets would have been sound
+                after = b.got[b.got.index(group[-1]) + 1]
+                assert (after.marker, after.payload_type) == (True, payload_type)
+                assert (after.timestamp - group[0].timestamp) % 2**32 == len(group) * (
+                    codecs.codec(codec).rtp_clock // 50
+                )
+            # What comes is what was sent, packet by packet, from one source
+            numbers = [one.sequence for one in b.got]
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+            assert {one.ssrc for one in b.got} == {a.ssrc}
+            # The first one came late enough for the key to come as an event, too
+            first = b.got.index(groups[0][0])
+            assert (first + 1) * 0.02 > DUE_S
+
+    def test_they_come_one_behind_the_other(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            for digits in ("1", "23", "1234567890*#ABCD1234"):
+                link.send(SendDigits(b.port, digits, on_ms=40, off_ms=20))
+            talk(a, b, 4.5)
+            codes = [fields(group[0])[0] for group in groups_of(b)]
+            # 16 wait at the most
+            assert codes == [1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, 11, 12]
+
+    def test_whoever_sends_events_needs_none(self, link: Link) -> None:
+        """The key of a phone that tells of it in both ways comes once."""
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            link.send(SendDigits(b.port, "5"))
+            press(a, 5)
+            talk(a, b, 0.8)
+            link.send(SendDigits(b.port, "6"))
+            talk(a, b, 0.8)
+            press(a, 6)
+            talk(a, b, 0.1)
+            assert [fields(group[0])[0] for group in groups_of(b)] == [5, 6]
+
+    def test_another_partner_may_need_them(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN, PLAIN) as (a, b, c):
+            join(a, b)
+            press(a, 5)
+            talk(a, b, 0.1)
+            join(c, b)
+            link.send(SendDigits(b.port, "6"))
+            talk(c, b, 1.0)
+            assert [fields(group[0])[0] for group in groups_of(b)] == [5, 6]
+
+    def test_the_other_way_all_is_as_before(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            link.send(SendDigits(b.port, "5"))
+            converse([(a, a.tone(500, 1.0)), (b, b.tone(800, 1.0))])
+            assert events(a) == []
+            numbers = [one.sequence for one in a.got]
+            assert all(later - one == 1 for one, later in itertools.pairwise(numbers))
+            assert abs(a.hears(800, 0.5) + 15.3) < 1
+
+    def test_refused_where_the_peer_takes_none(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b, event_type=-1)
+            link.send(SendDigits(b.port, "5"))
+            assert "no voice" in link.expect(Refused).reason
+
+    @pytest.mark.parametrize(
+        "changes", [{"event_type": 128}, {"event_type": -2}, {"event_clock": 0}]
+    )
+    def test_impossible_types(self, link: Link, changes: dict[str, int]) -> None:
+        with voice_phones(link, PLAIN) as (a,):
+            link.send(a.stream(**changes))
+            assert "telephone-events" in link.expect(Refused).reason
