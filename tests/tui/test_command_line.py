@@ -15,7 +15,7 @@ from pbx import __version__
 from pbx.locale import LANGUAGES
 from tests.api.fakes import FakeExchange
 from tests.tui.program import CHINESE, ENGLISH, minisip, outcome, start
-from tui.commands import SYSTEM_SOCKET, socket_path
+from tui.places import SYSTEM_SOCKET, socket_path
 
 COMMANDS = ("status", "users", "calls", "hangup", "user", "welcome")
 
@@ -140,7 +140,7 @@ class TestSocketPath:
         monkeypatch.delenv("MINISIP_SOCKET", raising=False)
         monkeypatch.delenv("MINISIP_DATA", raising=False)
         monkeypatch.setenv("HOME", str(folder))
-        monkeypatch.setattr("tui.commands.SYSTEM_SOCKET", folder / "run.sock")
+        monkeypatch.setattr("tui.places.SYSTEM_SOCKET", folder / "run.sock")
 
     def test_order(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         assert socket_path(None) == folder / ".minisipserver/control.sock"
