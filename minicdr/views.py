@@ -16,11 +16,14 @@ from pbx.cdr.words import cause_words, tag_words
 from tui.clean import clean
 from tui.report import console, duration, print_pairs
 
-GAP = 3
-"""Blanks between two columns, as `rich` sets them."""
+GAP = 2
+"""Blanks between two columns."""
 
-LEAST = 6
-"""Cells that a column keeps at least when the terminal is narrower than the table."""
+NARROW = 60
+"""Columns of a terminal below which times lose their year and seconds, and numbers their ends."""
+
+WORDS = 24
+"""Cells that words keep at least."""
 
 _KNOWN_ITEMS = frozenset(
     {"callTag", "cause", "sip", "releasedBy", "codec", "calledCodec", "pdd", "recording"}
@@ -30,11 +33,18 @@ _KNOWN_ITEMS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column: the key of its heading, its cells, and whether they are numbers."""
+    """A column.
+
+    Args:
+        key: of the heading.
+        right: whether the cells are numbers.
+        least: to how many cells of a terminal it may be shortened; 0 for none.
+    """
 
     key: str
     cells: Sequence[str]
     right: bool = False
+    least: int = 0
 
     @property
     def heading(self) -> str:
@@ -43,6 +53,10 @@ class _Column:
     @property
     def width(self) -> int:
         return max(map(cell_len, (self.heading, *self.cells)))
+
+    @property
+    def least_width(self) -> int:
+        return min(self.width, self.least or self.width)
 
 
 def show_calls(calls: Sequence[Call], *, more: bool) -> None:
@@ -57,21 +71,24 @@ def show_calls(calls: Sequence[Call], *, more: bool) -> None:
         return
     records = [call.first for call in calls]
     begins = [f"{record.setup:%Y-%m-%d %H:%M:%S}" for record in records]
-    narrow = out.width < 60
+    narrow = out.width < NARROW
+    number = 8 if narrow else 16
     columns = [
         # What matters most first: those at the end are left out where there is no room.
         _Column("column-begin", [text[5:16] if narrow else text for text in begins]),
-        _Column("column-caller", [_number(record["caller_number"]) for record in records]),
-        _Column("column-called", [_number(_called(record)) for record in records]),
+        _Column(
+            "column-caller", [_number(record["caller_number"]) for record in records], least=number
+        ),
+        _Column("column-called", [_number(_called(record)) for record in records], least=number),
         _Column("column-talk", [_talk(record) for record in records], right=True),
-        _Column("column-end", [_tag(record) for record in records]),
+        _Column("column-end", [_tag(record) for record in records], least=WORDS),
         _Column("column-sides", [_sides(call) for call in calls]),
         _Column("column-cause", [_cause(record) for record in records]),
         _Column("column-codec", [_codecs(record) for record in records]),
         _Column("column-sound", [_scores(record) for record in records]),
         _Column("column-record", [clean(record["record_id"]) for record in records]),
     ]
-    _print_table(out, columns, least=5)
+    _print_table(out, columns, least=4)
     count = say("more-calls" if more else "count-calls", count=len(calls))
     out.print(count, soft_wrap=True)
 
@@ -81,7 +98,7 @@ def show_totals(by: By, rows: dict[str, Total], everything: Total) -> None:
     names = [_number(name) for name in rows] + [say("row-all")]
     totals = [*rows.values(), everything]
     columns = [
-        _Column(f"column-{by}", names),
+        _Column(f"column-{by}", names, least=8),
         _Column("column-calls", [str(one.calls) for one in totals], right=True),
         _Column("column-answered", [str(one.answered) for one in totals], right=True),
         _Column("column-talk", [duration(one.talk_s) for one in totals], right=True),
@@ -202,23 +219,26 @@ def _moment(text: str) -> str:
 
 
 def _print_table(out: Console, columns: Sequence[_Column], least: int) -> None:
-    """Print the columns that there is room for; `least` of them in any case, shortened if need be."""
-    shown: list[_Column] = []
-    room = out.width
+    """Print the columns that there is room for, `least` of them in any case."""
+    widths: list[int] = []
+    room = out.width + GAP
     for column in columns:
-        # the last of the least may be shortened, and so may leave room for no other
-        if len(shown) >= least and room < column.width:
+        room -= column.least_width + GAP
+        if room < 0 and len(widths) >= least:
+            room += column.least_width + GAP
             break
-        shown.append(column)
-        room -= column.width + GAP
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in shown:
+        widths.append(column.least_width)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    shown = columns[: len(widths)]
+    for column, width in zip(shown, widths, strict=True):
+        more = max(0, min(column.width - width, room))
+        room -= more
         table.add_column(
             column.heading,
             justify="right" if column.right else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=min(column.width, LEAST),
+            width=width + more,
         )
     for row in zip(*(column.cells for column in shown), strict=True):
         table.add_row(*row)

@@ -1,6 +1,7 @@
 """What the numbers of a record mean; README has the same words."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from pbx.sip.reason import Q850_TEXTS
 
 
 @pytest.fixture(autouse=True, params=["en", "zh"])
-def language(request: pytest.FixtureRequest) -> str:
+def language(request: pytest.FixtureRequest) -> Iterator[str]:
     choose(request.param)
-    request.addfinalizer(lambda: choose(""))
-    return str(request.param)
+    yield str(request.param)
+    choose("")
 
 
 def test_every_tag_as_readme_has_it(language: str) -> None:

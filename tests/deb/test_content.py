@@ -149,7 +149,7 @@ class TestFiles:
 class TestPrograms:
     def test_each_command_is_a_launcher_and_a_link(self, contents: Contents) -> None:
         scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
-        assert {"minisipserver-cli", "minisip"} <= set(scripts)
+        assert {"minisipserver-cli", "minisip", "minicdr"} <= set(scripts)
         for name in scripts:
             launcher = contents.root / "opt/sipserver" / name
             assert launcher.stat().st_mode & 0o111

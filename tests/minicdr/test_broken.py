@@ -242,7 +242,8 @@ class TestAsAProgram:
         process = await start(office.folder, "--json", stdout=writing, module="minicdr.cli")
         os.close(writing)
         ran = await outcome(process)
-        assert (ran.code, ran.err) == (74, "")
+        assert ran.err == ""
+        assert ran.code != 0
 
     async def test_it_loads_no_console_and_no_server(self, office: Exchange) -> None:
         env = {"PYTHONPROFILEIMPORTTIME": "1"}

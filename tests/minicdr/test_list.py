@@ -29,7 +29,7 @@ class TestTable:
         head, _, *rows, count = ran.out.splitlines()
         assert head.split()[:4] == ["Begin", "Caller", "Called", "Talk"]
         assert [row.split()[2] for row in rows] == ["103", "100", "+8613901088888", "102", "100"]
-        assert rows[1].startswith("2027-01-15 06:49:56   100")
+        assert rows[1].startswith("2027-01-15 06:49:56  100 ")
         ended = "0:10:00 caller: hung up (BYE) LO OT 16 Normal call clearing PCMA/G722"
         assert ended in " ".join(rows[1].split())
         assert "-   exchange: there is no such number" in rows[0]
