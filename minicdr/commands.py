@@ -6,7 +6,6 @@ The texts are in the language that the environment names when the program starts
 import datetime
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,10 +156,12 @@ def total(
     rows, everything = totals.totals(
         reading.archive.lines(reading.reader, selection, totals.COLUMNS), by
     )
+    if reading.code() and not everything.calls:
+        return reading.code()
     if json:
         for name, row in [*rows.items(), (None, everything)]:
             program.print_json(export.total_as_object(by, name, row), indent=0)
-    elif everything.calls or reading.code() == 0:
+    else:
         views.show_totals(by, rows, everything)
     return reading.code()
 
@@ -185,7 +186,6 @@ def show(
     return reading.code()
 
 
-@dataclass
 class _Reading:
     """Reading the records that were asked for."""
 

@@ -1,7 +1,6 @@
 """Reading record files in whatever state they are: what is no record is left out, and told of."""
 
 import datetime
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -15,6 +14,9 @@ CHUNK = 256 * 1024
 
 LONGEST = 1024 * 1024
 """Octets of a line at most; what goes on without a line's end is no record file."""
+
+LONGEST_TALK_S = 1e9
+"""What is said to have lasted longer is no record."""
 
 _CHECKED = ("record_id", "setup_time", "duration")
 
@@ -162,7 +164,7 @@ class _Layout:
         """Return the records that the lines are; count the lines, and those that are no records."""
         # A million times in a second or two: all that is done for each line stands here.
         pick, splits, commas, lacks = self._pick, self._splits, self._values - 1, self._lacks
-        parse, endless = datetime.datetime.fromisoformat, math.inf
+        parse = datetime.datetime.fromisoformat
         batch: list[Line] = []
         number = found.number
         for row in rows:
@@ -178,7 +180,7 @@ class _Layout:
                     values.append("")
                 picked = pick(values)
                 seconds = float(picked[-1] or 0)
-                if not picked[-3] or not 0 <= seconds < endless:
+                if not picked[-3] or not 0 <= seconds < LONGEST_TALK_S:
                     raise ValueError("no record")
                 batch.append((parse(picked[-2]), seconds, picked))
             except ValueError:

@@ -76,7 +76,7 @@ class Selection:
     def passes_day(self, day: datetime.date) -> bool:
         """Tell whether a file of calls that ended on `day` may have a record that is wanted."""
         # A day more: the file's day is that of another zone, perhaps.
-        return self.since is None or day >= self.since.date() - datetime.timedelta(days=1)
+        return self.since is None or day.toordinal() + 1 >= self.since.toordinal()
 
 
 def _since(moment: datetime.datetime) -> Test:
@@ -89,7 +89,13 @@ def _until(moment: datetime.datetime) -> Test:
 
 def _aware(moment: datetime.datetime) -> datetime.datetime:
     """A moment whose zone is the machine's own where none is written."""
-    return moment if moment.tzinfo is not None else moment.astimezone()
+    if moment.tzinfo is not None:
+        return moment
+    try:
+        return moment.astimezone()
+    except (ValueError, OverflowError):
+        # a year that the system's calendar lacks
+        return moment.replace(tzinfo=datetime.UTC)
 
 
 def _least(seconds: float) -> Test:

@@ -1,6 +1,5 @@
 """`minicdr` on files that the exchange's own writer has written."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +117,7 @@ def minicdr(
     def command(*args: str | Path, locale: str = ENGLISH) -> Outcome:
         capfd.readouterr()
         monkeypatch.setenv("LC_ALL", locale)
-        monkeypatch.setattr("sys.argv", ["minicdr", *map(os.fspath, args)])
+        monkeypatch.setattr("sys.argv", ["minicdr", *map(str, args)])
         code = run()
         out, err = capfd.readouterr()
         assert "Traceback" not in out + err

@@ -52,6 +52,7 @@ class TestLines:
         for good, bad in (
             (b",600.000,", b",nan,"),
             (b",600.000,", b",-1,"),
+            (b",600.000,", b",1e300,"),
             (b",2027-01-15T06:49", b",x"),
         ):
             file.write_bytes(whole.replace(good, bad))
@@ -127,6 +128,16 @@ class TestForms:
         assert minicdr("show", "r1", path).code == 0
         assert '"calls":2' in minicdr("total", path, "--json").out
         assert len(ids(minicdr, path)[0]) == 2
+
+    def test_years_that_no_calendar_has(self, minicdr: Run, file: Path) -> None:
+        path = file.with_name("CDR_99991231.csv")
+        path.write_text(
+            "record_id,setup_time,release_time\n"
+            "r1,0001-01-01T00:00:00,0001-01-01T00:00:00\n"
+            "r2,9999-12-31T23:59:59,9999-12-31T23:59:59-14:00\n"
+        )
+        for args in ([], ["--from", "0001-01-02"], ["--to", "9999-12-30"], ["--json"]):
+            assert (minicdr(path, *args).code, minicdr(path, *args).err) == (0, "")
 
 
 class TestFiles:
@@ -208,6 +219,7 @@ class TestGarbage:
             [path, "--json"],
             ["total", path, "--by", "user"],
             ["show", "r", path],
+            [path, "--from", "2027-01-01", "--user", "1"],
         ):
             ran = minicdr(*args)
             assert ran.code in (0, 1)

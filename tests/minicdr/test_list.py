@@ -32,7 +32,7 @@ class TestTable:
         assert rows[1].startswith("2027-01-15 06:49:56  100 ")
         ended = "0:10:00 caller: hung up (BYE) LO OT 16 Normal call clearing PCMA/G722"
         assert ended in " ".join(rows[1].split())
-        assert "-   exchange: there is no such number" in rows[0]
+        assert "-  exchange: there is no such number" in rows[0]
         assert count == "Calls: 5"
 
     def test_limit(self, minicdr: Run) -> None:
