@@ -19,6 +19,8 @@ LONGEST_TALK_S = 1e9
 """What is said to have lasted longer is no record."""
 
 _CHECKED = ("record_id", "setup_time", "duration")
+_RECORD_ID, _SETUP, _DURATION = -3, -2, -1
+"""Where these stand among the values of a line: behind those asked for."""
 
 Line = tuple[datetime.datetime, float, Sequence[str]]
 """A record: the moment of its setup, the seconds of talk, and values, at first of the columns asked for."""
@@ -153,47 +155,59 @@ class _Layout:
     """Where in a line the values are that are wanted."""
 
     def __init__(self, names: Sequence[str], columns: Sequence[str]) -> None:
-        self._values = len(names)
+        self._commas = len(names) - 1
         places = {name: place for place, name in enumerate(names)}
         wanted = [places.get(name, -1) for name in (*columns, *_CHECKED)]
         self._pick = itemgetter(*wanted)
         self._lacks = -1 in wanted
         self._splits = max(wanted) + 1
 
-    def read(self, rows: Iterable[str] | Iterable[bytes], found: _Found) -> list[Line]:
+    def read(self, rows: Sequence[str | bytes], found: _Found) -> list[Line]:
         """Return the records that the lines are; count the lines, and those that are no records."""
-        # A million times in a second or two: all that is done for each line stands here.
-        pick, splits, commas, lacks = self._pick, self._splits, self._values - 1, self._lacks
-        parse = datetime.datetime.fromisoformat
-        batch: list[Line] = []
-        number = found.number
+        try:
+            batch = self._all(rows)
+        except ValueError:
+            batch = list(self._each(rows, found))
+        found.number += len(rows)
+        return batch
+
+    def _all(self, rows: Sequence[str | bytes]) -> list[Line]:
+        """Return the records that all of the lines are: a million of them in a second or two.
+
+        Raises:
+            ValueError: a line is none, or wants a closer look.
+        """
+        pick, splits, commas, lacks = self._pick, self._splits, self._commas, self._lacks
+        picked: list[Sequence[str]] = []
         for row in rows:
-            number += 1
+            if isinstance(row, bytes) or '"' in row or row.count(",") != commas:
+                raise ValueError("not so simple")
+            values = row.split(",", splits)
+            if lacks:
+                values.append("")
+            picked.append(pick(values if "'" not in row else list(map(plain, values))))
+        names, setups, durations = (
+            list(map(itemgetter(place), picked)) for place in (_RECORD_ID, _SETUP, _DURATION)
+        )
+        seconds = list(map(float, durations))
+        if not all(names) or not all(0 <= one < LONGEST_TALK_S for one in seconds):
+            raise ValueError("no record")
+        return list(zip(map(datetime.datetime.fromisoformat, setups), seconds, picked, strict=True))
+
+    def _each(self, rows: Iterable[str | bytes], found: _Found) -> Iterator[Line]:
+        """Return the records among the lines, and count those that are none."""
+        for number, row in enumerate(rows, found.number + 1):
             try:
-                if isinstance(row, bytes) or '"' in row or "'" in row:
-                    values = self._values_of(row)
-                elif row.count(",") == commas:
-                    values = row.split(",", splits)
-                else:
+                values = decode_line(row.encode() if isinstance(row, str) else row)
+                if len(values) != self._commas + 1:
                     raise ValueError("too many values, or too few")
-                if lacks:
-                    values.append("")
-                picked = pick(values)
-                seconds = float(picked[-1] or 0)
-                if not picked[-3] or not 0 <= seconds < LONGEST_TALK_S:
+                picked = self._pick([*values, ""] if self._lacks else values)
+                seconds = float(picked[_DURATION] or 0)
+                if not picked[_RECORD_ID] or not 0 <= seconds < LONGEST_TALK_S:
                     raise ValueError("no record")
-                batch.append((parse(picked[-2]), seconds, picked))
+                setup = datetime.datetime.fromisoformat(picked[_SETUP])
             except ValueError:
                 if row.strip():
                     found.leave_out(number)
-        found.number = number
-        return batch
-
-    def _values_of(self, row: str | bytes) -> list[str]:
-        if isinstance(row, str) and '"' not in row:
-            values = [plain(value) for value in row.split(",")]
-        else:
-            values = decode_line(row.encode() if isinstance(row, str) else row)
-        if len(values) != self._values:
-            raise ValueError("too many values, or too few")
-        return values
+            else:
+                yield setup, seconds, picked

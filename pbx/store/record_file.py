@@ -85,20 +85,19 @@ def decode_lines(piece: bytes) -> list[str] | None:
     None where one of them has what no record has; `decode_line` tells which.
     """
     piece = piece.removeprefix(BOM)
-    ends = piece.count(b"\r\n")
-    if piece.translate(None, _CONTROLS) != piece or piece.count(b"\r") != ends:
+    if piece.translate(None, _CONTROLS) != piece:
         return None
     try:
         text = piece.decode()
     except UnicodeDecodeError:
         return None
-    if ends != piece.count(b"\n"):
-        text, ends = text.replace("\r\n", "\n"), 0
-    lines = text.split("\r\n" if ends else "\n")
-    # an ASCII text has no other control characters
-    if not text.isascii() and any(map(_UNPRINTABLE.search, lines)):
+    lines = text.splitlines()
+    # More: a lone carriage return, or a line break of another script. What other control characters
+    # there are is no ASCII.
+    if len(lines) != piece.count(b"\n") or (
+        not text.isascii() and any(map(_UNPRINTABLE.search, lines))
+    ):
         return None
-    del lines[-1]
     return lines
 
 
