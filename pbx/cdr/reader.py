@@ -172,7 +172,7 @@ class _Layout:
         return batch
 
     def _all(self, rows: Sequence[str | bytes]) -> list[Line]:
-        """Return the records that all of the lines are: a million of them in a second or two.
+        """Return the records that all of the lines are, a million of them in a few seconds.
 
         Raises:
             ValueError: a line is none, or wants a closer look.
