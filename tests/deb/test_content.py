@@ -215,7 +215,7 @@ class TestPapers:
             (holder,) = [who for name, who in named if name == f"{SITE}/{folder.name}/*"]
             assert holder.endswith(f" {version}"), folder.name
 
-    @pytest.mark.parametrize("page", ["minisip", "minisipserver-cli"])
+    @pytest.mark.parametrize("page", ["minisip", "minicdr", "minisipserver-cli"])
     def test_man_pages_in_both_languages(self, contents: Contents, page: str) -> None:
         for folder in ("man1", "zh_CN/man1"):
             assert (contents.root / f"usr/share/man/{folder}/{page}.1.gz").exists()

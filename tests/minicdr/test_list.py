@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from pbx.store.record_file import COLUMNS, HEADER
 from tests.minicdr.conftest import Exchange, Run
-from tests.tui.program import CHINESE
+from tests.tui.program import CHINESE, ENGLISH, outcome, start
 from tests.tui.terminal import terminal
 
 
@@ -202,3 +202,13 @@ class TestCommandLine:
         for option in ("--from", "--to", "--user", "--number", "--cause", "--tag", "--missed"):
             assert option in ran.out
         assert minicdr("--version").out.startswith("miniSIPServer ")
+
+    @pytest.mark.parametrize("command", ["--help", "list", "total", "show"])
+    @pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
+    async def test_help_is_whole(self, command: str, locale: str) -> None:
+        args = dict.fromkeys((command, "--help"))
+        ran = await outcome(await start(*args, module="minicdr.cli", locale=locale))
+        assert ran.code == 0
+        assert "…" not in ran.out
+        assert ("用法" in ran.out) == (locale == CHINESE)
+        assert ("Usage" in ran.out) == (locale == ENGLISH)
