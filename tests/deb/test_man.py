@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.main import get_command
 
+from minicdr.commands import app as minicdr
 from tests.deb.packages import PROJECT
 from tui.commands import app
 
@@ -42,7 +43,17 @@ def test_every_option_of_the_exchange_is_in_it(language: str) -> None:
     assert options <= set(re.findall(r"--[a-z-]+", page(language, "minisipserver-cli")))
 
 
-@pytest.mark.parametrize("name", ["minisip", "minisipserver-cli"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_command_and_option_of_minicdr_is_in_it(language: str) -> None:
+    text = page(language, "minicdr")
+    commands = get_command(minicdr).commands  # type: ignore[attr-defined]
+    for name, command in commands.items():
+        assert re.search(rf"(?m)^\.B {name}$", text)
+        for option in (one for param in command.params for one in param.opts):
+            assert option in text or not option.startswith("--")
+
+
+@pytest.mark.parametrize("name", ["minisip", "minicdr", "minisipserver-cli"])
 def test_both_languages_have_the_same_sections(name: str) -> None:
     counts = [
         [
