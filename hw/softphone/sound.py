@@ -1,6 +1,7 @@
 """Where a call's sound comes from and goes to; here: files, by a clock of our own."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -81,8 +82,10 @@ class FileEnds:
         try:
             self._sink.write(heard)
         except OSError as error:
-            self.close_sink()
             self._trouble(say("cannot-record", path=self._record, why=error.strerror))
+            with contextlib.suppress(OSError):
+                self._sink.close()
+            self._sink = None
 
     def close_source(self) -> None:
         """Close the file that is played."""

@@ -34,7 +34,7 @@ from pbx.sip.flow import Flow
 from pbx.sip.inspection import SDP_TYPE, inspect, session_description
 from pbx.sip.invite_uac import Outgoing
 from pbx.sip.invite_uas import Incoming
-from pbx.sip.invite_usage import Usage
+from pbx.sip.invite_usage import State, Usage
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.server_transaction import ServerTransaction
 from pbx.sip.timers import TRANSACTION_LIMIT_S, TimerQueue
@@ -153,9 +153,10 @@ class UserAgent:
 
     @property
     def quiet(self) -> bool:
-        """No request of ours waits for its response: the program may end."""
-        waiting = self._endpoint.pending_requests
-        return not waiting and all(one.usage.settled for one in self._calls.values())
+        """No request of ours waits for its response, and no BYE for an ACK: the program may end."""
+        return not self._endpoint.pending_requests and not any(
+            call.usage.state is State.ANSWERED for call in self._calls.values()
+        )
 
     # ---------------------------------------------------------------- octets and time
 

@@ -1,10 +1,11 @@
 """WAV files as microphone and loudspeaker."""
 
+import errno
+import io
 import os
+import struct
 import wave
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -91,30 +92,43 @@ class WavSink:
     """
 
     def __init__(self, path: Path) -> None:
+        self._octets = 0
         try:
-            self._file = wave.Wave_write(str(path))
+            # Unbuffered: a full disk shows at once, and no sound waits for one that never comes.
+            self._file = io.FileIO(path, "wb")
         except OSError as error:
-            sentence = say("cannot-record", path=path, why=error.strerror)
-            raise StartError(sentence, os.EX_CANTCREAT) from error
-        self._file.setnchannels(1)
-        self._file.setsampwidth(2)
-        self._file.setframerate(CLOCK_HZ)
+            raise _unwritable(path, error) from error
+        try:
+            self._write(self._header())
+        except OSError as error:
+            self._file.close()
+            raise _unwritable(path, error) from error
+
+    def _header(self) -> bytes:
+        """Return the header as the sound so far wants it (RIFF, with PCM's 16-octet format)."""
+        form = struct.pack("<HHIIHH", 1, 1, CLOCK_HZ, 2 * CLOCK_HZ, 2, 16)
+        data = b"fmt " + struct.pack("<I", len(form)) + form
+        data = b"WAVE" + data + b"data" + struct.pack("<I", self._octets)
+        return b"RIFF" + struct.pack("<I", len(data) + self._octets) + data
+
+    def _write(self, octets: bytes) -> None:
+        if self._file.write(octets) < len(octets):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def write(self, samples: Samples) -> None:
-        """Add samples; raises OSError where the disk is full."""
-        self._file.writeframes(samples.astype("<i2").tobytes())
+        """Add samples; raises OSError where that is impossible."""
+        octets = samples.astype("<i2").tobytes()
+        self._write(octets)
+        self._octets += len(octets)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Write how long it is, and close the file; raises OSError where that is impossible."""
+        with self._file:
+            if self._file.seekable():
+                self._file.seek(0)
+                self._write(self._header())
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+def _unwritable(path: Path, error: OSError) -> StartError:
+    sentence = say("cannot-record", path=path, why=error.strerror)
+    return StartError(sentence, os.EX_CANTCREAT)
