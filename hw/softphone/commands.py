@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from hw.softphone.account import Account
+from hw.softphone.card import choose_sound
 from hw.softphone.keys import KEYS
 from hw.softphone.locale import say
 from hw.softphone.network import split_host
@@ -28,7 +29,7 @@ from hw.softphone.settings import (
     save,
     settings_path,
 )
-from hw.softphone.sound import FileEnds, FileSound, Sound
+from hw.softphone.sound import FileEnds, Sound
 from pbx import __version__
 from pbx.errors import StartError
 from pbx.sip.flow import Address
@@ -234,18 +235,27 @@ def _prompt(key: str, default: str) -> str:
 
 def _run(work: Coroutine[Any, Any, int], sound: Sound) -> int:
     try:
-        return asyncio.run(work)
+        code = asyncio.run(work)
     finally:
         sound.close()
+    if sound.stuck:
+        sys.stdout.flush()
+        os._exit(code)
+    return code
 
 
 def _sound(play: Path | None, record: Path | None) -> Sound:
     """Return microphone and loudspeaker.
 
     Raises:
-        StartError: a file can't be used.
+        StartError: a file can't be used, or there is neither file nor sound card.
     """
-    return FileSound(FileEnds(play, record, _complain))
+    ends = FileEnds(play, record, _complain)
+    try:
+        return choose_sound(ends, _complain)
+    except BaseException:
+        ends.close()
+        raise
 
 
 def _complain(sentence: str) -> None:

@@ -17,7 +17,13 @@ BACKLOG_S = 0.2
 
 
 class Sound(Protocol):
-    """Microphone and loudspeaker of the phone."""
+    """Microphone and loudspeaker of the phone.
+
+    Attributes:
+        stuck: a library may never return from being closed: the program must end without that.
+    """
+
+    stuck: bool
 
     def start(self, exchange: Callable[[Samples], Samples]) -> None:
         """Begin: `exchange` takes 20 ms from the microphone and returns 20 ms for the loudspeaker.
@@ -116,6 +122,7 @@ class FileSound:
 
     def __init__(self, ends: FileEnds) -> None:
         self._ends = ends
+        self.stuck = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, exchange: Callable[[Samples], Samples]) -> None:

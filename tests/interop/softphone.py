@@ -1,6 +1,7 @@
 """`minisipphone`, as a script starts it."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.interop.exchange import command
@@ -10,7 +11,7 @@ from tests.interop.waiting import until
 
 
 class Softphone:
-    """One run of `minisipphone call` or `minisipphone answer`, with files for sound.
+    """One run of `minisipphone call` or `minisipphone answer`.
 
     Args:
         folder: its own folder.
@@ -18,6 +19,8 @@ class Softphone:
         tone_hz: what it plays; 0: it has no microphone.
         password: in its environment; empty: none.
         rate_hz: sampling rate of the file that it plays.
+        record: a file is its loudspeaker.
+        env: more of its environment.
     """
 
     def __init__(
@@ -27,15 +30,21 @@ class Softphone:
         tone_hz: float = 0,
         password: str = "",
         rate_hz: int = 8000,
+        record: bool = True,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._heard = folder / "heard.wav"
-        argv = [command("minisipphone"), *arguments, "--record", str(self._heard)]
+        argv = [command("minisipphone"), *arguments]
+        if record:
+            argv += ["--record", str(self._heard)]
         if tone_hz:
             write_tone(folder / "tone.wav", tone_hz, 60.0, rate_hz)
             argv += ["--play", str(folder / "tone.wav")]
-        env = {"XDG_CONFIG_HOME": str(folder), "MINISIPPHONE_PASSWORD": password}
-        self.program = Program("minisipphone", argv, folder, env=env, prompt=True)
+        own = {"XDG_CONFIG_HOME": str(folder), "MINISIPPHONE_PASSWORD": password}
+        self.program = Program(
+            "minisipphone", argv, folder, env={**own, **(env or {})}, prompt=True
+        )
 
     def wait_said(self, line: str, within_s: float = 15.0) -> str:
         """Return the first line that begins with a match of this pattern."""
