@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from hw.softphone.account import Account
 from hw.softphone.card import choose_sound
+from hw.softphone.happenings import Happening
 from hw.softphone.keys import KEYS
 from hw.softphone.locale import say
 from hw.softphone.network import split_host
@@ -35,6 +36,7 @@ from pbx.errors import StartError
 from pbx.sip.flow import Address
 from tui.clean import clean
 from tui.commands import socket_path
+from tui.terminal import can_show_full_screen
 from tui.usage import (
     TranslatedCommand,
     TranslatedGroup,
@@ -80,7 +82,7 @@ app = typer.Typer(
     cls=TranslatedGroup,
     help=say("about"),
     add_completion=False,
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     options_metavar=say("metavar-options"),
     subcommand_metavar=say("metavar-command"),
@@ -102,9 +104,6 @@ def run() -> int:
     except StartError as error:
         return _fail(error.sentence, error.exit_code)
     except TyperException as error:
-        if type(error).__name__ == "NoArgsIsHelpError":
-            # The help has been shown already.
-            return 2
         _fail(usage_sentence(error), 2)
         sys.stderr.write(f"{clean(usage_hint(error))}\n")
         return 2
@@ -129,6 +128,13 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    ctx: typer.Context,
+    play: Play = None,
+    record: Record = None,
+    server: Server = "",
+    user: User = "",
+    password_file: PasswordFile = None,
+    listen: Listen = "",
     version: Annotated[
         bool,
         typer.Option(
@@ -140,7 +146,29 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    if ctx.invoked_subcommand is not None:
+        return
+    if not can_show_full_screen():
+        raise StartError(say("too-small"), os.EX_USAGE)
+    own = _listen_address(listen)
+    account = account_of(Asked(server, user, password_file), socket_path(None))
+    sounds: list[Sound] = []
+
+    async def open_phone(
+        tell: Callable[[Happening], None], complain: Callable[[str], None]
+    ) -> Phone:
+        sounds.append(_sound(play, record, complain))
+        return await Phone.open(account, sounds[0], tell, listen=own)
+
+    # Only here: the commands are done before Textual would be loaded.
+    from hw.softphone.screen import run_screen
+
+    try:
+        run_screen(open_phone, account.address.partition(":")[2])
+    finally:
+        for sound in sounds:
+            sound.close()
+    _leave(sounds[0], 0)
 
 
 @app.command("call", help=say("help-call"), cls=TranslatedCommand)
@@ -161,7 +189,7 @@ def call_number(
     own = _listen_address(listen)
     direct = _direct(number, asked)
     account = None if direct is not None else account_of(asked, socket_path(None))
-    sound = _sound(play, record)
+    sound = _sound(play, record, _complain)
 
     async def work() -> int:
         script = Script(plan, print_line)
@@ -200,7 +228,7 @@ def answer_call(
     account = None
     if not direct:
         account = account_of(Asked(server, user, password_file), socket_path(None))
-    sound = _sound(play, record)
+    sound = _sound(play, record, _complain)
 
     async def work() -> int:
         script = Script(plan, print_line)
@@ -238,21 +266,30 @@ def _run(work: Coroutine[Any, Any, int], sound: Sound) -> int:
         code = asyncio.run(work)
     finally:
         sound.close()
+    return _leave(sound, code)
+
+
+def _leave(sound: Sound, code: int) -> int:
+    """Return the exit code, where the program can end as programs do."""
     if sound.stuck:
         sys.stdout.flush()
         os._exit(code)
     return code
 
 
-def _sound(play: Path | None, record: Path | None) -> Sound:
+def _sound(play: Path | None, record: Path | None, trouble: Callable[[str], None]) -> Sound:
     """Return microphone and loudspeaker.
+
+    Args:
+        play, record: files in their place.
+        trouble: takes a sentence where one is missing, or ends in a call.
 
     Raises:
         StartError: a file can't be used, or there is neither file nor sound card.
     """
-    ends = FileEnds(play, record, _complain)
+    ends = FileEnds(play, record, trouble)
     try:
-        return choose_sound(ends, _complain)
+        return choose_sound(ends, trouble)
     except BaseException:
         ends.close()
         raise

@@ -341,10 +341,3 @@ class TestWithASoundCard:
         until("baresip gets more RTP", lambda: other.packets_received() >= packets + 50)
         other.hang_up()
         assert phone.ended() == 0
-
-
-def test_without_a_sound_card_the_sentence_says_what_to_do(new_softphone: NewSoftphone) -> None:
-    env = {"ALSA_CONFIG_PATH": "/dev/null", "JACK_NO_START_SERVER": "1"}
-    phone = new_softphone("call", "sip:100@127.0.0.1", record=False, env=env)
-    assert phone.ended() == 69
-    phone.wait_said("minisipphone: There is no sound card .*--play and --record")
