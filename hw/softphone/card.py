@@ -112,7 +112,7 @@ class CardSound:
     Args:
         card: what there is.
         ends: files in place of what is not the card's.
-        trouble: told, on the event loop, where the card has gone.
+        trouble: told where the card has gone.
     """
 
     def __init__(self, card: Card, ends: FileEnds, trouble: Callable[[str], None]) -> None:

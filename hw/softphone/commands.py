@@ -189,6 +189,8 @@ def call_number(
     own = _listen_address(listen)
     direct = _direct(number, asked)
     account = None if direct is not None else account_of(asked, socket_path(None))
+    # A mistake in the number is told before anything is opened for it.
+    target_of(number, account)
     sound = _sound(play, record, _complain)
 
     async def work() -> int:

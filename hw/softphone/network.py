@@ -1,11 +1,14 @@
 """The phone's UDP sockets, and where names lead."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import re
+import selectors
 import socket
 import struct
+import threading
 from collections.abc import Callable
 
 from hw.softphone.locale import say
@@ -83,8 +86,7 @@ class UdpPort:
     Args:
         host, port: its own address; port 0: any that is free.
         receive: takes each datagram and where it came from.
-        refused: told of an address that can't be reached, and why; None: nobody wants to know.
-        even: RTP's, "RTP SHOULD use an even destination port number" (RFC 3550 §11).
+        refused: told of an address that can't be reached, and why.
 
     Raises:
         StartError: the socket can't be had.
@@ -95,31 +97,22 @@ class UdpPort:
         host: str,
         port: int,
         receive: Callable[[bytes, Address], None],
-        refused: Callable[[Address, str], None] | None = None,
-        *,
-        even: bool = False,
+        refused: Callable[[Address, str], None],
     ) -> None:
         self._receive = receive
         self._refused = refused
-        try:
-            self._socket = _bound(host, port, even=even)
-        except OSError as error:
-            where = Address(host, port)
-            why = error.strerror or error
-            raise StartError(say("cannot-listen", address=where, why=why), 69) from error
+        self._socket = _bound(host, port)
         self.local = Address(host, int(self._socket.getsockname()[1]))
-        if refused is not None:
-            if ":" in host:
-                self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
-            else:
-                self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        if ":" in host:
+            self._socket.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        else:
+            self._socket.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._readable)
 
     def _readable(self) -> None:
-        if self._refused is not None:
-            self._read_refusals(self._refused)
-        while True:
+        self._read_refusals()
+        while self._socket.fileno() >= 0:
             try:
                 data, where = self._socket.recvfrom(65536)
             except BlockingIOError:
@@ -128,10 +121,8 @@ class UdpPort:
                 # A refusal, which stands in the error queue too
                 continue
             self._receive(data, Address(where[0], where[1]))
-            if self._socket.fileno() < 0:
-                return
 
-    def _read_refusals(self, refused: Callable[[Address, str], None]) -> None:
+    def _read_refusals(self) -> None:
         """Empty the error queue: it names the address that each datagram was for (ip(7))."""
         while self._socket.fileno() >= 0:
             try:
@@ -140,10 +131,10 @@ class UdpPort:
                 return
             # struct sock_extended_err begins with the errno
             number = struct.unpack_from("=I", extra[0][2])[0] if extra else errno.EIO
-            refused(Address(where[0], where[1]), os.strerror(number))
+            self._refused(Address(where[0], where[1]), os.strerror(number))
 
     def send(self, data: bytes, remote: Address) -> str:
-        """Send a datagram; return why that was impossible, or nothing. Any thread may call it."""
+        """Send a datagram; return why that was impossible, or nothing."""
         for _ in range(2):
             try:
                 self._socket.sendto(data, (remote.host, remote.port))
@@ -165,16 +156,74 @@ class UdpPort:
         self._socket.close()
 
 
-def _bound(host: str, port: int, *, even: bool) -> socket.socket:
-    for _ in range(PORTS_TRIED):
-        udp = socket.socket(_family(host), socket.SOCK_DGRAM)
-        try:
-            udp.setblocking(False)
-            udp.bind((host, port))
-            if not even or udp.getsockname()[1] % 2 == 0:
+class RtpPort:
+    """A UDP socket for RTP, with a thread that waits for packets.
+
+    The event loop isn't that thread: what is drawn on the screen meanwhile delays no sound.
+
+    Args:
+        host: its own address.
+        receive: takes each datagram and where it came from; on the thread.
+
+    Raises:
+        StartError: the socket can't be had.
+    """
+
+    def __init__(self, host: str, receive: Callable[[bytes, Address], None]) -> None:
+        self._socket = _even_port(host)
+        self.local = Address(host, int(self._socket.getsockname()[1]))
+        self._receive = receive
+        self._wake, self._stop = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._socket, selectors.EVENT_READ)
+            ready.register(self._wake, selectors.EVENT_READ)
+            while all(key.fileobj is self._socket for key, _ in ready.select()):
+                # A refusal of what was sent before is no packet.
+                with contextlib.suppress(OSError):
+                    data, where = self._socket.recvfrom(65536)
+                    self._receive(data, Address(where[0], where[1]))
+
+    def send(self, data: bytes, remote: Address) -> None:
+        """Send a packet, or lose it, as networks do. Any thread may call it."""
+        with contextlib.suppress(OSError):
+            self._socket.sendto(data, (remote.host, remote.port))
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._stop.send(b"x")
+        self._thread.join()
+        for one in (self._socket, self._wake, self._stop):
+            one.close()
+
+
+def _even_port(host: str) -> socket.socket:
+    """Return a socket of any even port: RTP's should be (RFC 3550 §11)."""
+    odd: list[socket.socket] = []
+    try:
+        for _ in range(PORTS_TRIED):
+            udp = _bound(host, 0)
+            if udp.getsockname()[1] % 2 == 0:
                 return udp
-        except BaseException:
+            odd.append(udp)
+    finally:
+        for udp in odd:
             udp.close()
-            raise
+    why = os.strerror(errno.EADDRNOTAVAIL)
+    raise StartError(say("cannot-listen", address=host, why=why), os.EX_UNAVAILABLE)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    udp = socket.socket(_family(host), socket.SOCK_DGRAM)
+    try:
+        udp.setblocking(False)
+        udp.bind((host, port))
+    except OSError as error:
         udp.close()
-    raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+        why = error.strerror or error
+        sentence = say("cannot-listen", address=Address(host, port), why=why)
+        raise StartError(sentence, os.EX_UNAVAILABLE) from error
+    return udp

@@ -11,7 +11,7 @@ from hw.softphone.call import Call, CallState
 from hw.softphone.g711 import Samples
 from hw.softphone.happenings import Alerting, Answered, Ended, Happening, MediaChanged
 from hw.softphone.locale import say
-from hw.softphone.network import UdpPort, locate, own_address
+from hw.softphone.network import RtpPort, UdpPort, locate, own_address
 from hw.softphone.session import Negotiation
 from hw.softphone.sound import Sound
 from hw.softphone.stream import Start, Stream
@@ -112,7 +112,7 @@ class Phone:
         self._server = server
         name = f"miniSIPServer-softphone/{__version__}"
         self._agent = UserAgent(account, flow, secrets.token_hex, name=name)
-        self._rtp: UdpPort | None = None
+        self._rtp: RtpPort | None = None
         self._stream: Stream | None = None
         self._sounding = False
         self._alarm: asyncio.TimerHandle | None = None
@@ -289,7 +289,7 @@ class Phone:
         self._silence()
         start = Start(secrets.randbits(32), secrets.randbits(16), secrets.randbits(32))
         stream = self._stream = Stream(start)
-        self._rtp = UdpPort(self._sip.local.host, 0, stream.receive, even=True)
+        self._rtp = RtpPort(self._sip.local.host, stream.receive)
         return Negotiation(self._rtp.local, secrets.randbits(31))
 
     def _follow(self, call: Call) -> None:
@@ -303,7 +303,7 @@ class Phone:
             self._sound.answered()
 
     def _exchange(self, spoken: Samples) -> Samples:
-        """Pass 20 ms on each way; on the sound card's thread where there is one."""
+        """Pass 20 ms on each way; on the sound's thread."""
         stream, rtp = self._stream, self._rtp
         if stream is None or rtp is None:
             return spoken * 0

@@ -6,6 +6,7 @@ import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -210,8 +211,8 @@ class PhoneApp(App[None]):
         return f"{minutes}:{seconds:02}"
 
     def _complain(self, sentence: str) -> None:
-        if self.is_running:
-            self.notify(clean(sentence), severity="error", markup=False)
+        # By a message: what ends in a call is told on the sound's thread.
+        self.call_later(partial(self.notify, clean(sentence), severity="error", markup=False))
 
     def _ring(self) -> None:
         if self._call is not None and self._call.state is CallState.RINGING:

@@ -1,7 +1,8 @@
 """Where a call's sound comes from and goes to; here: files, by a clock of our own."""
 
-import asyncio
 import contextlib
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ BACKLOG_S = 0.2
 
 
 class Sound(Protocol):
-    """Microphone and loudspeaker of the phone.
+    """Microphone and loudspeaker of the phone, on a thread of their own.
 
     Attributes:
         stuck: a library may never return from being closed: the program must end without that.
@@ -48,7 +49,7 @@ class FileEnds:
     Args:
         play: the microphone's, from the answer on, once.
         record: the loudspeaker's, from the first sound on.
-        trouble: takes a sentence where the recording can't go on.
+        trouble: takes a sentence where the recording can't go on; on any thread.
 
     Raises:
         StartError: a file can't be used.
@@ -116,6 +117,8 @@ class FileEnds:
 class FileSound:
     """Sound from and to files alone.
 
+    On a thread of its own, as a card's is: what is drawn on the screen meanwhile delays no sound.
+
     Args:
         ends: the files.
     """
@@ -123,19 +126,20 @@ class FileSound:
     def __init__(self, ends: FileEnds) -> None:
         self._ends = ends
         self.stuck = False
-        self._task: asyncio.Task[None] | None = None
+        self._thread: threading.Thread | None = None
+        self._stopped = threading.Event()
 
     def start(self, exchange: Callable[[Samples], Samples]) -> None:
         """As `Sound`."""
-        self._task = asyncio.get_running_loop().create_task(self._run(exchange))
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, args=(exchange,), daemon=True)
+        self._thread.start()
 
-    async def _run(self, exchange: Callable[[Samples], Samples]) -> None:
-        loop = asyncio.get_running_loop()
-        due = loop.time()
-        while True:
+    def _run(self, exchange: Callable[[Samples], Samples]) -> None:
+        due = time.monotonic()
+        while not self._stopped.wait(max(0.0, due - time.monotonic())):
             self._ends.write(exchange(self._ends.read()))
-            due = max(due + PTIME_MS / 1000, loop.time() - BACKLOG_S)
-            await asyncio.sleep(max(0.0, due - loop.time()))
+            due = max(due + PTIME_MS / 1000, time.monotonic() - BACKLOG_S)
 
     def answered(self) -> None:
         """As `Sound`."""
@@ -143,9 +147,10 @@ class FileSound:
 
     def stop(self) -> None:
         """As `Sound`."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self._thread is not None:
+            self._stopped.set()
+            self._thread.join()
+            self._thread = None
 
     def close(self) -> None:
         """As `Sound`."""

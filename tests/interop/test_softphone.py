@@ -1,5 +1,6 @@
 """Our own softphone, with the exchange and with phones that others wrote."""
 
+import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,8 +15,9 @@ from tests.interop.jack import Jack
 from tests.interop.phones import Users
 from tests.interop.ports import Ports
 from tests.interop.softphone import Softphone
-from tests.interop.tones import LEVEL_DB, assert_pure_tone
+from tests.interop.tones import LEVEL_DB, assert_pure_tone, read_recording, write_tone
 from tests.interop.waiting import until, until_still
+from tests.tui.terminal import terminal
 
 pytestmark = pytest.mark.interop
 
@@ -341,3 +343,98 @@ class TestWithASoundCard:
         until("baresip gets more RTP", lambda: other.packets_received() >= packets + 50)
         other.hang_up()
         assert phone.ended() == 0
+
+
+class TestTheScreen:
+    """`minisipphone` alone, in a terminal, with the exchange."""
+
+    async def test_it_calls_and_is_called(
+        self, exchange: Exchange, users: Users, new_phone: NewPhone, tmp_path: Path
+    ) -> None:
+        write_tone(tmp_path / "tone.wav", LOW_HZ, 60.0)
+        files = ("--play", str(tmp_path / "tone.wav"), "--record", str(tmp_path / "heard.wav"))
+        other = new_phone(users.callee, exchange.host, HIGH_HZ)
+        async with terminal(
+            "hw.softphone.cli",
+            *account(users.caller, exchange.host),
+            *files,
+            socket=tmp_path / "no.sock",
+            env={"MINISIPPHONE_PASSWORD": PASSWORD},
+        ) as screen:
+            await screen.until("● registered")
+            screen.type(users.callee.encode() + b"\r")
+            await screen.until("TALKING")
+            await asyncio.to_thread(other.wait_heard, LOW_HZ, TALK_S)
+            screen.type(b"7")
+            await asyncio.to_thread(other.wait_event, "CALL_DTMF_END")
+            assert other.events("CALL_DTMF_START")[0].param == "7"
+            screen.forget()
+            screen.type(b"h")
+            await asyncio.to_thread(other.wait_event, "CALL_CLOSED")
+            await screen.until("READY")
+            mark = other.mark
+            await asyncio.to_thread(other.dial, users.caller)
+            await screen.until("YOU ARE CALLED")
+            screen.type(b"a")
+            await asyncio.to_thread(other.wait_event, "CALL_ESTABLISHED", after=mark)
+            await screen.until("TALKING")
+            screen.type(b"q")
+            await asyncio.to_thread(other.wait_event, "CALL_CLOSED", after=mark)
+            assert await screen.ended() == 0
+        exchange.wait_contacts(users.caller, 0)
+        # Of the first call: the second one follows in the same file.
+        first = read_recording(tmp_path / "heard.wav").talking(HIGH_HZ).part(0, 2.5)
+        assert_pure_tone(first, HIGH_HZ, LOW_HZ, at_least_s=2.0)
+
+    async def test_a_server_that_does_not_exist_is_told_on_the_plain_screen(
+        self, tmp_path: Path
+    ) -> None:
+        write_tone(tmp_path / "tone.wav", LOW_HZ, 1.0)
+        async with terminal(
+            "hw.softphone.cli",
+            *account("100", "no-such-host.invalid"),
+            *("--play", str(tmp_path / "tone.wav"), "--record", str(tmp_path / "heard.wav")),
+            socket=tmp_path / "no.sock",
+            env={"MINISIPPHONE_PASSWORD": PASSWORD},
+        ) as screen:
+            assert await screen.ended() == 68
+            assert "There is no host no-such-host.invalid" in screen.text
+
+    async def test_setup_asks_and_the_next_call_knows(
+        self, exchange: Exchange, users: Users, tmp_path: Path
+    ) -> None:
+        async with terminal("hw.softphone.cli", "setup", socket=tmp_path / "no.sock") as asked:
+            for question, answer in (
+                ("Server", exchange.host),
+                ("User", users.caller),
+                ("Password", PASSWORD),
+            ):
+                await asked.until(question)
+                asked.type(answer.encode() + b"\n")
+            await asked.until("Kept in")
+            assert await asked.ended() == 0
+            assert PASSWORD not in asked.text
+        kept = tmp_path / ".config/minisipphone.toml"
+        assert kept.stat().st_mode & 0o077 == 0
+        async with terminal(
+            "hw.softphone.cli",
+            *("call", "*45", "--seconds", "0", "--record", str(tmp_path / "heard.wav")),
+            socket=tmp_path / "no.sock",
+        ) as call:
+            await call.until("connected")
+            assert await call.ended() == 0
+
+
+def test_without_a_terminal_there_is_no_screen(new_softphone: NewSoftphone) -> None:
+    phone = new_softphone()
+    assert phone.ended() == 64
+    phone.wait_said("minisipphone: The phone's screen needs a terminal")
+
+
+def test_it_speaks_chinese(new_softphone: NewSoftphone) -> None:
+    phone = new_softphone("call", "--help", env={"LC_ALL": "zh_CN.UTF-8"})
+    assert phone.ended() == 0
+    assert "代替话筒的 WAV 文件" in phone.program.said()
+    phone = new_softphone("call", "a b", *account("100", "x"), env={"LC_ALL": "zh_CN.UTF-8"})
+    assert phone.ended() == 2
+    phone.wait_said("minisipphone: .*不是可以呼叫的号码")
