@@ -7,6 +7,7 @@ unpacked, links written, and byte-code is the same for every architecture.
 
 import argparse
 import csv
+import fcntl
 import gzip
 import hashlib
 import os
@@ -389,8 +390,18 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     """Make one package and say where it is."""
     asked = arguments()
-    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     base = PROJECT / f"build/deb/{asked.arch}-{asked.python}"
+    base.parent.mkdir(parents=True, exist_ok=True)
+    # One at a time: two would empty each other's folder, and a `./build.sh` that is killed may leave
+    # this program running.
+    with base.with_name(f"{base.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return make(asked, base)
+
+
+def make(asked: argparse.Namespace, base: Path) -> int:
+    """Make the package in the folder `base`; returns the exit code."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]
     shutil.rmtree(base, ignore_errors=True)
     package = Package(
         arch=asked.arch,

@@ -1,0 +1,168 @@
+"""The programs that are measured, as the harness' peers: its own, the C loop, and we."""
+
+import shutil
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.bench.media.activity import switches
+from tests.bench.media.harness import BUILD, REPOSITORY
+
+OURS, OURS_MUSIC, ASTERISK, ASTERISK_MUSIC = "ours", "ours-music", "asterisk", "asterisk-music"
+RTPENGINE, C_LOOP = "rtpengine", "c-loop"
+
+FIRST_PORT, LAST_PORT = 30000, 30999
+"""Of our engine: as many streams as an exchange has that nobody has set up otherwise."""
+
+_MUSIC_S = 60
+
+
+class Ours:
+    """Our engine, and the part of the exchange that keeps it, behind the harness' `TextRelay`.
+
+    Args:
+        peers: the harness' module.
+        command: of a line that `join` asks the anchor with: C or M.
+        run: a folder for its files.
+        options: the harness'.
+    """
+
+    kind = "relay"
+
+    def __init__(self, peers: Any, command: str, run: str, **options: Any) -> None:
+        words = ("-m", "tests.bench.media.anchor", run, str(FIRST_PORT), str(LAST_PORT))
+        argv = [sys.executable, *words, str(BUILD / "music.wav")]
+        self._relay = peers.TextRelay(OURS, argv, run, **options)
+        self._relay.env["PYTHONPATH"] = str(REPOSITORY)
+        self._peers = peers
+        self._command = command
+        self._nice = options.get("nice", 0)
+        self.wakeups: list[tuple[float, int]] = []
+        """When the window began and ended, and how often the engine had been woken by then."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._relay, name)
+
+    def start(self) -> None:
+        self._relay.start()
+        for pid in self._relay.pids():
+            # The engine is in a session of its own, which has its own place in the line.
+            self._peers.first_in_line(pid, self._nice)
+
+    @property
+    def engine(self) -> list[int]:
+        """The processes of the media engine: the one that runs, and the one that keeps it."""
+        return [pid for pid in self._relay.pids() if pid != self._relay.proc.pid]
+
+    def cpu(self) -> float:
+        """As the harness': engine and exchange; it is asked at the begin and the end of a window."""
+        self.wakeups.append((time.monotonic(), switches(self.engine)))
+        return float(self._relay.cpu())
+
+    def ask(self, line: str, within_s: float = 10.0) -> str:
+        """Return the anchor's answer to a line."""
+        self._relay.s.settimeout(within_s)
+        self._relay.s.sendto(line.encode(), self._relay.ctl)
+        return str(self._relay.s.recv(100).decode())
+
+    def alloc(
+        self, a: tuple[str, int], b: tuple[str, int], codec_a: str = "pcmu", codec_b: str = "pcmu"
+    ) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Anchor a call; returns where its phones send to."""
+        one, two = self.ask(f"A {a[0]} {a[1]} {b[0]} {b[1]} {codec_a} {codec_b}").split()
+        return ("127.0.0.1", int(one)), ("127.0.0.1", int(two))
+
+    def join(self, phone: tuple[str, int]) -> tuple[str, int]:
+        """Connect a phone with the conference, or with music; returns where it sends to."""
+        return "127.0.0.1", int(self.ask(f"{self._command} {phone[0]} {phone[1]}"))
+
+
+class AsteriskMusic:
+    """Asterisk, which plays its music on hold to whoever calls the conference's number.
+
+    Args:
+        peers: the harness' module.
+        run, options: as for `Ours`.
+    """
+
+    _DIALPLAN = "[bench]\nexten => _8XXX,1,Answer()\n same => n,MusicOnHold(bench)\n"
+
+    def __init__(self, peers: Any, run: str, **options: Any) -> None:
+        self._asterisk = peers.Asterisk(run, **options)
+        self._root = peers.CHROOT
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._asterisk, name)
+
+    def start(self) -> None:
+        """Start it, and let it load what the harness' configuration hasn't."""
+        self._asterisk.start()
+        run = "/tmp/bench-asterisk"  # noqa: S108 as the harness has it, inside the chroot
+        inside = Path(f"{self._root}{run}")
+        (inside / "music").mkdir()
+        shutil.copy(BUILD / "music.wav", inside / "music" / "music.wav")
+        (inside / "etc" / "extensions.conf").write_text(self._DIALPLAN)
+        (inside / "etc" / "musiconhold.conf").write_text(
+            f"[bench]\nmode = files\ndirectory = {run}/music\n"
+        )
+        for command in ("module load res_musiconhold.so", "dialplan reload"):
+            subprocess.run(
+                [
+                    "chroot",
+                    str(self._root),
+                    "asterisk",
+                    "-C",
+                    f"{run}/etc/asterisk.conf",
+                    "-rx",
+                    command,
+                ],
+                check=True,
+                capture_output=True,
+            )
+
+
+def register(bench: Any) -> dict[str, str]:
+    """Make the harness know our programs; returns the versions of the others' packages.
+
+    Args:
+        bench: its module.
+    """
+    peers = bench.P
+    known: dict[str, Callable[..., Any]] = {
+        OURS: partial(Ours, peers, "C"),
+        OURS_MUSIC: partial(Ours, peers, "M"),
+        ASTERISK_MUSIC: partial(AsteriskMusic, peers),
+        C_LOOP: lambda run, **more: peers.TextRelay(
+            C_LOOP, [str(BUILD / "relay_floor"), "ports"], run, **more
+        ),
+    }
+    peers.KNOWN.update(known)
+    write_music(BUILD / "music.wav")
+    return {name: _version(peers.CHROOT, name) for name in ("asterisk", "rtpengine-daemon")}
+
+
+def _version(root: Path, package: str) -> str:
+    """Return the version of a Debian package in the peers' root."""
+    command = ["chroot", str(root), "dpkg-query", "-W", "-f", "${Version}", package]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def write_music(path: Path) -> None:
+    """Write a minute of chords, which both players are given."""
+    rate = 8000
+    time_s = np.arange(_MUSIC_S * rate) / rate
+    sound = np.zeros(len(time_s))
+    for number, hertz in enumerate((262, 330, 392, 523)):
+        sound += 3000 * np.sin(2 * np.pi * hertz * time_s) * np.sin(time_s * (1 + number) / 3) ** 2
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(sound.astype("<i2").tobytes())
