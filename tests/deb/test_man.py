@@ -5,11 +5,12 @@ import subprocess
 import sys
 
 import pytest
+import typer
 from typer.main import get_command
 
-from minicdr.commands import app as minicdr
+from hw.softphone.commands import app as minisipphone
 from tests.deb.packages import PROJECT
-from tui.commands import app
+from tui.commands import app as minisip
 
 LANGUAGES = ("en", "zh_CN")
 
@@ -19,8 +20,8 @@ def page(language: str, name: str) -> str:
     return (PROJECT / f"image/deb/man/{language}/{name}.1").read_text().replace("\\-", "-")
 
 
-def commands() -> list[str]:
-    """Return every command of `minisip`, such as ``user add``."""
+def commands(app: typer.Typer) -> list[str]:
+    """Return every command of a program, such as ``user add``."""
     found = []
     for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
@@ -28,10 +29,32 @@ def commands() -> list[str]:
     return found
 
 
+def options(app: typer.Typer) -> set[str]:
+    """Return every option of a program and of its commands."""
+    whole = get_command(app)
+    found = [whole, *whole.commands.values()]  # type: ignore[attr-defined]
+    return {
+        name for one in found for param in one.params for name in param.opts if name[:2] == "--"
+    }
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("command", commands())
-def test_every_command_of_minisip_is_in_it(language: str, command: str) -> None:
-    assert re.search(rf"(?m)^\.BI? \"?{command}\b", page(language, "minisip"))
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        (program, command)
+        for program, app in (("minisip", minisip), ("minisipphone", minisipphone))
+        for command in commands(app)
+    ],
+)
+def test_every_command_is_in_it(language: str, program: str, command: str) -> None:
+    assert re.search(rf"(?m)^\.BI? \"?{command}\b", page(language, program))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_option_of_the_softphone_is_in_it(language: str) -> None:
+    assert "--play" in options(minisipphone)
+    assert options(minisipphone) <= set(re.findall(r"--[a-z-]+", page(language, "minisipphone")))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -53,7 +76,7 @@ def test_every_command_and_option_of_minicdr_is_in_it(language: str) -> None:
             assert option in text or not option.startswith("--")
 
 
-@pytest.mark.parametrize("name", ["minisip", "minicdr", "minisipserver-cli"])
+@pytest.mark.parametrize("name", ["minisip", "minicdr", "minisipphone", "minisipserver-cli"])
 def test_both_languages_have_the_same_sections(name: str) -> None:
     counts = [
         [
