@@ -249,7 +249,7 @@ kernels_stamp() { # what the media engine's kernels are compiled from
 
 compile_kernels() { # now, so that the first start is as quick as any other
   tell "Compiling the media engine ..." "正在编译媒体引擎 ……"
-  .venv/bin/python -m compileall -qq pbx tui hw minicdr || true # the program says what it can't compile
+  .venv/bin/python -m compileall -qq pbx tui hw || true # the program says what it can't compile
   .venv/bin/python -m pbx.media.engine --compile ||
     die 69 "The media engine could not be compiled: its words are above." "无法编译媒体引擎：原因见上文。"
   kernels_stamp >.venv/.kernels

@@ -10,17 +10,7 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 CACHE = PROJECT / "build/deb-test"
 
-_INPUTS = (
-    "pbx",
-    "tui",
-    "hw",
-    "minicdr",
-    "systemd",
-    "image/deb",
-    "requirements",
-    "pyproject.toml",
-    "build.sh",
-)
+_INPUTS = ("pbx", "tui", "hw", "systemd", "image/deb", "requirements", "pyproject.toml", "build.sh")
 
 
 def build(arch: str, python: str, out: Path, *, level: int = 0) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from minicdr.moments import Span, parse
+from tui.minicdr.moments import Span, parse
 
 NOON = datetime.datetime(2026, 10, 25, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
 """The day on which Berlin's summer time ends: it has 25 hours."""

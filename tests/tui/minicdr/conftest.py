@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from minicdr.commands import run
+from tui.minicdr.commands import run
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_response, by_server
 from pbx.cdr.csv_writer import CsvWriter
 from pbx.cdr.record import records_of

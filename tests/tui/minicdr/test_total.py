@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.minicdr.conftest import Exchange, Run
+from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE
 
 

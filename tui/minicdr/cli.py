@@ -8,7 +8,7 @@ def main() -> None:
     """Run the command line and exit."""
     # Ctrl-C while the modules are loading ends the program without a word, not with a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from minicdr.commands import run
+    from tui.minicdr.commands import run
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(run())

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pbx.store.record_file import BOM, COLUMNS, HEADER
-from tests.minicdr.conftest import Exchange, Run
+from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE, outcome, start
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from minicdr import locale
+from tui.minicdr import locale
 from pbx.locale import LANGUAGES, catalogue
 
 NAME = locale.__name__

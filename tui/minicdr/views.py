@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from minicdr.locale import say
+from tui.minicdr.locale import say
 from pbx.cdr.archive import Call, Record, moment
 from pbx.cdr.selection import CDR_TYPES
 from pbx.cdr.totals import By, Total

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from minicdr import export, moments, views
-from minicdr.locale import say
+from tui.minicdr import export, moments, views
+from tui.minicdr.locale import say
 from pbx.cdr import totals
 from pbx.cdr.archive import Archive, Call
 from pbx.cdr.reader import Complaint, Reader

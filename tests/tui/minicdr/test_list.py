@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from pbx.store.record_file import COLUMNS, HEADER
-from tests.minicdr.conftest import Exchange, Run
+from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE, ENGLISH, outcome, start
 from tests.tui.terminal import terminal
 

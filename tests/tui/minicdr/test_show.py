@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pbx.call.quality import Quality
-from tests.minicdr.conftest import Exchange, Run
+from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE
 
 OUTWARD = "0000000000000004"
