@@ -39,7 +39,7 @@ def run(
         code = app(standalone_mode=False, prog_name=name)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, EOFError, typer.Abort):
         return EX_INTERRUPTED
     except TyperException as error:
         return _usage_failed(name, error)

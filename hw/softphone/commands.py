@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from hw.softphone.account import Account
 from hw.softphone.card import choose_sound
@@ -18,7 +17,7 @@ from hw.softphone.keys import KEYS
 from hw.softphone.locale import say
 from hw.softphone.network import split_host
 from hw.softphone.phone import Phone, target_of
-from hw.softphone.scripted import EX_INTERRUPTED, Plan, Script, print_line
+from hw.softphone.scripted import Plan, Script, print_line
 from hw.softphone.settings import (
     Asked,
     Saved,
@@ -31,19 +30,12 @@ from hw.softphone.settings import (
     settings_path,
 )
 from hw.softphone.sound import FileEnds, Sound
-from pbx import __version__
 from pbx.errors import StartError
 from pbx.sip.flow import Address
-from tui.clean import clean
-from tui.commands import socket_path
+from tui import program
+from tui.places import socket_path
 from tui.terminal import can_show_full_screen
-from tui.usage import (
-    TranslatedCommand,
-    TranslatedGroup,
-    translate_headings,
-    usage_hint,
-    usage_sentence,
-)
+from tui.usage import TranslatedCommand, TranslatedGroup
 
 Server = Annotated[
     str,
@@ -91,39 +83,17 @@ app = typer.Typer(
 
 def run() -> int:
     """Run the command line and return the exit code; whatever happens is told in one sentence."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a character shows ? in its place.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    translate_headings()
-    try:
-        code = app(standalone_mode=False, prog_name="minisipphone")
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort, EOFError):
-        return EX_INTERRUPTED
-    except StartError as error:
-        return _fail(error.sentence, error.exit_code)
-    except TyperException as error:
-        _fail(usage_sentence(error), 2)
-        sys.stderr.write(f"{clean(usage_hint(error))}\n")
-        return 2
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return os.EX_IOERR
-    except Exception as error:
-        return _fail(say("unexpected", why=repr(error)), os.EX_SOFTWARE)
+    return program.run(app, "minisipphone", _refusal)
 
 
-def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"minisipphone: {clean(sentence)}\n")
-    return code
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"miniSIPServer {__version__}")
-        raise typer.Exit
+def _refusal(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for what keeps the telephone from starting."""
+    if isinstance(error, StartError):
+        return error.sentence, error.exit_code
+    if isinstance(error, OSError):
+        # What is written has its own sentences: this is the network, or a sound card.
+        return say("unexpected", why=repr(error)), os.EX_SOFTWARE
+    return None
 
 
 @app.callback()
@@ -141,7 +111,7 @@ def _options(
             "--version",
             metavar="",
             help=say("help-version"),
-            callback=_show_version,
+            callback=program.show_version,
             is_eager=True,
         ),
     ] = False,
@@ -298,7 +268,7 @@ def _sound(play: Path | None, record: Path | None, trouble: Callable[[str], None
 
 
 def _complain(sentence: str) -> None:
-    sys.stderr.write(f"minisipphone: {clean(sentence)}\n")
+    program.tell("minisipphone", sentence)
 
 
 def _checked_keys(keys: str) -> str:

@@ -11,6 +11,7 @@ from typer.main import get_command
 from hw.softphone.commands import app as minisipphone
 from tests.deb.packages import PROJECT
 from tui.commands import app as minisip
+from tui.minicdr.commands import app as minicdr
 
 LANGUAGES = ("en", "zh_CN")
 

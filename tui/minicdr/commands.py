@@ -11,14 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.minicdr import export, moments, views
-from tui.minicdr.locale import say
 from pbx.cdr import totals
 from pbx.cdr.archive import Archive, Call
 from pbx.cdr.reader import Complaint, Reader
 from pbx.cdr.selection import Selection
 from tui import program
 from tui.locale import say as say_of_commands
+from tui.minicdr import export, moments, views
+from tui.minicdr.locale import say
 from tui.places import data_folder
 from tui.usage import TranslatedCommand, TranslatedGroup
 

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from tui.minicdr.locale import say
 from pbx.cdr.archive import Record
 from pbx.cdr.totals import By, Total
 from pbx.store.record_file import COLUMNS, HEADER, encode_line
+from tui.minicdr.locale import say
 
 _TIMES = frozenset({"setup_time", "alert_time", "talk_time", "release_time"})
 

@@ -8,12 +8,12 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from tui.minicdr.locale import say
 from pbx.cdr.archive import Call, Record, moment
 from pbx.cdr.selection import CDR_TYPES
 from pbx.cdr.totals import By, Total
 from pbx.cdr.words import cause_words, tag_words
 from tui.clean import clean
+from tui.minicdr.locale import say
 from tui.report import console, duration, print_pairs
 
 GAP = 2

@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tui.minicdr.commands import run
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_response, by_server
 from pbx.cdr.csv_writer import CsvWriter
 from pbx.cdr.record import records_of
 from tests.cdr.samples import EPOCH, UTC, entry
 from tests.tui.program import ENGLISH, Outcome
+from tui.minicdr.commands import run
 
 BYE = by_hang_up(CallTag.CALLER_HUNG_UP, [])
 BUSY = by_response(486, "Busy Here", [])

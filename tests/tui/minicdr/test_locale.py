@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tui.minicdr import locale
 from pbx.locale import LANGUAGES, catalogue
+from tui.minicdr import locale
 
 NAME = locale.__name__
 
