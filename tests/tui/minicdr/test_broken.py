@@ -251,7 +251,7 @@ class TestAsAProgram:
     async def test_a_reader_that_leaves(self, office: Exchange) -> None:
         reading, writing = os.pipe()
         os.close(reading)
-        process = await start(office.folder, "--json", stdout=writing, module="minicdr.cli")
+        process = await start(office.folder, "--json", stdout=writing, module="tui.minicdr.cli")
         os.close(writing)
         ran = await outcome(process)
         assert ran.err == ""
@@ -259,7 +259,7 @@ class TestAsAProgram:
 
     async def test_it_loads_no_console_and_no_server(self, office: Exchange) -> None:
         env = {"PYTHONPROFILEIMPORTTIME": "1"}
-        ran = await outcome(await start("total", office.folder, module="minicdr.cli", env=env))
+        ran = await outcome(await start("total", office.folder, module="tui.minicdr.cli", env=env))
         assert ran.code == 0
         for module in ("textual", "sqlalchemy", "numpy", "starlette"):
             assert module not in ran.err

@@ -62,7 +62,7 @@ class TestTable:
     async def test_it_fits_the_terminal(self, office: Exchange, locale: str) -> None:
         heads = []
         for columns in (40, 80, 200):
-            command = ("minicdr.cli", str(office.folder))
+            command = ("tui.minicdr.cli", str(office.folder))
             socket = office.folder / "none"
             env = {"LC_ALL": locale}
             async with terminal(*command, socket=socket, size=(columns, 24), env=env) as shown:
@@ -207,7 +207,7 @@ class TestCommandLine:
     @pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
     async def test_help_is_whole(self, command: str, locale: str) -> None:
         args = dict.fromkeys((command, "--help"))
-        ran = await outcome(await start(*args, module="minicdr.cli", locale=locale))
+        ran = await outcome(await start(*args, module="tui.minicdr.cli", locale=locale))
         assert ran.code == 0
         assert "…" not in ran.out
         assert ("用法" in ran.out) == (locale == CHINESE)

@@ -27,7 +27,7 @@ def test_same_values(key: str) -> None:
 
 
 def test_every_sentence_is_used() -> None:
-    source = "".join(path.read_text() for path in Path("minicdr").rglob("*.py"))
+    source = "".join(path.read_text() for path in Path("tui/minicdr").rglob("*.py"))
     source += Path("pbx/cdr/reader.py").read_text() + Path("pbx/cdr/archive.py").read_text()
     families = ("help-", "side-", "column-")
     unused = [
