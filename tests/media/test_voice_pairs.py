@@ -1,5 +1,7 @@
 """Pairs of voices in a real engine: a call whose parties speak different codecs."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -241,7 +243,7 @@ class TestRefusals:
             {"codec": codecs.OPUS, "plays_hz": -1},
         ],
     )
-    def test_rates_that_none_can_have(self, link: Link, wrong: dict[str, int]) -> None:
+    def test_rates_that_none_can_have(self, link: Link, wrong: dict[str, Any]) -> None:
         with voice_phones(link, ALAW) as (a,):
             link.send(Voice(a.port, payload_type=98, **wrong))
             link.settle()
