@@ -35,9 +35,7 @@ class Coders:
             ImpossibleError: the codec is not to be had, or no row is free.
         """
         return self._opened(
-            lambda row, memory: coder.open_decoder(
-                self._libraries, codec, row, memory, opus_rate
-            )
+            lambda row, memory: coder.open_decoder(self._libraries, codec, row, memory, opus_rate)
         )
 
     def encoder(self, codec: int, opus: OpusSettings = DEFAULT_OPUS) -> int:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from pbx.media import codecs
 from pbx.media.engine import ring_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.coders import Coders
