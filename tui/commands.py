@@ -11,46 +11,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-import msgspec
 import typer
-from typer.exceptions import TyperException
 
-from pbx import __version__
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.api.schema import NewUser
-from tui import report, terminal
-from tui.clean import clean
+from tui import program, report, terminal
 from tui.locale import say, translate
+from tui.places import socket_path
+from tui.program import EX_USAGE
 from tui.update.command import exit_code, look, show, update
 from tui.update.package_file import refuse
 from tui.update.steps import STORE, Store
-from tui.usage import (
-    TranslatedCommand,
-    TranslatedGroup,
-    translate_headings,
-    usage_hint,
-    usage_sentence,
-)
+from tui.usage import TranslatedCommand, TranslatedGroup
 
 T = TypeVar("T")
-
-SYSTEM_SOCKET = Path("/run/minisipserver/control.sock")
-"""Where the systemd unit has it."""
 
 POLL_S = 0.1
 
 EX_FAILED = 1
-EX_USAGE = 2
-EX_DATAERR = 65
 
 HEALTH_CODES = {"ready": 0, "attention": 1, "failed": 2}
 """What Nagios, Icinga and others take for OK, warning and critical."""
 
 EX_UNAVAILABLE = 69
-EX_SOFTWARE = 70
-EX_IOERR = 74
 EX_NOPERM = 77
-EX_INTERRUPTED = 130
 
 Json = Annotated[bool, typer.Option("--json", metavar="", help=say("help-json"))]
 Number = Annotated[str, typer.Argument(metavar=say("metavar-number"), help=say("help-number"))]
@@ -80,54 +64,17 @@ app.add_typer(user_app, name="user")
 
 def run() -> int:
     """Run the command line and return the exit code; whatever happens is told in one sentence."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that can't show a character shows ? in its place.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    translate_headings()
-    try:
-        code = app(standalone_mode=False, prog_name="minisip")
-        sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
-        return EX_INTERRUPTED
-    except ExchangeUnreachable as error:
+    return program.run(app, "minisip", _refusal)
+
+
+def _refusal(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for what the exchange, or its absence, refused."""
+    if isinstance(error, ExchangeUnreachable):
         forbidden = error.key == "exchange-forbidden"
-        code = EX_NOPERM if forbidden else EX_UNAVAILABLE
-        return _fail(say(error.key, path=error.path), code)
-    except CommandError as error:
-        return _fail(translate(error), EX_FAILED)
-    except TyperException as error:
-        return _usage_failed(error)
-    except UnicodeError:
-        return _fail(say("not-text"), EX_DATAERR)
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EX_IOERR
-    except OSError as error:
-        return _fail(say("cannot-write", why=error.strerror or error), EX_IOERR)
-    except Exception as error:
-        return _fail(say("unexpected", why=repr(error)), EX_SOFTWARE)
-
-
-def _fail(sentence: str, code: int) -> int:
-    sys.stderr.write(f"minisip: {clean(sentence)}\n")
-    return code
-
-
-def _usage_failed(error: TyperException) -> int:
-    if type(error).__name__ == "NoArgsIsHelpError":
-        # The help has been shown already.
-        return EX_USAGE
-    code = _fail(usage_sentence(error), EX_USAGE)
-    sys.stderr.write(f"{clean(usage_hint(error))}\n")
-    return code
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"miniSIPServer {__version__}")
-        raise typer.Exit
+        return say(error.key, path=error.path), EX_NOPERM if forbidden else EX_UNAVAILABLE
+    if isinstance(error, CommandError):
+        return translate(error), EX_FAILED
+    return None
 
 
 @app.callback()
@@ -143,7 +90,7 @@ def _options(
             "--version",
             metavar="",
             help=say("help-version"),
-            callback=_show_version,
+            callback=program.show_version,
             is_eager=True,
         ),
     ] = False,
@@ -265,8 +212,8 @@ def update_program(
     if file is None:
         raise refuse("update-no-file")
     asked = str(ctx.obj or os.environ.get("MINISIP_SOCKET", ""))
-    program = str(Path(sys.argv[0]).absolute())
-    return update(store, file, socket_path(ctx.obj), asked, [program, *sys.argv[1:]])
+    command = str(Path(sys.argv[0]).absolute())
+    return update(store, file, socket_path(ctx.obj), asked, [command, *sys.argv[1:]])
 
 
 @user_app.command("add", help=say("help-user-add"), cls=TranslatedCommand)
@@ -333,12 +280,10 @@ def _ask(ctx: typer.Context, call: Callable[[Client], T]) -> T:
 
 
 def _show(answer: T, json: bool, show: Callable[[T], None]) -> None:
-    if not json:
+    if json:
+        program.print_json(answer)
+    else:
         show(answer)
-        return
-    # JSON is UTF-8 (RFC 8259 §8.1), whatever the terminal's encoding.
-    text = msgspec.json.format(msgspec.json.encode(answer), indent=2)
-    sys.stdout.buffer.write(text + b"\n")
 
 
 def _secret(password: str | None) -> str | None:
@@ -351,17 +296,3 @@ def _secret(password: str | None) -> str | None:
     if password == "":
         raise CommandError("no-password", say("no-password"))
     return password
-
-
-def socket_path(asked: Path | None) -> Path:
-    """Return the control socket to use: the one asked for, else where one usually is."""
-    environment = os.environ
-    if asked is not None:
-        return asked
-    if environment.get("MINISIP_SOCKET"):
-        return Path(environment["MINISIP_SOCKET"])
-    if environment.get("MINISIP_DATA"):
-        return Path(environment["MINISIP_DATA"]) / "control.sock"
-    if SYSTEM_SOCKET.exists():
-        return SYSTEM_SOCKET
-    return Path("~/.minisipserver/control.sock").expanduser()

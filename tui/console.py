@@ -124,8 +124,8 @@ def _show() -> int:
 
 
 def _menu() -> int:
-    from tui.commands import socket_path
     from tui.menu import run_menu
+    from tui.places import socket_path
 
     run_menu(socket_path(None))
     return 0

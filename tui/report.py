@@ -55,7 +55,7 @@ def show_status(status: Status) -> None:
     out.print(
         say("status-title", version=clean(status.version), time=time, pid=status.pid), style="bold"
     )
-    _print_pairs(
+    print_pairs(
         out,
         [
             (say("status-addresses"), "\n".join(map(clean, status.addresses))),
@@ -199,7 +199,7 @@ def _show_how(out: Console, welcome: Welcome) -> None:
     transport, server = best_address(welcome.addresses)
     out.print()
     out.print(say("welcome-how"), style="bold")
-    _print_pairs(
+    print_pairs(
         out,
         [
             (say("welcome-server"), server),
@@ -256,7 +256,7 @@ def _table(*keys: str) -> Table:
     return table
 
 
-def _print_pairs(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
+def print_pairs(out: Console, pairs: Sequence[tuple[str, str]]) -> None:
     """Print names and values; a value of several lines stays in its column."""
     width = max(cell_len(name) for name, _ in pairs)
     for name, value in pairs:

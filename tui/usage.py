@@ -75,10 +75,10 @@ def usage_sentence(error: Any) -> str:
     return say("usage-other", why=error.format_message().rstrip("."))
 
 
-def usage_hint(error: Any) -> str:
-    """Return where to read how the command is used."""
+def usage_hint(error: Any, program: str) -> str:
+    """Return where to read how the command of `program` is used."""
     context = getattr(error, "ctx", None)
-    return say("usage-hint", command=context.command_path if context else "minisip")
+    return say("usage-hint", command=context.command_path if context else program)
 
 
 def _usage(line: str) -> str:

@@ -266,6 +266,9 @@ class Conversation:
             echo=mode.echo,
             inband=agreed.event_type < 0,
             metrics=agreed.metrics,
+            rate=agreed.rate_for(agreed.rate),
+            plays_hz=agreed.plays_hz,
+            fec=agreed.fec,
         )
 
     def _served(self, now: float) -> None:

@@ -142,6 +142,9 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
                 # Its keys are tones, and the partner understands telephone-events only
                 inband=own.event_type < 0 <= heard.event_type,
                 metrics=own.metrics,
+                rate=own.rate_for(heard.rate),
+                plays_hz=own.plays_hz,
+                fec=own.fec,
             )
         )
     return tuple(found)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.codecs import Codec
+from pbx.media.opus import opus_parameters
 from pbx.media.session import Agreement
 from pbx.sdp.description import (
     Connection,
@@ -85,8 +86,9 @@ class Agreed:
 
     Args:
         index: the place of its media in the descriptions.
-        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, metrics: as in
-            `protocol.Voice`.
+        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, metrics, plays_hz, fec:
+            as in `protocol.Voice`.
+        rate: samples per second of what the peer plays and sends, at the most.
         direction: what the peer does; without receiving while it holds.
     """
 
@@ -98,7 +100,18 @@ class Agreed:
     event_clock: int
     noise_type: int
     metrics: bool
+    rate: int
+    plays_hz: int
+    fec: bool
     direction: Direction
+
+    def rate_for(self, heard: int) -> int:
+        """Return `protocol.Voice.rate` for a peer that hears sound of so many samples a second.
+
+        Args:
+            heard: 8000, 16000 or 48000; whoever hears the peer takes no more either.
+        """
+        return min(self.rate, heard) if self.codec == codecs.OPUS else 0
 
 
 def description(
@@ -237,6 +250,9 @@ def agreed(agreement: Agreement) -> Agreed | None:
         return None
     speech, event, noise = _used(both)
     peer = agreement.peer[index]
+    opus = None
+    if speech.codec.number == codecs.OPUS:
+        opus = opus_parameters(peer.line, speech.payload_type)
     return Agreed(
         index=index,
         codec=speech.codec.number,
@@ -246,6 +262,9 @@ def agreed(agreement: Agreement) -> Agreed | None:
         event_clock=event.clock_hz if event else 0,
         noise_type=noise.payload_type if noise else -1,
         metrics=peer.line.voip_metrics,
+        rate=opus.rate if opus else speech.codec.pcm_rate,
+        plays_hz=opus.plays_hz if opus else 0,
+        fec=bool(opus and opus.fec),
         direction=peer.direction,
     )
 

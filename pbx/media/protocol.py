@@ -163,6 +163,10 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         gain_db: how much louder the others hear it, -40 to 18.
         inband: find DTMF digits in its sound, for a peer that sends no telephone-events.
         metrics: send the peer VoIP metrics (RFC 3611 §4.7) with the reports on what it sends.
+        rate: samples per second that Opus is decoded to and encoded from: 8000, 16000 or 48000; 0:
+            the codec's.
+        plays_hz: samples per second that the peer of Opus plays; 0: all.
+        fec: the peer of Opus makes use of copies of lost packets in the next ones.
     """
 
     port: int
@@ -180,6 +184,9 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     inband: bool = False
     metrics: bool = False
     event_clock: int = 0
+    rate: int = 0
+    plays_hz: int = 0
+    fec: bool = False
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):

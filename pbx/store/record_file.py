@@ -44,6 +44,8 @@ _DEFUSED = re.compile(r"'[\s']*[=+\-@＝＋－＠]")
 # a line read as another than it is.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, 0x0D})
+
 HEADER = BOM + ",".join(COLUMNS).encode() + b"\r\n"
 """What a file begins with."""
 
@@ -69,7 +71,34 @@ def decode_line(line: bytes) -> list[str]:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as error:
         raise ValueError(str(error)) from error
-    return [value[1:] if _DEFUSED.match(value) else value for row in rows for value in row]
+    return [plain(value) for row in rows for value in row]
+
+
+def plain(value: str) -> str:
+    """Return a value as it was before `encode_line`: without the apostrophe."""
+    return value[1:] if value.startswith("'") and _DEFUSED.match(value) else value
+
+
+def decode_lines(piece: bytes) -> list[str] | None:
+    """Return the texts of whole lines without their ends; for reading many of them fast.
+
+    None where one of them has what no record has; `decode_line` tells which.
+    """
+    piece = piece.removeprefix(BOM)
+    if piece.translate(None, _CONTROLS) != piece:
+        return None
+    try:
+        text = piece.decode()
+    except UnicodeDecodeError:
+        return None
+    lines = text.splitlines()
+    # More: a lone carriage return, or a line break of another script. What other control characters
+    # there are is no ASCII.
+    if len(lines) != piece.count(b"\n") or (
+        not text.isascii() and any(map(_UNPRINTABLE.search, lines))
+    ):
+        return None
+    return lines
 
 
 def _safe(value: str) -> str:

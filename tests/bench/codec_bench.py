@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from pbx.media import codecs
+from pbx.media import codecs, opus
 from pbx.media.codecs import CODECS, Codec
 from pbx.media.engine import coder, srtp
 from pbx.media.engine.coder import OpusSettings
@@ -109,21 +109,22 @@ def cost_us(rounds: int, work: Callable[[], None], frames: int = FRAMES) -> floa
 
 
 def measure_codec(
-    libraries: Libraries, one: Codec, rounds: int, opus: OpusSettings | None = None
+    libraries: Libraries, one: Codec, rounds: int, settings: OpusSettings | None = None
 ) -> tuple[float, float]:
     """Return what encoding and decoding 20 ms costs."""
-    frame = one.pcm_rate // 50
-    pcm = babble(one.pcm_rate)
+    rate = settings.rate if settings else one.pcm_rate
+    frame = rate // 50
+    pcm = babble(rate)
     out = np.zeros((FRAMES, 2048), np.uint8)
     lengths = np.zeros(FRAMES, np.int64)
     row, memory = coder.make_row(), coder.make_memory()
-    coder.open_encoder(libraries, one.number, row, memory, opus or OpusSettings())
+    coder.open_encoder(libraries, one.number, row, memory, settings or OpusSettings())
     functions = libraries.functions
     encoding = cost_us(
         rounds, lambda: _encode_all(functions, row, memory, pcm, frame, out, lengths)
     )
     coder.close(libraries, row)
-    coder.open_decoder(libraries, one.number, row, memory)
+    coder.open_decoder(libraries, one.number, row, memory, rate)
     room = np.zeros(5760, np.int16)
     decoding = cost_us(rounds, lambda: _decode_all(functions, row, memory, out, lengths, room))
     coder.close(libraries, row)
@@ -211,10 +212,11 @@ def main() -> None:
             tell(f"{one.name}, {one.pcm_rate} Hz", measure_codec(libraries, one, rounds))
         if one.number == codecs.G722 and SPANDSP in libraries.loaded:
             tell("  the same by spandsp", measure_spandsp_g722(libraries, rounds))
-    narrow = OpusSettings(source_rate=8000)
-    if codecs.OPUS in libraries.codecs:
-        opus = codecs.codec(codecs.OPUS)
-        tell("opus, from or for 8000 Hz", measure_codec(libraries, opus, rounds, narrow))
+    for rate in opus.RATES if codecs.OPUS in libraries.codecs else ():
+        for fec in (True, False):
+            name = f"opus at {rate} Hz, FEC" if fec else f"opus at {rate} Hz"
+            settings = OpusSettings(rate=rate, fec=fec)
+            tell(name, measure_codec(libraries, codecs.codec(codecs.OPUS), rounds, settings))
     print(f"\n{'SRTP, packets of 172 octets':30} protect unprotect")
     for profile in srtp.PROFILES if SRTP in libraries.loaded else ():
         tell(profile.name, measure_srtp(libraries, profile, rounds))

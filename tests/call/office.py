@@ -140,7 +140,7 @@ class Office:
     ) -> None:
         """A media engine has come up; in it run `streams` and `recordings`."""
         ports = [first_port + 2 * number for number in range(self.ports)]
-        ready = Ready(1, 1, ports, [*streams], True, [*codecs], [*recordings])
+        ready = Ready(1, 1, ports, [*streams], True, [*codecs], recordings=[*recordings])
         self.exchange.engine_ready(ready, self.now)
 
     @staticmethod

@@ -149,7 +149,7 @@ class TestFiles:
 class TestPrograms:
     def test_each_command_is_a_launcher_and_a_link(self, contents: Contents) -> None:
         scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
-        assert {"minisipserver-cli", "minisip"} <= set(scripts)
+        assert {"minisipserver-cli", "minisip", "minicdr", "minisipphone"} <= set(scripts)
         for name in scripts:
             launcher = contents.root / "opt/sipserver" / name
             assert launcher.stat().st_mode & 0o111
@@ -215,7 +215,7 @@ class TestPapers:
             (holder,) = [who for name, who in named if name == f"{SITE}/{folder.name}/*"]
             assert holder.endswith(f" {version}"), folder.name
 
-    @pytest.mark.parametrize("page", ["minisip", "minisipserver-cli"])
+    @pytest.mark.parametrize("page", ["minisip", "minicdr", "minisipphone", "minisipserver-cli"])
     def test_man_pages_in_both_languages(self, contents: Contents, page: str) -> None:
         for folder in ("man1", "zh_CN/man1"):
             assert (contents.root / f"usr/share/man/{folder}/{page}.1.gz").exists()

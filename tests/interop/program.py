@@ -20,6 +20,9 @@ _PACKAGES = {
     "mariadb-install-db": "mariadb-server-core",
     "kamailio": "kamailio",
     "aplay": "alsa-utils",
+    "jackd": "jackd2",
+    "jack_lsp": "jackd2",
+    "jack_connect": "jackd2",
 }
 
 

@@ -174,6 +174,29 @@ class TestVoices:
     def test_nobody_looks_for_tones_that_both_hear(self) -> None:
         assert not any(one.inband for one in Call(audio("8"), audio("9")).voices)
 
+    @pytest.mark.parametrize(
+        ("other", "said", "rate"),
+        [
+            ("8", "", 8000),
+            ("9", "", 16000),
+            ("9", "maxplaybackrate=8000;sprop-maxcapturerate=8000", 8000),
+            # What it sends may still be wide.
+            ("9", "maxplaybackrate=8000", 16000),
+        ],
+    )
+    def test_opus_is_coded_at_what_both_can_hear(self, other: str, said: str, rate: int) -> None:
+        opus = ("a=rtpmap:96 opus/48000/2", f"a=fmtp:96 {said}")
+        for one in (Call(audio("96", *opus), audio(other)), Call(audio(other), audio("96", *opus))):
+            rates = {voice.codec: voice.rate for voice in one.voices}
+            assert rates.pop(codecs.OPUS) == rate
+            assert list(rates.values()) == [0]
+
+    def test_opus_is_sent_as_its_peer_wants_it(self) -> None:
+        opus = ("a=rtpmap:96 opus/48000/2", "a=fmtp:96 useinbandfec=1; maxplaybackrate=16000")
+        alice, bob = Call(audio("96", *opus), audio("8")).voices
+        assert (alice.plays_hz, alice.fec) == (16000, True)
+        assert (bob.plays_hz, bob.fec) == (0, False)
+
     def test_a_party_that_prefers_what_the_other_does_not_know(self) -> None:
         call = Call(audio("8"), audio("9 8"))
         assert call.voices == ()

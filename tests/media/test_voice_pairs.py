@@ -1,5 +1,7 @@
 """Pairs of voices in a real engine: a call whose parties speak different codecs."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from msgspec import structs
@@ -7,6 +9,7 @@ from msgspec import structs
 from pbx.media import codecs
 from pbx.media.protocol import Digit, Refused, SendDigits, StopVoice, Stream, Voice
 from tests.media.engine_process import Link, stream, until
+from tests.media.kernels.sound import tone_level
 from tests.media.voice_phone import (
     G722,
     LEVEL,
@@ -73,6 +76,32 @@ class TestConversion:
             assert abs(a.hears(900) - LEVEL) < loss
             assert b.hears(900) < LEVEL - 25
             assert a.hears(500) < LEVEL - 25
+
+    @pytest.mark.parametrize(("other", "rate"), [(ALAW, 8000), (WIDE, 16000)])
+    def test_opus_at_the_rate_of_the_other_party(
+        self, link: Link, other: tuple[int, int], rate: int
+    ) -> None:
+        with voice_phones(link, other, OPUS) as (a, b):
+            join(a, b)
+            b.be(partner=a.port, rate=rate, plays_hz=rate)
+            a.forget()
+            b.forget()
+            high = 0.42 * rate
+            both = (b.tone(900, peak=4000) + b.tone(high, peak=4000)).astype(np.int16)
+            converse([(a, a.tone(500)), (b, both)])
+            assert abs(b.hears(500) - LEVEL) < 1.5
+            assert abs(a.hears(900) - LEVEL + 6) < 1.5
+            assert abs(a.hears(high) - LEVEL + 6) < 2.5
+
+    def test_what_opus_loses_at_the_other_partys_rate_is_made_good(self, link: Link) -> None:
+        with voice_phones(link, ALAW, OPUS) as (a, b):
+            join(a, b)
+            b.be(partner=a.port, rate=8000)
+            a.forget()
+            b.loses = frozenset(range(20, 75, 4))
+            converse([(a, a.quiet(1.6)), (b, b.tone(900))])
+            levels = [tone_level(part, 900, a.rate) for part in a.tenths(0.5)]
+            assert all(abs(one - LEVEL) < 2.5 for one in levels[1:]), levels
 
     def test_packets_of_each_party_have_its_own_length(self, link: Link) -> None:
         with voice_phones(link, ALAW, WIDE) as (a, b):
@@ -153,6 +182,19 @@ class TestChanges:
             converse([(a, a.quiet(1.6)), (b, b.tone(900))])
             assert a.hears(900) < NOTHING
 
+    def test_opus_of_another_rate_when_the_partner_is_another(self, link: Link) -> None:
+        with voice_phones(link, WIDE, OPUS) as (a, b):
+            join(a, b)
+            for rate in (8000, 16000, 8000):
+                b.be(partner=a.port, rate=rate)
+                a.forget()
+                b.forget()
+                both = (b.tone(900, peak=4000) + b.tone(6000, peak=4000)).astype(np.int16)
+                converse([(a, a.tone(500)), (b, both)])
+                assert abs(b.hears(500) - LEVEL) < 1.5
+                assert abs(a.hears(900) - LEVEL + 6) < 1.5
+                assert (a.hears(6000) > LEVEL - 10) == (rate == 16000)
+
     def test_many_changes_leave_nothing_behind(self, link: Link) -> None:
         with voice_phones(link, ALAW, ULAW) as (a, b):
             for _ in range(200):
@@ -192,3 +234,18 @@ class TestRefusals:
             link.settle()
             (refused,) = link.said(Refused)
             assert str(a.port) in refused.reason or str(partner) in refused.reason
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"codec": codecs.PCMA, "rate": 16000},
+            {"codec": codecs.OPUS, "rate": 12000},
+            {"codec": codecs.OPUS, "plays_hz": -1},
+        ],
+    )
+    def test_rates_that_none_can_have(self, link: Link, wrong: dict[str, Any]) -> None:
+        with voice_phones(link, ALAW) as (a,):
+            link.send(Voice(a.port, payload_type=98, **wrong))
+            link.settle()
+            (refused,) = link.said(Refused)
+            assert "Hz" in refused.reason

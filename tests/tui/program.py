@@ -1,4 +1,4 @@
-"""`minisip` as a program of its own, as a user runs it."""
+"""`minisip`, or another program, as a process of its own, as a user runs it."""
 
 import asyncio
 import os
@@ -28,13 +28,14 @@ async def start(
     stdin: int = asyncio.subprocess.PIPE,
     stdout: int = asyncio.subprocess.PIPE,
     env: Mapping[str, str] | None = None,
+    module: str = "tui.cli",
 ) -> asyncio.subprocess.Process:
-    """Start `minisip` with a clean environment and its output in pipes."""
+    """Start `minisip`, or another `module`, with a clean environment and its output in pipes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MINISIP_")}
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tui.cli",
+        module,
         *args,
         stdin=stdin,
         stdout=stdout,

@@ -15,7 +15,7 @@ from pbx import __version__
 from pbx.locale import LANGUAGES
 from tests.api.fakes import FakeExchange
 from tests.tui.program import CHINESE, ENGLISH, minisip, outcome, start
-from tui.commands import SYSTEM_SOCKET, socket_path
+from tui.places import SYSTEM_SOCKET, data_folder, socket_path
 
 COMMANDS = ("status", "users", "calls", "hangup", "user", "welcome")
 
@@ -140,7 +140,7 @@ class TestSocketPath:
         monkeypatch.delenv("MINISIP_SOCKET", raising=False)
         monkeypatch.delenv("MINISIP_DATA", raising=False)
         monkeypatch.setenv("HOME", str(folder))
-        monkeypatch.setattr("tui.commands.SYSTEM_SOCKET", folder / "run.sock")
+        monkeypatch.setattr("tui.places.SYSTEM_SOCKET", folder / "run.sock")
 
     def test_order(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         assert socket_path(None) == folder / ".minisipserver/control.sock"
@@ -160,6 +160,29 @@ class TestSocketPath:
 
 def test_system_socket() -> None:
     assert SYSTEM_SOCKET.name == "control.sock"
+
+
+class TestDataFolder:
+    """That of the exchange which `socket_path` leads to."""
+
+    @pytest.fixture(autouse=True)
+    def _no_variables(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        monkeypatch.delenv("MINISIP_DATA", raising=False)
+        monkeypatch.setenv("HOME", str(folder / "own"))
+        monkeypatch.setattr("tui.places.SYSTEM_SOCKET", folder / "run.sock")
+        monkeypatch.setattr("tui.places.SERVICE_HOME", folder / "pi")
+
+    def test_order(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        own, service = folder / "own/.minisipserver", folder / "pi/.minisipserver"
+        assert data_folder() == own
+        service.parent.mkdir()
+        assert data_folder() == service
+        own.mkdir(parents=True)
+        assert data_folder() == own
+        (folder / "run.sock").touch()
+        assert data_folder() == service
+        monkeypatch.setenv("MINISIP_DATA", "/data")
+        assert data_folder() == Path("/data")
 
 
 class TestTerminals:

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Input
 
 from pbx.api.client import CommandError, ExchangeUnreachable
+from tui.bindings import in_words
 from tui.clean import clean
 from tui.link import ExchangeLink, Picture
 from tui.locale import say, translate
@@ -20,18 +20,6 @@ from tui.widgets.top_line import TopLine
 
 REFUSALS = (CommandError, ExchangeUnreachable)
 """What the exchange may answer to what it is asked to do."""
-
-
-def in_words(bindings: dict[str, ActiveBinding]) -> dict[str, ActiveBinding]:
-    """Return the keys with their names in the user's language; a class holds their keys only."""
-    return {
-        key: active._replace(
-            binding=replace(active.binding, description=say(active.binding.description))
-        )
-        if active.binding.description.startswith("bind-")
-        else active
-        for key, active in bindings.items()
-    }
 
 
 def refusal(error: CommandError | ExchangeUnreachable) -> str:
@@ -85,7 +73,7 @@ class ExchangeScreen(Screen[None]):
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys that do something now."""
-        return in_words(super().active_bindings)
+        return in_words(super().active_bindings, say)
 
     async def action_leave(self) -> None:
         """Go back to Home."""

@@ -36,7 +36,8 @@ _OPUS_SET_INBAND_FEC = 4012
 _OPUS_SET_PACKET_LOSS = 4014
 _OPUS_SET_DTX = 4016
 
-_OPUS_BANDWIDTHS = {8000: 1101, 16000: 1103, 48000: 1105}
+_OPUS_BANDWIDTHS = ((40000, 1105), (24000, 1104), (16000, 1103), (12000, 1102), (0, 1101))
+"""By twice the highest frequency that is in them (RFC 6716 §2)."""
 
 # Values of the word FREE, and whose function gives the state back.
 _GSM, _G726, _OPUS_DECODER, _OPUS_ENCODER, _G729_DECODER, _G729_ENCODER = range(1, 7)
@@ -64,8 +65,9 @@ class OpusSettings:
         fec: put a coarse copy of each packet into the next one, as the peer's SDP asks for.
         dtx: send next to nothing in silence.
         loss_percent: the loss to be prepared for; without any, `fec` copies nothing.
-        source_rate: the rate of what is encoded before it was brought to 48 kHz: 8000, 16000 or
-            48000; from 8 kHz, encoding costs less than half of it.
+        rate: samples per second of what is encoded: 8000, 16000 or 48000; 8000 costs less than half
+            of 48000.
+        plays_hz: samples per second that the peer plays; nothing above half of it is encoded.
     """
 
     bitrate: int = 32000
@@ -73,10 +75,16 @@ class OpusSettings:
     fec: bool = True
     dtx: bool = False
     loss_percent: int = 10
-    source_rate: int = 48000
+    rate: int = _OPUS_RATE
+    plays_hz: int = _OPUS_RATE
+
+    @property
+    def bandwidth(self) -> int:
+        """The widest of Opus' bandwidths that the peer can play."""
+        return next(number for hertz, number in _OPUS_BANDWIDTHS if self.plays_hz >= hertz)
 
 
-_DEFAULT = OpusSettings()
+DEFAULT_OPUS = OpusSettings()
 
 
 def make_row() -> Words:
@@ -89,20 +97,23 @@ def make_memory() -> Memory:
     return np.zeros(row.MEMORY, np.int16)
 
 
-def open_decoder(libraries: Libraries, codec: int, coder: Words, memory: Memory) -> None:
+def open_decoder(
+    libraries: Libraries, codec: int, coder: Words, memory: Memory, opus_rate: int = _OPUS_RATE
+) -> None:
     """Make `coder` and `memory` a decoder; they must not be those of an open one.
 
     Args:
         libraries: what this machine has.
         codec: its number.
         coder, memory: of `make_row` and `make_memory`, or rows of tables of such.
+        opus_rate: samples per second that Opus is decoded to: 8000, 16000 or 48000.
 
     Raises:
         CoderError: its library is missing or out of memory, or the codec carries no speech.
     """
     _check(libraries, codec)
     if codec == codecs.OPUS:
-        state = _opus(libraries, "opus_decoder_create", _OPUS_RATE, 1)
+        state = _opus(libraries, "opus_decoder_create", opus_rate, 1)
         _begin(coder, memory, codec, state, _OPUS_DECODER)
     elif codec == codecs.G729:
         state = _make(libraries, BCG729, "initBcg729DecoderChannel")
@@ -116,7 +127,7 @@ def open_encoder(
     codec: int,
     coder: Words,
     memory: Memory,
-    opus: OpusSettings = _DEFAULT,
+    opus: OpusSettings = DEFAULT_OPUS,
 ) -> None:
     """Make `coder` and `memory` an encoder; they must not be those of an open one.
 
@@ -129,9 +140,10 @@ def open_encoder(
     """
     _check(libraries, codec)
     if codec == codecs.OPUS:
-        state = _opus(libraries, "opus_encoder_create", _OPUS_RATE, 1, _OPUS_VOIP)
+        state = _opus(libraries, "opus_encoder_create", opus.rate, 1, _OPUS_VOIP)
         _begin(coder, memory, codec, state, _OPUS_ENCODER)
         coder[row.SIZE] = libraries.loaded[OPUS].opus_encoder_get_size(1)
+        coder[row.SETTINGS] = (opus.rate << 16 | opus.bandwidth) << 1 | int(opus.fec)
         try:
             _set_opus(libraries, state, opus)
         except CoderError:
@@ -209,7 +221,7 @@ def _set_opus(libraries: Libraries, state: int, settings: OpusSettings) -> None:
     control.argtypes = [ctypes.c_void_p, ctypes.c_int]
     for request, value in (
         (_OPUS_SET_BITRATE, settings.bitrate),
-        (_OPUS_SET_MAX_BANDWIDTH, _OPUS_BANDWIDTHS[settings.source_rate]),
+        (_OPUS_SET_MAX_BANDWIDTH, settings.bandwidth),
         (_OPUS_SET_COMPLEXITY, settings.complexity),
         (_OPUS_SET_INBAND_FEC, int(settings.fec)),
         (_OPUS_SET_PACKET_LOSS, settings.loss_percent),

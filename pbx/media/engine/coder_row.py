@@ -21,5 +21,8 @@ RESULT = 3
 SIZE = 4
 """Octets of `STATE` where that may be copied as it is; 0: it may not, or there is none."""
 
+SETTINGS = 5
+"""What an encoder was opened with: those of one codec that differ in it encode differently."""
+
 MEMORY = 736
 """int16: the state of G.722 (`kernels.g722`)."""

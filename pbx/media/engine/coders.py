@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from pbx.media.engine import coder
-from pbx.media.engine.coder import CoderError, Memory, OpusSettings
+from pbx.media.engine.coder import DEFAULT_OPUS, CoderError, Memory, OpusSettings
 from pbx.media.engine.libraries import Libraries
 from pbx.media.engine.stream_record import ImpossibleError
 from pbx.media.engine.tables import Words
@@ -25,22 +25,23 @@ class Coders:
         self._tables = tables
         self._free = list(range(len(tables.coders) - 1, -1, -1))
 
-    def decoder(self, codec: int) -> int:
+    def decoder(self, codec: int, opus_rate: int = DEFAULT_OPUS.rate) -> int:
         """Open a decoder; returns its row.
+
+        Args:
+            codec, opus_rate: see `coder.open_decoder`.
 
         Raises:
             ImpossibleError: the codec is not to be had, or no row is free.
         """
         return self._opened(
-            lambda row, memory: coder.open_decoder(self._libraries, codec, row, memory)
+            lambda row, memory: coder.open_decoder(self._libraries, codec, row, memory, opus_rate)
         )
 
-    def encoder(self, codec: int) -> int:
+    def encoder(self, codec: int, opus: OpusSettings = DEFAULT_OPUS) -> int:
         """Open an encoder; otherwise like `decoder`."""
         return self._opened(
-            lambda row, memory: coder.open_encoder(
-                self._libraries, codec, row, memory, OpusSettings()
-            )
+            lambda row, memory: coder.open_encoder(self._libraries, codec, row, memory, opus)
         )
 
     def _opened(self, opening: _Open) -> int:

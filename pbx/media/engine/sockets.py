@@ -33,6 +33,8 @@ _SO_DETACH_FILTER = 27
 _DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)
 """Classic BPF: BPF_RET | BPF_K with 0 octets to keep."""
 
+_TAKE_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0xFFFFFFFF)
+
 
 class NoPortsError(Exception):
     """Not one pair of the range could be bound."""
@@ -54,25 +56,35 @@ class Pair:
 
     def shut(self) -> None:
         """Have the kernel drop whatever comes."""
-        program = ctypes.create_string_buffer(_DROP_ALL, len(_DROP_ALL))
-        # struct sock_fprog: 16-bit length, pointer.
-        filter_program = struct.pack("HP", 1, ctypes.addressof(program))
         for one in (self.rtp, self.rtcp):
             # A kernel without socket filters queues the packets; `open` throws them away.
             with contextlib.suppress(OSError):
-                one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
+                _attach(one, _DROP_ALL)
 
     def open(self) -> None:
         """Let packets come in, from now on: what came before was meant for somebody else."""
         for one in (self.rtp, self.rtcp):
             _drain(one)
-            with contextlib.suppress(OSError):  # ENOENT: there is no filter
+            try:
                 one.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+            except OSError as error:
+                # ENOENT: there is none. QEMU, where it emulates programs, attaches filters and can't
+                # take them off.
+                if error.errno != errno.ENOENT:
+                    with contextlib.suppress(OSError):
+                        _attach(one, _TAKE_ALL)
 
     def close(self) -> None:
         """Give both ports back to the system."""
         self.rtp.close()
         self.rtcp.close()
+
+
+def _attach(one: socket.socket, filter_code: bytes) -> None:
+    program = ctypes.create_string_buffer(filter_code, len(filter_code))
+    # struct sock_fprog: 16-bit length, pointer.
+    filter_program = struct.pack("HP", 1, ctypes.addressof(program))
+    one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filter_program)
 
 
 def _drain(one: socket.socket) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from pbx.media import codecs
 from pbx.media.engine import ring_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.coders import Coders
@@ -15,7 +14,7 @@ from pbx.media.engine.stream_record import ImpossibleError
 from pbx.media.engine.tables import Words
 from pbx.media.engine.taps import Taps
 from pbx.media.engine.tone_plans import DTMF_DIGITS
-from pbx.media.engine.voices import Voices, voice_counts
+from pbx.media.engine.voices import Voices, pcm_rate, voice_counts
 from pbx.media.protocol import (
     Digit,
     Play,
@@ -149,7 +148,7 @@ class Sound:
     def _rate(self, row: int) -> int:
         """Return at how many samples in a second a stream can be heard; 0: it can't."""
         voice = self._voices.voice(row)
-        return codecs.codec(voice.codec).pcm_rate if voice else self._taps.rate(row)
+        return pcm_rate(voice) if voice else self._taps.rate(row)
 
     def stream_set(self, row: int, event_type: int) -> None:
         """Take note of which telephone-events a stream's peer takes; -1 none."""

@@ -31,7 +31,7 @@ CLOCK = 4
 """Units of the RTP timestamp in a second."""
 
 RATE = 5
-"""Samples in a second of the codec: 8000, 16000 or 48000."""
+"""Samples in a second that it is coded at: 8000, 16000 or 48000."""
 
 PACKET = 6
 """Samples in a packet to the peer, at `RATE`."""

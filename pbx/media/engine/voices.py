@@ -7,6 +7,7 @@ import numpy as np
 
 from pbx.media import codecs, emodel
 from pbx.media.engine import ring_row, voice_row
+from pbx.media.engine.coder import DEFAULT_OPUS, OpusSettings
 from pbx.media.engine.coders import Coders
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
@@ -15,6 +16,7 @@ from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import MAX_CLOCK, ImpossibleError, command_record
 from pbx.media.engine.tables import Words
 from pbx.media.engine.tone_plans import DTMF_DIGITS
+from pbx.media.opus import RATES
 from pbx.media.protocol import SendDigits, Voice, VoiceCounts
 
 _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L16_48000: (10, 20)}
@@ -86,7 +88,7 @@ class Voices:
         _check(voice)
         before = self._running.get(row)
         room = self._rooms.enter(voice.room)
-        if before is not None and before.voice.codec == voice.codec:
+        if before is not None and _coding(before.voice) == _coding(voice):
             decoder, encoder = before.decoder, before.encoder
         else:
             try:
@@ -102,9 +104,14 @@ class Voices:
     def _open(self, voice: Voice) -> tuple[int, int]:
         """Open the coders of a voice; returns their rows."""
         try:
-            decoder = self._coders.decoder(voice.codec)
+            opus = OpusSettings(
+                rate=voice.rate or DEFAULT_OPUS.rate,
+                plays_hz=voice.plays_hz or DEFAULT_OPUS.plays_hz,
+                fec=voice.fec,
+            )
+            decoder = self._coders.decoder(voice.codec, opus.rate)
             try:
-                return decoder, self._coders.encoder(voice.codec)
+                return decoder, self._coders.encoder(voice.codec, opus)
             except ImpossibleError:
                 self._coders.free([decoder])
                 raise
@@ -159,12 +166,26 @@ class Voices:
         return True
 
 
+def pcm_rate(voice: Voice) -> int:
+    """Return the samples per second that a voice is decoded to."""
+    return voice.rate or codecs.codec(voice.codec).pcm_rate
+
+
+def _coding(voice: Voice) -> tuple[int, int, int, bool]:
+    """Return all that coders are opened with."""
+    return voice.codec, voice.rate, voice.plays_hz, voice.fec
+
+
 def _check(voice: Voice) -> None:
     codec = codecs.codec(voice.codec) if 1 <= voice.codec <= len(codecs.CODECS) else None
     if codec is None or not codec.pcm_rate:
         raise ImpossibleError(f"port {voice.port}: codec {voice.codec} carries no speech")
     if voice.ptime_ms not in _PTIMES_MS.get(voice.codec, _ANY_PTIME_MS):
         raise ImpossibleError(f"port {voice.port}: {codec.name} in packets of {voice.ptime_ms} ms")
+    if voice.rate and (voice.codec != codecs.OPUS or voice.rate not in RATES):
+        raise ImpossibleError(f"port {voice.port}: {codec.name} at {voice.rate} Hz")
+    if not 0 <= voice.plays_hz <= MAX_CLOCK:
+        raise ImpossibleError(f"port {voice.port}: a peer that plays {voice.plays_hz} Hz")
     types = (voice.payload_type, voice.event_type, voice.noise_type)
     if not all(-1 <= one <= 127 for one in types) or voice.payload_type < 0:
         raise ImpossibleError(f"port {voice.port}: payload types {types}")
@@ -187,8 +208,8 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
     settings[voice_row.ENCODER] = encoder
     settings[voice_row.PAYLOAD_TYPE] = voice.payload_type
     settings[voice_row.CLOCK] = codec.rtp_clock
-    settings[voice_row.RATE] = codec.pcm_rate
-    settings[voice_row.PACKET] = voice.ptime_ms * codec.pcm_rate // 1000
+    settings[voice_row.RATE] = pcm_rate(voice)
+    settings[voice_row.PACKET] = voice.ptime_ms * pcm_rate(voice) // 1000
     settings[voice_row.EVENT_TYPE] = voice.event_type
     settings[voice_row.EVENT_CLOCK] = voice.event_clock or codec.rtp_clock
     settings[voice_row.NOISE_TYPE] = voice.noise_type

@@ -121,9 +121,11 @@ def encoder(
 
 
 @contextmanager
-def decoder(number: int, libraries: Libraries = LIBRARIES) -> Iterator[Decoder]:
+def decoder(
+    number: int, libraries: Libraries = LIBRARIES, opus_rate: int = 48000
+) -> Iterator[Decoder]:
     one = Decoder(libraries, coder.make_row(), coder.make_memory())
-    coder.open_decoder(libraries, number, one.row, one.memory)
+    coder.open_decoder(libraries, number, one.row, one.memory, opus_rate)
     try:
         yield one
     finally:

@@ -133,23 +133,35 @@ class TestG726:
 
 class TestOpus:
     @pytest.mark.parametrize(
-        ("milliseconds", "bitrate"), [(10, 24000), (20, 24000), (20, 32000), (60, 20000)]
+        ("rate", "milliseconds", "bitrate"),
+        [
+            (48000, 10, 24000),
+            (48000, 20, 24000),
+            (48000, 20, 32000),
+            (48000, 60, 20000),
+            (16000, 20, 32000),
+            (8000, 10, 32000),
+            (8000, 20, 32000),
+        ],
     )
-    def test_a_loss_is_made_good(self, milliseconds: int, bitrate: int) -> None:
+    def test_a_loss_is_made_good(self, rate: int, milliseconds: int, bitrate: int) -> None:
         """A tone begins in the packet that is lost: only its copy in the next one knows of it."""
-        samples = 48 * milliseconds
-        before = sine(300, 20 * samples, 48000, peak=6000)
-        behind = sine(700, 4 * samples, 48000, peak=6000)
+        samples = rate // 1000 * milliseconds
+        before = sine(300, 20 * samples, rate, peak=6000)
+        behind = sine(700, 4 * samples, rate, peak=6000)
         heard = {}
         for fec in (True, False):
-            opus = OpusSettings(bitrate=bitrate, fec=fec, loss_percent=25)
-            with encoder(codecs.OPUS, opus) as sender, decoder(codecs.OPUS) as receiver:
+            opus = OpusSettings(bitrate=bitrate, fec=fec, loss_percent=25, rate=rate)
+            with (
+                encoder(codecs.OPUS, opus) as sender,
+                decoder(codecs.OPUS, opus_rate=rate) as receiver,
+            ):
                 packets = sender.frames(np.concatenate([before, behind]), samples)
                 for data in packets[:20]:
                     receiver.decode(data)
                 recovered = receiver.recover(packets[21], samples)
                 assert len(recovered) == samples
-                heard[fec] = tone_level(recovered, 700, 48000)
+                heard[fec] = tone_level(recovered, 700, rate)
                 assert len(receiver.decode(packets[21])) == samples
         assert heard[True] > heard[False] + 20
 
@@ -169,10 +181,13 @@ class TestOpus:
         assert packets[0] != b""
         assert packets[60:].count(b"") >= 35
 
-    @pytest.mark.parametrize(("source_rate", "corner"), [(8000, 4000), (16000, 8000)])
-    def test_no_bits_for_what_is_not_there(self, source_rate: int, corner: int) -> None:
+    @pytest.mark.parametrize(
+        ("plays_hz", "corner"),
+        [(8000, 4000), (12000, 6000), (16000, 8000), (22050, 8000), (24000, 12000)],
+    )
+    def test_no_bits_for_what_is_not_there(self, plays_hz: int, corner: int) -> None:
         noise = np.random.default_rng(3).normal(0, 2000, 50 * 960).astype(np.int16)
-        opus = OpusSettings(source_rate=source_rate)
+        opus = OpusSettings(plays_hz=plays_hz)
         with encoder(codecs.OPUS, opus) as sender, decoder(codecs.OPUS) as receiver:
             heard = np.concatenate([receiver.decode(data) for data in sender.frames(noise, 960)])
         power = np.abs(np.fft.rfft(heard.astype(np.float64))) ** 2

@@ -25,9 +25,6 @@ _G729_SID_OCTETS = 2
 _OPUS_LONGEST = 5760
 """Samples: 120 ms, the longest packet."""
 
-_OPUS_STEP = 120
-"""Samples: 2.5 ms, what every length is a multiple of."""
-
 _OPUS_NOTHING = 2
 """Octets of a packet that need not be sent (RFC 7587 §3.1.3, DTX)."""
 
@@ -208,9 +205,10 @@ def recover(functions: Any, coder: Any, payload: Any, length: Any, pcm: Any, sam
         functions, coder: see `decode`.
         payload, length: the first packet behind the loss.
         pcm: int16 to write to.
-        samples: how much is to be made good; a multiple of 2.5 ms, up to 120 ms.
+        samples: how much is to be made good, up to 120 ms; Opus refuses what is no multiple of
+            2.5 ms.
     """
-    wrong = samples <= 0 or samples > min(pcm.shape[0], _OPUS_LONGEST) or samples % _OPUS_STEP != 0
+    wrong = samples <= 0 or samples > min(pcm.shape[0], _OPUS_LONGEST)
     if coder[row.CODEC] != codecs.OPUS or coder[row.STATE] == 0 or wrong:
         return 0
     usable = length if 0 < length <= payload.shape[0] else 0

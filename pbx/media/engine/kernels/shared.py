@@ -59,9 +59,11 @@ def find(tables: Any, voices: Any, coder: Any, pcm: Any, samples: Any) -> Any:
         samples: of them.
     """
     number = voices.coders[coder, coder_row.CODEC]
+    settings = voices.coders[coder, coder_row.SETTINGS]
     for place in range(tables.totals[t.SHARED]):
         entry = row_of(voices.shared, place)
-        fits = entry[CODEC] == number and entry[SAMPLES] == samples
+        same = voices.coders[entry[CODER], coder_row.SETTINGS] == settings
+        fits = same and entry[CODEC] == number and entry[SAMPLES] == samples
         if fits and _equal(row_of(voices.shared_sound, place), pcm, samples):
             return place
     return -1

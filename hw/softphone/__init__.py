@@ -1,0 +1,1 @@
+"""`minisipphone`: a telephone in the terminal."""

@@ -1,0 +1,57 @@
+"""What a peer says of its Opus in ``a=fmtp`` (RFC 7587 §6.1)."""
+
+import re
+from dataclasses import dataclass
+
+from pbx.sdp.description import Media
+
+RATES = (8000, 16000, 48000)
+"""Samples per second that Opus is coded at here."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True, slots=True)
+class OpusParameters:
+    """The parameters of one payload type.
+
+    Args:
+        plays_hz: ``maxplaybackrate``, samples per second that it can play; more is work for nothing.
+        captures_hz: ``sprop-maxcapturerate``, samples per second of what it sends.
+        fec: ``useinbandfec``, it makes use of copies of lost packets in the next ones.
+    """
+
+    plays_hz: int = RATES[-1]
+    captures_hz: int = RATES[-1]
+    fec: bool = False
+
+    @property
+    def rate(self) -> int:
+        """The least of `RATES` that leaves nothing out of what it plays and sends."""
+        most = max(self.plays_hz, self.captures_hz)
+        return next((rate for rate in RATES if rate >= most), RATES[-1])
+
+
+def opus_parameters(media: Media, payload_type: int) -> OpusParameters:
+    """Return the parameters of a payload type; what isn't said, or can't be read, is the default.
+
+    Args:
+        media: what the peer has said.
+        payload_type: of Opus, as the peer numbers it.
+    """
+    said: dict[str, str] = {}
+    for line in media.attributes("fmtp"):
+        number, _, parameters = line.partition(" ")
+        if number == str(payload_type):
+            pairs = (one.partition("=") for one in parameters.split(";"))
+            said.update((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    return OpusParameters(
+        plays_hz=_hertz(said.get("maxplaybackrate", "")),
+        captures_hz=_hertz(said.get("sprop-maxcapturerate", "")),
+        fec=said.get("useinbandfec") == "1",
+    )
+
+
+def _hertz(text: str) -> int:
+    # Opus has nothing below 8000, and 0 is no rate.
+    return int(text) if _NUMBER.fullmatch(text) and int(text) else RATES[-1]

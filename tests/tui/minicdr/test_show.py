@@ -1,0 +1,83 @@
+"""`minicdr show`."""
+
+import json
+
+import pytest
+
+from pbx.call.quality import Quality
+from tests.tui.minicdr.conftest import Exchange, Run
+from tests.tui.program import CHINESE
+
+OUTWARD = "0000000000000004"
+
+
+@pytest.mark.parametrize("name", ["4@phone", OUTWARD, f"{OUTWARD}-LO", f"{OUTWARD}-OT"])
+def test_all_of_a_call_in_words(minicdr: Run, name: str) -> None:
+    ran = minicdr("show", name)
+    assert (ran.code, ran.err) == (0, "")
+    lines = [line.strip() for line in ran.out.splitlines()]
+    assert f"Records     {OUTWARD}-LO  LO  a local user called" in lines
+    assert f"{OUTWARD}-OT  OT  outside was called" in lines
+    for line in (
+        "Call        4@phone",
+        "Caller      100  udp 192.0.2.7:5060",
+        "Dialled     9555",
+        "Called      555  udp 203.0.113.7:5060",
+        "Began       2027-01-15 06:49:56 +0000",
+        "Rang        2027-01-15 06:49:56 +0000 (after 0.250 s)",
+        "Answered    2027-01-15 06:50:00 +0000",
+        "Ended       2027-01-15 07:00:00 +0000",
+        "Talk        0:10:00",
+        "Ended by    102  caller: hung up (BYE)",
+        "Cause       16  Normal call clearing",
+        "SIP status  200",
+        "Codec       PCMA, converted to G722",
+    ):
+        assert line in lines
+
+
+def test_chinese(minicdr: Run) -> None:
+    out = minicdr("show", "5@phone", locale=CHINESE).out
+    for words in ("本地用户主叫", "301  交换机：空号", "1  空号", "应答", "没有"):
+        assert words in out
+
+
+def test_sound_and_recordings(minicdr: Run, office: Exchange) -> None:
+    quality = (Quality(0.5, 3.0, 4.1), None)
+    office.call(talk_s=1.0, quality=quality, recordings=("20270115/a.wav", "20270115/b.wav"))
+    out = minicdr("show", "6@phone").out
+    assert "Caller's sound  score 4.10 of 4.5, 0.50 % lost, jitter 3.0 ms" in out
+    assert "Called's sound" not in out
+    assert "record/20270115/a.wav" in out
+    assert "record/20270115/b.wav" in out
+
+
+def test_what_a_later_version_records_is_shown_as_it_is(minicdr: Run, office: Exchange) -> None:
+    path = office.newest
+    path.write_bytes(
+        path.read_bytes().replace(b"callTag=301;cause=1;", b"callTag=399;cause=200;new=yes;")
+    )
+    out = minicdr("show", "5@phone").out
+    assert "Ended by    399\n" in out.replace(" \n", "\n")
+    assert "new=yes" in out
+    assert "399" in minicdr().out
+
+
+def test_json(minicdr: Run) -> None:
+    ran = minicdr("show", "4@phone", "--json")
+    assert [json.loads(line)["cdr_type"] for line in ran.out.splitlines()] == ["LO", "OT"]
+
+
+def test_no_such_call(minicdr: Run, office: Exchange) -> None:
+    ran = minicdr("show", "frob\x1b[2J", office.folder)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "minicdr: There is no call frob\ufffd[2J in these records.\n"
+    ran = minicdr("show", "frob", locale=CHINESE)
+    assert ran.err == "minicdr: 这些话单中没有呼叫 frob。\n"
+
+
+def test_numbers_do_not_steer_the_terminal(minicdr: Run, office: Exchange) -> None:
+    office.call(caller_number="\u202e1\u200f", route="[red]x[/red]")
+    out = minicdr("show", "6@phone").out
+    assert "\u200f" not in out
+    assert "[red]x[/red]" in out

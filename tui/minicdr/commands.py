@@ -1,0 +1,253 @@
+"""The commands of `minicdr`.
+
+The texts are in the language that the environment names when the program starts.
+"""
+
+import datetime
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pbx.cdr import totals
+from pbx.cdr.archive import Archive, Call
+from pbx.cdr.reader import Complaint, Reader
+from pbx.cdr.selection import Selection
+from tui import program
+from tui.locale import say as say_of_commands
+from tui.minicdr import export, moments, views
+from tui.minicdr.locale import say
+from tui.places import data_folder
+from tui.usage import TranslatedCommand, TranslatedGroup
+
+NAME = "minicdr"
+
+TABLE_LIMIT = 100
+"""Calls in a table where nobody says how many."""
+
+EX_FAILED = 1
+
+
+class _ListFirst(TranslatedGroup):
+    """The commands; a line that begins with none of them is one of `list`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line."""
+        if not args or args[0] not in (*self.commands, "--help", "--version"):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_ListFirst,
+    help=say("about"),
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    options_metavar=say_of_commands("metavar-options"),
+    subcommand_metavar=say_of_commands("metavar-command"),
+)
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar=say("metavar-paths"), help=say("help-paths"), show_default=False),
+]
+
+
+def _option(name: str, **more: Any) -> Any:
+    """Return a flag, or with a `metavar` an option with a value."""
+    return typer.Option(
+        f"--{name}", help=say(f"help-{name}"), show_default=False, **{"metavar": "", **more}
+    )
+
+
+From = Annotated[str | None, _option("from", metavar=say("metavar-time"))]
+To = Annotated[str | None, _option("to", metavar=say("metavar-time"))]
+User = Annotated[str, _option("user", metavar=say("metavar-number"))]
+Number = Annotated[str, _option("number", metavar=say("metavar-part"))]
+Causes = Annotated[list[int] | None, _option("cause", metavar=say("metavar-cause"))]
+Tags = Annotated[list[int] | None, _option("tag", metavar=say("metavar-tag"))]
+Missed = Annotated[bool, _option("missed")]
+Answered = Annotated[bool, _option("answered")]
+Least = Annotated[float, _option("min-s", metavar=say("metavar-seconds"), min=0)]
+Limit = Annotated[int | None, _option("limit", metavar=say("metavar-count"), min=0)]
+Json = Annotated[bool, _option("json")]
+
+
+def run() -> int:
+    """Run the command line and return the exit code; whatever happens is told in one sentence."""
+    return program.run(app, NAME)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            metavar="",
+            help=say_of_commands("help-version"),
+            callback=program.show_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Look into the call records."""
+
+
+@app.command("list", help=say("help-list"), cls=TranslatedCommand)
+def list_calls(
+    paths: Paths = None,
+    since: From = None,
+    until: To = None,
+    user: User = "",
+    number: Number = "",
+    cause: Causes = None,
+    tag: Tags = None,
+    missed: Missed = False,
+    answered: Answered = False,
+    min_s: Least = 0.0,
+    limit: Limit = None,
+    json: Json = False,
+    csv: Annotated[str, _option("csv", metavar=say("metavar-csv"))] = "",
+) -> int:
+    """List calls."""
+    if csv and json:
+        raise typer.BadParameter(say("two-outputs"))
+    selection = _selection(since, until, user, number, cause, tag, missed, answered, min_s)
+    reading = _Reading(paths, selection)
+    calls = reading.calls()
+    if json or csv:
+        records = (record for call in _first(calls, limit or 0) for record in call.records)
+        if json:
+            for record in records:
+                program.print_json(export.as_object(record), indent=0)
+        elif (trouble := export.write_csv(csv, records)) is not None:
+            program.tell(NAME, trouble)
+            return program.EX_IOERR
+    else:
+        count = TABLE_LIMIT if limit is None else limit
+        shown = list(_first(calls, count))
+        more = count > 0 and next(calls, None) is not None
+        if shown or reading.code() == 0:
+            views.show_calls(shown, more=more)
+    return reading.code()
+
+
+@app.command(help=say("help-total"), cls=TranslatedCommand)
+def total(
+    paths: Paths = None,
+    by: Annotated[totals.By, _option("by", metavar=say("metavar-by"))] = totals.By.DAY,
+    since: From = None,
+    until: To = None,
+    user: User = "",
+    number: Number = "",
+    cause: Causes = None,
+    tag: Tags = None,
+    missed: Missed = False,
+    answered: Answered = False,
+    min_s: Least = 0.0,
+    json: Annotated[bool, typer.Option("--json", metavar="", help=say("help-json-total"))] = False,
+) -> int:
+    """Add calls up."""
+    selection = _selection(since, until, user, number, cause, tag, missed, answered, min_s)
+    reading = _Reading(paths, selection)
+    rows, everything = totals.totals(
+        reading.archive.lines(reading.reader, selection, totals.COLUMNS), by
+    )
+    if reading.code() and not everything.calls:
+        return reading.code()
+    if json:
+        for name, row in [*rows.items(), (None, everything)]:
+            program.print_json(export.total_as_object(by, name, row), indent=0)
+    else:
+        views.show_totals(by, rows, everything)
+    return reading.code()
+
+
+@app.command(help=say("help-show"), cls=TranslatedCommand)
+def show(
+    which: Annotated[str, typer.Argument(metavar=say("metavar-which"), help=say("help-which"))],
+    paths: Paths = None,
+    json: Json = False,
+) -> int:
+    """Show a call."""
+    reading = _Reading(paths, Selection(name=which))
+    found = list(reading.calls())
+    if json:
+        for record in (record for call in found for record in call.records):
+            program.print_json(export.as_object(record), indent=0)
+    else:
+        views.show_details(found)
+    if not found and reading.code() == 0:
+        program.tell(NAME, say("no-such-call", which=which))
+        return EX_FAILED
+    return reading.code()
+
+
+class _Reading:
+    """Reading the records that were asked for."""
+
+    def __init__(self, paths: list[Path] | None, selection: Selection) -> None:
+        self.reader = Reader(self._complain)
+        self._selection = selection
+        self._complaints = 0
+        self.archive = Archive.find(paths or [data_folder() / "cdr"], selection, self._complain)
+
+    def calls(self) -> Iterator[Call]:
+        return self.archive.calls(self.reader, self._selection)
+
+    def code(self) -> int:
+        """Return the exit code: whether anything could be read, or nothing was there to read."""
+        return EX_FAILED if self._complaints and not self.reader.files else 0
+
+    def _complain(self, complaint: Complaint) -> None:
+        self._complaints += 1
+        sentence = say(
+            complaint.key,
+            path=complaint.path,
+            why=complaint.why,
+            lines=complaint.lines,
+            first=complaint.first,
+        )
+        program.tell(NAME, sentence)
+
+
+def _first(calls: Iterable[Call], count: int) -> Iterator[Call]:
+    return itertools.islice(calls, count or None)
+
+
+def _selection(
+    since: str | None,
+    until: str | None,
+    user: str,
+    number: str,
+    cause: list[int] | None,
+    tag: list[int] | None,
+    missed: bool,
+    answered: bool,
+    min_s: float,
+) -> Selection:
+    if missed and answered:
+        raise typer.BadParameter(say("two-states"))
+    begin, end = _span("--from", since), _span("--to", until)
+    return Selection(
+        since=None if begin is None else begin.begin,
+        until=None if end is None else end.end,
+        user=user,
+        number=number,
+        causes=cause or (),
+        tags=tag or (),
+        answered=answered or (False if missed else None),
+        least_s=min_s,
+    )
+
+
+def _span(option: str, text: str | None) -> moments.Span | None:
+    if text is None:
+        return None
+    try:
+        return moments.parse(text, datetime.datetime.now().astimezone())
+    except ValueError as error:
+        raise typer.BadParameter(say_of_commands("usage-value", name=option)) from error
