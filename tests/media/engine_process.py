@@ -42,12 +42,12 @@ T = TypeVar("T")
 _BLOCKS = itertools.count(os.getpid() * 2)
 
 
-def free_block() -> int:
-    """Return the first of `PORTS` free ports, below the range that the system gives away."""
+def free_block(ports: int = PORTS) -> int:
+    """Return the first of so many free ports, below the range that the system gives away."""
     while True:
-        first = 20000 + next(_BLOCKS) * PORTS % 12000
+        first = 20000 + next(_BLOCKS) * PORTS % (12000 - ports)
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
-            for port in range(first, first + PORTS):
+            for port in range(first, first + ports):
                 probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 probe.bind(("0.0.0.0", port))
             return first

@@ -26,6 +26,10 @@ EPOLL_CTL_ADD = 1
 EPOLL_CTL_DEL = 2
 CLOCK_REALTIME = 0
 CLOCK_MONOTONIC = 1
+SOL_SOCKET = 1
+SO_TIMESTAMPNS = 35
+"""The one whose struct timespec has words of 64 bits on 64-bit machines."""
+
 TFD_CLOEXEC = 0x80000
 TFD_NONBLOCK = 0x800
 TFD_TIMER_ABSTIME = 1
@@ -60,6 +64,7 @@ recvmsg = _libc("recvmsg", _i64, _i32, _i64, _i32)
 sendmsg = _libc("sendmsg", _i64, _i32, _i64, _i32)
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
 sendmmsg = _libc("sendmmsg", _i32, _i32, _i64, types.uint32, _i32)
+setsockopt = _libc("setsockopt", _i32, _i32, _i32, _i32, _i64, types.uint32)
 epoll_wait = _libc("epoll_wait", _i32, _i32, _i64, _i32, _i32)
 epoll_ctl = _libc("epoll_ctl", _i32, _i32, _i32, _i32, _i64)
 read = _libc("read", _i64, _i32, _i64, _i64)
@@ -264,6 +269,13 @@ def errno() -> Any:
 def monotonic_ns(scratch: Any) -> Any:
     """Return CLOCK_MONOTONIC; `scratch` is room for a struct timespec."""
     clock_gettime(CLOCK_MONOTONIC, scratch.ctypes.data)
+    return scratch[0] * 1_000_000_000 + scratch[1]
+
+
+@kernel
+def realtime_ns(scratch: Any) -> Any:
+    """Return CLOCK_REALTIME; `scratch` is room for a struct timespec."""
+    clock_gettime(CLOCK_REALTIME, scratch.ctypes.data)
     return scratch[0] * 1_000_000_000 + scratch[1]
 
 

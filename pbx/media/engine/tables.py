@@ -26,6 +26,9 @@ PACKET = 2048
 PROTECTED = PACKET + 32
 """Octets of the longest one once it is protected: `kernels.srtp.TRAILER` more."""
 
+STAMP = 32
+"""Octets of the control message with a packet's time stamp: struct cmsghdr, struct timespec."""
+
 EVENTS = 128
 
 _MARGIN = 128
@@ -124,6 +127,7 @@ class Tables(NamedTuple):
     names: Words
     read_vectors: Words
     read_headers: Words
+    stamps: Words
     write_vectors: Words
     write_headers: Words
     protected: npt.NDArray[np.uint8]
@@ -186,6 +190,7 @@ def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Ta
         names=np.zeros((BATCH, 4), np.int64),
         read_vectors=np.zeros((BATCH, 2), np.int64),
         read_headers=np.zeros((BATCH, 8), np.int64),
+        stamps=np.zeros((BATCH, STAMP // 8), np.int64),
         write_vectors=np.zeros((BATCH, 2), np.int64),
         write_headers=np.zeros((BATCH, 8), np.int64),
         protected=np.zeros((BATCH, PROTECTED), np.uint8),
@@ -225,6 +230,8 @@ def _fill_headers(tables: Tables) -> None:
         tables.read_headers[index, 1] = tables.facts[NAME_LENGTH]
         tables.read_headers[index, 2] = tables.read_vectors[index].ctypes.data
         tables.read_headers[index, 3] = 1
+        # Its length stays 0 where nothing is stamped.
+        tables.read_headers[index, 4] = tables.stamps[index].ctypes.data
         tables.write_headers[index, 1] = tables.facts[NAME_LENGTH]
         tables.write_headers[index, 2] = tables.write_vectors[index].ctypes.data
         tables.write_headers[index, 3] = 1

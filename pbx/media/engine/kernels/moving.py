@@ -15,7 +15,7 @@ from pbx.media.engine.kernels.ticking import (
     need_no_ticks,
     need_ticks,
 )
-from pbx.media.engine.kernels.watching import watch_stream
+from pbx.media.engine.kernels.watching import is_watched, watch_stream
 from pbx.media.engine.native import EPOLL_CTL_ADD, EPOLL_CTL_DEL, kernel, row_of, words_at
 
 
@@ -27,7 +27,7 @@ def _let_go(tables: Any, voices: Any, slot: Any) -> None:
         return
     if stream[stream_row.VOICE] != 0:
         leave_tick(tables, voices, slot)
-    if stream[stream_row.FLAGS] & stream_row.WAIT == 0:
+    if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_DEL, slot)
     stream[stream_row.STATE] = group_row.AWAY
     tables.totals[t.RUNNING] -= 1
@@ -40,7 +40,7 @@ def _take(tables: Any, voices: Any, slot: Any) -> None:
         return
     stream[stream_row.STATE] = tables.facts[t.THREAD]
     tables.totals[t.RUNNING] += 1
-    if stream[stream_row.FLAGS] & stream_row.WAIT == 0:
+    if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_ADD, slot)
     if stream[stream_row.VOICE] != 0:
         join_tick(tables, voices, slot)

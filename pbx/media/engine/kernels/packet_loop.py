@@ -7,7 +7,7 @@ from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.counting import answer_query
-from pbx.media.engine.kernels.hearing import hear
+from pbx.media.engine.kernels.hearing import hear_now
 from pbx.media.engine.kernels.moving import adopt, move_out
 from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
@@ -24,7 +24,7 @@ from pbx.media.engine.kernels.voice_commands import (
     stop_voice,
 )
 from pbx.media.engine.kernels.voice_tick import tick_voices
-from pbx.media.engine.kernels.watching import watch, watch_stream
+from pbx.media.engine.kernels.watching import is_watched, watch, watch_stream
 from pbx.media.engine.native import (
     EINTR,
     EPOLL_CTL_ADD,
@@ -62,7 +62,7 @@ def _use_sessions(tables: Any, slot: Any, outbound: Any, inbound: Any) -> None:
 
 
 @kernel
-def _set_stream(tables: Any, command: Any, now: Any) -> None:
+def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
     slot = command[ring_row.ROW]
     stream = tables.streams[slot]
     settings = command[ring_row.SETTINGS :]
@@ -72,8 +72,10 @@ def _set_stream(tables: Any, command: Any, now: Any) -> None:
             stream[word] = 0
         clear(row_of(tables.sessions, slot))
         tables.totals[t.RUNNING] += 1
-    watched = not fresh and stream[row.FLAGS] & row.WAIT == 0
-    wanted = settings[row.FLAGS - 1] & row.WAIT == 0
+    elif stream[row.VOICE] != 0:
+        hear_now(tables, voices, slot)
+    watched = not fresh and is_watched(stream, stream[row.FLAGS])
+    wanted = is_watched(stream, settings[row.FLAGS - 1])
     if watched != wanted:
         watch_stream(tables, EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL, slot)
     moved = settings[row.GENERATION - 1] > stream[row.GENERATION]
@@ -154,7 +156,7 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
         if room(tables.reports, tables.report_cursors) < ring_row.MOST_REPORTS:
             return
         if operation == ring_row.SET:
-            _set_stream(tables, command, now)
+            _set_stream(tables, voices, command, now)
         elif operation == ring_row.RELEASE:
             _release_stream(tables, voices, command[ring_row.ROW], now)
         elif operation == ring_row.QUERY:
@@ -172,10 +174,10 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
 
 @kernel
 def _wait_ms(tables: Any, until_tick_ns: Any) -> Any:
-    """Return how long the loop may sleep; commands and ticks wake it."""
+    """Return how long the loop may sleep; commands and the voices' ticks wake it."""
     if waiting(tables.command_cursors) > 0 or tables.totals[t.QUERY_ROW] >= 0:
         return 1
-    if tables.totals[t.RUNNING] == 0:
+    if tables.totals[t.RUNNING] == 0 or tables.totals[t.TICKED] != 0:
         return FOR_EVER
     return max(until_tick_ns // 1_000_000 + 1, 1)
 
@@ -220,8 +222,6 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
                 read(tables.facts[t.COMMAND_FD], tables.scratch.ctypes.data, 8)
             elif socket == TICK:
                 tick_voices(tables, voices)
-            elif tables.streams[socket >> 1, row.VOICE] != 0:
-                hear(tables, voices, socket, monotonic_ns(tables.scratch))
             else:
                 came = monotonic_ns(tables.scratch)
                 received = relay(tables, voices, socket, came)

@@ -16,12 +16,14 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels.counting import report_voice
 from pbx.media.engine.kernels.dialling import dial
+from pbx.media.engine.kernels.hearing import hear_now
 from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.taping import change_clock
 from pbx.media.engine.kernels.ticking import join_tick, leave_tick
 from pbx.media.engine.kernels.voice_out import send_report
+from pbx.media.engine.kernels.watching import become_relayed, become_voice
 from pbx.media.engine.native import clear, kernel, part, row_of
 
 
@@ -67,7 +69,7 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
     )
     rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), ssrc)
     quality.begin(part(row, voice_row.QUALITY, quality_row.WIDTH), 8000, 0, 1)
-    tables.streams[slot, stream_row.VOICE] = 1
+    become_voice(tables, slot)
     join_tick(tables, voices, slot)
 
 
@@ -124,6 +126,8 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
     row = row_of(voices.voices, slot)
     if row[voice_row.ACTIVE] == 0:
         _begin(tables, voices, slot, command)
+    else:
+        hear_now(tables, voices, slot)
     decoder, encoder = row[voice_row.DECODER], row[voice_row.ENCODER]
     anew = (
         decoder != settings[voice_row.DECODER]
@@ -150,12 +154,13 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     row = row_of(voices.voices, slot)
     if row[voice_row.ACTIVE] == 0:
         return
+    hear_now(tables, voices, slot)
     send_report(tables, voices, slot, now, 1)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
     voices.taps[slot, tap_row.CURRENT] = -1
     part_from(tables, voices, slot)
-    tables.streams[slot, stream_row.VOICE] = 0
+    become_relayed(tables, slot)
     leave_tick(tables, voices, slot)
 
 

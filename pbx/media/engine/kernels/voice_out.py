@@ -17,7 +17,7 @@ from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.relay import destination, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.srtp import protect
-from pbx.media.engine.native import kernel, ntp_time, part, row_of
+from pbx.media.engine.native import kernel, monotonic_ns, ntp_time, part, row_of
 
 _VOLUME = 10
 """-dBm0 of the digits that are sent."""
@@ -212,7 +212,8 @@ def send_report_if_due(tables: Any, voices: Any, slot: Any, now: Any) -> None:
 
 @kernel
 def take_report(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
-    """Take in one RTCP datagram of a voice's peer."""
+    """Take in one RTCP datagram of a voice's peer; it came at `now`, which has passed."""
+    age = monotonic_ns(tables.scratch) - now
     row = row_of(voices.voices, slot)
     rtcp.read(
         part(row, voice_row.RTCP, rtcp.WIDTH),
@@ -220,6 +221,6 @@ def take_report(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         part(row, voice_row.QUALITY, quality_row.WIDTH),
         packet,
         length,
-        ntp_time(tables.scratch),
+        ntp_time(tables.scratch) - (age << 32) // 1_000_000_000,
         now,
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
+from pbx.media.engine.kernels.hearing import hear_all
 from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, end_players, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
@@ -97,6 +98,7 @@ def tick_voices(tables: Any, voices: Any) -> None:
     tables.totals[t.TICKS] += passed
     late = monotonic_ns(tables.scratch) - due > LATE_NS
     tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
+    hear_all(tables, voices, due)
     # Each is compiled by itself, at the same time as the loop.
     call_function(tables.facts[t.HEAR_VOICES], (tables, voices, due))
     call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due))

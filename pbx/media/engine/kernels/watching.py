@@ -1,9 +1,24 @@
-"""What the packet thread waits for: its epoll set."""
+"""What the packet thread waits for: its epoll set.
+
+A voice's sockets aren't in it: the tick empties them, and their packets wake nobody. So that what
+is reckoned of the moments when they came stays right, the kernel stamps them.
+"""
 
 from typing import Any
 
+from pbx.media.engine import stream_row
 from pbx.media.engine import tables as t
-from pbx.media.engine.native import EPOLLIN, epoll_ctl, kernel, store_32
+from pbx.media.engine.native import (
+    EPOLL_CTL_ADD,
+    EPOLL_CTL_DEL,
+    EPOLLIN,
+    SO_TIMESTAMPNS,
+    SOL_SOCKET,
+    epoll_ctl,
+    kernel,
+    setsockopt,
+    store_32,
+)
 
 
 @kernel
@@ -24,3 +39,42 @@ def watch_stream(tables: Any, operation: Any, slot: Any) -> None:
     """
     for socket in range(2 * slot, 2 * slot + 2):
         watch(tables, operation, tables.fds[socket], socket)
+
+
+@kernel
+def is_watched(stream: Any, flags: Any) -> Any:
+    """Return whether the sockets of a stream belong into the epoll set.
+
+    Args:
+        stream: its row.
+        flags: its `FLAGS`, present or future.
+    """
+    return flags & stream_row.WAIT == 0 and stream[stream_row.VOICE] == 0
+
+
+@kernel
+def _stamp(tables: Any, slot: Any, wanted: Any) -> None:
+    for socket in range(2 * slot, 2 * slot + 2):
+        value = tables.scratch.ctypes.data
+        store_32(value, wanted)
+        setsockopt(tables.fds[socket], SOL_SOCKET, SO_TIMESTAMPNS, value, 4)
+
+
+@kernel
+def become_voice(tables: Any, slot: Any) -> None:
+    """Leave a stream's sockets to the tick."""
+    stream = tables.streams[slot]
+    if is_watched(stream, stream[stream_row.FLAGS]):
+        watch_stream(tables, EPOLL_CTL_DEL, slot)
+    stream[stream_row.VOICE] = 1
+    _stamp(tables, slot, 1)
+
+
+@kernel
+def become_relayed(tables: Any, slot: Any) -> None:
+    """Leave a voice's sockets to the loop again."""
+    stream = tables.streams[slot]
+    stream[stream_row.VOICE] = 0
+    _stamp(tables, slot, 0)
+    if is_watched(stream, stream[stream_row.FLAGS]):
+        watch_stream(tables, EPOLL_CTL_ADD, slot)

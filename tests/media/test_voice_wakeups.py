@@ -1,0 +1,56 @@
+"""How often a conference wakes its packet thread in a real engine: for the tick, not for each packet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pbx.media import codecs
+from pbx.media.protocol import Counts, Query
+from tests.media.engine_process import EngineProcess, Link, free_block, running, until
+from tests.media.voice_phone import PCMU, converse, voice_phones
+
+VOICES = 50
+SECONDS = 3.0
+PACKETS = 150
+MOST = 1.8
+"""Sleeps for each tick: 90 a second."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[EngineProcess]:
+    """The engine that `link` is to, of one packet thread."""
+    first = free_block(2 * VOICES)
+    ports = ("--first-port", str(first), "--last-port", str(first + 2 * VOICES - 1))
+    with running("--threads", "1", *ports) as process:
+        process.connect()
+        yield process
+
+
+def sleeps(pid: int) -> int:
+    """Return how often the packet thread of an engine has gone to sleep."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    (task,) = (one for one in tasks if (one / "comm").read_text().startswith("packets"))
+    lines = (task / "status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("voluntary"))
+    return int(line.split()[1])
+
+
+def ticks(link: Link) -> int:
+    """Return how many ticks of 20 ms have passed."""
+    link.send(Query())
+    return link.expect(Counts).ticks
+
+
+def test_a_room_of_fifty_wakes_it_for_its_ticks(link: Link) -> None:
+    with voice_phones(link, *[(codecs.PCMU, PCMU)] * VOICES) as phones:
+        for one in phones:
+            one.be(room=1)
+        slept, ticked = sleeps(link.ready.pid), ticks(link)
+        converse([(one, one.quiet(SECONDS)) for one in phones])
+        slept, ticked = sleeps(link.ready.pid) - slept, ticks(link) - ticked
+        # So much has come, and gone, meanwhile.
+        until(lambda: {one.received for one in link.counts().values()} == {PACKETS})
+        assert all(len(one.sound()) > PACKETS / 2 for one in phones)
+        assert ticked >= SECONDS * 45
+        assert 0 < slept < MOST * ticked
