@@ -68,6 +68,9 @@ CODECS = (
 )
 """Every codec, by `number` - 1."""
 
+OPUS_RATES = (8000, 16000, 48000)
+"""Samples per second that Opus is coded at here."""
+
 
 def codec(number: int) -> Codec:
     """Return the codec of this number.

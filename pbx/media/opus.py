@@ -3,10 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from pbx.media.codecs import OPUS_RATES
 from pbx.sdp.description import Media
-
-RATES = (8000, 16000, 48000)
-"""Samples per second that Opus is coded at here."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
@@ -21,15 +19,15 @@ class OpusParameters:
         fec: ``useinbandfec``, it makes use of copies of lost packets in the next ones.
     """
 
-    plays_hz: int = RATES[-1]
-    captures_hz: int = RATES[-1]
+    plays_hz: int = OPUS_RATES[-1]
+    captures_hz: int = OPUS_RATES[-1]
     fec: bool = False
 
     @property
     def rate(self) -> int:
-        """The least of `RATES` that leaves nothing out of what it plays and sends."""
+        """The least of `OPUS_RATES` that leaves nothing out of what it plays and sends."""
         most = max(self.plays_hz, self.captures_hz)
-        return next((rate for rate in RATES if rate >= most), RATES[-1])
+        return next((rate for rate in OPUS_RATES if rate >= most), OPUS_RATES[-1])
 
 
 def opus_parameters(media: Media, payload_type: int) -> OpusParameters:
@@ -54,4 +52,4 @@ def opus_parameters(media: Media, payload_type: int) -> OpusParameters:
 
 def _hertz(text: str) -> int:
     # Opus has nothing below 8000, and 0 is no rate.
-    return int(text) if _NUMBER.fullmatch(text) and int(text) else RATES[-1]
+    return int(text) if _NUMBER.fullmatch(text) and int(text) else OPUS_RATES[-1]

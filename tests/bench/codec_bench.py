@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from pbx.media import codecs, opus
+from pbx.media import codecs
 from pbx.media.codecs import CODECS, Codec
 from pbx.media.engine import coder, srtp
 from pbx.media.engine.coder import OpusSettings
@@ -212,7 +212,7 @@ def main() -> None:
             tell(f"{one.name}, {one.pcm_rate} Hz", measure_codec(libraries, one, rounds))
         if one.number == codecs.G722 and SPANDSP in libraries.loaded:
             tell("  the same by spandsp", measure_spandsp_g722(libraries, rounds))
-    for rate in opus.RATES if codecs.OPUS in libraries.codecs else ():
+    for rate in codecs.OPUS_RATES if codecs.OPUS in libraries.codecs else ():
         for fec in (True, False):
             name = f"opus at {rate} Hz, FEC" if fec else f"opus at {rate} Hz"
             settings = OpusSettings(rate=rate, fec=fec)

@@ -62,7 +62,7 @@ def test_keys(folder: Path) -> None:
 def test_objects(folder: Path) -> None:
     """The code is the boards'."""
     paths = list(folder.glob("*.nbc"))
-    assert len(paths) == 6
+    assert len(paths) == 8
     for path in paths:
         written = path.read_bytes()
         (machine,) = struct.unpack_from("<H", written, written.index(b"\x7fELF") + 18)

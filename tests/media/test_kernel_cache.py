@@ -36,7 +36,7 @@ def largest(folder: Path) -> Path:
 class TestSeal:
     def test_intact(self, folder: Path) -> None:
         assert Seal(folder).condition() is Condition.INTACT
-        assert len(Seal(folder).files()) == 12
+        assert len(Seal(folder).files()) == 14
 
     def test_nothing_there(self, tmp_path: Path) -> None:
         assert Seal(tmp_path).condition() is Condition.EMPTY

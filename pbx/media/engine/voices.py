@@ -16,7 +16,6 @@ from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import MAX_CLOCK, ImpossibleError, command_record
 from pbx.media.engine.tables import Words
 from pbx.media.engine.tone_plans import DTMF_DIGITS
-from pbx.media.opus import RATES
 from pbx.media.protocol import SendDigits, Voice, VoiceCounts
 
 _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L16_48000: (10, 20)}
@@ -182,7 +181,7 @@ def _check(voice: Voice) -> None:
         raise ImpossibleError(f"port {voice.port}: codec {voice.codec} carries no speech")
     if voice.ptime_ms not in _PTIMES_MS.get(voice.codec, _ANY_PTIME_MS):
         raise ImpossibleError(f"port {voice.port}: {codec.name} in packets of {voice.ptime_ms} ms")
-    if voice.rate and (voice.codec != codecs.OPUS or voice.rate not in RATES):
+    if voice.rate and (voice.codec != codecs.OPUS or voice.rate not in codecs.OPUS_RATES):
         raise ImpossibleError(f"port {voice.port}: {codec.name} at {voice.rate} Hz")
     if not 0 <= voice.plays_hz <= MAX_CLOCK:
         raise ImpossibleError(f"port {voice.port}: a peer that plays {voice.plays_hz} Hz")
