@@ -9,7 +9,6 @@ from msgspec import structs
 from pbx.media import codecs
 from pbx.media.protocol import Digit, Refused, SendDigits, StopVoice, Stream, Voice
 from tests.media.engine_process import Link, stream, until
-from tests.media.kernels.sound import tone_level
 from tests.media.voice_phone import (
     G722,
     LEVEL,
@@ -92,16 +91,6 @@ class TestConversion:
             assert abs(b.hears(500) - LEVEL) < 1.5
             assert abs(a.hears(900) - LEVEL + 6) < 1.5
             assert abs(a.hears(high) - LEVEL + 6) < 2.5
-
-    def test_what_opus_loses_at_the_other_partys_rate_is_made_good(self, link: Link) -> None:
-        with voice_phones(link, ALAW, OPUS) as (a, b):
-            join(a, b)
-            b.be(partner=a.port, rate=8000)
-            a.forget()
-            b.loses = frozenset(range(20, 75, 4))
-            converse([(a, a.quiet(1.6)), (b, b.tone(900))])
-            levels = [tone_level(part, 900, a.rate) for part in a.tenths(0.5)]
-            assert all(abs(one - LEVEL) < 2.5 for one in levels[1:]), levels
 
     def test_packets_of_each_party_have_its_own_length(self, link: Link) -> None:
         with voice_phones(link, ALAW, WIDE) as (a, b):
