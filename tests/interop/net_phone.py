@@ -198,13 +198,16 @@ class NetPhone(sip.Phone):
             return np.concatenate([coder.decode(one.payload) for one in got])
 
     def onset_s(self, after_s: float) -> float:
-        """When sound began to come, the first after this moment that follows silence."""
+        """When sound was there again that has been silent, the first time after this moment."""
+        silent = False
         with decoder(self.codec) as coder:
-            levels = [(when, rms(coder.decode(one.payload))) for when, one in self.got]
-        later = (one for one in itertools.pairwise(levels) if one[0][0] > after_s)
-        return next(
-            now for (_, before), (now, level) in later if before < LOUD / 4 and level > LOUD
-        )
+            for when, one in self.got:
+                level = rms(coder.decode(one.payload))
+                if silent and when > after_s and level > LOUD:
+                    return when
+                # A packet may have the end of the one and the beginning of the other: neither.
+                silent = (silent or level < LOUD / 4) and level <= LOUD
+        raise AssertionError(f"no sound after {after_s}")
 
 
 def converse(speeches: Sequence[tuple[NetPhone, Sound, Path]], hearers: Sequence[NetPhone]) -> None:

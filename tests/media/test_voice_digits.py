@@ -94,10 +94,10 @@ class TestEventsIn:
             phones[0].be()
             for number in range(2000):
                 press(phones[0], number % 10, packets=1, ends=1)
-            link.settle()
+            # As long as the engine takes to empty a flooded socket, and to trust the phone again.
+            converse([(phones[0], phones[0].tone(500, 0.8))])
             # What a network has held up is let through, not what nobody can dial.
             assert 10 <= len(link.said(Digit)) < 500
-            converse([(phones[0], phones[0].tone(500, 0.8))])
             press(phones[0], 7)
             assert pressed(link, 1) == "7"
 
