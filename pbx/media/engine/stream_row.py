@@ -39,7 +39,7 @@ SETTINGS_END = 22
 
 # --- what the packet thread has learnt ----------------------------------------------------------
 LATCHED_RTP = 22
-"""1 as soon as `SOURCE_RTP` is known."""
+"""1 as soon as `SOURCE_RTP` is known; `JOINED` where the socket is connected to it, too."""
 
 LATCHED_RTCP = 23
 SOURCE_RTP = 24
@@ -122,6 +122,8 @@ DIAL_RESUMES = 5
 DIAL_WAITS = 6
 
 NO_EVENTS = 0xFF
+
+JOINED = 2
 
 # --- bits of FLAGS ------------------------------------------------------------------------------
 SEND = 1

@@ -195,7 +195,7 @@ def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Ta
         write_headers=np.zeros((BATCH, 8), np.int64),
         protected=np.zeros((BATCH, PROTECTED), np.uint8),
         sessions=sessions,
-        scratch=lone(4),
+        scratch=lone(8),
     )
     _fill_headers(tables)
     tables.totals[QUERY_ROW] = -1

@@ -8,6 +8,7 @@ from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.counting import answer_query
 from pbx.media.engine.kernels.hearing import hear_now
+from pbx.media.engine.kernels.joining import has_moved, join_peer, leave_peer
 from pbx.media.engine.kernels.moving import adopt, move_out
 from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay
@@ -79,6 +80,8 @@ def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
     if watched != wanted:
         watch_stream(tables, EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL, slot)
     moved = settings[row.GENERATION - 1] > stream[row.GENERATION]
+    if moved or has_moved(stream, settings):
+        leave_peer(tables, slot)
     if fresh or moved:
         stream[row.LATCHED_RTP] = 0
         stream[row.LATCHED_RTCP] = 0
@@ -91,6 +94,7 @@ def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
         stream[row.TIMED_OUT] = 0
     for word in range(1, row.SETTINGS_END):
         stream[word] = settings[word - 1]
+    join_peer(tables, slot)
     _use_sessions(tables, slot, command[ring_row.OUTBOUND], command[ring_row.INBOUND])
     stream[row.STATE] = tables.facts[t.THREAD]
 
@@ -102,6 +106,7 @@ def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         return
     release_voice(tables, voices, slot, now)
     watch_stream(tables, EPOLL_CTL_DEL, slot)
+    leave_peer(tables, slot)
     _use_sessions(tables, slot, 0, 0)
     stream[row.STATE] = 0
     tables.totals[t.RUNNING] -= 1

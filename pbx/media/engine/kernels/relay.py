@@ -5,6 +5,7 @@ from typing import Any
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.dialling import notice_event, put_digit
+from pbx.media.engine.kernels.joining import join_peer
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtp import (
     RTCP,
@@ -18,8 +19,10 @@ from pbx.media.engine.kernels.rtp import (
 from pbx.media.engine.kernels.source import judge_rtcp, judge_rtp, latch_rtcp, latch_rtp
 from pbx.media.engine.kernels.srtp import protect, unprotect
 from pbx.media.engine.native import (
+    ECONNREFUSED,
     MSG_DONTWAIT,
     MSG_TRUNC,
+    errno,
     kernel,
     recvmmsg,
     recvmsg,
@@ -86,6 +89,7 @@ def accept(tables: Any, voices: Any, slot: Any, on_rtcp_port: Any, index: Any, n
         latch_rtcp(stream, tables.names[index])
     elif verdict == 2:
         latch_rtp(tables.facts, stream, tables.names[index])
+        join_peer(tables, slot)
     stream[row.LAST_NS] = now
     stream[row.TIMED_OUT] = 0
     if as_rtcp:
@@ -107,12 +111,17 @@ def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
     stream = tables.streams[slot]
     headers = tables.write_headers.ctypes.data
     done = 0
+    told = False
     while done < count:
         if count - done == 1:
             sent = 1 if sendmsg(fd, headers + 64 * done, MSG_DONTWAIT) >= 0 else 0
         else:
             sent = sendmmsg(fd, headers + 64 * done, count - done, MSG_DONTWAIT)
         if sent <= 0:
+            if errno() == ECONNREFUSED and not told:
+                # Of a packet before, which a connected socket tells of once; the phone may be back.
+                told = True
+                continue
             # The first one can't go (no route, buffer full, address gone): the others may.
             stream[row.UNSENT] += 1
             done += 1
@@ -152,7 +161,11 @@ def prepare_message(
     tables.write_vectors[at, 1] = length
     words = tables.streams.ctypes.data + 8 * row.WIDTH * sink
     used = tables.streams[sink, row.CONTROL_LENGTH]
-    tables.write_headers[at, 0] = words + 8 * column
+    name = words + 8 * column
+    if column == row.SOURCE_RTP and tables.streams[sink, row.LATCHED_RTP] == row.JOINED:
+        # The socket knows both addresses.
+        name = used = 0
+    tables.write_headers[at, 0] = name
     tables.write_headers[at, 4] = words + 8 * row.CONTROL if used != 0 else 0
     tables.write_headers[at, 5] = used
     tables.write_headers[at, 6] = 0
