@@ -12,7 +12,6 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from pbx.media.engine import ring_row
-from pbx.media.engine.addresses import parse_host
 from pbx.media.engine.control_socket import ControlListener, ExchangeLink
 from pbx.media.engine.libraries import Libraries, load_libraries
 from pbx.media.engine.packet_threads import PacketThreads
@@ -257,20 +256,10 @@ class Engine:
             self._prepared.add(row)
             self.pairs[row].open()
 
-    def _fit(self, row: int, version: int) -> None:
-        pair = self.pairs[row]
-        if row in self._running and version != pair.version:
-            raise ImpossibleError(f"port {pair.port}: an IPv{pair.version} stream runs there")
-        try:
-            pair.serve(version)
-        except OSError as error:
-            raise ImpossibleError(f"port {pair.port}: {error.strerror or error}") from error
-
     def _set(self, stream: Stream) -> None:
         row = self._row(stream.port)
         sink = self._row(stream.sink) if stream.sink != 0 else -1
         record = set_record(stream, row, sink, dual_stack=self.ipv6)
-        self._fit(row, parse_host(stream.local).version)
         try:
             secure(record, *self._sessions.set(row, stream.srtp))
         except SrtpError as error:

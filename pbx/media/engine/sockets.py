@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import errno
 import logging
-import os
 import resource
 import socket
 import struct
@@ -37,14 +36,11 @@ _DROP_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0)
 _TAKE_ALL = struct.pack("=HBBI", 0x06, 0, 0, 0xFFFFFFFF)
 
 
-_LOST = -1
-
-
 class NoPortsError(Exception):
     """Not one pair of the range could be bound."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """The sockets of one stream.
 
@@ -52,31 +48,11 @@ class Pair:
         port: the even port; RTCP's is the next.
         rtp: bound to `port`.
         rtcp: bound to `port` + 1.
-        version: the IP version of its stream, or of its last one; 0 while it has had none, `_LOST`
-            while it has no port.
     """
 
     port: int
     rtp: socket.socket
     rtcp: socket.socket
-    version: int = 0
-
-    def serve(self, version: int) -> None:
-        """Become a stream's of this IP version.
-
-        A dual-stack socket that has been connected to an IPv4 peer is deaf for IPv6 even when it
-        isn't connected any more: Linux keeps the peer's address (sk_v6_daddr).
-
-        Raises:
-            OSError: the port is lost; another program has taken it in the moment when it was free.
-        """
-        if self.version == _LOST or (self.version, version) == (4, 6):
-            self.version = _LOST
-            with _socket(ipv6=True) as fresh:
-                # Under the same number, so that nobody else has to know.
-                os.dup2(fresh.fileno(), self.rtp.fileno(), inheritable=False)
-            self.rtp.bind(("::", self.port))
-        self.version = version
 
     def shut(self) -> None:
         """Have the kernel drop whatever comes."""
@@ -191,22 +167,13 @@ def _bind_pair(port: int, *, ipv6: bool) -> Pair:
 
 
 def _bind(port: int, *, ipv6: bool) -> socket.socket:
-    made = _socket(ipv6=ipv6)
-    try:
-        made.bind(("::" if ipv6 else "0.0.0.0", port))
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-def _socket(*, ipv6: bool) -> socket.socket:
     family = socket.AF_INET6 if ipv6 else socket.AF_INET
     made = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         if ipv6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        made.bind(("::" if ipv6 else "0.0.0.0", port))
     except OSError:
         made.close()
         raise

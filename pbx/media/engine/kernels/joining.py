@@ -1,76 +1,166 @@
-"""A stream's RTP socket, connected to its peer: sending costs a third less then.
+"""A third socket for a stream: connected to the peer, as soon as its source is known.
 
-The kernel looks for the way to the peer once, not for each packet, and drops what others send. So
-only a peer that sends from where SDP says is joined: nobody else may be heard then (`source`).
+Sending and receiving by it take two thirds of the time: the kernel looks for the way to the peer
+once, and nobody's address has to be read, or told with each packet. The stream's own socket still
+hears all others, and what they send is judged as ever (`source`).
 """
 
 from typing import Any
 
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
-from pbx.media.engine.kernels.source import same
-from pbx.media.engine.native import connect, getsockname, kernel, rest, row_of, store_32
+from pbx.media.engine.kernels.watching import is_watched, stamp, watch
+from pbx.media.engine.native import (
+    EPOLL_CTL_ADD,
+    SOL_SOCKET,
+    bind,
+    close,
+    connect,
+    getsockname,
+    kernel,
+    open_socket,
+    row_of,
+    setsockopt,
+    store_32,
+)
+from pbx.media.engine.sockets import RECEIVE_BUFFER
 
-_LENGTH = 4
-"""The word of `scratch` behind a socket address."""
+_AF_INET = 2
+_AF_INET6 = 10
+_IPPROTO_IPV6 = 41
+_IPV6_V6ONLY = 26
+_KIND = 2 | 0x800 | 0x80000
+"""SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC."""
+
+_SO_REUSEADDR = 2
+_SO_RCVBUF = 8
+
+_IPV4_OCTETS = 16
+_IPV6_OCTETS = 28
+"""Of the socket addresses."""
+
+_OPTION = 4
+"""Word of `scratch`, behind a socket address."""
+
+_PORT = 0xFFFF0000
+_LOW_32 = 0xFFFFFFFF
+"""Parts of a socket address' first word, and of the second one in an IPv4-mapped address."""
 
 
 @kernel
-def _leaves_from(tables: Any, slot: Any) -> Any:
-    """Return whether a connected socket sends from the address that signalling has named."""
-    stream = row_of(tables.streams, slot)
-    if stream[row.CONTROL_LENGTH] == 0:
-        return True
+def _set(tables: Any, fd: Any, level: Any, option: Any, value: Any) -> None:
+    place = tables.scratch.ctypes.data + 8 * _OPTION
+    store_32(place, value)
+    setsockopt(fd, level, option, place, 4)
+
+
+@kernel
+def _own_port(tables: Any, slot: Any) -> Any:
+    """Return the stream's port as it stands in the first word of a socket address; 0: unknown."""
+    place = tables.scratch.ctypes.data + 8 * _OPTION
+    store_32(place, tables.facts[t.NAME_LENGTH])
+    if getsockname(tables.fds[2 * slot], tables.scratch.ctypes.data, place) != 0:
+        return 0
+    return tables.scratch[0] & _PORT
+
+
+@kernel
+def _put_own(tables: Any, stream: Any, port: Any) -> None:
+    """Write the socket address that signalling has named to `scratch`."""
     own = tables.scratch
-    length = own.ctypes.data + 8 * _LENGTH
-    store_32(length, tables.facts[t.NAME_LENGTH])
-    if getsockname(tables.fds[2 * slot], own.ctypes.data, length) != 0:
+    named = stream[row.CONTROL_LENGTH] != 0
+    own[1] = own[2] = own[3] = 0
+    if stream[row.FLAGS] & row.IPV4 == 0:
+        own[0] = _AF_INET6 | port
+        if named:
+            # in6_pktinfo: the address, the interface.
+            own[1] = stream[row.CONTROL + 2]
+            own[2] = stream[row.CONTROL + 3]
+            own[3] = stream[row.CONTROL + 4] & _LOW_32
+        return
+    own[0] = _AF_INET | port
+    if named:
+        # The last octets of a mapped address, or in_pktinfo's second word.
+        last = row.CONTROL + (3 if tables.facts[t.DUAL_STACK] != 0 else 2)
+        own[0] |= stream[last] & ~_LOW_32
+
+
+@kernel
+def _put_peer(tables: Any, stream: Any) -> None:
+    """Write the socket address of a stream's source to `scratch`."""
+    peer = tables.scratch
+    for word in range(4):
+        peer[word] = stream[row.SOURCE_RTP + word]
+    if stream[row.FLAGS] & row.IPV4 != 0 and tables.facts[t.DUAL_STACK] != 0:
+        peer[0] = _AF_INET | peer[0] & _PORT | peer[2] & ~_LOW_32
+        peer[1] = 0
+
+
+@kernel
+def _bound(tables: Any, slot: Any, fd: Any) -> Any:
+    """Bind a new socket beside the stream's own one; returns whether that could be."""
+    stream = row_of(tables.streams, slot)
+    shared = tables.fds[2 * slot]
+    port = _own_port(tables, slot)
+    if port == 0:
         return False
-    if tables.facts[t.DUAL_STACK] == 0:
-        # Octets 4 to 8 of sockaddr_in, and of in_pktinfo, which has a header of 16 before it.
-        return own[0] >> 32 == stream[row.CONTROL + 2] >> 32
-    # Octets 8 to 24 of sockaddr_in6, and the first 16 of in6_pktinfo.
-    return own[1] == stream[row.CONTROL + 2] and own[2] == stream[row.CONTROL + 3]
+    # Nobody else may have the port: it is open to others for this moment only.
+    _set(tables, fd, SOL_SOCKET, _SO_REUSEADDR, 1)
+    _set(tables, shared, SOL_SOCKET, _SO_REUSEADDR, 1)
+    _put_own(tables, stream, port)
+    octets = _IPV4_OCTETS if stream[row.FLAGS] & row.IPV4 != 0 else _IPV6_OCTETS
+    failed = bind(fd, tables.scratch.ctypes.data, octets)
+    _set(tables, fd, SOL_SOCKET, _SO_REUSEADDR, 0)
+    _set(tables, shared, SOL_SOCKET, _SO_REUSEADDR, 0)
+    return failed == 0
+
+
+@kernel
+def join_peer(tables: Any, slot: Any) -> Any:
+    """Give a stream whose source has just become known a socket for it alone.
+
+    What the peer has sent before is still in the stream's own socket, and comes first.
+
+    Returns:
+        Whether there is one now.
+    """
+    stream = row_of(tables.streams, slot)
+    if stream[row.LATCHED_RTP] != row.LATCHED:
+        return False
+    stream[row.LATCHED_RTP] = row.ALONE
+    ipv4 = stream[row.FLAGS] & row.IPV4 != 0
+    fd = open_socket(_AF_INET if ipv4 else _AF_INET6, _KIND, 0)
+    if fd < 0:
+        return False
+    if not ipv4:
+        _set(tables, fd, _IPPROTO_IPV6, _IPV6_V6ONLY, 1)
+    _set(tables, fd, SOL_SOCKET, _SO_RCVBUF, RECEIVE_BUFFER)
+    done = _bound(tables, slot, fd)
+    if done:
+        _put_peer(tables, stream)
+        octets = _IPV4_OCTETS if ipv4 else _IPV6_OCTETS
+        done = connect(fd, tables.scratch.ctypes.data, octets) == 0
+    if not done:
+        close(fd)
+        return False
+    socket = 2 * tables.streams.shape[0] + slot
+    tables.fds[socket] = fd
+    stream[row.LATCHED_RTP] = row.JOINED
+    if stream[row.VOICE] != 0:
+        stamp(tables, fd, 1)
+    elif is_watched(stream, stream[row.FLAGS]):
+        watch(tables, EPOLL_CTL_ADD, fd, socket)
+    return True
 
 
 @kernel
 def leave_peer(tables: Any, slot: Any) -> None:
-    """Let a stream's socket hear everybody again."""
+    """Close the socket that was the source's alone; the stream's own one hears it again."""
     stream = row_of(tables.streams, slot)
     if stream[row.LATCHED_RTP] == row.JOINED:
-        # connect(2): the family AF_UNSPEC dissolves the association.
-        tables.scratch[0] = 0
-        connect(tables.fds[2 * slot], tables.scratch.ctypes.data, tables.facts[t.NAME_LENGTH])
-        stream[row.LATCHED_RTP] = 1
-
-
-@kernel
-def join_peer(tables: Any, slot: Any) -> None:
-    """Connect a stream's socket to its source, where that is the address that SDP has named."""
-    stream = row_of(tables.streams, slot)
-    if stream[row.LATCHED_RTP] != 1 or stream[row.FLAGS] & row.HAS_RTP == 0:
-        return
-    source = rest(stream, row.SOURCE_RTP)
-    if not same(stream, row.REMOTE_RTP, source, tables.facts[t.SOURCE_MASK]):
-        return
-    length = tables.facts[t.NAME_LENGTH]
-    if connect(tables.fds[2 * slot], source.ctypes.data, length) == 0:
-        stream[row.LATCHED_RTP] = row.JOINED
-        if not _leaves_from(tables, slot):
-            leave_peer(tables, slot)
-
-
-@kernel
-def has_moved(stream: Any, settings: Any) -> Any:
-    """Return whether other settings name another peer, or another address of ours.
-
-    Args:
-        stream: its row.
-        settings: the words of a row from 1 on.
-    """
-    changed = (stream[row.FLAGS] ^ settings[row.FLAGS - 1]) & row.HAS_RTP
-    for word in range(row.REMOTE_RTP, row.REMOTE_RTCP):
-        changed |= stream[word] ^ settings[word - 1]
-    for word in range(row.CONTROL, row.SETTINGS_END):
-        changed |= stream[word] ^ settings[word - 1]
-    return changed != 0
+        socket = 2 * tables.streams.shape[0] + slot
+        # epoll forgets it by itself.
+        close(tables.fds[socket])
+        tables.fds[socket] = -1
+    if stream[row.LATCHED_RTP] != 0:
+        stream[row.LATCHED_RTP] = row.LATCHED
