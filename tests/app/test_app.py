@@ -11,7 +11,7 @@ from tests.app.daemon import Daemon, fci
 from tests.app.phone import Call, Phone
 from tests.interop.ports import Ports
 
-WAYS = [("127.0.0.1", "udp"), ("127.0.0.1", "tcp"), ("::1", "udp"), ("::1", "tcp")]
+WAYS = [(host, transport) for host in ("127.0.0.1", "::1") for transport in ("udp", "tcp", "tls")]
 
 
 @pytest.mark.parametrize(("host", "transport"), WAYS)
@@ -121,7 +121,7 @@ def test_without_uvloop(new_daemon: NewDaemon, new_phone: NewPhone) -> None:
     )
     daemon = new_daemon(program=("-c", code))
     daemon.start()
-    for transport in ("udp", "tcp"):
+    for transport in ("udp", "tcp", "tls"):
         caller = new_phone(daemon, "100", transport=transport)
         callee = new_phone(daemon, "101", transport=transport)
         call = Call(caller, callee)
