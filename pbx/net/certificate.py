@@ -167,8 +167,10 @@ def _self_signed(key_pem: bytes, names: list[str], addresses: Iterable[str]) -> 
     if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
         raise ValueError("neither an EC nor an RSA key")
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
-    good_for: list[x509.GeneralName] = [x509.DNSName(each) for each in names]
-    good_for += [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
+    hosts = [ipaddress.ip_address(each) for each in addresses]
+    # The addresses as names, too: phones with mbedTLS before 3.5, Linphone, look for them there.
+    good_for: list[x509.GeneralName] = [x509.DNSName(each) for each in (*names, *map(str, hosts))]
+    good_for += [x509.IPAddress(each) for each in hosts]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

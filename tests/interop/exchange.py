@@ -120,6 +120,16 @@ class Exchange:
         return f"127.0.0.1:{self.port}"
 
     @property
+    def secure_host(self) -> str:
+        """Host and port as phones by IPv4 and TLS are told."""
+        return f"127.0.0.1:{self.tls_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate that it has made."""
+        return self.folder / "tls" / "certificate.pem"
+
+    @property
     def host6(self) -> str:
         """Host and port as phones by IPv6 are told."""
         return f"[::1]:{self.port}"
