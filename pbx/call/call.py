@@ -136,9 +136,13 @@ class Call:
         """Wait for an answer of any of `branches`, whose INVITEs have been sent."""
         self._fork = Fork(branches)
         self._emit(CallChanged(self.facts))
-        # A phone that rings alone may be heard at once (RFC 3264 §5.1); of several, none yet.
-        heard_by = self.caller.media if len(branches) == 1 else None
-        streams = [one for leg in branches for one in leg.media.ready(heard_by, wait=False)]
+        alone = len(branches) == 1
+        streams = []
+        for leg in branches:
+            # A phone that rings alone may be heard at once (RFC 3264 §5.1), of several, none yet. One
+            # that may say what the caller doesn't understand is heard when its answer tells what.
+            heard_by = self.caller.media if alone and not leg.speaks_more else None
+            streams += leg.media.ready(heard_by, wait=alone and leg.speaks_more)
         self._tell_engine([*streams, *self.caller.media.ready(None, wait=True)])
         if self._no_answer_s:
             self._timers.set((self, "no-answer"), now + self._no_answer_s)

@@ -97,6 +97,11 @@ class Leg:
         """The party's transport and address."""
         return str(self.usage.flow)
 
+    @property
+    def speaks_more(self) -> bool:
+        """True where it may answer with a codec that the other party hasn't named."""
+        return self._interpreter.widened
+
     def progress(self, status: int, reason: str, sdp: bytes, fork: str, now: float) -> None:
         """Tell a caller of ringing or early media; `sdp` is the other party's."""
         if isinstance(self.usage, Incoming):

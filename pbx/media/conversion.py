@@ -46,6 +46,8 @@ class Interpreter:
         self._media = media
         self._coded = coded
         self._types = DynamicTypes()
+        self.widened = False
+        """Its party was last offered codecs that the other one hasn't named."""
 
     def offer(self, other: bytes, *, plain: bool = False) -> bytes:
         """Return the other party's offer for this one.
@@ -60,8 +62,9 @@ class Interpreter:
         agreement = self._media.checkpoint()
         self._types.learn(agreement.told.media if agreement.told else ())
         self._types.learn(peer.line for peer in agreement.peer)
-        coded = () if plain else self._coded()
-        return self._media.describe(widened(other, coded, self._types))
+        wide = other if plain else widened(other, self._coded(), self._types)
+        self.widened = wide != other
+        return self._media.describe(wide)
 
     def answer(self, other: bytes) -> bytes:
         """Return the other party's answer to this one's offer.

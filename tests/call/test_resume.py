@@ -8,7 +8,7 @@ import pytest
 from pbx.call.cause import CallTag
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
-from pbx.config.settings import CallSettings
+from pbx.config.settings import CallSettings, MediaSettings
 from pbx.media.protocol import Release, Stream
 from pbx.media.session import NoPortsLeft
 from tests.call.office import Office, established
@@ -159,13 +159,23 @@ class TestMediaIsReady:
     """The engine knows of both ports before a phone does (RFC 3264 §5.1)."""
 
     def test_the_caller_waits_and_the_only_callee_is_heard(self) -> None:
-        office = Office()
+        office = Office(media=MediaSettings(convert=False))
         alice, bob = office.phone("100"), office.phone("101")
         alice.invite("101")
         bob.hears("INVITE")
         heard, waiting = (one for one in office.media if isinstance(one, Stream))
         assert (heard.sink, heard.wait) == (waiting.port, False)
         assert (waiting.sink, waiting.wait) == (0, True)
+
+    def test_who_may_say_what_the_caller_does_not_know_waits(self) -> None:
+        office = Office()
+        alice, bob = office.phone("100"), office.phone("101")
+        alice.invite("101")
+        invite = bob.hears("INVITE")
+        streams = [one for one in office.media if isinstance(one, Stream)]
+        assert [(one.sink, one.wait) for one in streams] == [(0, True), (0, True)]
+        bob.respond(invite, 200, "OK", bob.sdp())
+        assert [one.wait for one in office.streams().values()] == [False, False]
 
     def test_of_several_callees_none_is_heard(self) -> None:
         office = Office()

@@ -107,13 +107,29 @@ class NetPhone(sip.Phone):
             f"{'a=rtpmap:101 telephone-event/8000' if self.events else 'a=sendrecv'}\r\n"
         ).encode()
 
-    def call(self, number: str, callee: "NetPhone | None" = None) -> None:
-        """Call a service, or a phone, which answers: by itself, unless it is given here."""
+    def call(
+        self,
+        number: str,
+        callee: "NetPhone | None" = None,
+        *,
+        before_it_answers: Sound | None = None,
+    ) -> None:
+        """Call a service, or a phone.
+
+        Args:
+            number: whom to call.
+            callee: the phone that is to answer; one that isn't given answers by itself.
+            before_it_answers: what it has said by then, all at once.
+        """
         invite = self.invite(number)
         if callee is not None:
             offered = callee.request("INVITE")
-            callee.answer(offered, 200, "OK", callee.sdp)
             callee.media_port = _media_port(offered.body)
+            if before_it_answers is not None:
+                for when, packet in callee.deliveries(before_it_answers, Path()):
+                    _send(callee, packet)
+                    callee.sent.append((when, packet))
+            callee.answer(offered, 200, "OK", callee.sdp)
         accepted = self.response(invite)
         assert accepted.status == 200, accepted.start_line()
         self.acknowledge(invite, accepted)

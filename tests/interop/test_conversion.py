@@ -1,17 +1,21 @@
 """Phones that have no codec in common talk all the same."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
 
 from pbx.api.schema import RunningCall
+from pbx.media import codecs
 from tests.interop.baresip import Baresip
 from tests.interop.exchange import Exchange
 from tests.interop.linphone import Linphone
+from tests.interop.net_phone import NetPhone, Path, converse
 from tests.interop.phones import Users
 from tests.interop.tones import LEVEL_DB, Recording, assert_pure_tone
 from tests.interop.waiting import until, until_still
+from tests.media.kernels.sound import sine
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -112,6 +116,22 @@ def test_linphone_with_nothing_but_opus(
     assert heard.seconds >= TALK_S / 2
     assert heard.level_db(HIGH_HZ) < LEVEL_DB - 25
     exchange.assert_sane()
+
+
+def test_who_talks_sooner_than_it_answers_is_understood(
+    exchange: Exchange, users: Users, closing: ExitStack
+) -> None:
+    caller = NetPhone(exchange.port, users.caller, users.password, codecs.PCMU)
+    other = NetPhone(exchange.port, users.callee, users.password, codecs.G722)
+    for phone in (caller, other):
+        closing.callback(phone.close)
+    other.register()
+    caller.call(users.callee, other, before_it_answers=sine(HIGH_HZ, 800, other.rate, peak=8000))
+    tone = sine(LOW_HZ, 4000, caller.rate, peak=8000)
+    converse([(caller, tone, Path())], [other])
+    caller.hang_up()
+    assert {one.payload_type for _, one in caller.got} == {caller.payload_type}
+    assert len({one.ssrc for _, one in caller.got}) == 1
 
 
 def test_hold_and_resume(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:
