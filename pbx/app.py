@@ -25,12 +25,14 @@ from pbx.cdr.record import facts_of
 from pbx.config.data_folder import DataFolder
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
+from pbx.locale import say
 from pbx.media import protocol
 from pbx.media.session import NoPortsLeft
 from pbx.media.supervisor import Supervisor
+from pbx.net.certificate import CertificateError, Identity, own_identity
 from pbx.net.interfaces import AddressWatch, local_addresses
 from pbx.net.notify import ServiceNotice
-from pbx.net.transport import SipTransport
+from pbx.net.transport import SipTransport, TlsPort
 from pbx.ops.faults import about_event, survived
 from pbx.ops.health import examine
 from pbx.ops.health.facts import Facts, Problem
@@ -109,6 +111,7 @@ class App:
         self._stopped = asyncio.Event()
         self._stopping = False
         self._quiet = asyncio.Event()
+        self._tls_why = ""
         self._asked: set[asyncio.Future[protocol.Counts]] = set()
         self._board = Noticeboard()
         self._engine_deaths: deque[float] = deque(maxlen=1000)
@@ -216,8 +219,14 @@ class App:
 
     async def _listen(self, stack: contextlib.AsyncExitStack) -> None:
         """Open the SIP sockets, and follow the machine's addresses from then on."""
+        sip, hosts = self._settings.sip, self._hosts()
+        self._identity = self._proof(hosts)
         self._transport = SipTransport(
-            self._settings.sip.port, self._received, self._flow_failed, self._connections_in_use
+            sip.port,
+            self._received,
+            self._flow_failed,
+            self._connections_in_use,
+            tls=TlsPort(sip.tls_port, self._identity.context) if self._identity else None,
         )
         stack.push_async_callback(self._transport.close)
         # The watch first, so that no change gets lost between.
@@ -228,6 +237,28 @@ class App:
         await self._transport.open(self._hosts())
         following = self._loop.create_task(self._follow())
         stack.callback(following.cancel)
+
+    def _proof(self, hosts: list[str]) -> Identity | None:
+        """What TLS needs; None where it is off, or can't be, which is no reason not to start.
+
+        Args:
+            hosts: our addresses; a certificate that is made now is good for them.
+        """
+        if not self._settings.sip.tls_port:
+            return None
+        try:
+            return own_identity(self._settings.tls, self._folder, hosts)
+        except CertificateError as error:
+            log.error("%s", error.sentence)
+            self._tls_why = error.sentence
+            return None
+
+    def _no_tls(self) -> str:
+        """Why there is no TLS, though it is wanted; else empty."""
+        listening = self._transport.addresses
+        if not self._identity or not listening or any(one[:4] == "tls " for one in listening):
+            return self._tls_why
+        return say("tls-no-port", port=self._settings.sip.tls_port)
 
     def _hosts(self) -> list[str]:
         """The addresses to listen on."""
@@ -265,6 +296,7 @@ class App:
                 counts=self._counts,
                 folder=self._folder,
                 board=self._board,
+                certificate=self._identity.fingerprint if self._identity else "",
             ),
             settings.sip,
         )
@@ -306,6 +338,7 @@ class App:
                 records_waiting=database.records_waiting,
                 records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
                 disk_used=_disk_used(self._folder.path),
+                tls_why=self._no_tls(),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
             )
         )

@@ -59,6 +59,7 @@ def show_status(status: Status) -> None:
         out,
         [
             (say("status-addresses"), "\n".join(map(clean, status.addresses))),
+            *_certificate_pair(status),
             (
                 say("status-users"),
                 say("users-count", count=status.users, registered=status.users_registered),
@@ -71,6 +72,15 @@ def show_status(status: Status) -> None:
             (say("status-database"), database_sentence(status)),
         ],
     )
+
+
+def _certificate_pair(status: Status) -> list[tuple[str, str]]:
+    if not status.certificate:
+        return []
+    # In two halves, for a screen of 80 columns.
+    pairs = clean(status.certificate).split(":")
+    rows = ":".join(pairs[:16]), ":".join(pairs[16:])
+    return [(say("status-certificate"), "SHA-256 " + "\n        ".join(filter(None, rows)))]
 
 
 def engine_sentence(status: Status) -> str:

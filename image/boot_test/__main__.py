@@ -78,6 +78,7 @@ def _run(home: steps.Household, asked: argparse.Namespace) -> None:
     steps.prepare(home)
     steps.first_start(home).close()
     steps.names(home)
+    steps.secure(home)
     steps.log_in(home)
     steps.looks_right(home)
     mariadb.gets_records(home)

@@ -4,6 +4,7 @@ No way to the internet leads out of it, so the box proves that it needs none.
 """
 
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -77,25 +78,52 @@ def sip_answers(timeout_s: float = 1.0) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind((PHONES, 0))
         phone.settimeout(timeout_s)
-        port = phone.getsockname()[1]
-        lines = [
-            f"OPTIONS sip:{BOX} SIP/2.0",
-            f"Via: SIP/2.0/UDP {PHONES}:{port};branch=z9hG4bK{time.monotonic_ns()};rport",
-            "Max-Forwards: 70",
-            f"From: <sip:test@{PHONES}>;tag=boot",
-            f"To: <sip:{BOX}>",
-            f"Call-ID: {time.monotonic_ns()}@{PHONES}",
-            "CSeq: 1 OPTIONS",
-            f"Contact: <sip:test@{PHONES}:{port}>",
-            "Content-Length: 0",
-            "",
-            "",
-        ]
         try:
-            phone.sendto("\r\n".join(lines).encode(), (BOX, 5060))
+            phone.sendto(_options("UDP", phone.getsockname()[1]), (BOX, 5060))
             return phone.recv(4096).startswith(b"SIP/2.0 ")
         except OSError:
             return False
+
+
+def secure_sip_answers(certificate: str, name: str, timeout_s: float = 30.0) -> bool:
+    """Ask the same over TLS; true if anything comes back from who has the certificate.
+
+    Args:
+        certificate: the only one that is trusted, in PEM.
+        name: what it must be good for.
+
+    Raises:
+        ssl.SSLCertVerificationError: it is another one, or good for other names.
+    """
+    context = ssl.create_default_context(cadata=certificate)
+    try:
+        with (
+            socket.create_connection((BOX, 5061), timeout_s) as plain,
+            context.wrap_socket(plain, server_hostname=name) as phone,
+        ):
+            phone.sendall(_options("TLS", phone.getsockname()[1]))
+            return phone.recv(4096).startswith(b"SIP/2.0 200 ")
+    except ssl.SSLCertVerificationError:
+        raise
+    except OSError:
+        return False
+
+
+def _options(transport: str, port: int) -> bytes:
+    lines = [
+        f"OPTIONS sip:{BOX} SIP/2.0",
+        f"Via: SIP/2.0/{transport} {PHONES}:{port};branch=z9hG4bK{time.monotonic_ns()};rport",
+        "Max-Forwards: 70",
+        f"From: <sip:test@{PHONES}>;tag=boot",
+        f"To: <sip:{BOX}>",
+        f"Call-ID: {time.monotonic_ns()}@{PHONES}",
+        "CSeq: 1 OPTIONS",
+        f"Contact: <sip:test@{PHONES}:{port}>",
+        "Content-Length: 0",
+        "",
+        "",
+    ]
+    return "\r\n".join(lines).encode()
 
 
 def mdns_answers(name: str, kind: int, timeout_s: float = 2.0) -> list[bytes]:

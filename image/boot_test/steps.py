@@ -1,7 +1,9 @@
 """What is done with the box, in order; each step is told with its time, and fails with a sentence."""
 
 import csv
+import hashlib
 import io
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 
 from boot_test.box import Box
 from boot_test.figures import Report, memory, read_kb, written_kb
-from boot_test.lan import BOX, Lan, mdns_answers, sip_answers
+from boot_test.lan import BOX, Lan, mdns_answers, secure_sip_answers, sip_answers
 from boot_test.machine import Card, Machine
 from boot_test.phones import Crowd, Pair
 from tests.deb.packages import Variant
@@ -138,8 +140,20 @@ def names(home: Household) -> None:
     with home.step("minisip.local and its services are found by multicast DNS"):
         address = bytes(map(int, BOX.split(".")))
         until("minisip.local", lambda: address in mdns_answers("minisip.local", 1), STEP_S)
-        for service in ("_sip._udp.local", "_ssh._tcp.local"):
+        for service in ("_sip._udp.local", "_sips._tcp.local", "_ssh._tcp.local"):
             until(service, lambda name=service: mdns_answers(name, 12), STEP_S)  # type: ignore[misc]
+
+
+def secure(home: Household) -> None:
+    """Connect by TLS as a phone that trusts the box's certificate, by the name that it is found by."""
+    with home.step("TLS with minisip.local's own certificate, and SIP is answered over it"):
+        home.box.wait_ssh(STEP_S)
+        certificate = home.box.run("cat ~/.minisipserver/tls/certificate.pem")
+        until("an answer", lambda: secure_sip_answers(certificate, "minisip.local"), STEP_S)
+        told = home.box.json("minisip status --json")
+        assert f"tls {BOX}:5061" in told["addresses"], told
+        der = ssl.PEM_cert_to_DER_cert(certificate)
+        assert told["certificate"] == hashlib.sha256(der).digest().hex(":").upper(), told
 
 
 def log_in(home: Household) -> None:

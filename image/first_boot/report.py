@@ -161,8 +161,10 @@ def _exchange_rows(spoken: str, live: Live | None) -> list[tuple[str, str]]:
         state = "report-no-engine"
     elif not live.status.get("database_ok", True):
         state = "report-no-database"
+    certificate = clean(str(live.status.get("certificate", "")))
     return [
         ("report-sip", ", ".join(servers) or say(spoken, "report-no-address")),
+        *([("report-certificate", certificate)] if certificate else []),
         ("report-version", clean(str(live.status.get("version", "?")))),
         ("report-exchange", say(spoken, state)),
     ]

@@ -89,6 +89,7 @@ class Outside:
         counts: the media engine's counts of now; None where it doesn't tell them.
         folder: the data folder.
         board: where changes are told.
+        certificate: the TLS certificate's SHA-256 fingerprint; empty without TLS.
     """
 
     clock: Callable[[], float]
@@ -101,6 +102,7 @@ class Outside:
     counts: Callable[[], Awaitable[Counts | None]]
     folder: DataFolder
     board: Noticeboard
+    certificate: str
 
 
 class Control:
@@ -151,6 +153,7 @@ class Control:
             engine_pid=pid,
             engine_restarts=restarts,
             streams_free=self._exchange.pool.free,
+            certificate=self._outside.certificate,
         )
 
     def users(self) -> list[schema.User]:

@@ -41,6 +41,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """0 while there is no media engine."""
     engine_restarts: int
     streams_free: int
+    certificate: str = ""
+    """The SHA-256 fingerprint of the TLS certificate, ``AB:CD:...``; empty without TLS."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):

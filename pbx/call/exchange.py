@@ -22,7 +22,7 @@ from pbx.routing.services import ServiceNumber
 from pbx.sdp.offer_answer import reject_all
 from pbx.sip.dialog import Dialog
 from pbx.sip.dialog_usage import usage_key
-from pbx.sip.endpoint import DEFAULT_PORT, Endpoint
+from pbx.sip.endpoint import DEFAULT_PORT, DEFAULT_TLS_PORT, Endpoint
 from pbx.sip.events import Event, RequestReceived
 from pbx.sip.flow import Flow
 from pbx.sip.headers import NameAddr
@@ -547,7 +547,8 @@ class Exchange:
 def address_of(number: str, flow: Flow) -> SipUri:
     """Return the address of `number` as a phone can call it back: From and To (§8.1.1.3)."""
     port = flow.local.port
-    return SipUri("sip", number, None, flow.local.host, None if port == DEFAULT_PORT else port)
+    usual = DEFAULT_TLS_PORT if flow.transport == "tls" else DEFAULT_PORT
+    return SipUri("sip", number, None, flow.local.host, None if port == usual else port)
 
 
 def contact(number: str, flow: Flow) -> str:

@@ -46,6 +46,11 @@ class DataFolder:
         return self.path / "cdr"
 
     @property
+    def tls(self) -> Path:
+        """Where the certificate is that the exchange makes for itself, and its key."""
+        return self.path / "tls"
+
+    @property
     def log(self) -> Path:
         """Where logs go that are not the system's."""
         return self.path / "log"

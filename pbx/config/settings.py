@@ -44,6 +44,7 @@ class SipSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         port: UDP and TCP port.
+        tls_port: TLS port; 0 for no TLS.
         addresses: listen on these local addresses only; empty for all that the machine has.
         realm: the realm of digest authentication; changing it voids every stored password.
         min_expires_s, max_expires_s, default_expires_s: bounds of a registration (RFC 3261 §10.3).
@@ -51,12 +52,25 @@ class SipSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     port: int = 5060
+    tls_port: int = 5061
     addresses: tuple[str, ...] = ()
     realm: str = "minisipserver"
     min_expires_s: int = 60
     max_expires_s: int = 3600
     default_expires_s: int = 3600
     max_contacts: int = 10
+
+
+class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[tls]``: the exchange's certificate.
+
+    Args:
+        certificate, key: paths of PEM files, from the data folder; both empty for the ones that the
+            exchange makes itself.
+    """
+
+    certificate: str = ""
+    key: str = ""
 
 
 class CallSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,6 +158,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = ""
     control_socket: str = ""
     sip: SipSettings = SipSettings()
+    tls: TlsSettings = TlsSettings()
     calls: CallSettings = CallSettings()
     media: MediaSettings = MediaSettings()
     cdr: CdrSettings = CdrSettings()
@@ -198,6 +213,8 @@ def _faults(settings: Settings) -> Iterator[str]:
     if len(os.fsencode(settings.control_socket)) > MAX_SOCKET_PATH:
         yield say("setting-path-long", setting="control_socket", most=MAX_SOCKET_PATH)
     yield from _sip_faults(settings.sip)
+    if bool(settings.tls.certificate) != bool(settings.tls.key):
+        yield say("setting-together", one="tls.certificate", other="tls.key")
     yield from _range("calls.no_answer_s", settings.calls.no_answer_s, 0, _LONGEST_LIMIT_S)
     yield from _range("calls.max_duration_s", settings.calls.max_duration_s, 0, _LONGEST_LIMIT_S)
     yield from _media_faults(settings.media)
@@ -229,6 +246,7 @@ def _database_faults(url: str) -> Iterator[str]:
 
 def _sip_faults(sip: SipSettings) -> Iterator[str]:
     yield from _range("sip.port", sip.port, 1, 65535)
+    yield from _range("sip.tls_port", sip.tls_port, 0, 65535)
     for index, text in enumerate(sip.addresses):
         if not _is_local_address(text):
             yield say("setting-address", setting=f"sip.addresses[{index}]", value=text)
@@ -303,7 +321,18 @@ def _service_faults(services: ServiceSettings) -> Iterator[str]:
 
 def _port_clashes(settings: Settings) -> Iterator[str]:
     media = settings.media
-    if media.first_port <= settings.sip.port <= media.last_port:
-        yield say("setting-ports-clash", setting="sip.port")
-    if settings.http.port == settings.sip.port:
-        yield say("setting-ports-same", one="http.port", other="sip.port")
+    ports = {
+        "sip.port": settings.sip.port,
+        "sip.tls_port": settings.sip.tls_port,
+        "http.port": settings.http.port,
+    }
+    for setting in ("sip.port", "sip.tls_port"):
+        if media.first_port <= ports[setting] <= media.last_port:
+            yield say("setting-ports-clash", setting=setting)
+    for one, other in (
+        ("http.port", "sip.port"),
+        ("sip.tls_port", "sip.port"),
+        ("http.port", "sip.tls_port"),
+    ):
+        if ports[one] == ports[other] != 0:
+            yield say("setting-ports-same", one=one, other=other)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from typing import cast
+from typing import ClassVar, cast
 
 from pbx.errors import PeerError
 from pbx.sip.flow import Address, Flow
@@ -33,7 +33,7 @@ two minutes (tcp(7)), one that something is sent on as fast as a transaction tim
 
 
 class StreamConnection(asyncio.Protocol):
-    """One TCP connection.
+    """One TCP connection; `TlsConnection` is one with TLS.
 
     Args:
         number: its name in `Flow.connection`.
@@ -42,6 +42,9 @@ class StreamConnection(asyncio.Protocol):
         opened, closed: told of the connection's life; `closed` with the reason.
         first_message_s: for the peer's first message; None where it needn't send one.
     """
+
+    KIND: ClassVar[str] = "tcp"
+    """Its `Flow.transport`."""
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class StreamConnection(asyncio.Protocol):
         self._socket: socket.socket | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._why = ""
-        self.flow = Flow("tcp", Address("", 0), Address("", 0), number)
+        self.flow = Flow(self.KIND, Address("", 0), Address("", 0), number)
         self.spoke = False
         """True once a SIP message has come."""
         self.heard = 0.0
@@ -80,7 +83,7 @@ class StreamConnection(asyncio.Protocol):
         for level, option, value in PROBES:
             self._socket.setsockopt(level, option, value)
         self.flow = Flow(
-            "tcp", Address(local[0], self._port), Address(remote[0], remote[1]), self.number
+            self.KIND, Address(local[0], self._port), Address(remote[0], remote[1]), self.number
         )
         loop = asyncio.get_running_loop()
         self.heard = loop.time()
@@ -93,6 +96,11 @@ class StreamConnection(asyncio.Protocol):
         """Its name in `Flow.connection`."""
         return self.flow.connection
 
+    @property
+    def usable(self) -> bool:
+        """True until it ends, or is being ended."""
+        return self._transport is not None and not self._transport.is_closing()
+
     def data_received(self, data: bytes) -> None:
         """Cut messages out of the stream (asyncio calls this)."""
         self.heard = asyncio.get_running_loop().time()
@@ -101,7 +109,7 @@ class StreamConnection(asyncio.Protocol):
             while items := self._framer.feed(data):
                 data = b""
                 for item in items:
-                    if self._transport is None or self._transport.is_closing():
+                    if not self.usable:
                         return
                     self._take(item)
         except PeerError as error:
@@ -116,7 +124,7 @@ class StreamConnection(asyncio.Protocol):
         while it speaks already: the caller would miss the first word. The kernel forgets the
         option by itself (tcp(7)), so it is set each time.
         """
-        if self._socket is not None and self._transport and not self._transport.is_closing():
+        if self._socket is not None and self.usable:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _take(self, item: bytes | KeepAlive) -> None:
@@ -148,7 +156,11 @@ class StreamConnection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > BACKLOG_LIMIT:
             self.close("the peer does not read")
             return
-        self._transport.write(data)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
 
     def close(self, why: str) -> None:
         """Drop the connection at once."""
@@ -160,6 +172,10 @@ class StreamConnection(asyncio.Protocol):
         """Close once what is queued has been sent, or `LINGER_S` have passed."""
         if self._transport is not None and not self._transport.is_closing():
             self._ending(why)
+            self._end()
+
+    def _end(self) -> None:
+        if self._transport is not None:
             self._stop_limit()
             self._transport.close()
             self._limit = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)

@@ -5,11 +5,14 @@ import contextlib
 import errno
 import ipaddress
 import logging
+import ssl
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
 from pbx.errors import StartError
 from pbx.locale import say
 from pbx.net.stream import FIRST_MESSAGE_S, LINGER_S, StreamConnection
+from pbx.net.tls import TlsConnection
 from pbx.net.udp import UdpSocket
 from pbx.sip.flow import Address, Flow
 
@@ -19,7 +22,20 @@ CONNECT_S = 5.0
 """How long a TCP connection may take to come up."""
 
 CONNECTIONS_LIMIT = 512
-"""TCP connections at once; a home or small office has 30 phones."""
+"""TCP and TLS connections at once; a home or small office has 30 phones."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPort:
+    """Where TLS is listened for.
+
+    Args:
+        number: the port, on every local address.
+        context: the exchange's certificate and key.
+    """
+
+    number: int
+    context: ssl.SSLContext
 
 
 class SipTransport:
@@ -31,7 +47,8 @@ class SipTransport:
         failed: told of a flow that can't be used, and why.
         needed: names the connections that a registration or a call needs. When there are too
             many, one that isn't needed makes room for a new one.
-        connections_limit: TCP connections at once.
+        tls: None for no TLS.
+        connections_limit: TCP and TLS connections at once.
         first_message_s: how long whoever connects may take for its first message.
         connect_s: how long a connection of ours may take to come up.
     """
@@ -43,6 +60,7 @@ class SipTransport:
         failed: Callable[[Flow, str], None],
         needed: Callable[[], Collection[int]],
         *,
+        tls: TlsPort | None = None,
         connections_limit: int = CONNECTIONS_LIMIT,
         first_message_s: float = FIRST_MESSAGE_S,
         connect_s: float = CONNECT_S,
@@ -51,13 +69,15 @@ class SipTransport:
         self._receive = receive
         self._failed = failed
         self._needed = needed
+        self._tls = tls
         self._connections_limit = connections_limit
         self._first_message_s = first_message_s
         self._connect_s = connect_s
         self._udp: dict[str, UdpSocket] = {}
         self._servers: dict[str, asyncio.Server] = {}
+        self._tls_servers: dict[str, asyncio.Server] = {}
         self._connections: dict[int, StreamConnection] = {}
-        self._by_remote: dict[Address, int] = {}
+        self._by_remote: dict[tuple[str, Address], int] = {}
         self._connecting: dict[Address, list[tuple[bytes, Flow]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial = 0
@@ -67,11 +87,13 @@ class SipTransport:
     @property
     def addresses(self) -> list[str]:
         """What phones can register at: ``udp 192.0.2.1:5060``."""
-        return [
-            f"{transport} {Address(host, self._port)}"
-            for transport in ("udp", "tcp")
-            for host in self._udp
+        listening = [
+            (transport, host, self._port) for transport in ("udp", "tcp") for host in self._udp
         ]
+        if self._tls is not None:
+            secure = (host for host in self._udp if host in self._tls_servers)
+            listening += [("tls", host, self._tls.number) for host in secure]
+        return [f"{transport} {Address(host, port)}" for transport, host, port in listening]
 
     @property
     def hosts(self) -> list[str]:
@@ -91,6 +113,8 @@ class SipTransport:
                 await self._open_one(host)
             except _NoSuchAddress:
                 log.warning("this machine has no address %s now", host)
+            else:
+                await self._open_tls(host)
         if not self._udp:
             raise StartError(say("no-address"), 69)
 
@@ -102,14 +126,17 @@ class SipTransport:
         wanted = _canonical(hosts)
         for host in self._udp.keys() - wanted:
             self._servers.pop(host).close()
+            if host in self._tls_servers:
+                self._tls_servers.pop(host).close()
             await self._udp.pop(host).close()
             log.info("no longer listening on %s", Address(host, self._port))
         for host in wanted:
-            if host in self._udp:
-                continue
             try:
-                await self._open_one(host)
-                log.info("listening on %s", Address(host, self._port))
+                if host not in self._udp:
+                    await self._open_one(host)
+                    log.info("listening on %s", Address(host, self._port))
+                if host not in self._tls_servers:
+                    await self._open_tls(host)
             except _NoSuchAddress:
                 log.debug("this machine has no address %s now", host)
             except StartError as error:
@@ -132,6 +159,18 @@ class SipTransport:
             raise
         self._udp[host], self._servers[host] = udp, server
 
+    async def _open_tls(self, host: str) -> None:
+        """Listen for TLS too; where that can't be, all else works without."""
+        if self._tls is None:
+            return
+        local, loop = Address(host, self._tls.number), asyncio.get_running_loop()
+        try:
+            self._tls_servers[host] = await loop.create_server(
+                self._accepted_tls, host, self._tls.number
+            )
+        except OSError as error:
+            log.error("%s", _cannot_listen("TLS", local, error).sentence)
+
     # ---------------------------------------------------------------- sending
 
     def send(self, data: bytes, flow: Flow) -> None:
@@ -139,12 +178,15 @@ class SipTransport:
         if flow.transport == "udp":
             self._send_udp(data, flow)
             return
-        number = flow.connection or self._by_remote.get(flow.remote, 0)
+        number = flow.connection or self._by_remote.get((flow.transport, flow.remote), 0)
         connection = self._connections.get(number)
         if connection is not None:
             connection.send(data)
         elif flow.connection:
             self._failed(flow, "the connection is gone")
+        elif flow.transport == "tls":
+            # A telephone has no certificate: whoever answered at its address would be believed.
+            self._failed(flow, "over TLS a phone is reached by its own connection only")
         else:
             self._connect_and_send(data, flow)
 
@@ -210,6 +252,19 @@ class SipTransport:
             self._serial, self._port, self._receive, self._opened, self._closed, first_message_s
         )
 
+    def _accepted_tls(self) -> StreamConnection:
+        assert self._tls is not None
+        self._serial += 1
+        return TlsConnection(
+            self._tls.context,
+            self._serial,
+            self._tls.number,
+            self._receive,
+            self._opened,
+            self._closed,
+            self._first_message_s,
+        )
+
     def _opened(self, connection: StreamConnection) -> None:
         if self._closing:
             connection.close("the exchange stops")
@@ -218,7 +273,8 @@ class SipTransport:
             connection.close("too many connections")
             return
         self._connections[connection.number] = connection
-        self._by_remote[connection.flow.remote] = connection.number
+        flow = connection.flow
+        self._by_remote[flow.transport, flow.remote] = connection.number
 
     def _make_room(self) -> bool:
         """Drop the connection that can be missed most; False where all are needed."""
@@ -235,8 +291,9 @@ class SipTransport:
         flow = connection.flow
         if self._connections.pop(flow.connection, None) is None:
             return
-        if self._by_remote.get(flow.remote) == flow.connection:
-            del self._by_remote[flow.remote]
+        remote = flow.transport, flow.remote
+        if self._by_remote.get(remote) == flow.connection:
+            del self._by_remote[remote]
         if not self._connections:
             self._all_closed.set()
         if not self._closing:
@@ -247,11 +304,12 @@ class SipTransport:
         self._closing = True
         for task in list(self._tasks):
             task.cancel()
-        for server in self._servers.values():
+        for server in (*self._servers.values(), *self._tls_servers.values()):
             server.close()
         sockets = list(self._udp.values())
         self._udp.clear()
         self._servers.clear()
+        self._tls_servers.clear()
         self._all_closed.clear()
         for connection in list(self._connections.values()):
             connection.finish("the exchange stops")

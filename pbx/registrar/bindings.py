@@ -181,6 +181,10 @@ class Bindings:
         if len(contacts) > len(current) + most:
             raise PeerError(403, "Too Many Contacts")
         for contact in contacts:
+            if isinstance(contact.uri, SipUri) and contact.uri.scheme == "sips":
+                # RFC 5630 §5.4: only where the Request-URI and each Path are sips too, which we
+                # refuse; such a phone would get sip requests from us, and not know of it
+                raise PeerError(400, "A sips Contact Needs A sips Request-URI")
             for old in _same_contact(stored, contact):
                 _check_order(old, request)
             model = Binding(

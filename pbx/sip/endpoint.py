@@ -21,6 +21,9 @@ from pbx.sip.transaction_layer import TransactionLayer
 DEFAULT_PORT = 5060
 """Where responses go if a Via names no port (RFC 3261 §18.2.2)."""
 
+DEFAULT_TLS_PORT = 5061
+"""The same with TLS."""
+
 MAX_FORWARDS = "70"
 """RFC 3261 §8.1.1.6."""
 

@@ -20,13 +20,13 @@ class Flow:
     """A path to one peer (RFC 5626 §3): what answers and in-dialog requests travel on.
 
     Args:
-        transport: ``udp`` or ``tcp``.
+        transport: ``udp``, ``tcp`` or ``tls``.
         local: our own address and listening port on this path (never a wildcard): what Via and
             Contact say.
         remote: the peer's address.
         connection: number of the connection; 0 for UDP. A flow with a connection that has ended
             can't be used any more. For a request to a TCP peer that we are not connected to, 0
-            asks the transport for a connection.
+            asks the transport for a connection; none is made for TLS.
     """
 
     transport: str

@@ -93,7 +93,8 @@ def _method(request: Request, allow: Collection[str], tag: str) -> Response | No
 
 def _request_uri(request: Request, tag: str) -> Response | None:
     uri = request.request_uri
-    # §26.2.2: a sips call must be secure on every hop, and there is no TLS yet
+    # §26.2.2, RFC 5630 §3.1: a sips call has to be secure on every hop up to the other telephone,
+    # which an exchange whose phones come by UDP, too, would have to promise for each of them
     if isinstance(uri, OtherUri) or (isinstance(uri, SipUri) and uri.scheme == "sips"):
         return response_to(request, 416, "Unsupported URI Scheme", to_tag=tag)
     return None

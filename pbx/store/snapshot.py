@@ -55,10 +55,10 @@ class BindingRow:
         contact: the contact's URI, as registered.
         instance: ``+sip.instance`` (RFC 5626 §4.1); empty for none.
         call_id, cseq: of the REGISTER that made it.
-        transport: ``udp`` or ``tcp``.
+        transport: ``udp``, ``tcp`` or ``tls``.
         source_host, source_port: where the REGISTER came from.
         local_host, local_port: our own address that it came to.
-        connection: number of the TCP connection; 0 for UDP. Says nothing after a restart.
+        connection: number of the TCP or TLS connection; 0 for UDP. Says nothing after a restart.
         path: Route values that reach the contact (RFC 3327).
         user_agent: what the phone calls itself.
         q: the contact's preference as text, 0 to 1; empty for none.

@@ -55,7 +55,8 @@ def new_phone(closing: ExitStack) -> NewPhone:
 
     def make(daemon: Daemon, number: str = "nobody", **more: Any) -> Phone:
         password = daemon.passwords().get(number, "")
-        phone = Phone(daemon.port, number, password, **more)
+        port = daemon.tls_port if more.get("transport") == "tls" else daemon.port
+        phone = Phone(port, number, password, **more)
         closing.callback(phone.close)
         if password:
             # The next test's calls must not ring here.

@@ -24,6 +24,7 @@ SETTINGS = """\
 {top}
 [sip]
 port = {port}
+tls_port = {tls_port}
 addresses = ["127.0.0.1", "::1"]
 [media]
 first_port = {first_rtp}
@@ -56,6 +57,7 @@ class Daemon:
         # Short: a Unix socket's path has 107 octets at most.
         self.folder = Path(tempfile.mkdtemp(prefix="pbx"))
         self.port = ports.one()
+        self.tls_port = ports.one()
         self.first_rtp = ports.block(20)
         self._program = program
         # A file, not a pipe: what was logged before an answer was sent is there with the answer.
@@ -68,6 +70,7 @@ class Daemon:
         text = SETTINGS.format(
             top=top,
             port=self.port,
+            tls_port=self.tls_port,
             first_rtp=self.first_rtp,
             last_rtp=self.first_rtp + 19,
             http=http,

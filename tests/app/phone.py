@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,10 +20,10 @@ class Phone:
     """One phone.
 
     Args:
-        port: the exchange's SIP port.
+        port: the exchange's port of that transport.
         number, password: whose phone it is.
         host: where the exchange is, and the phone itself.
-        transport: ``udp`` or ``tcp``.
+        transport: ``udp``, ``tcp`` or ``tls``, which believes any certificate, as phones do.
     """
 
     def __init__(
@@ -55,9 +56,14 @@ class Phone:
         return end
 
     def connect(self) -> None:
-        """Have a socket to the exchange; over TCP a new connection."""
-        if self.transport == "tcp":
+        """Have a socket to the exchange; over TCP and TLS a new connection."""
+        if self.transport != "udp":
             self._socket = socket.create_connection(self.exchange, WITHIN_S)
+            if self.transport == "tls":
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+                self._socket = context.wrap_socket(self._socket)
         else:
             self._socket = self._bound(self.exchange[0])
             self._socket.connect(self.exchange)
@@ -66,7 +72,7 @@ class Phone:
     def contact(self) -> str:
         """Its own URI."""
         port = self._socket.getsockname()[1]
-        more = ";transport=tcp" if self.transport == "tcp" else ""
+        more = f";transport={self.transport}" if self.transport != "udp" else ""
         return f"sip:{self.number}@{self._host}:{port}{more}"
 
     def close(self) -> None:
@@ -84,7 +90,7 @@ class Phone:
 
     def send(self, data: bytes) -> None:
         """Send a datagram, or octets of the stream."""
-        if self.transport == "tcp":
+        if self.transport != "udp":
             self._socket.sendall(data)
         else:
             # ICMP's port unreachable, of a datagram before: the exchange was restarting.

@@ -11,7 +11,7 @@ from tests.app.daemon import Daemon, fci
 from tests.app.phone import Call, Phone
 from tests.interop.ports import Ports
 
-WAYS = [("127.0.0.1", "udp"), ("127.0.0.1", "tcp"), ("::1", "udp"), ("::1", "tcp")]
+WAYS = [(host, transport) for host in ("127.0.0.1", "::1") for transport in ("udp", "tcp", "tls")]
 
 
 @pytest.mark.parametrize(("host", "transport"), WAYS)
@@ -75,11 +75,13 @@ def test_call_with_sound_and_record(
 
 
 def test_media_is_anchored_in_the_engine(shared: Daemon, new_phone: NewPhone) -> None:
+    before = len(shared.records())
     caller, callee = new_phone(shared, "100"), new_phone(shared, "101")
     call = Call(caller, callee)
     assert set(call.ports) < set(range(shared.first_rtp, shared.first_rtp + 20))
     call.hang_up()
-    shared.wait_idle()
+    # Or the next test would take it for that of its own call.
+    shared.wait_records(before + 1)
 
 
 def test_administrator_hangs_up(shared: Daemon, new_phone: NewPhone) -> None:
@@ -121,7 +123,7 @@ def test_without_uvloop(new_daemon: NewDaemon, new_phone: NewPhone) -> None:
     )
     daemon = new_daemon(program=("-c", code))
     daemon.start()
-    for transport in ("udp", "tcp"):
+    for transport in ("udp", "tcp", "tls"):
         caller = new_phone(daemon, "100", transport=transport)
         callee = new_phone(daemon, "101", transport=transport)
         call = Call(caller, callee)

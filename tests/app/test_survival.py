@@ -22,7 +22,7 @@ def _talking(daemon: Daemon, new_phone: NewPhone, **more: str) -> Call:
 class TestStop:
     """SIGTERM and Ctrl-C end every call properly."""
 
-    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    @pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
     def test_bye_to_both_record_and_nothing_left(
         self, new_daemon: NewDaemon, new_phone: NewPhone, transport: str
     ) -> None:
@@ -216,11 +216,14 @@ class TestKilledEngine:
 class TestRfc3261Section18_4:
     """A peer's connection that ends takes nobody else's call with it."""
 
-    def test_tcp_phone_that_vanishes(self, new_daemon: NewDaemon, new_phone: NewPhone) -> None:
+    @pytest.mark.parametrize("transport", ["tcp", "tls"])
+    def test_phone_that_vanishes(
+        self, new_daemon: NewDaemon, new_phone: NewPhone, transport: str
+    ) -> None:
         daemon = new_daemon()
         daemon.start()
-        call = _talking(daemon, new_phone, transport="tcp")
-        lost = new_phone(daemon, "102", transport="tcp")
+        call = _talking(daemon, new_phone, transport=transport)
+        lost = new_phone(daemon, "102", transport=transport)
         lost.close()
         call.talk()
         call.hang_up()

@@ -153,7 +153,7 @@ class TestRfc3261Section8_2:
         alice.request("OPTIONS", "soap.beep://x", call_id="o", cseq=1, to="<sip:x@y>")
         alice.response(416)
 
-    def test_no_sips_without_tls(self, alice: Phone) -> None:
+    def test_no_sips(self, alice: Phone) -> None:
         alice.request("OPTIONS", "sips:192.0.2.1", call_id="o", cseq=1, to="<sip:x@y>")
         alice.response(416)
 

@@ -36,6 +36,7 @@ class TestGood:
             control_socket = "/run/minisipserver/control.sock"
             [sip]
             port = 5070
+            tls_port = 5071
             addresses = ["192.0.2.1", "2001:db8::5", "fe80::1%eth0"]
             realm = "my house"
             min_expires_s = 30
@@ -146,6 +147,13 @@ class TestFaults:
             ("[http]\nport = -1", "http.port"),
             ("[http]\nport = 65536", "http.port"),
             ("[http]\nport = 5060", "http.port"),
+            ("[http]\nport = 5061", "sip.tls_port"),
+            ("[sip]\nport = 5061", "sip.tls_port"),
+            ("[sip]\ntls_port = 20500", "sip.tls_port"),
+            ("[sip]\ntls_port = -1", "sip.tls_port"),
+            ('[tls]\nkey = "key.pem"', "tls.certificate"),
+            ('[tls]\ncertificate = "certificate.pem"', "tls.key"),
+            ("[tls]\nkeys = 1", "tls.keys"),
             ("[sip]\nport = 20500", "sip.port"),
             ('language = "de"', "language"),
             (f'control_socket = "/{"x" * 107}"', "control_socket"),

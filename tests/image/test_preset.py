@@ -46,7 +46,7 @@ class TestDefaultFile:
         # where the control socket is, the units say
         known = set(Settings.__struct_fields__) - {"control_socket"}
         assert known <= set(shown)
-        for table in ("sip", "calls", "services", "media", "cdr", "http"):
+        for table in ("sip", "tls", "calls", "services", "media", "cdr", "http"):
             default = msgspec.to_builtins(getattr(Settings(), table))
             assert {
                 key: list(value) if isinstance(value, tuple) else value

@@ -19,6 +19,7 @@ STATUS: dict[str, Any] = {
         "udp [::1]:5060",
     ],
     "engine_pid": 7,
+    "certificate": "AB:CD",
     "database_ok": True,
     "uptime_s": 12.5,
 }
@@ -67,6 +68,7 @@ class TestReport:
             "Name: minisip (minisip.local)",
             "Addresses: 192.0.2.7, 2001:db8::7",
             "For phones: udp 192.0.2.7:5060, tcp 192.0.2.7:5060",
+            "TLS certificate (SHA-256): AB:CD",
             "Version: 0.2.0",
             "Exchange: running",
             "Log in: ssh pi@minisip.local",

@@ -58,7 +58,7 @@ class Baresip:
         ports: where it gets its ports from.
         number, password: the account.
         server: the exchange's host and port, as in a URI: ``127.0.0.1:5060`` or ``[::1]:5060``.
-        transport: ``udp`` or ``tcp``.
+        transport: ``udp``, ``tcp`` or ``tls``, which believes any certificate in this version.
         codec: as in baresip's `audio_codecs`: ``pcmu``, ``pcma``, ``g722/16000/1``, ``L16/16000/1``.
         rate_hz: sampling rate of that codec.
         tone_hz: what it plays.

@@ -139,7 +139,7 @@ def new_linphone(tmp_path: Path, ports: Ports, closing: ExitStack) -> Callable[.
             ports,
             number=number,
             password=PASSWORD,
-            server=exchange.host,
+            server=exchange.secure_host if more.get("transport") == "tls" else exchange.host,
             tone_hz=tone_hz,
             **more,
         )

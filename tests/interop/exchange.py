@@ -25,6 +25,7 @@ _SETTINGS = """\
 {top}
 [sip]
 port = {sip_port}
+tls_port = {tls_port}
 addresses = ["127.0.0.1", "::1"]
 {sip}
 [media]
@@ -95,12 +96,14 @@ class Exchange:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.port = ports.one()
+        self.tls_port = ports.one()
         self.first_rtp = ports.block(2 * streams)
         self.last_rtp = self.first_rtp + 2 * streams - 1
         self.socket = folder / "control.sock"
         self.settings = _SETTINGS.format(
             top=top,
             sip_port=self.port,
+            tls_port=self.tls_port,
             sip=sip,
             first_port=self.first_rtp,
             last_port=self.last_rtp,
@@ -115,6 +118,16 @@ class Exchange:
     def host(self) -> str:
         """Host and port as phones by IPv4 are told."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def secure_host(self) -> str:
+        """Host and port as phones by IPv4 and TLS are told."""
+        return f"127.0.0.1:{self.tls_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate that it has made."""
+        return self.folder / "tls" / "certificate.pem"
 
     @property
     def host6(self) -> str:

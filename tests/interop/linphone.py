@@ -14,7 +14,10 @@ _CONFIG = """\
 [sip]
 sip_port={udp}
 sip_tcp_port={tcp}
-sip_tls_port=0
+sip_tls_port={tls}
+root_ca={trusts}
+verify_server_certs=1
+verify_server_cn=1
 use_ipv6=0
 default_proxy=0
 register_only_when_network_is_up=0
@@ -89,7 +92,8 @@ class Linphone:
         number, password: the account.
         server: the exchange's host and port.
         tone_hz: what it plays.
-        transport: ``udp`` or ``tcp``.
+        transport: ``udp``, ``tcp`` or ``tls``.
+        trusts: for ``tls``: the file of certificates that the exchange's must be among.
         answer: True to answer calls at once.
         register: False for a phone without exchange.
         codecs: which it uses.
@@ -105,6 +109,7 @@ class Linphone:
         server: str,
         tone_hz: float,
         transport: str = "udp",
+        trusts: Path | str = "",
         answer: bool = True,
         register: bool = True,
         codecs: tuple[str, ...] = ("PCMU", "PCMA"),
@@ -119,10 +124,11 @@ class Linphone:
         self._heard = folder / "heard.wav"
         tone = folder / "tone.wav"
         write_tone(tone, tone_hz, 60.0)
-        own = {"udp": first if transport == "udp" else 0, "tcp": first if transport == "tcp" else 0}
+        own = {kind: first if transport == kind else 0 for kind in ("udp", "tcp", "tls")}
         (folder / "rc").write_text(
             _CONFIG.format(
                 **own,
+                trusts=trusts,
                 rtp=first + 2,
                 server=server,
                 transport=transport,

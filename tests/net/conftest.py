@@ -19,7 +19,17 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 @pytest.fixture
 def port() -> int:
     """A port that is free for UDP and TCP on all of `HOSTS`."""
-    for number in range(23000, 24000):
+    return _free_port(range(23000, 24000))
+
+
+@pytest.fixture
+def tls_port() -> int:
+    """Another such port."""
+    return _free_port(range(24000, 25000))
+
+
+def _free_port(numbers: range) -> int:
+    for number in numbers:
         if all(_free(kind, host, number) for kind in ("udp", "tcp") for host in HOSTS):
             return number
     raise AssertionError("no port is free")

@@ -69,15 +69,15 @@ class Office:
         await self.until(lambda: bool(self.failures))
         return self.failures[0]
 
-    async def client(self, host: str = "127.0.0.1") -> "Client":
-        """Return a TCP connection to the transport."""
-        made = await Client.connect(host, self.port)
+    async def client(self, host: str = "127.0.0.1", **more: Any) -> "Client":
+        """Return a TCP connection to the transport, or whatever `more` asks `Client.connect` for."""
+        made = await Client.connect(host, **{"port": self.port, **more})
         self._clients.append(made)
         return made
 
-    async def phone(self, host: str = "127.0.0.1") -> "tuple[Client, Flow]":
-        """Return a TCP connection that has sent a message, and the flow that it came on."""
-        client, before = await self.client(host), len(self.received)
+    async def phone(self, host: str = "127.0.0.1", **more: Any) -> "tuple[Client, Flow]":
+        """Return a connection (as `client`) that has sent a message, and the flow that it came on."""
+        client, before = await self.client(host, **more), len(self.received)
         client.write(options())
         await self.messages(before + 1)
         return client, self.received[before][1]
@@ -105,9 +105,9 @@ class Client:
         self.writer = writer
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> "Client":
-        """Connect."""
-        return cls(*await asyncio.open_connection(host, port))
+    async def connect(cls, host: str, port: int, **more: Any) -> "Client":
+        """Connect; arguments as `asyncio.open_connection`'s."""
+        return cls(*await asyncio.open_connection(host, port, **more))
 
     @property
     def address(self) -> Address:

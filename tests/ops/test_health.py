@@ -18,6 +18,7 @@ FINE = Facts(
     records_waiting=0,
     records_unwritten=0,
     disk_used=0.3,
+    tls_why="",
     lost={},
 )
 
@@ -25,6 +26,7 @@ WRONG = [
     ("no-engine", replace(FINE, engine_pid=0)),
     ("no-address", replace(FINE, addresses=("udp 127.0.0.1:5060", "tcp [::1]:5060"))),
     ("no-address", replace(FINE, addresses=())),
+    ("no-tls", replace(FINE, tls_why="the key is not there")),
     ("clock-unsure", replace(FINE, wall_s=3_600)),
     ("records-stuck", replace(FINE, records_unwritten=4)),
     ("disk-full", replace(FINE, disk_used=0.95)),

@@ -178,6 +178,17 @@ class TestRfc3261Section10_3:
         assert response.all("Contact") == ["<sip:a@192.0.2.7>;expires=3600"]
 
 
+class TestRfc5630Section5_4:
+    """A sips Contact is for a sips Request-URI only, and those are refused."""
+
+    def test_sips_contact_is_refused_and_changes_nothing(self, registrar: Registrar) -> None:
+        registrar.register("<sip:100@192.0.2.7>")
+        flow = Flow("tls", HOME, Address("192.0.2.7", 40000), connection=7)
+        refused = registrar.register("<sip:100@192.0.2.8>", "<sips:100@192.0.2.7>", flow=flow)
+        assert refused.status == 400
+        assert [one.uri for one in registrar.bindings.of("100", 0)] == ["sip:100@192.0.2.7"]
+
+
 class TestExpiry:
     """What runs out is gone, and everybody who keeps a copy hears of it."""
 

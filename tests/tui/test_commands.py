@@ -31,6 +31,15 @@ class TestStatus:
         assert "  用户    3 个，其中 1 个已注册" in ran.out.splitlines()
         assert "  数据库  sqlite，正常" in ran.out.splitlines()
 
+    async def test_certificate(self, server: Path, exchange: FakeExchange) -> None:
+        exchange.status_values = {"certificate": ":".join(["AB"] * 32)}
+        half = ":".join(["AB"] * 16)
+        out = (await minisip(server, "status")).out.splitlines()
+        place = out.index(f"  Certificate  SHA-256 {half}")
+        assert out[place + 1] == f"                       {half}"
+        out = (await minisip(server, "status", locale=CHINESE)).out.splitlines()
+        assert f"  证书    SHA-256 {half}" in out
+
     async def test_what_is_wrong(self, server: Path, exchange: FakeExchange) -> None:
         exchange.status_values = {
             "database": "mysql",

@@ -12,6 +12,7 @@ from pbx.ops.health import (
     engine_restarted,
     no_address,
     no_engine,
+    no_tls,
     phone_lost,
     records_stuck,
 )
@@ -20,6 +21,7 @@ from pbx.ops.health.facts import Facts, Problem
 CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     no_engine.check,
     no_address.check,
+    no_tls.check,
     clock_unsure.check,
     disk_full.check,
     records_stuck.check,

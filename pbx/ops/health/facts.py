@@ -48,6 +48,7 @@ class Facts:
         records_waiting: call records that it has not taken yet.
         records_unwritten: call records and journal entries that the disk has refused.
         disk_used: the part of the data folder's file system that is in use, 0 to 1.
+        tls_why: why there is no TLS, where there should be; else empty.
         lost: users whose last registration ran out, and how many seconds ago.
     """
 
@@ -60,4 +61,5 @@ class Facts:
     records_waiting: int
     records_unwritten: int
     disk_used: float
+    tls_why: str
     lost: Mapping[str, float]
