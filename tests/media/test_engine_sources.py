@@ -1,6 +1,7 @@
 """Whose packets a real engine takes: latch, source check, idle ports."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -232,6 +233,20 @@ class TestJoined:
         link.release(one, two)
         six.close()
         talking(link, a, b)
+
+    def test_nothing_is_left_of_it(self, link: Link, phones: list[Phone]) -> None:
+        a, b = phones[:2]
+        link.release(*talking(link, a, b))
+        folder = Path(f"/proc/{link.ready.pid}/fd")
+        before = len(list(folder.iterdir()))
+        for generation in range(5):
+            one, two = talking(link, a, b)
+            link.send(stream(one, two, a.address, generation=generation + 1))
+            link.settle()
+            packet = a.say(one)
+            assert b.rtp.recv(4096) == packet
+            link.release(one, two)
+        assert len(list(folder.iterdir())) == before
 
     def test_it_changes_its_family(self, link: Link, phones: list[Phone]) -> None:
         if not link.ready.ipv6:
