@@ -1,5 +1,8 @@
 """Whose packets a real engine takes: latch, source check, idle ports."""
 
+import socket
+from pathlib import Path
+
 import pytest
 
 from pbx.media.protocol import (
@@ -19,6 +22,15 @@ from tests.media.engine_process import (
     stream,
     until,
 )
+
+
+def talking(link: Link, a: Phone, b: Phone) -> tuple[int, int]:
+    """Let two phones talk; return their streams' ports."""
+    one, two = connect_phones(link, a, b)
+    for phone, other, port in ((a, b, one), (b, a, two)):
+        packet = phone.say(port)
+        assert other.rtp.recv(4096) == packet
+    return one, two
 
 
 class TestSourceCheck:
@@ -148,6 +160,134 @@ class TestSourceCheck:
         six.say(one)
         until(lambda: link.counts()[one].refused == 1)
         six.close()
+
+
+class TestJoined:
+    """A source has a socket for itself; nobody notices otherwise."""
+
+    def test_it_moves(self, link: Link, phones: list[Phone]) -> None:
+        a, b, elsewhere, _ = phones
+        one, two = talking(link, a, b)
+        link.send(stream(one, two, elsewhere.address, generation=1))
+        link.settle()
+        packet = elsewhere.say(one)
+        assert b.rtp.recv(4096) == packet
+        packet = b.say(two)
+        assert elsewhere.rtp.recv(4096) == packet
+
+    def test_signalling_names_another_address_of_ours(
+        self, link: Link, phones: list[Phone]
+    ) -> None:
+        a, b = phones[:2]
+        one, two = talking(link, a, b)
+        link.send(stream(one, two, a.address, local="127.0.0.2"))
+        link.settle()
+        packet = b.say(two)
+        assert a.rtp.recvfrom(4096) == (packet, ("127.0.0.2", one))
+
+    def test_it_leaves_from_the_address_that_signalling_has_named(
+        self, link: Link, phones: list[Phone]
+    ) -> None:
+        """The kernel's own choice for a peer on this machine would be 127.0.0.1."""
+        a, b = phones[:2]
+        one, two = link.ready.ports[:2]
+        link.send(stream(one, two, a.address, local="127.0.0.2"), stream(two, one, b.address))
+        link.settle()
+        for phone, other, port in ((a, b, one), (b, a, two)):
+            packet = phone.say(port)
+            assert other.rtp.recv(4096) == packet
+        packet = b.say(two)
+        assert a.rtp.recvfrom(4096) == (packet, ("127.0.0.2", one))
+
+    def test_it_is_away_for_a_moment(self, link: Link, phones: list[Phone]) -> None:
+        """A phone that starts anew: its system says meanwhile that the port is nobody's."""
+        a, b = phones[:2]
+        one, two = talking(link, a, b)
+        host, port = a.rtp.getsockname()
+        a.rtp.close()
+        for _ in range(3):
+            b.say(two)
+        until(lambda: link.counts()[one].sent == 4)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as again:
+            again.settimeout(10)
+            again.bind((host, port))
+            packet = b.say(two)
+            assert again.recv(4096) == packet
+        assert link.counts()[one].unsent == 0
+
+    def test_the_next_call_is_one_of_the_other_family(
+        self, link: Link, phones: list[Phone]
+    ) -> None:
+        if not link.ready.ipv6:
+            return
+        a, b = phones[:2]
+        one, two = talking(link, a, b)
+        link.release(one, two)
+        six = Phone("::1")
+        link.send(stream(one, two, None, local="::1"), stream(two, one, b.address))
+        link.settle()
+        packet = six.say(one, host="::1")
+        assert b.rtp.recv(4096) == packet
+        packet = b.say(two)
+        assert six.rtp.recv(4096) == packet
+        link.release(one, two)
+        six.close()
+        talking(link, a, b)
+
+    def test_nothing_is_left_of_it(self, link: Link, phones: list[Phone]) -> None:
+        a, b = phones[:2]
+        link.release(*talking(link, a, b))
+        folder = Path(f"/proc/{link.ready.pid}/fd")
+        before = len(list(folder.iterdir()))
+        for generation in range(5):
+            one, two = talking(link, a, b)
+            link.send(stream(one, two, a.address, generation=generation + 1))
+            link.settle()
+            packet = a.say(one)
+            assert b.rtp.recv(4096) == packet
+            link.release(one, two)
+        assert len(list(folder.iterdir())) == before
+
+    def test_it_changes_its_family(self, link: Link, phones: list[Phone]) -> None:
+        if not link.ready.ipv6:
+            return
+        a, b = phones[:2]
+        one, two = talking(link, a, b)
+        six = Phone("::1")
+        link.send(stream(one, two, six.address, generation=1))
+        link.settle()
+        packet = six.say(one, host="::1")
+        assert b.rtp.recv(4096) == packet
+        packet = b.say(two)
+        assert six.rtp.recv(4096) == packet
+        six.close()
+
+    def test_from_behind_a_nat_until_it_is_there_itself(
+        self, link: Link, phones: list[Phone]
+    ) -> None:
+        a, b, attacker, _ = phones
+        one, two = connect_phones(link, a, b)
+        for _ in range(2):
+            packet = attacker.say(one)
+            assert b.rtp.recv(4096) == packet
+        packet = b.say(two)
+        assert attacker.rtp.recv(4096) == packet
+        packet = a.say(one)
+        assert b.rtp.recv(4096) == packet
+        packet = b.say(two)
+        assert a.rtp.recv(4096) == packet
+        attacker.say(one)
+        until(lambda: link.counts()[one].refused == 1)
+
+    def test_what_has_waited_comes_first(self, link: Link, phones: list[Phone]) -> None:
+        a, b = phones[:2]
+        one, two = link.ready.ports[:2]
+        link.send(stream(one, 0, a.address, wait=True), stream(two, one, b.address))
+        link.settle()
+        sent = [a.say(one) for _ in range(100)]
+        link.send(stream(one, two, a.address))
+        sent += [a.say(one) for _ in range(20)]
+        assert [b.rtp.recv(4096) for _ in sent] == sent
 
 
 class TestIdlePorts:

@@ -326,7 +326,8 @@ class TestAddresses:
             receiver.recv(1, socket.MSG_PEEK)
             from pbx.media.engine.kernels.relay import receive
 
-            assert receive(tables, 0, receiver.fileno(), 0) == 1
+            tables.fds[0] = receiver.fileno()
+            assert receive(tables, 0, 0, 0) == 1
             port = sender.getsockname()[1]
         expected = words(host, port, dual_stack=family == socket.AF_INET6)
         assert tables.names[0].tolist() == expected.tolist()

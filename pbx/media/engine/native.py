@@ -19,6 +19,7 @@ from pbx.media.engine.quick_types import resolve_quickly
 
 EINTR = 4
 EIO = 5
+ECONNREFUSED = 111
 MSG_DONTWAIT = 0x40
 MSG_TRUNC = 0x20
 EPOLLIN = 1
@@ -64,6 +65,11 @@ recvmsg = _libc("recvmsg", _i64, _i32, _i64, _i32)
 sendmsg = _libc("sendmsg", _i64, _i32, _i64, _i32)
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
 sendmmsg = _libc("sendmmsg", _i32, _i32, _i64, types.uint32, _i32)
+connect = _libc("connect", _i32, _i32, _i64, types.uint32)
+getsockname = _libc("getsockname", _i32, _i32, _i64, _i64)
+open_socket = _libc("socket", _i32, _i32, _i32, _i32)
+bind = _libc("bind", _i32, _i32, _i64, types.uint32)
+close = _libc("close", _i32, _i32)
 setsockopt = _libc("setsockopt", _i32, _i32, _i32, _i32, _i64, types.uint32)
 epoll_wait = _libc("epoll_wait", _i32, _i32, _i64, _i32, _i32)
 epoll_ctl = _libc("epoll_ctl", _i32, _i32, _i32, _i32, _i64)

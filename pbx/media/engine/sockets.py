@@ -24,6 +24,9 @@ RECEIVE_BUFFER = 131_072
 _DRAIN_LIMIT = 1024
 """Packets; more than the receive buffer holds."""
 
+_STREAM_FDS = 3
+"""Descriptors of a stream: two sockets, and its source's own one (`kernels.joining`)."""
+
 _RESERVED_FDS = 64 + 2 * tape_row.TAPES
 """Descriptors for everything that isn't a media socket: recordings first of all."""
 
@@ -122,10 +125,11 @@ def bind_pairs(first_port: int, last_port: int, *, ipv6: bool) -> list[Pair]:
         NoPortsError: nothing is left.
     """
     ports = range(first_port + first_port % 2, last_port, 2)
-    allowed = _raise_limit(2 * len(ports) + _RESERVED_FDS) - _RESERVED_FDS
-    if allowed < 2 * len(ports):
-        _log.warning("only %d of %d port pairs: the limit of open files", allowed // 2, len(ports))
-        ports = ports[: max(allowed // 2, 0)]
+    wanted = _STREAM_FDS * len(ports) + _RESERVED_FDS
+    allowed = max(_raise_limit(wanted) - _RESERVED_FDS, 0) // _STREAM_FDS
+    if allowed < len(ports):
+        _log.warning("only %d of %d port pairs: the limit of open files", allowed, len(ports))
+        ports = ports[:allowed]
     pairs: list[Pair] = []
     taken: list[int] = []
     why = ""

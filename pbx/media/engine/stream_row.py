@@ -39,7 +39,7 @@ SETTINGS_END = 22
 
 # --- what the packet thread has learnt ----------------------------------------------------------
 LATCHED_RTP = 22
-"""1 as soon as `SOURCE_RTP` is known."""
+"""`LATCHED` as soon as `SOURCE_RTP` is known; then `JOINED`, or `ALONE` where that can't be."""
 
 LATCHED_RTCP = 23
 SOURCE_RTP = 24
@@ -122,6 +122,14 @@ DIAL_RESUMES = 5
 DIAL_WAITS = 6
 
 NO_EVENTS = 0xFF
+
+LATCHED = 1
+JOINED = 2
+"""The source has a socket for itself (`kernels.joining`)."""
+
+ALONE = 3
+"""It has none."""
+
 
 # --- bits of FLAGS ------------------------------------------------------------------------------
 SEND = 1

@@ -110,7 +110,8 @@ SESSIONS = 16
 class Tables(NamedTuple):
     """All arrays of one packet thread; `kernels.packet_loop` takes them as one argument.
 
-    `fds`, `streams` and `sessions` are all threads'.
+    `fds`, `streams` and `sessions` are all threads'. Row n of `streams`, of N, has the descriptors 2n
+    (RTP), 2n + 1 (RTCP) and 2N + n (`kernels.joining`; -1 for none).
     """
 
     facts: Words
@@ -150,7 +151,7 @@ def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000)
     """Return the tables of the first packet thread over these sockets.
 
     Args:
-        fds: RTP and RTCP sockets in turn; row n of the stream table owns 2n and 2n+1.
+        fds: RTP and RTCP sockets in turn.
         dual_stack: the sockets are AF_INET6 ones; False: AF_INET.
         tick_ns: how often silence is looked for, in nanoseconds.
     """
@@ -158,6 +159,7 @@ def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000)
     _fill_facts(facts, dual_stack=dual_stack, tick_ns=tick_ns)
     streams = np.zeros((len(fds) // 2, stream_row.WIDTH), np.int64)
     sessions = np.zeros((len(streams), SESSIONS), np.int64)
+    fds = [*fds, *([-1] * len(streams))]
     return _own_tables(facts, np.array(fds, np.int64), streams, sessions)
 
 
@@ -195,7 +197,7 @@ def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Ta
         write_headers=np.zeros((BATCH, 8), np.int64),
         protected=np.zeros((BATCH, PROTECTED), np.uint8),
         sessions=sessions,
-        scratch=lone(4),
+        scratch=lone(8),
     )
     _fill_headers(tables)
     tables.totals[QUERY_ROW] = -1

@@ -4,8 +4,9 @@ from typing import Any
 
 from pbx.media.engine import stream_row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels.joining import join_peer
 from pbx.media.engine.kernels.playout import TICK_NS
-from pbx.media.engine.kernels.relay import accept
+from pbx.media.engine.kernels.relay import accept, slot_of
 from pbx.media.engine.kernels.rtp import RTCP, RTP
 from pbx.media.engine.kernels.voice_in import take_packet
 from pbx.media.engine.kernels.voice_out import take_report
@@ -52,12 +53,12 @@ def _came(tables: Any, index: Any, now: Any, ahead: Any) -> Any:
 @kernel
 def _take(tables: Any, voices: Any, socket: Any, index: Any, came: Any) -> None:
     """Check packet `index` of the batch, and bring it to where it is heard."""
-    slot = socket >> 1
-    on_rtcp_port = socket & 1 != 0
+    slot = slot_of(tables, socket)
+    on_rtcp_port = socket == 2 * slot + 1
     muxed = tables.streams[slot, stream_row.FLAGS] & stream_row.MUX != 0
     header = row_of(tables.read_headers, index)
     truncated = header[6] & MSG_TRUNC != 0
-    kind = accept(tables, voices, slot, on_rtcp_port, index, came)
+    kind = accept(tables, voices, socket, index, came)
     if kind < 0 or truncated:
         return
     length = header[7] & _LOW_32
@@ -73,7 +74,7 @@ def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
 
     Args:
         tables, voices: the packet thread's.
-        socket: index into `fds`: twice the stream's row, one more for RTCP.
+        socket: index into `fds`.
         now: CLOCK_MONOTONIC in nanoseconds.
         ahead: how far CLOCK_REALTIME is before it.
     """
@@ -95,7 +96,14 @@ def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
 def _hear(tables: Any, voices: Any, slot: Any, reports: Any, now: Any, ahead: Any) -> None:
     if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT != 0:
         return
-    _empty(tables, voices, 2 * slot, now, ahead)
+    joined = tables.streams[slot, stream_row.LATCHED_RTP] == stream_row.JOINED
+    if reports or not joined:
+        _empty(tables, voices, 2 * slot, now, ahead)
+        # What has come before a source was known must not be overtaken.
+        if join_peer(tables, slot):
+            _empty(tables, voices, 2 * slot, now, ahead)
+    if tables.streams[slot, stream_row.LATCHED_RTP] == stream_row.JOINED:
+        _empty(tables, voices, 2 * tables.streams.shape[0] + slot, now, ahead)
     if reports:
         _empty(tables, voices, 2 * slot + 1, now, ahead)
 

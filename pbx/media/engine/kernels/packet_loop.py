@@ -8,9 +8,10 @@ from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.counting import answer_query
 from pbx.media.engine.kernels.hearing import hear_now
+from pbx.media.engine.kernels.joining import join_peer, leave_peer
 from pbx.media.engine.kernels.moving import adopt, move_out
 from pbx.media.engine.kernels.playing import start_playing, stop_playing
-from pbx.media.engine.kernels.relay import relay
+from pbx.media.engine.kernels.relay import relay, slot_of
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
@@ -50,6 +51,8 @@ TICK = -2
 
 FOR_EVER = -1
 
+_MOST_BATCHES = 16
+
 
 @kernel
 def _use_sessions(tables: Any, slot: Any, outbound: Any, inbound: Any) -> None:
@@ -59,6 +62,15 @@ def _use_sessions(tables: Any, slot: Any, outbound: Any, inbound: Any) -> None:
     receiving = srtp.replace(sessions, srtp.INBOUND, inbound)
     if sending != 0 or receiving != 0:
         report_words(tables, ring_row.SESSIONS_FREE, slot, sending, receiving)
+
+
+@kernel
+def _leaves_elsewhere(stream: Any, settings: Any) -> Any:
+    """Return whether new settings name another address of ours than a stream has now."""
+    changed = (stream[row.FLAGS] ^ settings[row.FLAGS - 1]) & row.IPV4
+    for word in range(row.CONTROL, row.SETTINGS_END):
+        changed |= stream[word] ^ settings[word - 1]
+    return changed != 0
 
 
 @kernel
@@ -79,6 +91,8 @@ def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
     if watched != wanted:
         watch_stream(tables, EPOLL_CTL_ADD if wanted else EPOLL_CTL_DEL, slot)
     moved = settings[row.GENERATION - 1] > stream[row.GENERATION]
+    if moved or _leaves_elsewhere(stream, settings):
+        leave_peer(tables, slot)
     if fresh or moved:
         stream[row.LATCHED_RTP] = 0
         stream[row.LATCHED_RTCP] = 0
@@ -102,6 +116,7 @@ def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         return
     release_voice(tables, voices, slot, now)
     watch_stream(tables, EPOLL_CTL_DEL, slot)
+    leave_peer(tables, slot)
     _use_sessions(tables, slot, 0, 0)
     stream[row.STATE] = 0
     tables.totals[t.RUNNING] -= 1
@@ -190,6 +205,30 @@ def _wake_main(tables: Any) -> None:
         write(tables.facts[t.REPORT_FD], tables.scratch.ctypes.data, 8)
 
 
+@kernel
+def _serve(tables: Any, voices: Any, socket: Any) -> Any:
+    """Pass on what has come to a socket, and record it; returns the number of packets."""
+    came = monotonic_ns(tables.scratch)
+    received = relay(tables, voices, socket, came)
+    slot = slot_of(tables, socket)
+    if tables.streams[slot, row.TAPPED] != 0 and socket != 2 * slot + 1:
+        tap(tables, voices, slot, received, came)
+    return received
+
+
+@kernel
+def _serve_and_join(tables: Any, voices: Any, socket: Any) -> None:
+    """Serve a socket; where it has made the source known, the source gets a socket for itself."""
+    received = _serve(tables, voices, socket)
+    slot = slot_of(tables, socket)
+    if received == 0 or socket != 2 * slot or not join_peer(tables, slot):
+        return
+    # What has come before must not be overtaken; a flood must not hold up the others.
+    for _ in range(_MOST_BATCHES):
+        if _serve(tables, voices, socket) == 0:
+            return
+
+
 @entry_kernel
 def packet_loop(tables_at: Any, voices_at: Any) -> Any:
     """Relay until `stop` is set; returns 0, or an error number where the kernel has refused.
@@ -223,10 +262,7 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
             elif socket == TICK:
                 tick_voices(tables, voices)
             else:
-                came = monotonic_ns(tables.scratch)
-                received = relay(tables, voices, socket, came)
-                if tables.streams[socket >> 1, row.TAPPED] != 0 and socket & 1 == 0:
-                    tap(tables, voices, socket >> 1, received, came)
+                _serve_and_join(tables, voices, socket)
         _obey(tables, voices, now)
         answer_query(tables, voices)
         if now >= next_tick:

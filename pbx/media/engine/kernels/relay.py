@@ -5,6 +5,7 @@ from typing import Any
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.dialling import notice_event, put_digit
+from pbx.media.engine.kernels.joining import leave_peer
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtp import (
     RTCP,
@@ -18,8 +19,10 @@ from pbx.media.engine.kernels.rtp import (
 from pbx.media.engine.kernels.source import judge_rtcp, judge_rtp, latch_rtcp, latch_rtp
 from pbx.media.engine.kernels.srtp import protect, unprotect
 from pbx.media.engine.native import (
+    ECONNREFUSED,
     MSG_DONTWAIT,
     MSG_TRUNC,
+    errno,
     kernel,
     recvmmsg,
     recvmsg,
@@ -35,16 +38,28 @@ _BURST_NS = 2_000_000
 
 
 @kernel
-def receive(tables: Any, slot: Any, fd: Any, now: Any) -> Any:
+def slot_of(tables: Any, socket: Any) -> Any:
+    """Return the row of the stream that a socket, an index into `fds`, belongs to."""
+    rows = tables.streams.shape[0]
+    return socket >> 1 if socket < 2 * rows else socket - 2 * rows
+
+
+@kernel
+def receive(tables: Any, slot: Any, socket: Any, now: Any) -> Any:
     """Fetch what has come to a stream's socket; returns the number of packets, 0: none, or an error.
 
     A phone's next packet is 10 to 60 ms away, and looking for it costs a third of what fetching one
     does: so only a stream in a burst is fetched from by the batch. epoll tells of what is left.
     """
     headers = tables.read_headers.ctypes.data
+    fd = tables.fds[socket]
     if now - tables.streams[slot, row.LAST_NS] < _BURST_NS:
         return recvmmsg(fd, headers, t.BATCH, MSG_DONTWAIT, 0)
+    if socket >= 2 * tables.streams.shape[0]:
+        # Who sends to the source's own socket needn't be told.
+        tables.read_headers[0, 0] = 0
     length = recvmsg(fd, headers, MSG_DONTWAIT)
+    tables.read_headers[0, 0] = tables.names.ctypes.data
     if length < 0:
         return 0
     tables.read_headers[0, 7] = length
@@ -52,18 +67,23 @@ def receive(tables: Any, slot: Any, fd: Any, now: Any) -> Any:
 
 
 @kernel
-def accept(tables: Any, voices: Any, slot: Any, on_rtcp_port: Any, index: Any, now: Any) -> Any:
+def accept(tables: Any, voices: Any, socket: Any, index: Any, now: Any) -> Any:
     """Check one packet's source, unprotect it where it is protected, and count it.
 
     Returns:
         Its kind, or -1 where it is refused; then it has no length any more.
     """
+    slot = slot_of(tables, socket)
+    on_rtcp_port = socket == 2 * slot + 1
     stream = tables.streams[slot]
     packet = tables.packets[index]
     length = tables.read_headers[index, 7] & _LOW_32
     kind = packet_kind(packet, length)
     as_rtcp = on_rtcp_port or (kind == RTCP and stream[row.FLAGS] & row.MUX != 0)
-    if on_rtcp_port:
+    if socket >= 2 * tables.streams.shape[0]:
+        # The kernel lets nobody else in.
+        verdict = 1
+    elif on_rtcp_port:
         verdict = judge_rtcp(tables.facts, stream, tables.names[index], kind)
     else:
         verdict = judge_rtp(tables.facts, stream, tables.names[index], kind)
@@ -85,6 +105,7 @@ def accept(tables: Any, voices: Any, slot: Any, on_rtcp_port: Any, index: Any, n
     if verdict == 2 and on_rtcp_port:
         latch_rtcp(stream, tables.names[index])
     elif verdict == 2:
+        leave_peer(tables, slot)
         latch_rtp(tables.facts, stream, tables.names[index])
     stream[row.LAST_NS] = now
     stream[row.TIMED_OUT] = 0
@@ -107,12 +128,17 @@ def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
     stream = tables.streams[slot]
     headers = tables.write_headers.ctypes.data
     done = 0
+    told = False
     while done < count:
         if count - done == 1:
             sent = 1 if sendmsg(fd, headers + 64 * done, MSG_DONTWAIT) >= 0 else 0
         else:
             sent = sendmmsg(fd, headers + 64 * done, count - done, MSG_DONTWAIT)
         if sent <= 0:
+            if errno() == ECONNREFUSED and not told:
+                # Of a packet before, which a connected socket tells of once; the phone may be back.
+                told = True
+                continue
             # The first one can't go (no route, buffer full, address gone): the others may.
             stream[row.UNSENT] += 1
             done += 1
@@ -152,7 +178,11 @@ def prepare_message(
     tables.write_vectors[at, 1] = length
     words = tables.streams.ctypes.data + 8 * row.WIDTH * sink
     used = tables.streams[sink, row.CONTROL_LENGTH]
-    tables.write_headers[at, 0] = words + 8 * column
+    name = words + 8 * column
+    if column == row.SOURCE_RTP and tables.streams[sink, row.LATCHED_RTP] == row.JOINED:
+        # The socket knows both addresses.
+        name = used = 0
+    tables.write_headers[at, 0] = name
     tables.write_headers[at, 4] = words + 8 * row.CONTROL if used != 0 else 0
     tables.write_headers[at, 5] = used
     tables.write_headers[at, 6] = 0
@@ -179,16 +209,16 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
 
     Args:
         tables, voices: the packet thread's.
-        socket: index into `fds`: twice the stream's row, one more for RTCP.
+        socket: index into `fds`.
         now: CLOCK_MONOTONIC in nanoseconds.
 
     Returns:
         How many packets have come; those that were refused have no length any more.
     """
-    slot = socket >> 1
-    on_rtcp_port = socket & 1 != 0
+    slot = slot_of(tables, socket)
+    on_rtcp_port = socket == 2 * slot + 1
     stream = tables.streams[slot]
-    received = receive(tables, slot, tables.fds[socket], now)
+    received = receive(tables, slot, socket, now)
     sink = stream[row.SINK]
     if sink >= 0 and tables.streams[sink, row.STATE] != tables.facts[t.THREAD]:
         sink = -1
@@ -198,7 +228,7 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         header = tables.read_headers[index]
         truncated = header[6] & MSG_TRUNC != 0
         header[1] = tables.facts[t.NAME_LENGTH]
-        kind = accept(tables, voices, slot, on_rtcp_port, index, now)
+        kind = accept(tables, voices, socket, index, now)
         if kind < 0:
             continue
         length = header[7] & _LOW_32
@@ -213,7 +243,7 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
             tables.streams[sink, row.UNSENT] += 1
             continue
         if pending > 0 and as_rtcp != pending_rtcp:
-            send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+            send(tables, sink, outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
             pending = 0
         if kind == RTP:
             notice_event(tables.streams[sink], tables.packets[index], length)
@@ -230,12 +260,15 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         pending_rtcp = as_rtcp
         pending += 1
     if pending > 0:
-        send(tables, sink, _outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+        send(tables, sink, outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
     return received
 
 
 @kernel
-def _outlet(tables: Any, sink: Any, as_rtcp: Any) -> Any:
+def outlet(tables: Any, sink: Any, as_rtcp: Any) -> Any:
     """Return the socket that a packet leaves from: RTCP shares RTP's where the peer muxes."""
-    own_socket = as_rtcp and tables.streams[sink, row.FLAGS] & row.MUX == 0
-    return tables.fds[2 * sink + (1 if own_socket else 0)]
+    if as_rtcp and tables.streams[sink, row.FLAGS] & row.MUX == 0:
+        return tables.fds[2 * sink + 1]
+    if tables.streams[sink, row.LATCHED_RTP] == row.JOINED:
+        return tables.fds[2 * tables.streams.shape[0] + sink]
+    return tables.fds[2 * sink]

@@ -14,7 +14,7 @@ from pbx.media.engine.kernels import (
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.counting import measure
 from pbx.media.engine.kernels.playout import TICK_NS
-from pbx.media.engine.kernels.relay import destination, prepare_message, send
+from pbx.media.engine.kernels.relay import destination, outlet, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.srtp import protect
 from pbx.media.engine.native import kernel, monotonic_ns, ntp_time, part, row_of
@@ -37,8 +37,7 @@ def _send_packet(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any)
             stream[stream_row.UNSENT] += 1
         return
     prepare_message(tables, 0, voices.packet.ctypes.data, octets, slot, column)
-    own_socket = as_rtcp and stream[stream_row.FLAGS] & stream_row.MUX == 0
-    send(tables, slot, tables.fds[2 * slot + (1 if own_socket else 0)], 1, as_rtcp)
+    send(tables, slot, outlet(tables, slot, as_rtcp), 1, as_rtcp)
 
 
 @kernel

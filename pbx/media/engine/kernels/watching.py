@@ -33,11 +33,14 @@ def watch(tables: Any, operation: Any, fd: Any, data: Any) -> Any:
 
 @kernel
 def watch_stream(tables: Any, operation: Any, slot: Any) -> None:
-    """Add both sockets of a stream, or take them out.
+    """Add the sockets of a stream, or take them out.
 
     epoll is level-triggered: what has waited in a socket comes with the next turn.
     """
     for socket in range(2 * slot, 2 * slot + 2):
+        watch(tables, operation, tables.fds[socket], socket)
+    socket = 2 * tables.streams.shape[0] + slot
+    if tables.fds[socket] >= 0:
         watch(tables, operation, tables.fds[socket], socket)
 
 
@@ -53,11 +56,18 @@ def is_watched(stream: Any, flags: Any) -> Any:
 
 
 @kernel
-def _stamp(tables: Any, slot: Any, wanted: Any) -> None:
-    for socket in range(2 * slot, 2 * slot + 2):
-        value = tables.scratch.ctypes.data
-        store_32(value, wanted)
-        setsockopt(tables.fds[socket], SOL_SOCKET, SO_TIMESTAMPNS, value, 4)
+def stamp(tables: Any, fd: Any, wanted: Any) -> None:
+    """Let the kernel stamp what comes to a socket, or not any longer."""
+    value = tables.scratch.ctypes.data
+    store_32(value, wanted)
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, value, 4)
+
+
+@kernel
+def _stamp_all(tables: Any, slot: Any, wanted: Any) -> None:
+    for socket in (2 * slot, 2 * slot + 1, 2 * tables.streams.shape[0] + slot):
+        if tables.fds[socket] >= 0:
+            stamp(tables, tables.fds[socket], wanted)
 
 
 @kernel
@@ -67,7 +77,7 @@ def become_voice(tables: Any, slot: Any) -> None:
     if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_DEL, slot)
     stream[stream_row.VOICE] = 1
-    _stamp(tables, slot, 1)
+    _stamp_all(tables, slot, 1)
 
 
 @kernel
@@ -75,6 +85,6 @@ def become_relayed(tables: Any, slot: Any) -> None:
     """Leave a voice's sockets to the loop again."""
     stream = tables.streams[slot]
     stream[stream_row.VOICE] = 0
-    _stamp(tables, slot, 0)
+    _stamp_all(tables, slot, 0)
     if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_ADD, slot)
