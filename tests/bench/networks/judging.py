@@ -1,0 +1,160 @@
+"""What the sound is worth that a phone hears, by nothing but the sound and when it came.
+
+The phone is the best that there is: of all fixed delays it has the one with the highest score. Each
+piece of 20 ms that was said is looked for in what it plays. Found, it tells how long it took from
+mouth to ear; not found, it was lost, or made up, or is in pieces. The share of those and the mean
+delay go into the E-model (ITU-T G.107) as packet loss and one-way delay, with the constants of G.711
+with concealment (G.113) for everybody: whoever leaves a gap is taken for one whose gaps the phone
+conceals.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pbx.media import codecs
+from pbx.media.emodel import impairment, rating, score
+from tests.bench.networks.hearing import Playout
+from tests.bench.networks.voice import HERTZ, LEVEL, PEAK, PIECE, RATE, Wave, band, noise_of
+from tests.media.kernels.sound import rest_level, rms, tone_level
+
+PIECE_S = PIECE / RATE
+
+_LONGEST_MS = 600
+"""From mouth to ear: what is later is not looked for."""
+
+_ALIKE = 0.6
+"""Correlation of a piece with what is heard of it; of another one it is below 0.45."""
+
+_DELAYS_MS = range(0, 301, 5)
+"""Of the phone."""
+
+_FIRST_S, _LAST_S = 1.0, 0.5
+"""Of the talk, they are not judged: nobody has begun to hear, or all has been said."""
+
+_TENTH = RATE // 10
+_MOMENT = RATE // 200
+_WHOLE_DB = 1.0
+_PURE_DB = -25.0
+
+Numbers = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one talk was worth.
+
+    Args:
+        whole: share of tenths of a second with the tone at its level.
+        pure: share of tenths in which what is beside the tone is far below it.
+        wrong: share of what was said that was not heard.
+        hole_ms: the longest silence in the talk.
+        delay_ms: from mouth to ear.
+        mos: the E-model's.
+    """
+
+    whole: float
+    pure: float
+    wrong: float
+    hole_ms: float
+    delay_ms: float
+    mos: float
+
+
+def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
+    """Compare what was heard with what was said.
+
+    Args:
+        heard: it begins when the first packet of the talk was sent.
+        said: the noise in what was said, at `RATE`.
+        clock_ppm: how much the speaker's clock ran too fast.
+    """
+    numbers = np.arange(round(_FIRST_S / PIECE_S), len(said) // PIECE - round(_LAST_S / PIECE_S))
+    # A packet is sent when all that it carries has been said.
+    mouth = np.round((numbers * PIECE_S / (1 + clock_ppm * 1e-6) - PIECE_S) * RATE).astype(np.int64)
+    alike, lags = _find(noise_of(heard.sound, RATE), said, numbers, mouth)
+    ends = mouth + lags + PIECE
+    waits_ms = np.array([heard.wait_ms[end - PIECE : end].max(initial=0.0) for end in ends])
+    lags_ms = 1000 * lags / RATE
+
+    def score_after(wait_ms: float) -> tuple[float, float, float]:
+        """Return MOS, share of what is wrong, and delay with such a phone."""
+        right = (alike > _ALIKE) & (waits_ms <= wait_ms)
+        if not right.any():
+            return 1.0, 1.0, float("nan")
+        delay_ms = float(lags_ms[right].mean()) + wait_ms
+        return _mos(right, delay_ms), float(1 - right.mean()), delay_ms
+
+    best = max(_DELAYS_MS, key=lambda wait_ms: score_after(wait_ms)[0])
+    mos, wrong, delay_ms = score_after(best)
+    right = lags[alike > _ALIKE]
+    begin = int(mouth[0] + (np.median(right) if len(right) else 0))
+    talk = slice(begin, begin + len(numbers) * PIECE)
+    whole, pure, hole_ms = _tone(heard.after(best), talk)
+    return Figures(whole, pure, wrong, hole_ms, delay_ms, mos)
+
+
+def _find(
+    heard: Wave, said: Wave, numbers: npt.NDArray[np.int64], mouth: npt.NDArray[np.int64]
+) -> tuple[Numbers, npt.NDArray[np.int64]]:
+    """Return how much alike the likest place is to each piece, and how many samples later it is."""
+    places = _LONGEST_MS * RATE // 1000
+    width = places + PIECE
+    size = 1 << (width - 1).bit_length()
+    padded = np.concatenate([heard, np.zeros(width + PIECE)])
+    alike, lags = np.zeros(len(numbers)), np.zeros(len(numbers), np.int64)
+    for place, (number, at) in enumerate(zip(numbers, mouth, strict=True)):
+        piece = said[number * PIECE : (number + 1) * PIECE]
+        window = padded[at : at + width]
+        product = np.fft.rfft(window, size) * np.conj(np.fft.rfft(piece, size))
+        likeness = np.fft.irfft(product, size)[:places]
+        energy = np.concatenate([[0.0], np.cumsum(window**2)])
+        energies = energy[PIECE : PIECE + places] - energy[:places]
+        own = float(np.sum(piece**2))
+        # Of what is next to silent nothing is alike.
+        likeness /= np.sqrt(np.maximum(energies, own / 100) * own)
+        lags[place] = np.argmax(likeness)
+        alike[place] = likeness[lags[place]]
+    return alike, lags
+
+
+def _mos(right: Flags, delay_ms: float) -> float:
+    lost = float(1 - right.mean())
+    begins = np.count_nonzero(np.diff(np.concatenate([[True], right]).astype(np.int8)) < 0)
+    # G.107 3.5: the mean length of losses beside that of as many random ones.
+    mean_length = np.count_nonzero(~right) / max(int(begins), 1)
+    burst_ratio = max(1.0, mean_length * (1 - lost))
+    ie, bpl = impairment(codecs.PCMU)
+    found: Any = score(rating(ie, bpl, 100 * lost, burst_ratio, delay_ms))
+    return float(found)
+
+
+def _tone(sound: Wave, talk: slice) -> tuple[float, float, float]:
+    """Return `whole`, `pure` and `hole_ms` of `Figures`."""
+    low = band(sound, RATE, 0, 2 * HERTZ - 100)[talk]
+    tenths = low[: len(low) // _TENTH * _TENTH].reshape(-1, _TENTH)
+    audible = [rms(one) > PEAK / 20 for one in tenths]
+    whole = [
+        heard and abs(tone_level(one, HERTZ, RATE) - LEVEL) < _WHOLE_DB
+        for heard, one in zip(audible, tenths, strict=True)
+    ]
+    pure = [
+        heard and rest_level(one, HERTZ, RATE) < _PURE_DB
+        for heard, one in zip(audible, tenths, strict=True)
+    ]
+    spoken = sound[talk]
+    moments = spoken[: len(spoken) // _MOMENT * _MOMENT].reshape(-1, _MOMENT)
+    silent = np.sqrt(np.mean(moments**2, axis=1)) < PEAK / np.sqrt(2) / 4
+    return float(np.mean(whole)), float(np.mean(pure)), 1000 * _MOMENT / RATE * _longest(silent)
+
+
+def _longest(flags: Flags) -> int:
+    """Return the length of the longest run."""
+    longest = run = 0
+    for one in flags:
+        run = run + 1 if one else 0
+        longest = max(longest, run)
+    return longest
