@@ -76,7 +76,7 @@ def _spurts(got: Sequence[tuple[float, Packet]], clock: int) -> list[Spurt]:
         by_source.setdefault(packet.ssrc, []).append((when, packet))
     for packets in by_source.values():
         origin = packets[0][1]
-        in_order = {}
+        in_order: dict[int, tuple[float, Packet]] = {}
         for when, packet in packets:
             number = (packet.sequence - origin.sequence + 0x8000 & 0xFFFF) - 0x8000
             in_order.setdefault(number, (when, packet))

@@ -105,20 +105,32 @@ def _find(
     width = places + PIECE
     size = 1 << (width - 1).bit_length()
     padded = np.concatenate([heard, np.zeros(width + PIECE)])
+    # Analytic: also half a sample later, as after other rates, it is the same sound.
+    turning = _analytic(said)
     alike, lags = np.zeros(len(numbers)), np.zeros(len(numbers), np.int64)
     for place, (number, at) in enumerate(zip(numbers, mouth, strict=True)):
-        piece = said[number * PIECE : (number + 1) * PIECE]
+        piece = turning[number * PIECE : (number + 1) * PIECE]
         window = padded[at : at + width]
-        product = np.fft.rfft(window, size) * np.conj(np.fft.rfft(piece, size))
-        likeness = np.fft.irfft(product, size)[:places]
+        product = np.fft.fft(window, size) * np.conj(np.fft.fft(piece, size))
+        likeness = np.abs(np.fft.ifft(product)[:places])
         energy = np.concatenate([[0.0], np.cumsum(window**2)])
         energies = energy[PIECE : PIECE + places] - energy[:places]
-        own = float(np.sum(piece**2))
+        own = float(np.sum(piece.real**2))
         # Of what is next to silent nothing is alike.
         likeness /= np.sqrt(np.maximum(energies, own / 100) * own)
         lags[place] = np.argmax(likeness)
         alike[place] = likeness[lags[place]]
     return alike, lags
+
+
+def _analytic(sound: Wave) -> npt.NDArray[np.complex128]:
+    """Return the sound with its Hilbert transform as the imaginary part."""
+    spectrum = np.fft.fft(sound)
+    half = len(sound) // 2
+    spectrum[1:half] *= 2
+    spectrum[half + 1 :] = 0
+    found: npt.NDArray[np.complex128] = np.fft.ifft(spectrum)
+    return found
 
 
 def _mos(right: Flags, delay_ms: float) -> float:

@@ -44,7 +44,8 @@ def noise(seconds: float) -> Wave:
     """Return the noise of a talk of that length, at `RATE`."""
     dice = np.random.default_rng(5)
     made = band(dice.standard_normal(round(seconds * RATE)), RATE, *_NOISE_BAND)
-    return made * (_NOISE_RMS / np.sqrt(np.mean(made**2)))
+    found: Wave = made * (_NOISE_RMS / np.sqrt(np.mean(made**2)))
+    return found
 
 
 def speech(seconds: float) -> Sound:
