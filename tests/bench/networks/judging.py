@@ -2,10 +2,10 @@
 
 The phone is the best that there is: of all fixed delays it has the one with the highest score. Each
 piece of 20 ms that was said is looked for in what it plays. Found, it tells how long it took from
-mouth to ear; not found, it was lost, or made up, or is in pieces. The share of those and the mean
-delay go into the E-model (ITU-T G.107) as packet loss and one-way delay, with the constants of G.711
-with concealment (G.113) for everybody: whoever leaves a gap is taken for one whose gaps the phone
-conceals.
+mouth to ear, and is wrong by as much as it is unlike; not found, it was lost, or made up, and is
+wrong as a whole. The share that is wrong and the mean delay go into the E-model (ITU-T G.107) as
+packet loss and one-way delay, with the constants of G.711 with concealment (G.113) for everybody:
+whoever leaves a gap is taken for one whose gaps the phone conceals.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,17 @@ PIECE_S = PIECE / RATE
 _LONGEST_MS = 600
 """From mouth to ear: what is later is not looked for."""
 
-_ALIKE = 0.6
-"""Correlation of a piece with what is heard of it; of another one it is below 0.45."""
+_ALIKE = 0.5
+"""Correlation from which on a piece is taken for found: of others it is below that."""
+
+_SURE = 0.8
+"""So much alike is nothing by chance, wherever it is."""
+
+_THE_SAME = 0.9
+"""From here on the difference is the codecs'."""
+
+_NEAR_MS = 10
+"""Around where those are that one is sure of, the others are looked for."""
 
 _DELAYS_MS = range(0, 301, 5)
 """Of the phone."""
@@ -76,17 +85,18 @@ def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
     # A packet is sent when all that it carries has been said.
     mouth = np.round((numbers * PIECE_S / (1 + clock_ppm * 1e-6) - PIECE_S) * RATE).astype(np.int64)
     alike, lags = _find(noise_of(heard.sound, RATE), said, numbers, mouth)
+    harm = np.where(alike >= _THE_SAME, 0.0, np.where(alike < _ALIKE, 1.0, 1 - alike))
     ends = mouth + lags + PIECE
     waits_ms = np.array([heard.wait_ms[end - PIECE : end].max(initial=0.0) for end in ends])
     lags_ms = 1000 * lags / RATE
 
     def score_after(wait_ms: float) -> tuple[float, float, float]:
         """Return MOS, share of what is wrong, and delay with such a phone."""
-        right = (alike > _ALIKE) & (waits_ms <= wait_ms)
-        if not right.any():
+        harmed = np.where(waits_ms <= wait_ms, harm, 1.0)
+        if (harmed == 1).all():
             return 1.0, 1.0, float("nan")
-        delay_ms = float(lags_ms[right].mean()) + wait_ms
-        return _mos(right, delay_ms), float(1 - right.mean()), delay_ms
+        delay_ms = float(lags_ms[harmed < 1].mean()) + wait_ms
+        return _mos(harmed, delay_ms), float(harmed.mean()), delay_ms
 
     best = max(_DELAYS_MS, key=lambda wait_ms: score_after(wait_ms)[0])
     mos, wrong, delay_ms = score_after(best)
@@ -102,25 +112,36 @@ def _find(
 ) -> tuple[Numbers, npt.NDArray[np.int64]]:
     """Return how much alike the likest place is to each piece, and how many samples later it is."""
     places = _LONGEST_MS * RATE // 1000
-    width = places + PIECE
-    size = 1 << (width - 1).bit_length()
-    padded = np.concatenate([heard, np.zeros(width + PIECE)])
+    padded = np.concatenate([heard, np.zeros(places + 2 * PIECE)])
     # Analytic: also half a sample later, as after other rates, it is the same sound.
     turning = _analytic(said)
-    alike, lags = np.zeros(len(numbers)), np.zeros(len(numbers), np.int64)
-    for place, (number, at) in enumerate(zip(numbers, mouth, strict=True)):
-        piece = turning[number * PIECE : (number + 1) * PIECE]
-        window = padded[at : at + width]
-        product = np.fft.fft(window, size) * np.conj(np.fft.fft(piece, size))
-        likeness = np.abs(np.fft.ifft(product)[:places])
-        energy = np.concatenate([[0.0], np.cumsum(window**2)])
-        energies = energy[PIECE : PIECE + places] - energy[:places]
-        own = float(np.sum(piece.real**2))
-        # Of what is next to silent nothing is alike.
-        likeness /= np.sqrt(np.maximum(energies, own / 100) * own)
-        lags[place] = np.argmax(likeness)
-        alike[place] = likeness[lags[place]]
-    return alike, lags
+    likeness = np.stack(
+        [
+            _likeness(padded[at : at + places + PIECE], turning[number * PIECE :][:PIECE])
+            for number, at in zip(numbers, mouth, strict=True)
+        ]
+    )
+    lags = likeness.argmax(axis=1)
+    sure = lags[likeness.max(axis=1) > _SURE]
+    if len(sure):
+        near = _NEAR_MS * RATE // 1000
+        likeness[:, : max(sure.min() - near, 0)] = 0
+        likeness[:, sure.max() + near :] = 0
+        lags = likeness.argmax(axis=1)
+    return likeness[np.arange(len(lags)), lags], lags
+
+
+def _likeness(window: Wave, piece: npt.NDArray[np.complex128]) -> Numbers:
+    """Return the correlation of a piece with what is at each place of a window."""
+    places = len(window) - PIECE
+    size = 1 << (len(window) - 1).bit_length()
+    product = np.fft.fft(window, size) * np.conj(np.fft.fft(piece, size))
+    energy = np.concatenate([[0.0], np.cumsum(window**2)])
+    energies = energy[PIECE:-1] - energy[: -PIECE - 1]
+    own = float(np.sum(piece.real**2))
+    # Of what is next to silent nothing is alike.
+    found: Numbers = np.abs(np.fft.ifft(product)[:places])
+    return found / np.sqrt(np.maximum(energies, own / 100) * own)
 
 
 def _analytic(sound: Wave) -> npt.NDArray[np.complex128]:
@@ -133,14 +154,14 @@ def _analytic(sound: Wave) -> npt.NDArray[np.complex128]:
     return found
 
 
-def _mos(right: Flags, delay_ms: float) -> float:
-    lost = float(1 - right.mean())
-    begins = np.count_nonzero(np.diff(np.concatenate([[True], right]).astype(np.int8)) < 0)
+def _mos(harmed: Numbers, delay_ms: float) -> float:
+    share = float(harmed.mean())
+    bad = harmed > 0.5
+    begins = np.count_nonzero(np.diff(np.concatenate([[0], bad]).astype(np.int8)) > 0)
     # G.107 3.5: the mean length of losses beside that of as many random ones.
-    mean_length = np.count_nonzero(~right) / max(int(begins), 1)
-    burst_ratio = max(1.0, mean_length * (1 - lost))
+    burst_ratio = max(1.0, np.count_nonzero(bad) / max(int(begins), 1) * (1 - share))
     ie, bpl = impairment(codecs.PCMU)
-    found: Any = score(rating(ie, bpl, 100 * lost, burst_ratio, delay_ms))
+    found: Any = score(rating(ie, bpl, 100 * share, burst_ratio, delay_ms))
     return float(found)
 
 
