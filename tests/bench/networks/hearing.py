@@ -15,8 +15,6 @@ from tests.media.kernels.networks import Packet
 _NEW_SPURT_S = 1.0
 """Timestamps that leave the clock by so much begin anew, as phones see it."""
 
-NEVER_MS = 1e9
-
 
 @dataclass(frozen=True, slots=True)
 class Playout:
@@ -24,7 +22,8 @@ class Playout:
 
     Args:
         sound: at `RATE`; silence where nothing was to be played.
-        wait_ms: by sample, how long the phone would have to wait to have that in time.
+        wait_ms: by sample, how long the phone would have to wait to have that in time; 0 where
+            there is nothing to have.
     """
 
     sound: Wave
@@ -47,7 +46,7 @@ def play(got: Sequence[tuple[float, Packet]], codec: int, begun: float, seconds:
     known = codecs.codec(codec)
     rate = known.pcm_rate
     sound = np.zeros(round(seconds * rate))
-    wait_ms = np.full(len(sound), NEVER_MS)
+    wait_ms = np.zeros(len(sound))
     for spurt in _spurts(got, known.rtp_clock):
         first = min(transit for transit, _, _ in spurt)
         with decoder(codec) as coder:

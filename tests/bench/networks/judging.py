@@ -86,13 +86,14 @@ def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
     mouth = np.round((numbers * PIECE_S / (1 + clock_ppm * 1e-6) - PIECE_S) * RATE).astype(np.int64)
     alike, lags = _find(noise_of(heard.sound, RATE), said, numbers, mouth)
     harm = np.where(alike >= _THE_SAME, 0.0, np.where(alike < _ALIKE, 1.0, 1 - alike))
-    ends = mouth + lags + PIECE
-    waits_ms = np.array([heard.wait_ms[end - PIECE : end].max(initial=0.0) for end in ends])
+    padded_ms = np.concatenate([heard.wait_ms, np.zeros(_LONGEST_MS * RATE // 1000 + PIECE)])
+    waits_ms = padded_ms[(mouth + lags)[:, None] + np.arange(PIECE)]
     lags_ms = 1000 * lags / RATE
 
     def score_after(wait_ms: float) -> tuple[float, float, float]:
         """Return MOS, share of what is wrong, and delay with such a phone."""
-        harmed = np.where(waits_ms <= wait_ms, harm, 1.0)
+        late = np.mean(waits_ms > wait_ms, axis=1)
+        harmed = np.where(late > 1 - _ALIKE, 1.0, np.maximum(harm, late))
         if (harmed == 1).all():
             return 1.0, 1.0, float("nan")
         delay_ms = float(lags_ms[harmed < 1].mean()) + wait_ms
@@ -141,7 +142,8 @@ def _likeness(window: Wave, piece: npt.NDArray[np.complex128]) -> Numbers:
     own = float(np.sum(piece.real**2))
     # Of what is next to silent nothing is alike.
     found: Numbers = np.abs(np.fft.ifft(product)[:places])
-    return found / np.sqrt(np.maximum(energies, own / 100) * own)
+    found /= np.sqrt(np.maximum(energies, own / 100) * own)
+    return found
 
 
 def _analytic(sound: Wave) -> npt.NDArray[np.complex128]:

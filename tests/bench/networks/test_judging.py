@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.bench.networks.hearing import NEVER_MS, Playout
+from tests.bench.networks.hearing import Playout
 from tests.bench.networks.judging import Figures, judge
 from tests.bench.networks.voice import HERTZ, PEAK, PIECE, RATE, Wave, noise, speech
 from tests.media.kernels.sound import sine
@@ -111,11 +111,18 @@ def test_the_phone_does_not_wait_for_one_packet() -> None:
 
 def test_more_loss_is_worse_and_in_bursts_more_so() -> None:
     def lose(pieces: list[int]) -> float:
-        return figures(heard(), waits(dict.fromkeys(pieces, NEVER_MS))).mos
+        return figures(heard(), waits(dict.fromkeys(pieces, 1000.0))).mos
 
     few, many = lose([*range(60, 260, 40)]), lose([*range(60, 260, 10)])
     together = lose([*range(60, 80)])
     assert 4.36 > few > many > together > 1
+
+
+def test_a_gap_beside_a_piece_harms_it_by_as_much_as_it_takes() -> None:
+    spoken = speech(SECONDS).astype(np.float64)
+    # The end of one piece, and nearly all of the next.
+    spoken[100 * PIECE + 3 * PIECE // 4 : 101 * PIECE + 3 * PIECE // 4] = 0
+    assert 1 / JUDGED < figures(heard(spoken)).wrong < 1.4 / JUDGED
 
 
 def test_silence() -> None:
