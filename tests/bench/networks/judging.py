@@ -2,7 +2,7 @@
 
 The phone is the best that there is: of all fixed delays it has the one with the highest score. Each
 piece of 20 ms that was said is looked for in what it plays. Found, it tells how long it took from
-mouth to ear, and is wrong by as much as it is unlike; not found, it was lost, or made up, and is
+mouth to ear, and is wrong by as much of it as isn't there; not found, it was lost, or made up, and is
 wrong as a whole. The share that is wrong and the mean delay go into the E-model (ITU-T G.107) as
 packet loss and one-way delay, with the constants of G.711 with concealment (G.113) for everybody:
 whoever leaves a gap is taken for one whose gaps the phone conceals.
@@ -31,8 +31,8 @@ _ALIKE = 0.5
 _SURE = 0.8
 """So much alike is nothing by chance, wherever it is."""
 
-_THE_SAME = 0.9
-"""From here on the difference is the codecs'."""
+_ALL = 0.9
+"""Where so much of a piece is there, the rest is the codecs' doing."""
 
 _NEAR_MS = 10
 """Around where those are that one is sure of, the others are looked for."""
@@ -84,8 +84,8 @@ def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
     numbers = np.arange(round(_FIRST_S / PIECE_S), len(said) // PIECE - round(_LAST_S / PIECE_S))
     # A packet is sent when all that it carries has been said.
     mouth = np.round((numbers * PIECE_S / (1 + clock_ppm * 1e-6) - PIECE_S) * RATE).astype(np.int64)
-    alike, lags = _find(noise_of(heard.sound, RATE), said, numbers, mouth)
-    harm = np.where(alike >= _THE_SAME, 0.0, np.where(alike < _ALIKE, 1.0, 1 - alike))
+    alike, lags, there = _find(noise_of(heard.sound, RATE), said, numbers, mouth)
+    harm = np.where(alike < _ALIKE, 1.0, np.where(there > _ALL, 0.0, 1 - there))
     padded_ms = np.concatenate([heard.wait_ms, np.zeros(_LONGEST_MS * RATE // 1000 + PIECE)])
     waits_ms = padded_ms[(mouth + lags)[:, None] + np.arange(PIECE)]
     lags_ms = 1000 * lags / RATE
@@ -110,16 +110,20 @@ def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
 
 def _find(
     heard: Wave, said: Wave, numbers: npt.NDArray[np.int64], mouth: npt.NDArray[np.int64]
-) -> tuple[Numbers, npt.NDArray[np.int64]]:
-    """Return how much alike the likest place is to each piece, and how many samples later it is."""
+) -> tuple[Numbers, npt.NDArray[np.int64], Numbers]:
+    """Look for each piece.
+
+    Returned are, of each, how much alike the likest place is, how many samples later it is, and how
+    much of the piece is there, silence and other sound being worth the same.
+    """
     places = _LONGEST_MS * RATE // 1000
     padded = np.concatenate([heard, np.zeros(places + 2 * PIECE)])
     # Analytic: also half a sample later, as after other rates, it is the same sound.
-    turning = _analytic(said)
+    pieces = _analytic(said)[: len(said) // PIECE * PIECE].reshape(-1, PIECE)[numbers]
     likeness = np.stack(
         [
-            _likeness(padded[at : at + places + PIECE], turning[number * PIECE :][:PIECE])
-            for number, at in zip(numbers, mouth, strict=True)
+            _likeness(padded[at : at + places + PIECE], piece)
+            for piece, at in zip(pieces, mouth, strict=True)
         ]
     )
     lags = likeness.argmax(axis=1)
@@ -129,7 +133,11 @@ def _find(
         likeness[:, : max(sure.min() - near, 0)] = 0
         likeness[:, sure.max() + near :] = 0
         lags = likeness.argmax(axis=1)
-    return likeness[np.arange(len(lags)), lags], lags
+    there = [
+        abs(np.vdot(piece, padded[at : at + PIECE])) / np.sum(piece.real**2)
+        for piece, at in zip(pieces, mouth + lags, strict=True)
+    ]
+    return likeness[np.arange(len(lags)), lags], lags, np.array(there)
 
 
 def _likeness(window: Wave, piece: npt.NDArray[np.complex128]) -> Numbers:

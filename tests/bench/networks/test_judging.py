@@ -72,12 +72,14 @@ def test_a_jump_of_the_tone_is_not_pure() -> None:
     assert found.wrong < 2 / JUDGED
 
 
-def test_half_a_piece_is_half_as_bad_as_a_whole_one() -> None:
+def test_a_third_of_a_piece_is_a_third_as_bad_as_a_whole_one() -> None:
     spoken = speech(SECONDS).astype(np.float64)
-    spoken[100 * PIECE : 100 * PIECE + PIECE // 2] *= -1
-    spoken[120 * PIECE : 120 * PIECE + PIECE // 4] = 0
-    found = figures(heard(spoken))
-    assert 0 < found.wrong < 2 / JUDGED
+    gap, other = spoken.copy(), spoken.copy()
+    part = slice(100 * PIECE, 100 * PIECE + PIECE // 3)
+    gap[part] = 0
+    other[part] = spoken[50 * PIECE : 50 * PIECE + PIECE // 3]
+    for one in (gap, other):
+        assert figures(heard(one)).wrong == pytest.approx(1 / 3 / JUDGED, rel=0.4)
 
 
 def test_delays_that_change_count_with_their_mean() -> None:
@@ -122,7 +124,7 @@ def test_a_gap_beside_a_piece_harms_it_by_as_much_as_it_takes() -> None:
     spoken = speech(SECONDS).astype(np.float64)
     # The end of one piece, and nearly all of the next.
     spoken[100 * PIECE + 3 * PIECE // 4 : 101 * PIECE + 3 * PIECE // 4] = 0
-    assert 1 / JUDGED < figures(heard(spoken)).wrong < 1.4 / JUDGED
+    assert 0.9 / JUDGED < figures(heard(spoken)).wrong < 1.4 / JUDGED
 
 
 def test_silence() -> None:
