@@ -24,10 +24,13 @@ class Playout:
         sound: at `RATE`; silence where nothing was to be played.
         wait_ms: by sample, how long the phone would have to wait to have that in time; 0 where
             there is nothing to have.
+        sent: by sample, whether there was a packet for it: for gaps between packets a phone has a
+            concealment, for silence in them it hasn't.
     """
 
     sound: Wave
     wait_ms: npt.NDArray[np.float64]
+    sent: npt.NDArray[np.bool_]
 
     def after(self, delay_ms: float) -> Wave:
         """Return what a phone plays that waits for so long: silence for what is later still."""
@@ -47,6 +50,7 @@ def play(got: Sequence[tuple[float, Packet]], codec: int, begun: float, seconds:
     rate = known.pcm_rate
     sound = np.zeros(round(seconds * rate))
     wait_ms = np.zeros(len(sound))
+    sent = np.zeros(len(sound), np.bool_)
     for spurt in _spurts(got, known.rtp_clock):
         first = min(transit for transit, _, _ in spurt)
         with decoder(codec) as coder:
@@ -57,10 +61,11 @@ def play(got: Sequence[tuple[float, Packet]], codec: int, begun: float, seconds:
                 if begin < end:
                     sound[begin:end] = piece[begin - at : end - at]
                     wait_ms[begin:end] = 1000 * (transit - first)
+                    sent[begin:end] = True
     if rate == RATE:
-        return Playout(sound, wait_ms)
+        return Playout(sound, wait_ms, sent)
     step = rate // RATE
-    return Playout(band(sound, rate, 0, RATE / 2 - 200)[::step], wait_ms[::step])
+    return Playout(band(sound, rate, 0, RATE / 2 - 200)[::step], wait_ms[::step], sent[::step])
 
 
 Spurt = list[tuple[float, float, Packet]]

@@ -5,7 +5,8 @@ piece of 20 ms that was said is looked for in what it plays. Found, it tells how
 mouth to ear, and is wrong by as much of it as isn't there; not found, it was lost, or made up, and is
 wrong as a whole. The share that is wrong and the mean delay go into the E-model (ITU-T G.107) as
 packet loss and one-way delay, with the constants of G.711 with concealment (G.113) for everybody:
-whoever leaves a gap is taken for one whose gaps the phone conceals.
+whoever sends silence in place of what was lost is taken for one who conceals. A second score takes
+such silence for what it is: its share has the constants without concealment.
 """
 
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ _NEAR_MS = 10
 _DELAYS_MS = range(0, 301, 5)
 """Of the phone."""
 
+_BPL_UNCONCEALED = 4.3
+"""Of G.711 without concealment (G.113 appendix I)."""
+
 _FIRST_S, _LAST_S = 1.0, 0.5
 """Of the talk, they are not judged: nobody has begun to hear, or all has been said."""
 
@@ -62,7 +66,8 @@ class Figures:
         wrong: share of what was said that was not heard.
         hole_ms: the longest silence in the talk.
         delay_ms: from mouth to ear.
-        mos: the E-model's.
+        mos: the E-model's, as if all that is wrong were concealed.
+        silence_mos: the same, but silence that was sent as sound is not concealed.
     """
 
     whole: float
@@ -71,6 +76,7 @@ class Figures:
     hole_ms: float
     delay_ms: float
     mos: float
+    silence_mos: float
 
 
 def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
@@ -86,26 +92,31 @@ def judge(heard: Playout, said: Wave, clock_ppm: float = 0.0) -> Figures:
     mouth = np.round((numbers * PIECE_S / (1 + clock_ppm * 1e-6) - PIECE_S) * RATE).astype(np.int64)
     alike, lags, there = _find(noise_of(heard.sound, RATE), said, numbers, mouth)
     harm = np.where(alike < _ALIKE, 1.0, np.where(there > _ALL, 0.0, 1 - there))
-    padded_ms = np.concatenate([heard.wait_ms, np.zeros(_LONGEST_MS * RATE // 1000 + PIECE)])
-    waits_ms = padded_ms[(mouth + lags)[:, None] + np.arange(PIECE)]
+    found = alike >= _ALIKE
+    if found.any():
+        lags = np.where(found, lags, np.interp(numbers, numbers[found], lags[found]).round())
+    places = (mouth + lags).astype(np.int64)[:, None] + np.arange(PIECE)
+    after = np.zeros(_LONGEST_MS * RATE // 1000 + PIECE)
+    waits_ms = np.concatenate([heard.wait_ms, after])[places]
+    silent = np.concatenate([_silent(heard.sound) & heard.sent, after])[places].mean(axis=1)
     lags_ms = 1000 * lags / RATE
 
-    def score_after(wait_ms: float) -> tuple[float, float, float]:
-        """Return MOS, share of what is wrong, and delay with such a phone."""
+    def score_after(wait_ms: float) -> tuple[float, float, float, float]:
+        """Return both MOS, the share of what is wrong, and the delay with such a phone."""
         late = np.mean(waits_ms > wait_ms, axis=1)
         harmed = np.where(late > 1 - _ALIKE, 1.0, np.maximum(harm, late))
         if (harmed == 1).all():
-            return 1.0, 1.0, float("nan")
+            return 1.0, 1.0, 1.0, float("nan")
         delay_ms = float(lags_ms[harmed < 1].mean()) + wait_ms
-        return _mos(harmed, delay_ms), float(harmed.mean()), delay_ms
+        return *_mos(harmed, silent, delay_ms), float(harmed.mean()), delay_ms
 
     best = max(_DELAYS_MS, key=lambda wait_ms: score_after(wait_ms)[0])
-    mos, wrong, delay_ms = score_after(best)
+    mos, silence_mos, wrong, delay_ms = score_after(best)
     right = lags[alike > _ALIKE]
     begin = int(mouth[0] + (np.median(right) if len(right) else 0))
     talk = slice(begin, begin + len(numbers) * PIECE)
     whole, pure, hole_ms = _tone(heard.after(best), talk)
-    return Figures(whole, pure, wrong, hole_ms, delay_ms, mos)
+    return Figures(whole, pure, wrong, hole_ms, delay_ms, mos, silence_mos)
 
 
 def _find(
@@ -164,15 +175,30 @@ def _analytic(sound: Wave) -> npt.NDArray[np.complex128]:
     return found
 
 
-def _mos(harmed: Numbers, delay_ms: float) -> float:
-    share = float(harmed.mean())
+def _mos(harmed: Numbers, silent: Numbers, delay_ms: float) -> tuple[float, float]:
+    """Return `mos` and `silence_mos` of `Figures`."""
+    percent = 100 * float(harmed.mean())
+    silent_percent = 100 * float(np.minimum(harmed, silent).mean())
     bad = harmed > 0.5
     begins = np.count_nonzero(np.diff(np.concatenate([[0], bad]).astype(np.int8)) > 0)
     # G.107 3.5: the mean length of losses beside that of as many random ones.
-    burst_ratio = max(1.0, np.count_nonzero(bad) / max(int(begins), 1) * (1 - share))
+    random_share = 1 - percent / 100
+    burst = max(1.0, np.count_nonzero(bad) / max(int(begins), 1) * random_share)
     ie, bpl = impairment(codecs.PCMU)
-    found: Any = score(rating(ie, bpl, 100 * share, burst_ratio, delay_ms))
-    return float(found)
+    all_concealed: Any = rating(ie, bpl, percent, burst, delay_ms)
+    concealed: Any = rating(ie, bpl, percent - silent_percent, burst, delay_ms)
+    # Impairments add up (G.107 3.1).
+    silence: Any = rating(0.0, _BPL_UNCONCEALED, 0.0, 1.0, 0.0) - rating(
+        0.0, _BPL_UNCONCEALED, silent_percent, burst, 0.0
+    )
+    return float(score(all_concealed)), float(score(concealed - silence))
+
+
+def _silent(sound: Wave) -> Flags:
+    """Return where a sound is silent."""
+    power = np.convolve(sound**2, np.full(_MOMENT, 1 / _MOMENT), "same")
+    found: Flags = np.sqrt(np.maximum(power, 0.0)) < PEAK / np.sqrt(2) / 4
+    return found
 
 
 def _tone(sound: Wave, talk: slice) -> tuple[float, float, float]:

@@ -11,8 +11,8 @@ MOST_WORSE = 0.1
 """MOS by which ours may be below the best of the others."""
 
 _HEAD = """\
-| sound | network | program | whole % | pure % | wrong % | longest hole ms | mouth to ear ms | MOS | ours - best |
-|---|---|---|---|---|---|---|---|---|---|"""
+| sound | network | program | whole % | pure % | wrong % | longest hole ms | mouth to ear ms | MOS | ours - best | MOS, silence unconcealed |
+|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 @dataclass
@@ -55,6 +55,7 @@ def _mean(talks: list[Figures]) -> Figures:
         hole_ms=max(one.hole_ms for one in talks),
         delay_ms=fmean(one.delay_ms for one in talks),
         mos=fmean(one.mos for one in talks),
+        silence_mos=fmean(one.silence_mos for one in talks),
     )
 
 
@@ -68,7 +69,7 @@ def markdown(found: Found) -> str:
             rows.append(
                 f"| {kind} | {network} | {program} | {100 * one.whole:.1f} | {100 * one.pure:.1f} |"
                 f" {100 * one.wrong:.1f} | {one.hole_ms:.0f} | {one.delay_ms:.0f} |"
-                f" {one.mos:.2f} | {last} |"
+                f" {one.mos:.2f} | {last} | {one.silence_mos:.2f} |"
             )
     return "\n".join(rows)
 

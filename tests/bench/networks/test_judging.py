@@ -24,8 +24,10 @@ def heard(sound: Wave | None = None, delay_ms: float = DELAY_MS) -> Wave:
     return np.concatenate([before, spoken, np.zeros(RATE)])
 
 
-def figures(sound: Wave, wait_ms: Wave | None = None) -> Figures:
-    return judge(Playout(sound, np.zeros(len(sound)) if wait_ms is None else wait_ms), SAID)
+def figures(sound: Wave, wait_ms: Wave | None = None, gap: slice = slice(0)) -> Figures:
+    sent = np.ones(len(sound), np.bool_)
+    sent[gap] = False
+    return judge(Playout(sound, np.zeros(len(sound)) if wait_ms is None else wait_ms, sent), SAID)
 
 
 def test_what_is_heard_as_it_was_said() -> None:
@@ -60,6 +62,7 @@ def test_sound_that_was_made_up_is_whole_but_wrong() -> None:
         spoken[piece] = tone[piece] + SAID[(number - 1) * PIECE : number * PIECE]
     found = figures(heard(spoken))
     assert (found.whole, found.hole_ms) == (1, 0)
+    assert found.silence_mos == found.mos
     assert found.wrong == pytest.approx(len(lost) / JUDGED, rel=0.1)
 
 
@@ -125,6 +128,15 @@ def test_a_gap_beside_a_piece_harms_it_by_as_much_as_it_takes() -> None:
     # The end of one piece, and nearly all of the next.
     spoken[100 * PIECE + 3 * PIECE // 4 : 101 * PIECE + 3 * PIECE // 4] = 0
     assert 0.9 / JUDGED < figures(heard(spoken)).wrong < 1.4 / JUDGED
+
+
+def test_silence_that_was_sent_is_worse_than_a_gap_for_the_phone_to_fill() -> None:
+    spoken = speech(SECONDS).astype(np.float64)
+    spoken[3 * RATE : 3 * RATE + RATE // 10] = 0
+    begin = round((3 + DELAY_MS / 1000 - 0.02) * RATE)
+    sent, gap = figures(heard(spoken)), figures(heard(spoken), gap=slice(begin, begin + RATE // 10))
+    assert sent.mos == gap.mos == pytest.approx(gap.silence_mos, abs=0.01)
+    assert sent.silence_mos < gap.silence_mos - 0.2
 
 
 def test_silence() -> None:

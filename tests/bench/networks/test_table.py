@@ -10,7 +10,7 @@ from tests.media.kernels.networks import Packet
 
 
 def figures(mos: float, hole_ms: float = 0.0) -> Figures:
-    return Figures(1.0, 1.0, 0.0, hole_ms, 50.0, mos)
+    return Figures(1.0, 1.0, 0.0, hole_ms, 50.0, mos, mos)
 
 
 def found(ours: float, plain: float, buffered: float) -> Found:
