@@ -22,7 +22,9 @@ from tests.bench.networks.roads import roads
 from tests.bench.networks.table import Found, markdown
 from tests.bench.networks.talks import talk
 
-_MOST_LATE_S = 0.01
+_MOST_LATE = 0.002
+"""Share of packets: more, and the machine was too busy; the talks are made again."""
+
 _ATTEMPTS = 3
 
 
@@ -73,11 +75,9 @@ def _measure(
     """Add one program's talks with one seed."""
     chosen = [one for one in roads(seed, wanted.seconds / 2) if one.name.startswith(wanted.only)]
     for _ in range(_ATTEMPTS):
-        figures, late_s = talk(switch, chosen, wanted.seconds, wanted.long)
-        print(
-            f"# {name}, seed {seed}: sent late {1000 * late_s:.1f} ms", file=sys.stderr, flush=True
-        )
-        if late_s < _MOST_LATE_S:
+        figures, late = talk(switch, chosen, wanted.seconds, wanted.long)
+        print(f"# {name}, seed {seed}: {100 * late:.2f} % sent late", file=sys.stderr, flush=True)
+        if late <= _MOST_LATE:
             break
     for (kind, network), one in figures.items():
         found.add(kind, network, name, one)

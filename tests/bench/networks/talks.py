@@ -16,8 +16,8 @@ def talk(
 ) -> tuple[dict[tuple[str, str], Figures], float]:
     """Make a call of each kind over each network; return what each was worth, by kind and network.
 
-    Also returned is by how many seconds a packet was sent too late at most: of more than a few
-    milliseconds the networks were other ones than they should have been.
+    Also returned is the share of packets that were sent too late: with many of them the networks were
+    other ones than they should have been.
 
     Args:
         switch: the program.
@@ -34,7 +34,7 @@ def talk(
             [(talker, speech(lengths[road.name]), road.path) for road, talker, _ in pairs.values()],
             [hearer for _, _, hearer in pairs.values()],
         )
-    origin, late_s = begun([talker for _, talker, _ in pairs.values()])
+    origin, late = begun([talker for _, talker, _ in pairs.values()])
     start = origin + START_NS * 1e-9
     said = noise(seconds), noise(long_s)
     return {
@@ -44,4 +44,4 @@ def talk(
             road.path.clock_ppm,
         )
         for which, (road, _, hearer) in pairs.items()
-    }, late_s
+    }, late
