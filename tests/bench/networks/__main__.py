@@ -28,6 +28,14 @@ _MOST_LATE = 0.002
 _ATTEMPTS = 3
 
 
+_HOW = """\
+- wrong: pieces of 20 ms that are not heard as they were said, made up ones too; whole, pure: tenths of
+  a second with the tone at its level, without anything else
+- MOS: the E-model of that share and the delay, G.711 with concealment for all; in the last column
+  silence that was sent as sound counts as without concealment
+"""
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./build.sh bench networks",
@@ -64,7 +72,8 @@ def main() -> int:
                 for name in programs.PROGRAMS[:: -1 if number % 2 else 1]:
                     _measure(found, name, switches[name], 100 * number, wanted)
     print(f"- beside {version}")
-    print(f"- {wanted.seeds} seeds, talks of {wanted.seconds:g} s, clocks {wanted.long:g} s\n")
+    print(f"- {wanted.seeds} seeds, talks of {wanted.seconds:g} s, clocks {wanted.long:g} s")
+    print(_HOW)
     print(markdown(found))
     return 0 if found.good else 1
 
