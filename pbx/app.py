@@ -22,6 +22,7 @@ from pbx.call.exchange import Exchange
 from pbx.call.services.directory import SoundFiles
 from pbx.cdr.ledger import Ledger
 from pbx.cdr.record import facts_of
+from pbx.cdr.words import tag_words
 from pbx.config.data_folder import DataFolder
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
@@ -433,7 +434,9 @@ class App:
                 self._board.changed("calls")
                 facts = output.facts
                 parties = facts.caller_number, facts.dialed_number
-                log.info("call %s: %s to %s: ended: %s", facts.id, *parties, facts.cause)
+                cause = facts.cause
+                why = tag_words(cause.tag if cause else None)
+                log.info("call %s: %s to %s: ended: %s; %s", facts.id, *parties, why, cause)
                 self._ledger.ended(facts, self._epoch())
             case Discard():
                 with contextlib.suppress(OSError):

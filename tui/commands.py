@@ -84,16 +84,7 @@ def _options(
         Path | None,
         typer.Option(metavar=say("metavar-path"), help=say("help-socket"), show_default=False),
     ] = None,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            metavar="",
-            help=say("help-version"),
-            callback=program.show_version,
-            is_eager=True,
-        ),
-    ] = False,
+    version: program.Version = False,
 ) -> None:
     ctx.obj = socket
     if ctx.invoked_subcommand is None:

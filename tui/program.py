@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
 import typer
@@ -76,6 +77,15 @@ def show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"miniSIPServer {__version__}")
         raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", metavar="", help=say("help-version"), callback=show_version, is_eager=True
+    ),
+]
+"""The option of every command line."""
 
 
 def _fail(name: str, sentence: str, code: int) -> int:

@@ -105,16 +105,7 @@ def _options(
     user: User = "",
     password_file: PasswordFile = None,
     listen: Listen = "",
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            metavar="",
-            help=say("help-version"),
-            callback=program.show_version,
-            is_eager=True,
-        ),
-    ] = False,
+    version: program.Version = False,
 ) -> None:
     if ctx.invoked_subcommand is not None:
         return

@@ -82,16 +82,7 @@ def run() -> int:
 
 @app.callback()
 def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            metavar="",
-            help=say_of_commands("help-version"),
-            callback=program.show_version,
-            is_eager=True,
-        ),
-    ] = False,
+    version: program.Version = False,
 ) -> None:
     """Look into the call records."""
 

@@ -5,9 +5,10 @@ is asked for, and whether it is met. Exit code 1 if one isn't. Every run goes to
 
     --fast              one round of short windows: a look, no proof
     --only NAME ...     only cases whose names begin so: relay, conference, G.722, Opus, music, onset,
-                        recording, day (idleness and memory)
+                        recording, day (idleness and memory), lasting (1000 streams)
     --rounds N          how often each program does each case (3); tables show medians
     --seconds S         of each measured window (8)
+    --lasting S         how long 1000 streams last (600; with --fast 30)
     --nice N            of programs and generator (-19, so that other work disturbs little)
 """
 
@@ -37,10 +38,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--lasting", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--nice", type=int, default=-19, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
     wanted.rounds = wanted.rounds or (1 if wanted.fast else 3)
     wanted.seconds = wanted.seconds or (3.0 if wanted.fast else 8.0)
+    wanted.lasting = wanted.lasting or (30.0 if wanted.fast else 600.0)
     wanted.warm = 1.0 if wanted.fast else 2.0
     return wanted
 
@@ -86,6 +89,7 @@ def _alone(bench: Any, wanted: argparse.Namespace, keep: Keep) -> None:
         "onset": lambda: sessions.onset(bench, nice),
         "recording 50": lambda: sessions.recording(bench, max(wanted.seconds, 5), rounds, nice),
         "day": lambda: sessions.day(bench, max(wanted.seconds, 5), nice),
+        "lasting": lambda: sessions.lasting(bench, wanted.lasting, nice),
     }
     for name, run in alone.items():
         if _chosen(wanted, name):

@@ -19,6 +19,11 @@ def pss_kib(pids: Iterable[int]) -> int:
     return sum(_number(Path(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in pids)
 
 
+def descriptors(pids: Iterable[int]) -> int:
+    """Return how many descriptors processes have open."""
+    return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+
+
 def _number(file: Path, name: str) -> int:
     """Return the number behind `name`; 0 where the thread or process has just ended."""
     with contextlib.suppress(OSError):

@@ -12,6 +12,7 @@ goes to it through the exchange's own `Supervisor`, whose probes run as ever.
     M ADDRESS PORT                          one who listens to music
     R                                       record every call of two parties from now on
     S                                       record no more, as soon as all files are whole
+    Q                                       TICKS LATE RECEIVED SENT UNSENT: what the engine has counted
 """
 
 import asyncio
@@ -86,6 +87,7 @@ class Anchor:
         self._services: list[Service] = []
         self._recording = 0
         self._whole: Callable[[], None] | None = None
+        self._counted: Callable[[protocol.Counts], None] | None = None
         files = SoundFiles(lambda: [music] if music else [], str(folder), str(folder))
         self._directory = Services(
             ServiceSettings(conference_parties=MOST_PARTIES), files, "0", self._emitted
@@ -153,6 +155,11 @@ class Anchor:
             passage.stop_recording()
         self._recorded()
 
+    def count(self, counted: Callable[[protocol.Counts], None]) -> None:
+        """Have the engine count; `counted` is called with what it says."""
+        self._counted = counted
+        self._tell([protocol.Query()])
+
     # ------------------------------------------------------------------------------------------
 
     def _leg(self, call: list[LegMedia] | None = None) -> LegMedia:
@@ -181,6 +188,9 @@ class Anchor:
         match report:
             case protocol.Refused():
                 sys.exit(f"the media engine refused: {report.reason}")
+            case protocol.Counts() if report.whole and self._counted:
+                counted, self._counted = self._counted, None
+                counted(report)
             case protocol.Recorded():
                 if report.failure:
                     sys.exit(f"a recording has failed: {report.failure}")
@@ -236,6 +246,18 @@ class Control(asyncio.DatagramProtocol):
                 say("R")
             case ["S"]:
                 self._anchor.stop_recording(lambda: say("S"))
+            case ["Q"]:
+                self._anchor.count(lambda counts: say(_in_numbers(counts)))
+
+
+def _in_numbers(counts: protocol.Counts) -> str:
+    streams = counts.streams
+    sums = (
+        sum(one.received for one in streams),
+        sum(one.sent for one in streams),
+        sum(one.unsent for one in streams),
+    )
+    return " ".join(map(str, (counts.ticks, counts.late_ticks, *sums)))
 
 
 async def main(folder: Path, first_port: int, last_port: int, music: str) -> None:

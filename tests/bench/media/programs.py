@@ -16,10 +16,15 @@ from tests.bench.media.activity import switches
 from tests.bench.media.harness import BUILD, REPOSITORY
 
 OURS, OURS_MUSIC, ASTERISK, ASTERISK_MUSIC = "ours", "ours-music", "asterisk", "asterisk-music"
+OURS_LARGE = "ours-large"
+"""With ports for more than 1000 streams."""
+
 RTPENGINE, C_LOOP = "rtpengine", "c-loop"
 
 FIRST_PORT, LAST_PORT = 30000, 30999
 """Of our engine: as many streams as an exchange has that nobody has set up otherwise."""
+
+_LARGE_LAST_PORT = 32199
 
 _MUSIC_S = 60
 
@@ -30,14 +35,15 @@ class Ours:
     Args:
         peers: the harness' module.
         command: of a line that `join` asks the anchor with: C or M.
+        last_port: of its streams.
         run: a folder for its files.
         options: the harness'.
     """
 
     kind = "relay"
 
-    def __init__(self, peers: Any, command: str, run: str, **options: Any) -> None:
-        words = ("-m", "tests.bench.media.anchor", run, str(FIRST_PORT), str(LAST_PORT))
+    def __init__(self, peers: Any, command: str, last_port: int, run: str, **options: Any) -> None:
+        words = ("-m", "tests.bench.media.anchor", run, str(FIRST_PORT), str(last_port))
         argv = [sys.executable, *words, str(BUILD / "music.wav")]
         self._relay = peers.TextRelay(OURS, argv, run, **options)
         self._relay.env["PYTHONPATH"] = str(REPOSITORY)
@@ -136,8 +142,9 @@ def register(bench: Any) -> dict[str, str]:
     """
     peers = bench.P
     known: dict[str, Callable[..., Any]] = {
-        OURS: partial(Ours, peers, "C"),
-        OURS_MUSIC: partial(Ours, peers, "M"),
+        OURS: partial(Ours, peers, "C", LAST_PORT),
+        OURS_LARGE: partial(Ours, peers, "C", _LARGE_LAST_PORT),
+        OURS_MUSIC: partial(Ours, peers, "M", LAST_PORT),
         ASTERISK_MUSIC: partial(AsteriskMusic, peers),
         C_LOOP: lambda run, **more: peers.TextRelay(
             C_LOOP, [str(BUILD / "relay_floor"), "ports"], run, **more

@@ -86,4 +86,8 @@ def _engine(found: Found) -> list[tuple[str, Line]]:
         _alone(found, "conference 50", "wakeups_s", "the same, conference of 50", "1/s", 60),
         _alone(found, "day", "pss_mib", "memory of the engine, 100 calls, PSS", "MiB", 160),
         _alone(found, "day", "growth_kib", "its growth from call to call", "KiB", 64),
+        _alone(found, "lasting", "unsent", "1000 streams, packets not sent on", "1", 0),
+        _alone(found, "lasting", "late_percent", "the same, ticks over 5 ms late", "%", 0.1),
+        _alone(found, "lasting", "growth_mib", "the same, growth of memory", "MiB", 1),
+        _alone(found, "lasting", "descriptors", "the same, more descriptors than before", "1", 0),
     ]

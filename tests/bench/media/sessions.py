@@ -1,4 +1,5 @@
-"""What needs one engine that runs for a while: memory, recording on and off, idleness, onset by phase."""
+"""What needs one engine that runs for a while: memory, recording on and off, idleness, onset by phase,
+and whether it lasts."""
 
 import shutil
 import tempfile
@@ -8,10 +9,10 @@ from contextlib import contextmanager
 from statistics import mean, median
 from typing import Any
 
-from tests.bench.media.activity import pss_kib, switches
+from tests.bench.media.activity import descriptors, pss_kib, switches
 from tests.bench.media.cases import fault
 from tests.bench.media.harness import Run
-from tests.bench.media.programs import OURS
+from tests.bench.media.programs import OURS, OURS_LARGE
 
 _BASE = 10000
 """The first port of the harness' phones."""
@@ -27,6 +28,12 @@ _PARTIES = 20
 
 _ONSET_S = 2.2
 """Two bursts."""
+
+_LASTING_CALLS, _LASTING_SEATS = 450, 100
+"""1000 streams."""
+
+_SEATS_BASE = 14000
+"""The first port of those who sit in the conference beside the calls."""
 
 
 class Session:
@@ -68,10 +75,10 @@ class Session:
 
 
 @contextmanager
-def session(bench: Any, nice: int) -> Iterator[Session]:
+def session(bench: Any, nice: int, program: str = OURS) -> Iterator[Session]:
     """Start our engine and the generator; both end with it."""
     folder = tempfile.mkdtemp(prefix="bench-")
-    peer = bench.P.make(OURS, folder, nice=nice)
+    peer = bench.P.make(program, folder, nice=nice)
     generator = None
     try:
         peer.start()
@@ -160,3 +167,46 @@ def onset(bench: Any, nice: int) -> Run:
                 raise RuntimeError(f"nobody hears port {speaker}")
             found.append(run["onset_us"]["p50"] / 1000)
         return {"mean_ms": mean(found), "least_ms": min(found), "most_ms": max(found)}
+
+
+def lasting(bench: Any, seconds: float, nice: int) -> Run:
+    """Return what becomes of 1000 streams, 900 of them relayed and 100 in one conference.
+
+    Args:
+        bench: the harness' module.
+        seconds: how long they last.
+        nice: of the engine and the generator.
+
+    Returns:
+        `unsent`: packets that the engine has not sent on; `lost`: packets that the generator has not
+        got back, which may be its own fault; `late_percent`: ticks that came more than 5 ms too late;
+        `growth_mib`: of the engine's memory; `descriptors`: that it has more than before.
+
+    Raises:
+        RuntimeError: the generator could not keep up.
+    """
+    with session(bench, nice, OURS_LARGE) as running:
+        running.call(_LASTING_CALLS)
+        ports = range(_SEATS_BASE, _SEATS_BASE + 2 * _LASTING_SEATS, 2)
+        running.generator.bind(bench.UAC, _SEATS_BASE, _LASTING_SEATS)
+        for port in ports:
+            host, to = running.peer.join((bench.UAC, port))
+            running.generator.say(f"flow {port} {host} {to} pcmu-noise {port}")
+        running.measure(5.0, 5.0)
+        engine = running.peer.engine
+        before = _counts(running), pss_kib(engine), descriptors(engine)
+        run = running.measure(seconds, 0.0)
+        after = _counts(running), pss_kib(engine), descriptors(engine)
+        ticks, late, _, _, unsent = (b - a for a, b in zip(before[0], after[0], strict=True))
+        return {
+            "unsent": unsent,
+            "lost": run["lost"],
+            "late_percent": 100 * late / ticks,
+            "growth_mib": (after[1] - before[1]) / 1024,
+            "descriptors": after[2] - before[2],
+            "us_per_packet_in": run["us_per_packet"],
+        }
+
+
+def _counts(running: Session) -> list[int]:
+    return [int(number) for number in running.peer.ask("Q").split()]

@@ -138,6 +138,12 @@ class TestSpeakers:
             assert room.tick(80, 80, 80, 80) == []
         assert room.tick(80, 30, 80, 80) == [1]
 
+    def test_who_begins_takes_the_place_of_a_quieter_one_in_the_same_tick(self) -> None:
+        room = Room(4, 2)
+        for _ in range(50):
+            assert room.tick(35, 80, 45, 80) == [0, 2]
+        assert room.tick(35, 25, 45, 80) == [0, 1]
+
     def test_a_place_is_kept_over_a_pause_but_not_from_another_speaker(self) -> None:
         room = Room(3, 1)
         for _ in range(20):

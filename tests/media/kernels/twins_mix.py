@@ -66,13 +66,15 @@ class Voice:
             self.floor = min(loudness, 67)
         rise = loudness * 16 - self.score
         self.score += math.ceil(rise / 2) if rise > 0 else math.floor(rise / 16)
-        above = loudness - self.floor
+        above, before = loudness - self.floor, self.active
         if (loudness >= 72 and above >= 9) or (self.active and loudness >= 67 and above >= 6):
             self.active, self.hang = True, 15
         elif self.hang:
             self.hang -= 1
         else:
             self.active = False
+        if self.active and not before:
+            self.score = max(self.score, loudness * 16)
         if above < 0:
             # A quarter of the way, up to the next 1/64 dB.
             self.floor -= math.floor((3 - above * 64) / 4) / 64

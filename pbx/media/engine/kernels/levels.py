@@ -26,7 +26,7 @@ HANG = 3
 """Ticks that `ACTIVE` still lasts without voice."""
 
 SCORE_16 = 4
-"""Loudness in 1/16 dB, smoothed: quick to rise and slow to fall."""
+"""Loudness in 1/16 dB, smoothed: quick to rise, at once where voice begins, and slow to fall."""
 
 CHOSEN = 5
 """1 while the voice is heard in its room."""
@@ -134,7 +134,11 @@ def watch_level(row: Any, pcm: Any, samples: Any) -> Any:
     row[LEVEL] = level
     rise = (loudness << 4) - row[SCORE_16]
     row[SCORE_16] += (rise + 1) >> 1 if rise > 0 else rise >> 4
+    before = row[ACTIVE]
     _watch_voice(row, loudness)
+    if row[ACTIVE] > before:
+        # Of many who speak, too, who begins is heard with the first syllable.
+        row[SCORE_16] = max(row[SCORE_16], loudness << 4)
     return level
 
 
