@@ -39,7 +39,7 @@ SETTINGS_END = 22
 
 # --- what the packet thread has learnt ----------------------------------------------------------
 LATCHED_RTP = 22
-"""`LATCHED` as soon as `SOURCE_RTP` is known; then `JOINED`, or `ALONE` where that can't be."""
+"""`LATCHED` as soon as `SOURCE_RTP` is known; then `JOINING` and `JOINED`, or `ALONE`."""
 
 LATCHED_RTCP = 23
 SOURCE_RTP = 24
@@ -124,11 +124,14 @@ DIAL_WAITS = 6
 NO_EVENTS = 0xFF
 
 LATCHED = 1
-JOINED = 2
-"""The source has a socket for itself (`kernels.joining`)."""
+ALONE = 2
+"""The source can't have a socket for itself (`kernels.joining`)."""
 
-ALONE = 3
-"""It has none."""
+JOINING = 3
+"""It has one, in which may still be what others have sent before it was connected."""
+
+JOINED = 4
+"""It has one, in which nobody else is heard."""
 
 
 # --- bits of FLAGS ------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from typing import Any
 
 from pbx.media.engine import stream_row
 from pbx.media.engine import tables as t
-from pbx.media.engine.kernels.joining import join_peer
+from pbx.media.engine.kernels.joining import join_peer, note_emptied
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.relay import accept, slot_of
 from pbx.media.engine.kernels.rtp import RTCP, RTP
@@ -89,6 +89,8 @@ def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
             # As the next one who receives wants it.
             tables.read_headers[index, 1] = tables.facts[t.NAME_LENGTH]
         if received < _BATCH:
+            if received > 0:
+                note_emptied(tables, slot_of(tables, socket), socket)
             return
 
 
@@ -96,13 +98,13 @@ def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
 def _hear(tables: Any, voices: Any, slot: Any, reports: Any, now: Any, ahead: Any) -> None:
     if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT != 0:
         return
-    joined = tables.streams[slot, stream_row.LATCHED_RTP] == stream_row.JOINED
+    joined = tables.streams[slot, stream_row.LATCHED_RTP] >= stream_row.JOINING
     if reports or not joined:
         _empty(tables, voices, 2 * slot, now, ahead)
         # What has come before a source was known must not be overtaken.
         if join_peer(tables, slot):
             _empty(tables, voices, 2 * slot, now, ahead)
-    if tables.streams[slot, stream_row.LATCHED_RTP] == stream_row.JOINED:
+    if tables.streams[slot, stream_row.LATCHED_RTP] >= stream_row.JOINING:
         _empty(tables, voices, 2 * tables.streams.shape[0] + slot, now, ahead)
     if reports:
         _empty(tables, voices, 2 * slot + 1, now, ahead)

@@ -145,7 +145,7 @@ def join_peer(tables: Any, slot: Any) -> Any:
         return False
     socket = 2 * tables.streams.shape[0] + slot
     tables.fds[socket] = fd
-    stream[row.LATCHED_RTP] = row.JOINED
+    stream[row.LATCHED_RTP] = row.JOINING
     if stream[row.VOICE] != 0:
         stamp(tables, fd, 1)
     elif is_watched(stream, stream[row.FLAGS]):
@@ -154,10 +154,31 @@ def join_peer(tables: Any, slot: Any) -> Any:
 
 
 @kernel
+def comes_from_peer(tables: Any, slot: Any, index: Any) -> Any:
+    """Return whether packet `index` of the batch, from the source's own socket, is the source's."""
+    stream = row_of(tables.streams, slot)
+    if stream[row.LATCHED_RTP] == row.JOINED:
+        return True
+    _put_peer(tables, stream)
+    name, peer = row_of(tables.names, index), tables.scratch
+    if stream[row.FLAGS] & row.IPV4 != 0:
+        return name[0] == peer[0]
+    return ((name[0] ^ peer[0]) & _PORT | name[1] ^ peer[1] | name[2] ^ peer[2]) == 0
+
+
+@kernel
+def note_emptied(tables: Any, slot: Any, socket: Any) -> None:
+    """Take note that a stream's socket has been empty: what comes now has come in connected."""
+    stream = row_of(tables.streams, slot)
+    if socket >= 2 * tables.streams.shape[0] and stream[row.LATCHED_RTP] == row.JOINING:
+        stream[row.LATCHED_RTP] = row.JOINED
+
+
+@kernel
 def leave_peer(tables: Any, slot: Any) -> None:
     """Close the socket that was the source's alone; the stream's own one hears it again."""
     stream = row_of(tables.streams, slot)
-    if stream[row.LATCHED_RTP] == row.JOINED:
+    if stream[row.LATCHED_RTP] >= row.JOINING:
         socket = 2 * tables.streams.shape[0] + slot
         # epoll forgets it by itself.
         close(tables.fds[socket])

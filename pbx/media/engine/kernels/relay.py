@@ -5,7 +5,7 @@ from typing import Any
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.dialling import notice_event, put_digit
-from pbx.media.engine.kernels.joining import leave_peer
+from pbx.media.engine.kernels.joining import comes_from_peer, leave_peer, note_emptied
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtp import (
     RTCP,
@@ -53,7 +53,8 @@ def receive(tables: Any, slot: Any, socket: Any, now: Any) -> Any:
     """
     headers = tables.read_headers.ctypes.data
     fd = tables.fds[socket]
-    if now - tables.streams[slot, row.LAST_NS] < _BURST_NS:
+    latched = tables.streams[slot, row.LATCHED_RTP]
+    if latched == row.JOINING or now - tables.streams[slot, row.LAST_NS] < _BURST_NS:
         return recvmmsg(fd, headers, t.BATCH, MSG_DONTWAIT, 0)
     if socket >= 2 * tables.streams.shape[0]:
         # Who sends to the source's own socket needn't be told.
@@ -81,8 +82,7 @@ def accept(tables: Any, voices: Any, socket: Any, index: Any, now: Any) -> Any:
     kind = packet_kind(packet, length)
     as_rtcp = on_rtcp_port or (kind == RTCP and stream[row.FLAGS] & row.MUX != 0)
     if socket >= 2 * tables.streams.shape[0]:
-        # The kernel lets nobody else in.
-        verdict = 1
+        verdict = 1 if comes_from_peer(tables, slot, index) else 0
     elif on_rtcp_port:
         verdict = judge_rtcp(tables.facts, stream, tables.names[index], kind)
     else:
@@ -179,7 +179,7 @@ def prepare_message(
     words = tables.streams.ctypes.data + 8 * row.WIDTH * sink
     used = tables.streams[sink, row.CONTROL_LENGTH]
     name = words + 8 * column
-    if column == row.SOURCE_RTP and tables.streams[sink, row.LATCHED_RTP] == row.JOINED:
+    if column == row.SOURCE_RTP and tables.streams[sink, row.LATCHED_RTP] >= row.JOINING:
         # The socket knows both addresses.
         name = used = 0
     tables.write_headers[at, 0] = name
@@ -261,6 +261,8 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         pending += 1
     if pending > 0:
         send(tables, sink, outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
+    if 0 < received < t.BATCH:
+        note_emptied(tables, slot, socket)
     return received
 
 
@@ -269,6 +271,6 @@ def outlet(tables: Any, sink: Any, as_rtcp: Any) -> Any:
     """Return the socket that a packet leaves from: RTCP shares RTP's where the peer muxes."""
     if as_rtcp and tables.streams[sink, row.FLAGS] & row.MUX == 0:
         return tables.fds[2 * sink + 1]
-    if tables.streams[sink, row.LATCHED_RTP] == row.JOINED:
+    if tables.streams[sink, row.LATCHED_RTP] >= row.JOINING:
         return tables.fds[2 * tables.streams.shape[0] + sink]
     return tables.fds[2 * sink]
