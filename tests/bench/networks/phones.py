@@ -18,7 +18,7 @@ class BenchPhone(NetPhone):
     """
 
     first_sequence = 1000
-    """With numbers like 65000 Asterisk's jitter buffer falls silent; it is to have its best."""
+    """With numbers of 40000 and more Asterisk's jitter buffer falls silent; it is to have its best."""
 
     def __init__(
         self,
