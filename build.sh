@@ -30,6 +30,7 @@ usage() {
   bench      measure calls per second and CPU per packet;        测量性能
              bench arm: what a Pi makes of the sound kernels     bench arm：树莓派上的音频内核
              bench media: calls' sound beside Asterisk's         bench media：与 Asterisk 等比较
+             bench networks: the same over bad networks          bench networks：劣质网络下的音质
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
   deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
   deb-test   install it into clean systems, thoroughly          在干净系统中测试安装包
@@ -325,12 +326,13 @@ bench_arm() { # no Pi is needed: numba compiles for it, an emulator runs it, llv
   exec .venv/bin/python -m tests.bench.arm "$@"
 }
 
-bench_media() { # beside programs of others, which the shared harness puts into a chroot
-  local harness=../shared/bench
+bench_beside() { # bench_beside NAME [ARGUMENTS]: beside programs of others, which the shared harness puts into a chroot
+  local harness=../shared/bench name=$1
+  shift
   [ -x "$harness/setup.sh" ] || die 69 "The bench harness is not there: the folder shared/bench has to lie beside this one (in $(dirname "$PWD"))." \
     "找不到测量工具：shared/bench 目录必须与本目录并列（位于 $(dirname "$PWD")）。"
-  [ "$(id -u)" -eq 0 ] || die 77 "To run other programs in a chroot takes root: sudo ./build.sh bench media" \
-    "在 chroot 中运行其他程序需要 root 权限：sudo ./build.sh bench media"
+  [ "$(id -u)" -eq 0 ] || die 77 "To run other programs in a chroot takes root: sudo ./build.sh bench $name" \
+    "在 chroot 中运行其他程序需要 root 权限：sudo ./build.sh bench $name"
   need_programs ip:iproute2
   need_libraries "${media_libraries[@]}"
   prepare test
@@ -343,16 +345,16 @@ bench_media() { # beside programs of others, which the shared harness puts into 
       "无法安装用于比较的程序：$(tail -n 1 "$BENCH_BUILD/setup.log")（全部输出见 build/bench/setup.log）。"
   # In a network of its own no other program has the harness' ports.
   # shellcheck disable=SC2016
-  exec unshare --net bash -c 'ip link set lo up && exec "$@"' bench .venv/bin/python -m tests.bench.media "$@"
+  exec unshare --net bash -c 'ip link set lo up && exec "$@"' bench .venv/bin/python -m "tests.bench.$name" "$@"
 }
 
 run_benches() {
   case ${1:-} in
-    arm | media)
-      local bench=bench_$1
+    arm)
       shift
-      "$bench" "$@"
+      bench_arm "$@"
       ;;
+    media | networks) bench_beside "$@" ;;
   esac
   need_programs "${test_programs[@]}"
   need_libraries "${test_libraries[@]}"

@@ -63,6 +63,9 @@ class NetPhone(sip.Phone):
         events: it says that it has telephone-events.
     """
 
+    first_sequence = 65000
+    """Of what it says: the numbers begin anew in the talk."""
+
     def __init__(
         self,
         port: int,
@@ -177,7 +180,7 @@ class NetPhone(sip.Phone):
                     sent,
                     Packet(
                         sent,
-                        (65000 + number) & 0xFFFF,
+                        (self.first_sequence + number) & 0xFFFF,
                         units * number,
                         payload,
                         int(number == 0),
