@@ -41,6 +41,27 @@ def local_addresses() -> list[str]:
     return sorted(found, key=lambda text: ipaddress.ip_address(text).is_loopback)
 
 
+def own_address(host: str) -> str | None:
+    """Return the address of this machine that packets to a numeric host leave from.
+
+    None where there is no way there. Nothing is sent: connecting a UDP socket only asks the
+    routing table (udp(7)).
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError:
+            return None
+        return str(probe.getsockname()[0])
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether packets from one numeric address can get to the other one, as far as they tell."""
+    a, b = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    return (a.version, a.is_loopback) == (b.version, b.is_loopback)
+
+
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:
     while len(data) >= _HEADER.size:
         length, kind, _, _, _ = _HEADER.unpack_from(data)

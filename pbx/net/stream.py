@@ -1,14 +1,16 @@
-"""SIP over TCP (RFC 3261 §18): a connection, accepted or made by us."""
+"""SIP over TCP (RFC 3261 §18) and what lies above it: a connection, accepted or made by us."""
 
 import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from typing import ClassVar, cast
+from dataclasses import replace
+from typing import cast
 
 from pbx.errors import PeerError
+from pbx.net.framing import Framing, PlainFraming
 from pbx.sip.flow import Address, Flow
-from pbx.sip.framing import KeepAlive, StreamFramer
+from pbx.sip.framing import KeepAlive
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +19,10 @@ BACKLOG_LIMIT = 1 << 20
 
 FIRST_MESSAGE_S = 30.0
 """How long whoever connects to us may take for its first message; phones register at once."""
+
+HALF_MESSAGE_S = 32.0
+"""How long the rest of a message may take: a transaction's 64*T1 (RFC 3261 §17), after which its
+sender has given it up."""
 
 LINGER_S = 2.0
 """How long a connection that we end may take to deliver what is queued."""
@@ -41,10 +47,11 @@ class StreamConnection(asyncio.Protocol):
         receive: takes each message and its flow.
         opened, closed: told of the connection's life; `closed` with the reason.
         first_message_s: for the peer's first message; None where it needn't send one.
+        half_message_s: for the rest of a message whose beginning has come.
+        kind: its `Flow.transport`.
+        framing: how messages lie in its octets; None for TCP's way.
+        name: its `Flow.name`.
     """
-
-    KIND: ClassVar[str] = "tcp"
-    """Its `Flow.transport`."""
 
     def __init__(
         self,
@@ -54,18 +61,24 @@ class StreamConnection(asyncio.Protocol):
         opened: Callable[["StreamConnection"], None],
         closed: Callable[["StreamConnection", str], None],
         first_message_s: float | None = None,
+        half_message_s: float = HALF_MESSAGE_S,
+        *,
+        kind: str = "tcp",
+        framing: Framing | None = None,
+        name: str = "",
     ) -> None:
         self._port = port
         self._receive = receive
         self._opened = opened
         self._closed = closed
         self._first_message_s = first_message_s
-        self._framer = StreamFramer()
+        self._half_message_s = half_message_s
+        self._framing: Framing = framing or PlainFraming()
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._limit: asyncio.TimerHandle | None = None
         self._why = ""
-        self.flow = Flow(self.KIND, Address("", 0), Address("", 0), number)
+        self.flow = Flow(kind, Address("", 0), Address("", 0), number, name)
         self.spoke = False
         """True once a SIP message has come."""
         self.heard = 0.0
@@ -82,8 +95,10 @@ class StreamConnection(asyncio.Protocol):
         self._socket = transport.get_extra_info("socket")
         for level, option, value in PROBES:
             self._socket.setsockopt(level, option, value)
-        self.flow = Flow(
-            self.KIND, Address(local[0], self._port), Address(remote[0], remote[1]), self.number
+        self.flow = replace(
+            self.flow,
+            local=Address(local[0], self._port),
+            remote=Address(remote[0], remote[1]),
         )
         loop = asyncio.get_running_loop()
         self.heard = loop.time()
@@ -106,7 +121,7 @@ class StreamConnection(asyncio.Protocol):
         self.heard = asyncio.get_running_loop().time()
         try:
             # Again without data: a fault that comes after the last whole message shows only then.
-            while items := self._framer.feed(data):
+            while items := self._framing.feed(data):
                 data = b""
                 for item in items:
                     if not self.usable:
@@ -114,8 +129,20 @@ class StreamConnection(asyncio.Protocol):
                     self._take(item)
         except PeerError as error:
             # Where a message ends can't be told any more, so the stream is of no further use.
+            self._write(self._framing.owed())
             self.finish(error.reason)
+        if self.usable:
+            self._write(self._framing.owed())
+        self._limit_half_message()
         self._acknowledge()
+
+    def _limit_half_message(self) -> None:
+        """See to it that what has begun comes to its end: half messages take memory for nothing."""
+        if self._limit is None and self.usable and self._framing.has_begun:
+            loop = asyncio.get_running_loop()
+            self._limit = loop.call_later(
+                self._half_message_s, self.close, "a message's rest never came"
+            )
 
     def _acknowledge(self) -> None:
         """Acknowledge what came at once, not after 40 ms.
@@ -156,10 +183,10 @@ class StreamConnection(asyncio.Protocol):
         if self._transport.get_write_buffer_size() > BACKLOG_LIMIT:
             self.close("the peer does not read")
             return
-        self._write(data)
+        self._write(self._framing.wrap(data))
 
     def _write(self, data: bytes) -> None:
-        if self._transport is not None:
+        if data and self._transport is not None:
             self._transport.write(data)
 
     def close(self, why: str) -> None:
@@ -172,6 +199,7 @@ class StreamConnection(asyncio.Protocol):
         """Close once what is queued has been sent, or `LINGER_S` have passed."""
         if self._transport is not None and not self._transport.is_closing():
             self._ending(why)
+            self._write(self._framing.farewell())
             self._end()
 
     def _end(self) -> None:

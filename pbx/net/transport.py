@@ -6,14 +6,17 @@ import errno
 import ipaddress
 import logging
 import ssl
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pbx.errors import StartError
 from pbx.locale import say
-from pbx.net.stream import FIRST_MESSAGE_S, LINGER_S, StreamConnection
+from pbx.net.interfaces import alike, own_address
+from pbx.net.stream import FIRST_MESSAGE_S, HALF_MESSAGE_S, LINGER_S, StreamConnection
 from pbx.net.tls import TlsConnection
 from pbx.net.udp import UdpSocket
+from pbx.net.websocket import WebSocketFraming
 from pbx.sip.flow import Address, Flow
 
 log = logging.getLogger(__name__)
@@ -22,20 +25,29 @@ CONNECT_S = 5.0
 """How long a TCP connection may take to come up."""
 
 CONNECTIONS_LIMIT = 512
-"""TCP and TLS connections at once; a home or small office has 30 phones."""
+"""Connections at once, of all kinds; a home or small office has 30 phones."""
 
 
 @dataclass(frozen=True, slots=True)
-class TlsPort:
-    """Where TLS is listened for.
+class StreamPort:
+    """A port for connections, beside the one of UDP and TCP.
 
     Args:
+        kind: ``tls``, ``ws`` or ``wss``: the `Flow.transport` of what comes.
         number: the port, on every local address.
-        context: the exchange's certificate and key.
+        context: the exchange's certificate and key, for ``tls`` and ``wss``.
+        origins: for ``ws`` and ``wss``: see `WebSocketFraming`.
     """
 
+    kind: str
     number: int
-    context: ssl.SSLContext
+    context: ssl.SSLContext | None = None
+    origins: Sequence[str] = ()
+
+    @property
+    def is_web(self) -> bool:
+        """True where messages come in WebSocket frames."""
+        return self.kind in ("ws", "wss")
 
 
 class SipTransport:
@@ -47,9 +59,11 @@ class SipTransport:
         failed: told of a flow that can't be used, and why.
         needed: names the connections that a registration or a call needs. When there are too
             many, one that isn't needed makes room for a new one.
-        tls: None for no TLS.
-        connections_limit: TCP and TLS connections at once.
+        more: ports for TLS and WebSocket.
+        tls: what we connect to TLS peers with; None for not at all.
+        connections_limit: connections at once.
         first_message_s: how long whoever connects may take for its first message.
+        half_message_s: how long a message that has begun may take to come whole.
         connect_s: how long a connection of ours may take to come up.
     """
 
@@ -60,25 +74,30 @@ class SipTransport:
         failed: Callable[[Flow, str], None],
         needed: Callable[[], Collection[int]],
         *,
-        tls: TlsPort | None = None,
+        more: Sequence[StreamPort] = (),
+        tls: ssl.SSLContext | None = None,
         connections_limit: int = CONNECTIONS_LIMIT,
         first_message_s: float = FIRST_MESSAGE_S,
+        half_message_s: float = HALF_MESSAGE_S,
         connect_s: float = CONNECT_S,
     ) -> None:
         self._port = port
         self._receive = receive
         self._failed = failed
         self._needed = needed
+        self._more = more
         self._tls = tls
         self._connections_limit = connections_limit
         self._first_message_s = first_message_s
+        self._half_message_s = half_message_s
         self._connect_s = connect_s
         self._udp: dict[str, UdpSocket] = {}
         self._servers: dict[str, asyncio.Server] = {}
-        self._tls_servers: dict[str, asyncio.Server] = {}
+        self._more_servers: dict[tuple[str, str], asyncio.Server] = {}
         self._connections: dict[int, StreamConnection] = {}
-        self._by_remote: dict[tuple[str, Address], int] = {}
-        self._connecting: dict[Address, list[tuple[bytes, Flow]]] = {}
+        # By transport, address, and what the peer had to prove
+        self._by_remote: dict[tuple[str, Address, str], int] = {}
+        self._connecting: dict[tuple[str, Address, str], list[tuple[bytes, Flow]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial = 0
         self._closing = False
@@ -90,15 +109,30 @@ class SipTransport:
         listening = [
             (transport, host, self._port) for transport in ("udp", "tcp") for host in self._udp
         ]
-        if self._tls is not None:
-            secure = (host for host in self._udp if host in self._tls_servers)
-            listening += [("tls", host, self._tls.number) for host in secure]
+        listening += [
+            (port.kind, host, port.number)
+            for port in self._more
+            for host in self._udp
+            if (port.kind, host) in self._more_servers
+        ]
         return [f"{transport} {Address(host, port)}" for transport, host, port in listening]
 
     @property
     def hosts(self) -> list[str]:
         """The local addresses that it listens on, in the order of `open` or the last `follow`."""
         return list(self._udp)
+
+    def own_address(self, transport: str, host: str) -> Address | None:
+        """Return our own address and listening port towards a numeric host: for Via and Contact.
+
+        None where there is no way there, or none from an address that we listen on.
+        """
+        own = own_address(host)
+        if own is not None and own not in self._udp:
+            # Told to listen on others only: those are what answers can come to.
+            own = next((one for one in self._udp if alike(one, host)), None)
+        ports = (port.number for port in self._more if port.kind == transport)
+        return None if own is None else Address(own, next(ports, self._port))
 
     # ---------------------------------------------------------------- listening
 
@@ -114,7 +148,7 @@ class SipTransport:
             except _NoSuchAddress:
                 log.warning("this machine has no address %s now", host)
             else:
-                await self._open_tls(host)
+                await self._open_more(host)
         if not self._udp:
             raise StartError(say("no-address"), 69)
 
@@ -126,17 +160,17 @@ class SipTransport:
         wanted = _canonical(hosts)
         for host in self._udp.keys() - wanted:
             self._servers.pop(host).close()
-            if host in self._tls_servers:
-                self._tls_servers.pop(host).close()
-            await self._udp.pop(host).close()
+            for port in self._more:
+                if (port.kind, host) in self._more_servers:
+                    self._more_servers.pop((port.kind, host)).close()
+            self._udp.pop(host).close()
             log.info("no longer listening on %s", Address(host, self._port))
         for host in wanted:
             try:
                 if host not in self._udp:
                     await self._open_one(host)
                     log.info("listening on %s", Address(host, self._port))
-                if host not in self._tls_servers:
-                    await self._open_tls(host)
+                await self._open_more(host)
             except _NoSuchAddress:
                 log.debug("this machine has no address %s now", host)
             except StartError as error:
@@ -147,29 +181,32 @@ class SipTransport:
         local = Address(host, self._port)
         loop = asyncio.get_running_loop()
         try:
-            udp = await UdpSocket.open(local, self._receive, self._failed)
+            udp = UdpSocket.open(local, self._receive, self._failed)
         except OSError as error:
             raise _cannot_listen("UDP", local, error) from error
         try:
             server = await loop.create_server(self._accepted, host, self._port)
         except BaseException as error:
-            await udp.close()
+            udp.close()
             if isinstance(error, OSError):
                 raise _cannot_listen("TCP", local, error) from error
             raise
         self._udp[host], self._servers[host] = udp, server
 
-    async def _open_tls(self, host: str) -> None:
-        """Listen for TLS too; where that can't be, all else works without."""
-        if self._tls is None:
-            return
-        local, loop = Address(host, self._tls.number), asyncio.get_running_loop()
-        try:
-            self._tls_servers[host] = await loop.create_server(
-                self._accepted_tls, host, self._tls.number
-            )
-        except OSError as error:
-            log.error("%s", _cannot_listen("TLS", local, error).sentence)
+    async def _open_more(self, host: str) -> None:
+        """Listen on the further ports, too; where that can't be, all else works without."""
+        loop = asyncio.get_running_loop()
+        for port in self._more:
+            if (port.kind, host) in self._more_servers:
+                continue
+            accepted = partial(self._connection, self._first_message_s, port)
+            try:
+                server = await loop.create_server(accepted, host, port.number)
+            except OSError as error:
+                local = Address(host, port.number)
+                log.error("%s", _cannot_listen(port.kind.upper(), local, error).sentence)
+            else:
+                self._more_servers[port.kind, host] = server
 
     # ---------------------------------------------------------------- sending
 
@@ -178,15 +215,17 @@ class SipTransport:
         if flow.transport == "udp":
             self._send_udp(data, flow)
             return
-        number = flow.connection or self._by_remote.get((flow.transport, flow.remote), 0)
+        number = flow.connection or self._by_remote.get(_peer_of(flow), 0)
         connection = self._connections.get(number)
         if connection is not None:
             connection.send(data)
         elif flow.connection:
             self._failed(flow, "the connection is gone")
-        elif flow.transport == "tls":
-            # A telephone has no certificate: whoever answered at its address would be believed.
-            self._failed(flow, "over TLS a phone is reached by its own connection only")
+        elif flow.transport == "tls" and self._tls is None:
+            self._failed(flow, "there is nobody whom we trust over TLS")
+        elif not flow.is_stream:
+            # RFC 7118 §5: nobody listens in a browser.
+            self._failed(flow, "over WebSocket a phone is reached by its own connection only")
         else:
             self._connect_and_send(data, flow)
 
@@ -206,7 +245,7 @@ class SipTransport:
         return None
 
     def _connect_and_send(self, data: bytes, flow: Flow) -> None:
-        waiting = self._connecting.setdefault(flow.remote, [])
+        waiting = self._connecting.setdefault(_peer_of(flow), [])
         waiting.append((data, flow))
         if len(waiting) == 1:
             task = asyncio.get_running_loop().create_task(self._connect(flow))
@@ -219,10 +258,11 @@ class SipTransport:
         # From the address that the peer knows us by, where that is still ours.
         ours = flow.local.host if flow.local.host in self._udp else None
         remote, number, why = flow.remote, 0, ""
+        made = partial(self._made_tls, flow) if flow.transport == "tls" else self._made
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await loop.create_connection(
-                    self._made, remote.host, remote.port, local_addr=(ours, 0) if ours else None
+                    made, remote.host, remote.port, local_addr=(ours, 0) if ours else None
                 )
             number = connection.number
         except TimeoutError:
@@ -230,7 +270,7 @@ class SipTransport:
         except OSError as error:
             why = error.strerror or str(error)
         finally:
-            waiting = self._connecting.pop(remote)
+            waiting = self._connecting.pop(_peer_of(flow))
         for data, wanted in waiting:
             # It may be gone again, and must not be made again and again.
             if number in self._connections:
@@ -241,28 +281,42 @@ class SipTransport:
     # ---------------------------------------------------------------- connections
 
     def _accepted(self) -> StreamConnection:
-        return self._connection(self._first_message_s)
+        return self._connection(self._first_message_s, StreamPort("tcp", self._port))
 
     def _made(self) -> StreamConnection:
-        return self._connection(None)
+        return self._connection(None, StreamPort("tcp", self._port))
 
-    def _connection(self, first_message_s: float | None) -> StreamConnection:
-        self._serial += 1
-        return StreamConnection(
-            self._serial, self._port, self._receive, self._opened, self._closed, first_message_s
-        )
-
-    def _accepted_tls(self) -> StreamConnection:
+    def _made_tls(self, flow: Flow) -> StreamConnection:
         assert self._tls is not None
         self._serial += 1
         return TlsConnection(
-            self._tls.context,
+            self._tls,
             self._serial,
-            self._tls.number,
+            flow.local.port,
             self._receive,
             self._opened,
             self._closed,
-            self._first_message_s,
+            # For the handshake
+            self._connect_s,
+            self._half_message_s,
+            kind="tls",
+            peer=flow.name or flow.remote.host,
+            name=flow.name,
+        )
+
+    def _connection(self, first_message_s: float | None, port: StreamPort) -> StreamConnection:
+        self._serial += 1
+        kind = StreamConnection if port.context is None else partial(TlsConnection, port.context)
+        return kind(
+            self._serial,
+            port.number,
+            self._receive,
+            self._opened,
+            self._closed,
+            first_message_s,
+            self._half_message_s,
+            kind=port.kind,
+            framing=WebSocketFraming(port.origins) if port.is_web else None,
         )
 
     def _opened(self, connection: StreamConnection) -> None:
@@ -273,8 +327,7 @@ class SipTransport:
             connection.close("too many connections")
             return
         self._connections[connection.number] = connection
-        flow = connection.flow
-        self._by_remote[flow.transport, flow.remote] = connection.number
+        self._by_remote[_peer_of(connection.flow)] = connection.number
 
     def _make_room(self) -> bool:
         """Drop the connection that can be missed most; False where all are needed."""
@@ -291,9 +344,9 @@ class SipTransport:
         flow = connection.flow
         if self._connections.pop(flow.connection, None) is None:
             return
-        remote = flow.transport, flow.remote
-        if self._by_remote.get(remote) == flow.connection:
-            del self._by_remote[remote]
+        peer = _peer_of(flow)
+        if self._by_remote.get(peer) == flow.connection:
+            del self._by_remote[peer]
         if not self._connections:
             self._all_closed.set()
         if not self._closing:
@@ -304,16 +357,17 @@ class SipTransport:
         self._closing = True
         for task in list(self._tasks):
             task.cancel()
-        for server in (*self._servers.values(), *self._tls_servers.values()):
+        for server in (*self._servers.values(), *self._more_servers.values()):
             server.close()
         sockets = list(self._udp.values())
         self._udp.clear()
         self._servers.clear()
-        self._tls_servers.clear()
+        self._more_servers.clear()
         self._all_closed.clear()
         for connection in list(self._connections.values()):
             connection.finish("the exchange stops")
-        await asyncio.gather(*(udp.close() for udp in sockets))
+        for udp in sockets:
+            udp.close()
         if self._connections:
             # Each one ends by itself after LINGER_S.
             with contextlib.suppress(TimeoutError):
@@ -322,6 +376,11 @@ class SipTransport:
 
 class _NoSuchAddress(StartError):
     """The machine doesn't have the address, or not yet."""
+
+
+def _peer_of(flow: Flow) -> tuple[str, Address, str]:
+    """What a connection is found by, where a flow names none."""
+    return flow.transport, flow.remote, flow.name
 
 
 def _canonical(hosts: Iterable[str]) -> list[str]:

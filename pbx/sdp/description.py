@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from pbx.errors import PeerError
@@ -85,10 +86,7 @@ class Connection:
     @property
     def numeric(self) -> str | None:
         """The address in canonical numeric form; None for a host name."""
-        try:
-            return str(ipaddress.ip_address(self.address))
-        except ValueError:
-            return None
+        return _numeric(self.address)
 
     @property
     def null(self) -> bool:
@@ -265,16 +263,30 @@ class SessionDescription:
         return "".join(row + "\r\n" for row in rows).encode("utf-8", "surrogateescape")
 
 
+_REMEMBERED = 8192
+"""Octets of a description that is remembered; longer ones would fill the memory."""
+
+
 def parse_sdp(data: bytes) -> SessionDescription:
     """Return the description in a message body.
 
     ``s=`` and ``t=`` may be missing, lines may end in LF alone, and blank lines are skipped: phones
-    do all of this, and none of it leaves the meaning open.
+    do all of this, and none of it leaves the meaning open. The last ones are remembered: in the
+    set-up of a call each description is asked for several times.
 
     Raises:
         PeerError: 400 where RFC 8866 §9 is broken, 488 for what can be read but not served
             (another network than the Internet, too many media).
     """
+    return _read_short(data) if len(data) <= _REMEMBERED else _read(data)
+
+
+@lru_cache(maxsize=64)
+def _read_short(data: bytes) -> SessionDescription:
+    return _read(data)
+
+
+def _read(data: bytes) -> SessionDescription:
     lines = [_parse_line(row) for row in _rows(data)]
     # RFC 8866 §5.1: the version line comes first, and 'this memo defines version 0'.
     if not lines or lines[0] != Line("v", "0"):
@@ -319,6 +331,14 @@ def parse_connection(text: str) -> Connection:
     if not _HOST_NAME.fullmatch(address):
         raise PeerError(400, "Bad address in session description")
     return Connection(family, address)
+
+
+@lru_cache(maxsize=1024)
+def _numeric(address: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None
 
 
 def _rows(data: bytes) -> Iterable[str]:

@@ -82,6 +82,69 @@ def normalise(description: SessionDescription, address: str) -> SessionDescripti
     return SessionDescription(tuple(lines), tuple(media))
 
 
+def taken_up(sdp: bytes, told: SessionDescription | None) -> bytes:
+    """Return a party's description as it would be if nobody held it.
+
+    Args:
+        sdp: what the party has said.
+        told: what it was told; where that let it both send and receive, it holds by its own wish,
+            and goes on so.
+
+    Raises:
+        PeerError: `sdp` is no description.
+    """
+    description = parse_sdp(sdp)
+    media = []
+    for index, one in enumerate(description.media):
+        held = told is not None and index < len(told.media) and told.media[index].port
+        if held and told is not None:
+            held = effective_direction(told, told.media[index]) is not Direction.SENDRECV
+        media.append(one.with_direction(Direction.SENDRECV) if held else one)
+    return replace(description, media=tuple(media)).encode()
+
+
+def fitted(own: bytes, offer: bytes) -> bytes:
+    """Return a party's offer as the answer to another party's offer.
+
+    Two parties that have both made an offer are brought together by it: where both have the same
+    kind of media at a place, that is agreed on; all else is refused (RFC 3264 §6).
+
+    Args:
+        own: what becomes the answer.
+        offer: what it is to answer.
+
+    Raises:
+        PeerError: one of them is no description.
+    """
+    theirs, ours = parse_sdp(offer), parse_sdp(own)
+    media = []
+    for index, asked in enumerate(theirs.media):
+        given = ours.media[index] if index < len(ours.media) else None
+        if given is None or not given.port or not asked.port or given.kind != asked.kind:
+            media.append(refused(asked))
+            continue
+        wanted = effective_direction(ours, given)
+        direction = answer_direction(effective_direction(theirs, asked), wanted)
+        media.append(given.with_direction(direction))
+    return replace(ours, media=tuple(media)).encode()
+
+
+def answered_for(own: bytes, offer: bytes) -> bytes:
+    """Return the answer to an offer on behalf of a party, from what it has said before.
+
+    Args:
+        own: what the party has said.
+        offer: what is to be answered.
+
+    Raises:
+        PeerError: 488 where nothing of it is left; or one of them is no description.
+    """
+    answer = fitted(own, offer)
+    if not any(media.port for media in parse_sdp(answer).media):
+        raise PeerError(488, "Nothing To Agree On")
+    return answer
+
+
 def with_origin(description: SessionDescription, origin: Origin) -> SessionDescription:
     """Return `description` with another ``o=`` line."""
     lines = tuple(

@@ -5,7 +5,7 @@ Each machine is a dictionary `(state, input) -> Row`. Every cell is there, so th
 of a figure stands anywhere else.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pbx.sip.flow import Flow
@@ -208,6 +208,21 @@ ClientKey = tuple[str, str]
 _PENDING = frozenset({ClientState.CALLING, ClientState.TRYING, ClientState.PROCEEDING})
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request for one of its destination's addresses (RFC 3263 §4.3).
+
+    Args:
+        request: whole, with a Via and so a branch of its own.
+        flow: the path to that address.
+        way: which of the peer's ways it belongs to; 0 is the first one, with all its addresses.
+    """
+
+    request: Request
+    flow: Flow
+    way: int = 0
+
+
 @dataclass(slots=True, eq=False)
 class ClientTransaction:
     """A request of ours and what becomes of it; changed by the transaction layer alone.
@@ -217,12 +232,18 @@ class ClientTransaction:
         flow: the path that it was sent on.
         key: names it among the client transactions that are alive.
         cancels: for a CANCEL, the INVITE's transaction. Its own responses don't go up.
+        others: what to try where this address is of no use, the next one first.
+        way: which of the peer's ways this address belongs to.
+        left_by: for an attempt that was given up, the transaction that has gone on without it.
     """
 
     request: Request
     flow: Flow
     key: ClientKey
     cancels: "ClientTransaction | None" = None
+    others: list[Attempt] = field(default_factory=list)
+    way: int = 0
+    left_by: "ClientTransaction | None" = None
     state: ClientState = ClientState.TERMINATED
     data: bytes = b""
     """The request's octets, for retransmission."""
@@ -241,6 +262,11 @@ class ClientTransaction:
     def pending(self) -> bool:
         """True while the final response is still to come."""
         return self.state in _PENDING
+
+    @property
+    def given_up(self) -> bool:
+        """True once the transaction user wants no answer any more (§9.1)."""
+        return self.cancel_wanted or self.cancel_sent
 
     @property
     def table(self) -> ClientTable:

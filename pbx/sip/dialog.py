@@ -7,6 +7,8 @@ from typing import Any
 from pbx.errors import PeerError
 from pbx.sip.headers import STAR, NameAddr, parse_name_addr
 from pbx.sip.message import Message, Request, Response
+from pbx.sip.octet_text import octets_of, text_of
+from pbx.sip.server_transaction import speaks_rfc2543
 from pbx.sip.uri import SipUri, Uri, parse_uri
 
 DialogId = tuple[str, str, str]
@@ -57,12 +59,15 @@ class Dialog:
             local_tag: the To tag of our response.
 
         Raises:
-            PeerError: 400 if the request's Contact isn't one URI.
+            PeerError: 400 if the request's Contact isn't one URI; a peer of RFC 2543 may have none.
         """
         target = _contact(request)
         if target is None:
             # "The Contact header field MUST be present" (§8.1.1.8)
-            raise PeerError(400, "Missing Contact")
+            if not speaks_rfc2543(request):
+                raise PeerError(400, "Missing Contact")
+            # RFC 2543 §6.13 leaves it out where the From says the same
+            target = _request_uri(request.from_.uri)
         uri = request.request_uri
         return cls(
             call_id=request.call_id,
@@ -192,9 +197,9 @@ class Dialog:
             PeerError: 500 if it is lower than the last one's.
         """
         number = request.cseq.number
-        # "If the remote sequence number is not empty, but the sequence number of the request is
+        # "If the remote sequence number was not empty, but the sequence number of the request is
         # lower than the remote sequence number, the request is out of order and MUST be rejected
-        # with a 500 (Server Internal Error) response."
+        # with a 500 (Server Internal Error) response." (§12.2.2)
         if self.remote_seq is not None and number < self.remote_seq:
             raise PeerError(500, "CSeq Out of Order")
         self.remote_seq = number
@@ -215,12 +220,12 @@ class Dialog:
         Texts stand in it octet by octet (Latin-1): a peer's may be no UTF-8, and come back to it
         as they were.
         """
-        return {name: _each_text(value, _octets) for name, value in asdict(self).items()}
+        return {name: _each_text(value, octets_of) for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> "Dialog":
         """Rebuild a dialog from `to_dict`'s values."""
-        return cls(**{name: _each_text(value, _text) for name, value in state.items()})
+        return cls(**{name: _each_text(value, text_of) for name, value in state.items()})
 
 
 def _contact(message: Message) -> str | None:
@@ -252,14 +257,6 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [change(text) for text in value]
     return change(value) if isinstance(value, str) else value
-
-
-def _octets(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("latin-1")
-
-
-def _text(octets: str) -> str:
-    return octets.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def _without_tag(address: NameAddr) -> str:

@@ -4,21 +4,21 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pbx.errors import MisuseError
+from pbx.sip.capabilities import SDP_TYPE
+from pbx.sip.challenges import Challenges
+from pbx.sip.client_transaction import ClientTransaction
 from pbx.sip.dialog import Dialog
-from pbx.sip.endpoint import DEFAULT_PORT, Endpoint
-from pbx.sip.flow import Address, Flow
-from pbx.sip.inspection import SDP_TYPE
+from pbx.sip.endpoint import Endpoint
+from pbx.sip.flow import Flow
 from pbx.sip.message import Message, Request, Response, response_to
+from pbx.sip.next_hop import path_to
 from pbx.sip.server_transaction import ServerTransaction
-from pbx.sip.uri import SipUri
 
 # "target refresh requests" and responses to them carry a Contact (§12.2); table 3 of §20 forbids
 # it in a BYE.
-_WITH_CONTACT = frozenset({"INVITE"})
-_ONLY_WITHIN = ("INFO",)
-"""Methods that are served within dialogs alone."""
+_WITH_CONTACT = frozenset({"INVITE", "UPDATE", "NOTIFY"})
 
-_ANSWERED_WITH_CONTACT = frozenset({"INVITE", "OPTIONS"})
+_ANSWERED_WITH_CONTACT = frozenset({"INVITE", "OPTIONS", "UPDATE", "REFER"})
 
 
 def usage_key(call_id: str, tag: str | None) -> tuple[str, str]:
@@ -36,18 +36,45 @@ class DialogUsage:
         endpoint: sends and matches for us.
         contact: builds our Contact header value for a flow.
         flow: the path to the peer.
+        behind_nat: see `next_hop.behind_nat`; asked again at each request of the peer's.
     """
 
-    def __init__(self, endpoint: Endpoint, contact: Callable[[Flow], str], flow: Flow) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        contact: Callable[[Flow], str],
+        flow: Flow,
+        *,
+        behind_nat: bool = False,
+    ) -> None:
         self._endpoint = endpoint
         self._contact = contact
         self.flow = flow
+        self.behind_nat = behind_nat
+        self.through: Flow | None = None
+        """The path to an outbound proxy that everything goes to which the route set doesn't send
+        elsewhere, whatever the peer's Contact says; None for none."""
+        self.challenges = Challenges(self)
         self.dialog: Dialog | None = None
+        self._allowed: frozenset[str] | None = None
+        self.accepted: tuple[str, ...] = ()
+        """The kinds of body that the peer takes, as far as it has said so (RFC 3261 §20.1)."""
 
     @property
     def allow(self) -> tuple[str, ...]:
         """The methods that the peer may use in this dialog."""
-        return (*self._endpoint.allow, *_ONLY_WITHIN)
+        return self._endpoint.serves.within
+
+    def peer_allows(self, method: str) -> bool | None:
+        """Whether the peer serves a method; None where it hasn't said (RFC 3261 §20.5)."""
+        return None if self._allowed is None else method in self._allowed
+
+    def _learn_allowed(self, message: Message) -> None:
+        """Take note of the methods and bodies that the peer says it takes (RFC 3261 §20.5, §20.1)."""
+        allowed = message.readable("Allow")
+        if allowed:
+            self._allowed = frozenset(allowed)
+        self.accepted = tuple(message.readable("Accept")) or self.accepted
 
     @property
     def key(self) -> tuple[str, str]:
@@ -60,11 +87,33 @@ class DialogUsage:
             raise MisuseError("there is no dialog yet")
         return self.dialog
 
-    def _request(self, method: str, body: bytes = b"") -> Request:
+    def build(self, method: str, body: bytes = b"", dialog: Dialog | None = None) -> Request:
+        """Build a request within the dialog, or within an early one; `body` is SDP, or empty."""
         contact = self._contact(self.flow) if method in _WITH_CONTACT else None
-        request = self._begun().request(method, contact)
+        request = (dialog or self._begun()).request(method, contact)
+        if contact is not None:
+            # RFC 3261 §20.5, RFC 3311 §4
+            request.set("Allow", ", ".join(self.allow))
         _attach(request, body)
         return request
+
+    def send(self, request: Request, now: float) -> ClientTransaction:
+        """Send a request that `build` made."""
+        self.challenges.dress(request)
+        return self._endpoint.send_request(request, self._next_hop(), now)
+
+    def repeat(self, request: Request, flow: Flow, now: float) -> ClientTransaction:
+        """Send a request once more, on the path that it has gone by before."""
+        return self._endpoint.send_request(request, flow, now)
+
+    def sent_again(self, before: ClientTransaction, again: ClientTransaction) -> bool:
+        """Take note of what a request has become; False where `before` goes on to stand for it."""
+        return False
+
+    def dialog_with(self, tag: str | None) -> Dialog | None:
+        """The dialog with a peer of this tag; None for a request that is to begin one."""
+        dialog = self.dialog
+        return dialog if dialog is not None and dialog.remote_tag == (tag or "") else None
 
     def _response(
         self, transaction: ServerTransaction, status: int, reason: str, body: bytes = b""
@@ -80,7 +129,7 @@ class DialogUsage:
             response.add("Contact", self._contact(transaction.flow))
             # §13.3.1.4, §11.2
             response.add("Allow", ", ".join(self.allow))
-            response.add("Accept", SDP_TYPE)
+            response.add("Accept", ", ".join(self._endpoint.serves.bodies))
         _attach(response, body)
         return response
 
@@ -92,20 +141,25 @@ class DialogUsage:
             response = self._response(transaction, status, reason)
             self._endpoint.respond(transaction, response, now)
 
-    def _next_hop(self) -> Flow:
-        """Where in-dialog requests go (§12.2.1.1, and RFC 5626 §5.3 in spirit).
+    def disconnected(self, flow: Flow) -> None:
+        """Go to the Contact from now on, if this is the flow that has ended."""
+        if self.flow == flow:
+            self.flow = replace(flow, connection=0)
+        if self.through == flow:
+            self.through = replace(flow, connection=0)
 
-        A connection is kept while it lives. Otherwise the route set or the remote target decides,
-        unless it names another host than the one the peer really sends from: then the peer is
-        behind a NAT, and its packets' source is the only address that reaches it.
-        """
-        flow = self.flow
-        if flow.connection:
-            return flow
-        hop = self._begun().next_hop()
-        if not isinstance(hop, SipUri) or hop.host != flow.remote.host:
-            return flow
-        return replace(flow, remote=Address(hop.host, hop.port or DEFAULT_PORT))
+    def send_in(self, dialog: Dialog, request: Request, now: float) -> ClientTransaction:
+        """Send a request that was built in another dialog than the usage's own: an early one."""
+        self.challenges.dress(request)
+        return self._endpoint.send_request(request, self._next_hop(dialog), now)
+
+    def _next_hop(self, dialog: Dialog | None = None) -> Flow:
+        """Where in-dialog requests go (§12.2.1.1): the route set, else the remote target."""
+        dialog = dialog or self._begun()
+        if self.through is not None and not dialog.route_set:
+            return self.through
+        nat = self.behind_nat and not dialog.route_set
+        return path_to(dialog.next_hop(), self.flow, nat=nat)
 
 
 def reasons_of(message: Message) -> list[str]:

@@ -109,7 +109,8 @@ class Challenge(msgspec.Struct, frozen=True):
             parts.append("stale=true")
         parts.append(f"algorithm={self.algorithm}")
         if self.qop:
-            # "qop-options is a quoted string" (RFC 7616 §3.3)
+            # "a sender MUST only generate the quoted string syntax values for the following
+            # parameters: realm, domain, nonce, opaque, and qop" (RFC 7616 §3.3)
             parts.append(f'qop="{",".join(self.qop)}"')
         return "Digest " + ", ".join(parts)
 
@@ -237,8 +238,8 @@ def find_credentials(texts: Iterable[str], realm: str) -> Credentials | None:
 def _credentials(values: dict[str, str]) -> Credentials:
     _demand(values, "username", "realm", "nonce", "uri", "response")
     if "qop" in values:
-        # "nc: This parameter MUST be used if a qop directive is sent" and the same of cnonce
-        # (RFC 7616 §3.4)
+        # "This MUST be specified if a qop directive is sent (see above), and MUST NOT be specified
+        # if the server did not send a qop directive": of cnonce and of nc (RFC 2617 §3.2.2)
         _demand(values, "nc", "cnonce")
         if not _COUNT_RE.fullmatch(values["nc"]):
             raise PeerError(400, "Bad nonce count")

@@ -6,6 +6,7 @@ No RFC describes the two bodies; RFC 6086 §2 calls such use of INFO "legacy".
 import re
 
 from pbx.errors import PeerError
+from pbx.sip.body import media_type
 from pbx.sip.message import Request
 
 DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
@@ -35,7 +36,7 @@ def digit_of(request: Request) -> str:
         raise PeerError(469, "Bad Info Package")
     if not request.body:
         return ""
-    kind = (request.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = media_type(request.get("Content-Type") or "")
     if kind not in DIGIT_TYPES:
         raise PeerError(415, "Unsupported Media Type")
     # «Signal=5», line by line with a duration; or the digit alone

@@ -5,29 +5,43 @@ takes `to_send()`, `next_event()` until it is None, and sets its clock by `next_
 """
 
 import hashlib
-import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from pbx.errors import PeerError
-from pbx.sip.client_transaction import ClientTransaction
-from pbx.sip.events import Event
-from pbx.sip.flow import Address, Flow
+from pbx.sip import stun
+from pbx.sip.capabilities import Capabilities
+from pbx.sip.chance import chance
+from pbx.sip.client_transaction import Attempt, ClientTransaction
+from pbx.sip.events import Event, TransactionTimedOut
+from pbx.sip.failover import Shunned
+from pbx.sip.flow import DEFAULT_PORT, Address, Flow
+from pbx.sip.framing import KeepAlive
 from pbx.sip.headers import Via
+from pbx.sip.locate import Answer, Question
+from pbx.sip.locator import Locator
 from pbx.sip.message import MalformedRequest, Request, Response, parse_message, response_to
+from pbx.sip.next_hop import Way
+from pbx.sip.numeric_host import numeric
 from pbx.sip.server_transaction import MAGIC_COOKIE, ServerTransaction, server_key
+from pbx.sip.size_limit import by_tcp
+from pbx.sip.status import REASONS
 from pbx.sip.trace import DropReason, Trace
-from pbx.sip.transaction_layer import TransactionLayer
-
-DEFAULT_PORT = 5060
-"""Where responses go if a Via names no port (RFC 3261 §18.2.2)."""
-
-DEFAULT_TLS_PORT = 5061
-"""The same with TLS."""
+from pbx.sip.transaction_layer import NEWS, TransactionLayer
+from pbx.sip.warning import WARNED, warning
 
 MAX_FORWARDS = "70"
 """RFC 3261 §8.1.1.6."""
 
-_STUN_COOKIE = b"\x21\x12\xa4\x42"
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request whose next hop's name is being asked for; an ACK has no transaction."""
+
+    request: Request
+    flow: Flow
+    ways: tuple[Way, ...] = ()
+    transaction: ClientTransaction | None = None
 
 
 class Endpoint:
@@ -36,8 +50,10 @@ class Endpoint:
     Args:
         tokens: each call returns a fresh random string, for branches and tags.
         user_agent: our name and version, for User-Agent and Server.
-        allow: the methods that we serve.
+        serves: what we can do.
         trace: counts what happens; a new one by default.
+        streams: our transport can make connections; else all requests go by UDP.
+        names: our owner answers `questions`; else a host name in a URI is of no use to us.
     """
 
     def __init__(
@@ -45,14 +61,21 @@ class Endpoint:
         tokens: Callable[[], str],
         *,
         user_agent: str,
-        allow: tuple[str, ...],
+        serves: Capabilities,
         trace: Trace | None = None,
+        streams: bool = True,
+        names: bool = False,
     ) -> None:
         self._tokens = tokens
         self.user_agent = user_agent
-        self.allow = allow
+        self.serves = serves
         self.trace = trace or Trace()
-        self._layer = TransactionLayer(tokens, self.trace)
+        self._streams = streams
+        self._names = names
+        self._shunned = Shunned()
+        self._locator = Locator(lambda highest: chance(tokens(), highest))
+        self._waiting: list[_Waiting] = []
+        self._layer = TransactionLayer(tokens, self.trace, self._shunned.failed)
 
     # ------------------------------------------------------------------------------- octets in
 
@@ -64,12 +87,14 @@ class Endpoint:
             flow: where they came from.
             now: seconds, as for every `now` of this class.
         """
-        reason = _not_sip(data)
-        if reason is not None:
-            self.trace.dropped(reason, flow)
+        if not flow.reliable and stun.is_stun(data):
+            self._stun_received(data, flow)
+            return
+        if _is_keep_alive(data):
+            self.trace.dropped(DropReason.KEEP_ALIVE, flow)
             return
         try:
-            message = parse_message(data, stream=flow.reliable)
+            message = parse_message(data, stream=flow.is_stream)
         except MalformedRequest as error:
             self._answer_malformed(error, flow)
             return
@@ -86,6 +111,15 @@ class Endpoint:
         reply_flow = _stamp_via(message, flow)
         self._layer.receive_request(message, key, flow, reply_flow, now)
 
+    def _stun_received(self, data: bytes, flow: Flow) -> None:
+        """Answer a phone's keep-alive (RFC 5626 §4.4.2, §8), which tells it its own address."""
+        answer = stun.answer(data, flow.remote)
+        if answer is None:
+            self.trace.dropped(DropReason.STUN, flow)
+        else:
+            self.trace.stun_answered(flow)
+            self._layer.send_untraced(answer, flow)
+
     def reject(self, error: PeerError, flow: Flow) -> None:
         """Note that a connection's framing is broken; the caller closes it (§18.3)."""
         self.trace.dropped(DropReason.BAD_STREAM, flow, str(error))
@@ -96,7 +130,11 @@ class Endpoint:
         if request.method == "ACK":
             self.trace.dropped(DropReason.MALFORMED_ACK, flow, str(error))
             return
-        reply_flow = _stamp_via(request, flow)
+        try:
+            reply_flow = _stamp_via(request, flow)
+        except PeerError:
+            # A Via that can't be read names no other way back than the one it came.
+            reply_flow = flow
         response = response_to(
             request, error.status, error.reason, to_tag=_stateless_tag(request, flow)
         )
@@ -118,22 +156,102 @@ class Endpoint:
 
     # ------------------------------------------------------------------------------ what to send
 
-    def send_request(self, request: Request, flow: Flow, now: float) -> ClientTransaction:
+    def send_request(
+        self, request: Request, flow: Flow, now: float, *, ways: Iterable[Way] = ()
+    ) -> ClientTransaction:
         """Send a request in a new client transaction (§8.1.1, §17.1).
 
         Puts in Via, and where they are missing Max-Forwards, User-Agent and, in an INVITE, Allow.
         A request must not be sent twice; what comes again after a challenge is a new one.
+
+        What is too large for a datagram goes over TCP, and by UDP after all where nobody takes
+        that (§18.1.1). On a path with a name the request waits until `resolved` has told where
+        that is, and goes on to the next address where one is of no use (RFC 3263 §4.3); at last
+        to other `ways`.
         """
-        self._complete(request, flow)
-        return self._layer.send_request(request, flow, now)
+        ways, paths = tuple(ways), self.paths(flow, now)
+        if paths is None:
+            waiting = ClientTransaction(request, flow, ("", request.method))
+            self._waiting.append(_Waiting(request, flow, ways, waiting))
+            return waiting
+        first, *others = self._attempts(request, paths, ways, now)
+        return self._layer.send_request(first.request, first.flow, now, others=others)
+
+    def paths(self, flow: Flow, now: float) -> list[Flow] | None:
+        """Return the paths that lead where `flow` is to lead; None while DNS is being asked.
+
+        Where DNS knows nothing, that is the path itself, without its name.
+        """
+        if not self._streams:
+            flow = replace(flow, transport="udp")
+        if flow.named is not None and not self._names:
+            flow = replace(flow, named=None)
+        return self._locator.find(flow, now)
+
+    def _attempts(
+        self, request: Request, paths: list[Flow], ways: tuple[Way, ...], now: float
+    ) -> list[Attempt]:
+        attempts: list[Attempt] = []
+        wanted = [(request, path, 0) for path in self._shunned.last(paths, now)]
+        for number, way in enumerate(ways, 1):
+            other = Request(request.method, way.uri, list(request.headers), request.body)
+            other.remove("Route")
+            for route in reversed(way.route):
+                other.prepend("Route", route)
+            # Where a name isn't known yet, the last resort may well be where the phone came from.
+            last = self.paths(way.flow, now) or [replace(way.flow, named=None)]
+            wanted += [(other, path, number) for path in last]
+        for each, path, number in wanted:
+            attempt = self._attempt(each, path, number)
+            stream = by_tcp(len(attempt.request.encode()), path)
+            if stream and self._streams and not self._shunned.knows(stream, now):
+                attempts.append(self._attempt(each, stream, number))
+            attempts.append(attempt)
+        return attempts
+
+    def _attempt(self, request: Request, flow: Flow, way: int) -> Attempt:
+        """The request for one address, with a branch of its own."""
+        own = Request(request.method, request.uri, list(request.headers), request.body)
+        self._complete(own, flow)
+        return Attempt(own, flow, way)
+
+    def keep_alive(self, flow: Flow) -> None:
+        """Send what holds a NAT's way open (RFC 5626 §3.5.1); by UDP nobody answers it."""
+        self._layer.send_untraced(KeepAlive.PING.value, flow)
 
     def send_ack(self, request: Request, flow: Flow, now: float) -> None:
         """Send the ACK to a 2xx (§13.2.2.4): no transaction, a branch of its own.
 
         The same ACK may be sent again, when the 2xx comes again.
         """
-        self._complete(request, flow)
-        self._layer.send(request.encode(), flow)
+        paths = self.paths(flow, now)
+        if paths is None:
+            self._waiting.append(_Waiting(request, flow))
+            return
+        # Whatever its size, the INVITE's path will do: nobody would tell that another one failed.
+        path = self._shunned.last(paths, now)[0]
+        self._complete(request, path)
+        self._layer.send(request.encode(), path)
+
+    # ------------------------------------------------------------------------------ names
+
+    def questions(self) -> list[Question]:
+        """Return what DNS is to be asked, once; each wants its `resolved`."""
+        return self._locator.questions()
+
+    def resolved(self, question: Question, answer: Answer, now: float) -> None:
+        """Take what DNS has answered; requests that waited for it go out, or ask on."""
+        self._locator.resolved(question, answer, now)
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            paths = self.paths(one.flow, now)
+            if paths is None:
+                self._waiting.append(one)
+            elif one.transaction is None:
+                self.send_ack(one.request, one.flow, now)
+            else:
+                attempts = self._attempts(one.request, paths, one.ways, now)
+                self._layer.begin(one.transaction, attempts, now)
 
     def _complete(self, request: Request, flow: Flow) -> None:
         local = flow.local
@@ -141,7 +259,7 @@ class Endpoint:
             flow.transport.upper(),
             local.host,
             local.port,
-            # "The client MUST NOT [...] assign a value to rport" (RFC 3581 §3)
+            # "This parameter MUST have no value" (RFC 3581 §3)
             (("branch", MAGIC_COOKIE + self._tokens()), ("rport", "")),
         )
         request.remove("Via")
@@ -152,7 +270,7 @@ class Endpoint:
             request.add("User-Agent", self.user_agent)
         if request.method == "INVITE" and request.get("Allow") is None:
             # "An Allow header field [...] SHOULD be present in the INVITE." (§13.2.1)
-            request.add("Allow", ", ".join(self.allow))
+            request.add("Allow", ", ".join(self.serves.within))
 
     def cancel(self, transaction: ClientTransaction, now: float, reason: str | None = None) -> None:
         """Give an INVITE up (§9.1).
@@ -166,6 +284,12 @@ class Endpoint:
             now: seconds.
             reason: a Reason header field value (RFC 3326) for the CANCEL.
         """
+        for one in self._waiting:
+            if one.transaction is transaction:
+                # It hasn't left yet, and never will.
+                self._waiting.remove(one)
+                self._layer.events.append(TransactionTimedOut(transaction))
+                return
         self._layer.cancel(transaction, now, reason)
 
     def respond(self, transaction: ServerTransaction, response: Response, now: float) -> None:
@@ -178,7 +302,12 @@ class Endpoint:
             response.add("Server", self.user_agent)
         if response.status == 405 and response.get("Allow") is None:
             # "The response MUST include an Allow header field" (§21.4.6)
-            response.add("Allow", ", ".join(self.allow))
+            response.add("Allow", ", ".join(self.serves.allow))
+        if response.status in WARNED and response.get("Warning") is None:
+            # "Such a response SHOULD include a Warning header field value explaining why the offer
+            # was rejected." (§13.3.1.3)
+            usual, host = REASONS[response.status], transaction.flow.local.host
+            response.add("Warning", warning(response.reason, usual, host))
         self._layer.respond(transaction, response, now)
 
     def retransmit(self, transaction: ServerTransaction, response: Response, now: float) -> None:
@@ -210,19 +339,17 @@ class Endpoint:
 
     @property
     def pending_requests(self) -> int:
-        """How many requests of ours have no final response yet: what to wait for at the end."""
-        return self._layer.pending_requests
+        """How many requests of ours have no final response yet: what to wait for at the end.
+
+        Nobody waits for what only tells something: `NEWS`.
+        """
+        unsent = sum(one.request.method not in NEWS for one in self._waiting)
+        return self._layer.pending_requests + unsent
 
 
-def _not_sip(data: bytes) -> DropReason | None:
+def _is_keep_alive(data: bytes) -> bool:
     """Recognise what phones send to hold a NAT binding open."""
-    first = data[:1]
-    # RFC 7983 §7: STUN begins with 0 to 3; then its magic cookie (RFC 8489 §5)
-    if first and first[0] < 4 and data[4:8] == _STUN_COOKIE:
-        return DropReason.STUN
-    if first in b"\r\n\x00 \t" and not data.strip(b"\r\n\x00 \t"):
-        return DropReason.KEEP_ALIVE
-    return None
+    return data[:1] in b"\r\n\x00 \t" and not data.strip(b"\r\n\x00 \t")
 
 
 def _stamp_via(request: Request, flow: Flow) -> Flow:
@@ -234,31 +361,23 @@ def _stamp_via(request: Request, flow: Flow) -> Flow:
     via = request.via
     remote = flow.remote
     if via.rport is not None:
-        # "it MUST set the value of the parameter to the source port of the request [...] a server
+        # "it MUST set the value of the parameter to the source port of the request [...] the server
         # MUST insert a "received" parameter" (RFC 3581 §4)
         request.replace_top_via(via.with_params(received=remote.host, rport=str(remote.port)))
         return flow
     if via.host.lower() != remote.host:
-        # "it MUST add a "received" parameter" (§18.2.1)
+        # "the server MUST add a "received" parameter" (§18.2.1)
         request.replace_top_via(via.with_params(received=remote.host))
         # A private address that isn't the packet's source: the peer is behind a NAT, and what is
         # sent to its own port wouldn't get through. With a name in its place that can't be told.
-        if _is_address(via.host):
+        if numeric(via.host) is not None:
             return flow
     port = via.port or DEFAULT_PORT
     if flow.reliable or port == remote.port:
         return flow
-    # "to the port indicated in the sent-by component" (§18.2.2): Cisco 7940 and 7960 send from one
+    # "using the port indicated in the "sent-by" value" (§18.2.2): Cisco 7940 and 7960 send from one
     # port and listen on another
     return Flow(flow.transport, flow.local, Address(remote.host, port))
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _stateless_tag(request: Request, flow: Flow) -> str:

@@ -32,6 +32,12 @@ class StreamFramer:
         self._searched = 0
         self._fault: PeerError | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """True while a message's beginning waits for its rest."""
+        # Up to three octets of CRLFs may be a ping's beginning.
+        return len(self._buffer) > 3 or bool(self._buffer.strip(b"\r\n"))
+
     def feed(self, data: bytes) -> list[bytes | KeepAlive]:
         """Take octets in, and return what they complete, in its order.
 

@@ -62,6 +62,7 @@ IPV4_RE = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 HOST = r"(?:\[[0-9A-Fa-f:.]++\]|[A-Za-z0-9_][A-Za-z0-9_.\-]*+)"
 HOST_RE = re.compile(HOST)
 
+_THREE_COLONS_RE = re.compile(r":::(?=[0-9]+\.[0-9.]+\Z)")
 _PAIR_RE = re.compile(r"\\(.)", re.DOTALL)
 _UNQUOTABLE_RE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 
@@ -82,10 +83,19 @@ def is_host(text: str) -> bool:
     return not (name[-1] in "-." or ".." in name or "-." in name or ".-" in name)
 
 
+def host_of(text: str) -> str:
+    """The host that text, for which `is_host` is true, names: no brackets, no third colon."""
+    return _THREE_COLONS_RE.sub("::", text[1:-1]) if text[0] == "[" else text
+
+
 def is_ipv6(text: str) -> bool:
-    """Whether text is an IPv6 address without brackets (RFC 4291; RFC 5118 §4.10)."""
+    """Whether text is an IPv6 address without brackets (RFC 4291).
+
+    RFC 5118 §4.10: the grammar of RFC 3261, which RFC 5954 has corrected, puts a third colon before
+    an IPv4 address; that form is taken, too.
+    """
     try:
-        ipaddress.IPv6Address(text)
+        ipaddress.IPv6Address(_THREE_COLONS_RE.sub("::", text))
     except ValueError:
         return False
     return "%" not in text

@@ -17,12 +17,14 @@ from pbx.sip.grammar import (
     PARAM_RE,
     QUOTED,
     TOKEN,
+    host_of,
     is_host,
     parse_digits,
     quote,
     unquote,
 )
 from pbx.sip.header_name import canonical_name as canonical_name
+from pbx.sip.plain import PLAIN_PARAMS_RE
 from pbx.sip.uri import Params, Uri, drop_param, find_param, parse_port, parse_uri, replace_params
 
 
@@ -55,17 +57,25 @@ def parse_params(text: str) -> Params:
     Raises:
         PeerError: 400 on a bad or repeated parameter.
     """
-    params = []
-    # Not findall(): it would go on behind a fault, and there cost quadratic time.
-    for match in PARAM_RE.finditer(text):
-        name, value = match.groups("")
-        if not name:
-            raise PeerError(400, "Bad header parameter")
-        params.append((name, value))
+    if PLAIN_PARAMS_RE.fullmatch(text) is not None:
+        params = [_named(part) for part in text[1:].split(";")]
+    else:
+        params = []
+        # Not findall(): it would go on behind a fault, and there cost quadratic time.
+        for match in PARAM_RE.finditer(text):
+            name, value = match.groups("")
+            if not name:
+                raise PeerError(400, "Bad header parameter")
+            params.append((name, value))
     # "any given parameter-name MUST NOT appear more than once" (§7.3.1)
     if len(params) > 1 and len({name.lower() for name, _ in params}) < len(params):
         raise PeerError(400, "Repeated header parameter")
     return tuple(params)
+
+
+def _named(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name, value
 
 
 def format_params(params: Params) -> str:
@@ -130,7 +140,7 @@ _NAME_ADDR_RE = re.compile(
     re.DOTALL,
 )
 # addr-spec without brackets: "If the URI contains a comma, question mark or semicolon, the URI
-# MUST be enclosed in angle brackets" (§20.10); so what follows a semicolon is header parameters.
+# MUST be enclosed in angle brackets" (§20); so what follows a semicolon is header parameters.
 _ADDR_SPEC_RE = re.compile(rf'([^<>",;?\s]++){LWS}*+(;.*+)?', re.DOTALL)
 
 
@@ -250,7 +260,7 @@ def parse_via(text: str) -> Via:
     name, version, transport, host, port, params = match.groups()
     return Via(
         transport.upper(),
-        host[1:-1] if host[0] == "[" else host,
+        host_of(host),
         None if port is None else parse_port(port),
         parse_params(params) if params else (),
         f"{name.upper()}/{version}",
@@ -280,7 +290,8 @@ def parse_cseq(text: str) -> CSeq:
     match = _CSEQ_RE.fullmatch(text)
     if match is None:
         raise PeerError(400, "Bad CSeq")
-    number = parse_digits(match[1], MAX_CSEQ)
+    digits, method = match.groups()
+    number = int(digits) if len(digits) < 10 else parse_digits(digits, MAX_CSEQ)
     if number is None or number > MAX_CSEQ:
         raise PeerError(400, "CSeq number out of range")
-    return CSeq(number, match[2])
+    return CSeq(number, method)

@@ -5,17 +5,17 @@ confirmed both behave alike, as written here. It sends through the endpoint and 
 happened as events; bodies pass through it as octets, so it knows no SDP.
 """
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 
 from pbx.errors import MisuseError, PeerError
-from pbx.sip.client_transaction import ClientState, ClientTransaction
-from pbx.sip.dialog import Dialog, dialog_id_of
+from pbx.sip.acks import Acks
+from pbx.sip.client_transaction import ClientTransaction
+from pbx.sip.connected_identity import ConnectedIdentity
+from pbx.sip.crossing import Headers
+from pbx.sip.dialog import Dialog, DialogId, dialog_id_of
 from pbx.sip.dialog_usage import DialogUsage, reasons_of
-from pbx.sip.digit_info import DIGIT_TYPES, INFO_REFUSED, digit_body, digit_of
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import (
     Cancelled,
@@ -26,47 +26,30 @@ from pbx.sip.events import (
     TransportFailed,
 )
 from pbx.sip.flow import Flow
+from pbx.sip.glare import glare_wait_s, retry_after_s
 from pbx.sip.inspection import inspect_in_dialog, session_description
-from pbx.sip.message import Message, Request, Response
+from pbx.sip.keys import Keys
+from pbx.sip.message import Request, Response
+from pbx.sip.next_hop import behind_nat
+from pbx.sip.referral import Referrals
 from pbx.sip.server_transaction import ServerTransaction
+from pbx.sip.session_timer import SessionPolicy, SessionTimer
+from pbx.sip.texts import Texts
 from pbx.sip.timers import T1, T2, TRANSACTION_LIMIT_S, TimerQueue
+from pbx.sip.update import Updates
 from pbx.sip.usage_events import (
     Confirmed,
-    DigitReceived,
     HungUp,
     Lost,
+    Renewed,
     ReofferAccepted,
     Reoffered,
     ReofferRefused,
     ReofferWithdrawn,
     UsageEvent,
 )
-
-_MOST_WAITING = 32
-"""Digits that wait for the INFO of the one before them; who is asked for more gets no more."""
-
-
-class State(Enum):
-    """Where a usage is in its life."""
-
-    INVITED = auto()
-    """UAS: no final response sent."""
-    ANSWERED = auto()
-    """UAS: 2xx sent, ACK not seen."""
-    CALLING = auto()
-    """UAC: no final response received."""
-    CONFIRMED = auto()
-    ENDED = auto()
-
-
-@dataclass(slots=True)
-class _Unacknowledged:
-    """Our 2xx, which is repeated until its ACK comes (§13.3.1.4)."""
-
-    transaction: ServerTransaction
-    response: Response
-    deadline: float
-    interval_s: float = T1
+from pbx.sip.usage_part import REFRESHING, Parts, ServingPart, UsagePart
+from pbx.sip.usage_state import State, Unacknowledged
 
 
 class Usage(DialogUsage):
@@ -75,7 +58,8 @@ class Usage(DialogUsage):
     Args:
         timers: the exchange's timers; `timer_fired` is called with the names set here.
         decline: makes an SDP answer that refuses an offer, for a call that is not wanted any more.
-        endpoint, contact, flow: as for `DialogUsage`.
+        endpoint, contact, flow, behind_nat: as for `DialogUsage`.
+        session: what is wanted of session timers; None: they aren't known here.
     """
 
     def __init__(
@@ -85,22 +69,50 @@ class Usage(DialogUsage):
         contact: Callable[[Flow], str],
         flow: Flow,
         decline: Callable[[bytes], bytes],
+        *,
+        behind_nat: bool = False,
+        session: SessionPolicy | None = None,
     ) -> None:
-        super().__init__(endpoint, contact, flow)
+        super().__init__(endpoint, contact, flow, behind_nat=behind_nat)
         self._timers = timers
-        self._decline = decline
+        self.decline = decline
         self.state = State.INVITED
         self._reinvite_in: ServerTransaction | None = None
         self._reinvite_out: ClientTransaction | None = None
-        self._unacknowledged: _Unacknowledged | None = None
-        # An INVITE of ours whose 2xx waits for `acknowledge`, and the offer in that 2xx
-        self._to_acknowledge: tuple[ClientTransaction, bytes] | None = None
-        # The ACKs of INVITEs whose 2xx may be repeated: each wants the ACK with its own CSeq
-        self._acks: dict[ClientTransaction, Request] = {}
-        self.takes_info: bool | None = None
-        """Whether the peer takes INFO; None where it hasn't said (§20.5)."""
-        self._info: ClientTransaction | None = None
-        self._digits: deque[str] = deque()
+        self._unacknowledged: Unacknowledged | None = None
+        self._acks = Acks(self)
+        self.prove: Callable[[ServerTransaction, float], bool] | None = None
+        """Asked whether a request is the peer's that comes by another path than `flow`; False where
+        it has been answered. None: the request is served, but the dialog stays where it was."""
+        self._parts = Parts()
+        self._waits = 0
+        self._served: dict[str, Callable[[RequestReceived, float], list[UsageEvent]]] = {
+            "BYE": self._bye_received,
+            "INVITE": self._reinvite_received,
+            "OPTIONS": self._options_received,
+        }
+        # The session descriptions that both sides last agreed on: ours, and the peer's
+        self._told = self._heard = b""
+        # The dialogs whose session had been agreed on anew before the call was answered
+        self._settled: set[DialogId] = set()
+        self._refreshing = False
+        self.updates = Updates(self)
+        self.session = None if session is None else SessionTimer(self, session)
+        self.keys = Keys(self)
+        self.identity = ConnectedIdentity(self)
+        self.texts, referrals = Texts(self), Referrals(self)
+        for part in (self.updates, self.texts, self.session, self.keys, referrals, self.identity):
+            if part is not None:
+                self.add(part)
+
+    def add(self, part: UsagePart) -> None:
+        """Let `part` hear of what happens, and serve its methods, where all of them are offered."""
+        if isinstance(part, ServingPart):
+            if not self._endpoint.serves.all_within(part.methods):
+                return
+            for method in part.methods:
+                self._served[method] = part.request
+        self._parts.add(part)
 
     @classmethod
     def resumed(
@@ -111,14 +123,49 @@ class Usage(DialogUsage):
         flow: Flow,
         decline: Callable[[bytes], bytes],
         dialog: Dialog,
+        *,
+        owns_call_id: bool = False,
+        behind_nat: bool = False,
+        session: SessionPolicy | None = None,
+        told: bytes = b"",
     ) -> "Usage":
-        """Return the usage of a dialog that was confirmed before the program was restarted."""
-        usage = cls(endpoint, timers, contact, flow, decline)
+        """Return the usage of a dialog that was confirmed before the program was restarted.
+
+        Args:
+            owns_call_id: we made the call.
+            told: the session description that the peer last had of us.
+        """
+        usage = cls(
+            endpoint, timers, contact, flow, decline, behind_nat=behind_nat, session=session
+        )
+        usage._told = told
         usage.dialog = dialog
         usage.state = State.CONFIRMED
+        usage.owns_call_id = owns_call_id
         return usage
 
     # ---------------------------------------------------------------- what the call asks for
+
+    owns_call_id = False
+    """Whether we chose the dialog's Call-ID, as who called does."""
+
+    @property
+    def settled_dialog(self) -> bool:
+        """Whether the dialog is confirmed on both sides, and not over."""
+        return self.state is State.CONFIRMED
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a final response has answered the call."""
+        return self.state in (State.ANSWERED, State.CONFIRMED)
+
+    @property
+    def glare_wait_s(self) -> float:
+        """How long to wait before a change is tried again that met another one (§14.1)."""
+        dialog = self._begun()
+        self._waits += 1
+        token = f"{dialog.local_tag} {dialog.call_id} {self._waits}"
+        return glare_wait_s(token, owner=self.owns_call_id)
 
     @property
     def settled(self) -> bool:
@@ -132,16 +179,64 @@ class Usage(DialogUsage):
             self._reinvite_in is not None
             or self._reinvite_out is not None
             or self._unacknowledged is not None
-            or self._to_acknowledge is not None
+            or self._acks.due
+            or self.updates.offering
         )
 
-    def reoffer(self, body: bytes, now: float) -> bool:
-        """Send a re-INVITE (§14.1); False while that is impossible."""
-        if self.state is not State.CONFIRMED or self.busy:
+    @property
+    def early_dialog(self) -> Dialog | None:
+        """The dialog in which an UPDATE may offer another session before the answer; None for none.
+
+        RFC 3311 §5.1: the offer before it must have been answered, and by a reliable response.
+        """
+        return None
+
+    @property
+    def awaits_ack(self) -> bool:
+        """Whether our 2xx to an INVITE of the peer's has no ACK yet."""
+        return self._unacknowledged is not None
+
+    def has_peer(self, tag: str) -> bool:
+        """Whether this is the tag of the dialog's peer, or of one that may become it."""
+        return (
+            self.state is not State.ENDED
+            and self.dialog is not None
+            and self.dialog.remote_tag == tag
+        )
+
+    def reoffer(self, body: bytes, now: float, headers: Headers = ()) -> bool:
+        """Send a re-INVITE (§14.1) with these `headers`, too; False while that is impossible.
+
+        Before the call is answered it is an UPDATE.
+        """
+        if self.busy:
             return False
-        request = self._request("INVITE", body)
-        self._reinvite_out = self._endpoint.send_request(request, self._next_hop(), now)
+        if self.state is not State.CONFIRMED:
+            return self.updates in self._parts and self.updates.offer(body, now, headers)
+        request = self.build("INVITE", body)
+        request.extend(headers)
+        self._reinvite_out = self.send(request, now)
         return True
+
+    def refresh(self, now: float) -> bool:
+        """Send a session refresh that changes nothing (RFC 4028 §7.4); False while it can't be.
+
+        An UPDATE where the peer knows it; else an INVITE with the description that the peer has.
+        """
+        if self.state is not State.CONFIRMED or self.updates.waiting:
+            return False
+        if self.updates.possible:
+            self.updates.send(now)
+            return True
+        self._refreshing = bool(self._told) and self.reoffer(self._told, now)
+        return self._refreshing
+
+    def expired(self, now: float) -> list[UsageEvent]:
+        """End a session that nobody has refreshed (RFC 4028 §10)."""
+        if self.state not in (State.ANSWERED, State.CONFIRMED):
+            return []
+        self.bye(None, now)
+        return [Lost("the session has expired", timed_out=False, expired=True)]
 
     def cancel_reoffer(self, now: float) -> None:
         """Give our re-INVITE up (§9.1), where one is open; a 2xx may come all the same."""
@@ -149,12 +244,35 @@ class Usage(DialogUsage):
             self._endpoint.cancel(self._reinvite_out, now)
 
     def accept_reoffer(self, body: bytes, now: float) -> None:
-        """Answer the peer's re-INVITE with 200."""
-        self._accept(self._take_reinvite(), body, now)
+        """Answer the peer's re-INVITE, UPDATE or PRACK with 200."""
+        transaction = self._take_reinvite()
+        request = transaction.request
+        if request.method == "INVITE":
+            self._accept(transaction, body, now)
+            return
+        if self.confirmed:
+            self._agree(body, session_description(request))
+        else:
+            self.settle(dialog_id_of(request), body, session_description(request))
+        response = self._response(transaction, 200, "OK", body)
+        if request.method in REFRESHING:
+            self._parts.dress_answer(request, response, now)
+        self._endpoint.respond(transaction, response, now)
+        self.change_over(now)
 
     def refuse_reoffer(self, status: int, reason: str, now: float) -> None:
-        """Answer the peer's re-INVITE with a failure; the session goes on unchanged."""
+        """Answer the peer's re-INVITE, UPDATE or PRACK with a failure; the session goes on
+        unchanged."""
         self._respond(self._take_reinvite(), status, reason, now)
+        self.change_over(now)
+
+    def settle(self, dialog: DialogId, told: bytes, heard: bytes) -> None:
+        """Note that a session was agreed on before the call's answer, which is to say no more of it."""
+        self._settled.add(dialog)
+        self._agree(told, heard)
+
+    def change_over(self, now: float) -> None:
+        """Do what has waited for the end of a change before the answer."""
 
     def _take_reinvite(self) -> ServerTransaction:
         if self._reinvite_in is None:
@@ -164,35 +282,18 @@ class Usage(DialogUsage):
 
     def acknowledge(self, body: bytes, now: float) -> None:
         """Send the ACK to the peer's 2xx (§13.2.2.4); repeated by itself when the 2xx is."""
-        if self._to_acknowledge is None:
-            return
-        (transaction, offer), self._to_acknowledge = self._to_acknowledge, None
-        if offer and not body:
-            # "If the offer in the 2xx response is not acceptable, the UAC core MUST generate a
-            # valid answer in the ACK"
-            body = self._decline(offer)
-        ack = self._request("ACK", body)
-        # "The sequence number of the CSeq header field MUST be the same as the INVITE being
-        # acknowledged"
-        ack.set("CSeq", f"{transaction.request.cseq.number} ACK")
-        # "The ACK MUST contain the same credentials as the INVITE."
-        for name in ("Authorization", "Proxy-Authorization"):
-            for value in transaction.request.all(name):
-                ack.add(name, value)
-        self._acks = {
-            invite: old
-            for invite, old in self._acks.items()
-            if invite.state is not ClientState.TERMINATED
-        }
-        self._acks[transaction] = ack
-        self._endpoint.send_ack(ack, self._next_hop(), now)
+        ack = self._acks.build(body)
+        if ack is not None:
+            self._told = ack.body or self._told
+            self._endpoint.send_ack(ack, self._next_hop(), now)
 
     def acknowledge_again(self, invite: ClientTransaction, flow: Flow, now: float) -> None:
         """Repeat the ACK to `invite`'s 2xx, which the peer has repeated by `flow` (§13.2.2.4)."""
-        if invite in self._acks:
+        ack = self._acks.again(invite)
+        if ack is not None:
             # The connection of the first one may be gone.
             self.flow = flow
-            self._endpoint.send_ack(self._acks[invite], self._next_hop(), now)
+            self._endpoint.send_ack(ack, self._next_hop(), now)
 
     def bye(self, reason: str | None, now: float) -> None:
         """End a confirmed dialog (§15.1.1); `reason` is a Reason header value."""
@@ -201,45 +302,11 @@ class Usage(DialogUsage):
         self._end(now)
         self._send_bye(reason, now)
 
-    def send_digit(self, digit: str, now: float) -> None:
-        """Tell the peer of a key, by INFO; nothing comes of it where it doesn't take that.
-
-        One at a time: a lost INFO that is sent again after the next one would be out of order
-        (§12.2.2), and the peer refuse it.
-
-        Args:
-            digit: one of `digit_info.DIGITS`.
-        """
-        if self.takes_info is not False and len(self._digits) < _MOST_WAITING:
-            self._digits.append(digit)
-            self._send_next_digit(now)
-
-    def _send_next_digit(self, now: float) -> None:
-        if self._info is not None or not self._digits or self.state is not State.CONFIRMED:
-            return
-        request = self._request("INFO", digit_body(self._digits.popleft()))
-        request.set("Content-Type", DIGIT_TYPES[0])
-        self._info = self._endpoint.send_request(request, self._next_hop(), now)
-
-    def _info_ended(self, now: float, *, refused: bool = False) -> None:
-        """Go on with the next digit; whatever became of this one, it ends no call."""
-        if refused:
-            self.takes_info = False
-            self._digits.clear()
-        self._info = None
-        self._send_next_digit(now)
-
-    def _learn_allowed(self, message: Message) -> None:
-        """Take note of the methods that the peer says it serves (§20.5)."""
-        allowed = message.all("Allow")
-        if allowed:
-            self.takes_info = "INFO" in allowed
-
     def _send_bye(self, reason: str | None, now: float) -> None:
-        request = self._request("BYE")
+        request = self.build("BYE")
         if reason is not None:
             request.add("Reason", reason)
-        self._endpoint.send_request(request, self._next_hop(), now)
+        self.send(request, now)
 
     def _end(self, now: float) -> None:
         """Leave nothing of the dialog open; no event of it concerns the call any more."""
@@ -251,26 +318,39 @@ class Usage(DialogUsage):
         self.cancel_reoffer(now)
         self._stop_retransmission()
         self.state = State.ENDED
+        self._parts.ended(now)
 
     # ---------------------------------------------------------------- what comes in
 
     def receive(self, event: Event, now: float) -> list[UsageEvent]:
         """Take an event of one of this usage's transactions; return what it means for the call."""
+        if isinstance(event, ResponseReceived | TransactionTimedOut | TransportFailed):
+            followed = self.challenges.follow(event, now)
+            return [] if followed is None else self._take(followed, now)
+        return self._take(event, now)
+
+    def sent_again(self, before: ClientTransaction, again: ClientTransaction) -> bool:
+        """As in `DialogUsage`; an INVITE's ACK and CANCEL are made of what was sent last."""
+        if before is self._reinvite_out:
+            self._reinvite_out = again
+            return True
+        return False
+
+    def _take(self, event: Event, now: float) -> list[UsageEvent]:
+        if isinstance(event, RequestReceived):
+            return self._request_received(event, now)
+        if isinstance(event, ResponseReceived | TransactionTimedOut | TransportFailed):
+            told = self._parts.outcome(event, now)
+            if told is not None:
+                return told
         match event:
-            case RequestReceived():
-                return self._request_received(event, now)
-            case ResponseReceived() if event.transaction is self._info:
-                if event.response.status >= 200:
-                    self._info_ended(now, refused=event.response.status in INFO_REFUSED)
-                return []
-            case TransactionTimedOut() if event.transaction is self._info:
-                self._info_ended(now)
             case ResponseReceived():
                 return self._response_received(event, now)
             case TransactionTimedOut() if event.transaction is self._reinvite_out:
                 return self._reinvite_failed(408, "Request Timeout", now)
             case TransportFailed() if isinstance(event.transaction, ClientTransaction):
-                return self._path_lost(event.transaction, event.why, now)
+                self.path_lost(event.transaction, now)
+                return self._without_path(event.transaction, event.why, now)
             case Cancelled() | TransportFailed() if event.transaction is self._reinvite_in:
                 self.refuse_reoffer(487, "Request Terminated", now)
                 return [ReofferWithdrawn()]
@@ -278,6 +358,9 @@ class Usage(DialogUsage):
 
     def timer_fired(self, name: str, now: float) -> list[UsageEvent]:
         """Retransmit our 2xx until its ACK comes (§13.3.1.4), or give the dialog up."""
+        told = self._parts.timer_fired(name, now)
+        if told is not None:
+            return told
         waiting = self._unacknowledged
         if waiting is None:
             return []
@@ -296,8 +379,9 @@ class Usage(DialogUsage):
         return []
 
     def _request_received(self, event: RequestReceived, now: float) -> list[UsageEvent]:
-        request, transaction, dialog = event.request, event.transaction, self.dialog
-        if dialog is None or not self._is_ours(request, dialog):
+        request, transaction = event.request, event.transaction
+        dialog = self.dialog_of(request)
+        if dialog is None:
             return self._answer(transaction, 481, "Call/Transaction Does Not Exist", now)
         if transaction is None:
             return self._ack_received(event)
@@ -306,31 +390,43 @@ class Usage(DialogUsage):
                 # Both hung up at once (RFC 5407 §3.2): the peer's dialog was alive
                 return self._answer(transaction, 200, "OK", now)
             return self._answer(transaction, 481, "Call/Transaction Does Not Exist", now)
+        if not self._follow(event, transaction, now):
+            return []
         try:
             # §12.2.2: a request with a lower CSeq than the last one is out of order
             dialog.check_remote_seq(request)
         except PeerError as error:
             return self._answer(transaction, error.status, error.reason, now)
-        self.flow = event.flow
-        refusal = inspect_in_dialog(request, self.allow)
+        refusal = inspect_in_dialog(request, self._endpoint.serves) or self._parts.inspect(event)
         if refusal is not None:
             self._endpoint.respond(transaction, refusal, now)
             return []
-        match request.method:
-            case "BYE":
-                return self._bye_received(transaction, now)
-            case "INVITE":
-                return self._reinvite_received(dialog, transaction, now)
-            case "OPTIONS":
-                # §11: a phone's keep-alive
-                return self._answer(transaction, 200, "OK", now)
-            case "INFO":
-                return self._info_received(transaction, now)
-        return self._answer(transaction, 405, "Method Not Allowed", now)
+        serve = self._served.get(request.method)
+        if serve is None:
+            return self._answer(transaction, 405, "Method Not Allowed", now)
+        return serve(event, now)
 
-    def _is_ours(self, request: Request, dialog: Dialog) -> bool:
-        """Whether the request is of this dialog: §12 compares both tags."""
-        return dialog_id_of(request) == dialog.id
+    def _follow(self, event: RequestReceived, transaction: ServerTransaction, now: float) -> bool:
+        """Go with a peer that has moved to another path; False where the request was answered.
+
+        Who has overheard a dialog's tags could lead it away: what comes by another path has to
+        prove whose it is. A BYE needn't: nothing more goes to where it comes from.
+        """
+        request, flow = event.request, event.flow
+        known = flow.same_source(self.flow)
+        if not known and self.prove is not None and request.method != "BYE":
+            if not self.prove(transaction, now):
+                return False
+            known = True
+        if known:
+            self.flow = flow
+            self.behind_nat = behind_nat(request, flow)
+        return True
+
+    def dialog_of(self, request: Request) -> Dialog | None:
+        """The dialog that a request from the peer belongs to: §12 compares both tags."""
+        dialog = self.dialog
+        return dialog if dialog is not None and dialog_id_of(request) == dialog.id else None
 
     def _ack_received(self, event: RequestReceived) -> list[UsageEvent]:
         waiting = self._unacknowledged
@@ -339,50 +435,47 @@ class Usage(DialogUsage):
         invite = waiting.transaction.request
         if event.request.cseq.number != invite.cseq.number:
             return []
-        self.flow = event.flow
+        return self._acknowledged(waiting, session_description(event.request))
+
+    def _acknowledged(self, waiting: Unacknowledged, told: bytes) -> list[UsageEvent]:
+        """The peer has our 2xx; `told` is the session description of its ACK."""
         self._stop_retransmission()
         if self.state is State.ANSWERED:
             self.state = State.CONFIRMED
         # Where the INVITE carried the offer, the 2xx was the answer, and the ACK has nothing to say
-        offered = session_description(invite)
-        return [Confirmed(b"" if offered else session_description(event.request))]
+        self._heard = told if waiting.late else self._heard
+        return [Confirmed(told if waiting.late else b"")]
 
-    def _bye_received(self, transaction: ServerTransaction, now: float) -> list[UsageEvent]:
+    def _bye_received(self, event: RequestReceived, now: float) -> list[UsageEvent]:
         self._end(now)
-        self._respond(transaction, 200, "OK", now)
-        return [HungUp(reasons_of(transaction.request))]
+        self._respond(event.transaction, 200, "OK", now)
+        return [HungUp(reasons_of(event.request))]
 
-    def _info_received(self, transaction: ServerTransaction, now: float) -> list[UsageEvent]:
-        try:
-            digit = digit_of(transaction.request)
-        except PeerError as error:
-            response = self._response(transaction, error.status, error.reason)
-            if error.status == 469:
-                # RFC 6086 §4.2.2: the packages that we take
-                response.add("Recv-Info", "")
-            else:
-                # §8.2.3: what would have been read
-                response.add("Accept", ", ".join(DIGIT_TYPES))
-            self._endpoint.respond(transaction, response, now)
-            return []
-        self._respond(transaction, 200, "OK", now)
-        return [DigitReceived(digit)] if digit else []
+    def _options_received(self, event: RequestReceived, now: float) -> list[UsageEvent]:
+        # §11: a phone's keep-alive
+        return self._answer(event.transaction, 200, "OK", now)
 
-    def _reinvite_received(
-        self, dialog: Dialog, transaction: ServerTransaction, now: float
-    ) -> list[UsageEvent]:
+    def _reinvite_received(self, event: RequestReceived, now: float) -> list[UsageEvent]:
+        transaction = _transaction(event)
         if self._reinvite_in is not None:
-            return self._refuse_for_now(transaction, now)
+            self.refuse_for_now(transaction, now)
+            return []
+        before: list[UsageEvent] = []
+        waiting = self._unacknowledged
+        if waiting is not None and not waiting.late:
+            # RFC 5407 §3.1.4: "This example recommends that 200 be sent instead of 491". Only the
+            # ACK is lost or late: a peer that begins another INVITE has our 2xx, and its answer.
+            before = self._acknowledged(waiting, b"")
         if self.busy:
-            # §14.2: "while an INVITE it had sent on that dialog is in progress"; and while our 2xx
-            # has no ACK: nobody knows yet which session this one would change
-            return self._answer(transaction, 491, "Request Pending", now)
+            # §14.2: "while an INVITE it had sent on that dialog is in progress"; and while the ACK
+            # is to bring an answer: nobody knows yet which session this one would change
+            return before + self._answer(transaction, 491, "Request Pending", now)
         try:
-            dialog.refresh_target(transaction.request)
+            self.refresh_target(event.request)
         except PeerError as error:
-            return self._answer(transaction, error.status, error.reason, now)
-        self._reinvite_in = transaction
-        return [Reoffered(session_description(transaction.request))]
+            return before + self._answer(transaction, error.status, error.reason, now)
+        self.await_answer(transaction)
+        return [*before, Reoffered(session_description(event.request))]
 
     def _response_received(self, event: ResponseReceived, now: float) -> list[UsageEvent]:
         transaction, response = event.transaction, event.response
@@ -393,44 +486,78 @@ class Usage(DialogUsage):
         if response.status < 200:
             return []
         if response.status >= 300:
-            return self._reinvite_failed(response.status, response.reason, now)
+            return self._reinvite_failed(response.status, response.reason, now, response)
         self._reinvite_out = None
-        self._accepted(transaction, response, event.flow)
-        if self.state is State.ENDED:
+        before, refreshing, self._refreshing = self._heard, self._refreshing, False
+        self._accepted(transaction, response, event.flow, now)
+        if self.state is State.ENDED or refreshing:
             # It crossed our BYE, or the peer's: the 2xx wants its ACK all the same
             self.acknowledge(b"", now)
-            return []
+            # A peer may say something else now, though nothing was changed (RFC 3264 §8)
+            another = refreshing and self._heard != before
+            return [Renewed(self._heard)] if another and self.state is not State.ENDED else []
         return [ReofferAccepted(session_description(response))]
 
-    def _accepted(self, invite: ClientTransaction, response: Response, flow: Flow) -> None:
-        """Note a 2xx to an INVITE of ours: an ACK is due."""
+    def _accepted(
+        self,
+        invite: ClientTransaction,
+        response: Response,
+        flow: Flow,
+        now: float,
+        *,
+        settled: bool = False,
+    ) -> None:
+        """Note a 2xx to an INVITE of ours: an ACK is due.
+
+        Where the session is `settled`, neither has anything to say of it.
+        """
         # §12.2.1.2; a Contact that can't be read leaves the target as it is
         with suppress(PeerError):
             self._begun().refresh_target(response)
         self.flow = flow
         self._learn_allowed(response)
-        offered = session_description(invite.request)
-        self._to_acknowledge = (invite, b"" if offered else session_description(response))
+        offered, told = session_description(invite.request), session_description(response)
+        if not settled:
+            self._agree(offered, told)
+        self._acks.expect(invite, b"" if offered or settled else told)
+        self._parts.accepted(invite.request, response, now)
 
-    def _reinvite_failed(self, status: int, why: str, now: float) -> list[UsageEvent]:
+    def _agree(self, told: bytes, heard: bytes) -> None:
+        """Note the session descriptions of both sides, as far as they were said now."""
+        self._told, self._heard = told or self._told, heard or self._heard
+
+    def _reinvite_failed(
+        self, status: int, why: str, now: float, response: Response | None = None
+    ) -> list[UsageEvent]:
         self._reinvite_out = None
+        refreshing, self._refreshing = self._refreshing, False
         if self.state is State.ENDED:
             return []
-        if status not in (408, 481):
+        if refreshing and status not in (408, 481):
+            self.refresh_failed(status, response, now)
+            return []
+        if status not in (408, 481) or self.state is not State.CONFIRMED:
             return [ReofferRefused(status, why)]
-        # §12.2.1.2: with 408, 481 or no response at all the dialog is gone on the other side
+        return self.given_up(status, why, now)
+
+    def given_up(self, status: int, why: str, now: float) -> list[UsageEvent]:
+        """End a dialog that is gone on the other side (§12.2.1.2): 408, 481 or no response at all."""
+        if self.state is not State.CONFIRMED:
+            return []
         self.bye(None, now)
         return [Lost(f"{status} {why}", timed_out=status == 408, gone=status == 481)]
 
-    def _path_lost(self, transaction: ClientTransaction, why: str, now: float) -> list[UsageEvent]:
+    def path_lost(self, transaction: ClientTransaction, now: float) -> None:
         """Go on without a connection that has ended: to the peer's Contact, by a new one."""
         lost = transaction.flow
-        if lost.connection and lost.connection == self.flow.connection:
+        if lost.connection and self.flow.connection in (0, lost.connection):
             self.flow = replace(self.flow, connection=0)
             if transaction.method == "BYE":
                 self._send_bye(transaction.request.get("Reason"), now)
-        if transaction is self._info:
-            self._info_ended(now)
+
+    def _without_path(
+        self, transaction: ClientTransaction, why: str, now: float
+    ) -> list[UsageEvent]:
         if transaction is not self._reinvite_out:
             return []
         # §8.1.3.1: a transport error counts as a 503, and that one ends no dialog
@@ -438,10 +565,24 @@ class Usage(DialogUsage):
 
     # ---------------------------------------------------------------- shared parts
 
-    def _accept(self, transaction: ServerTransaction, body: bytes, now: float) -> None:
+    def _accept(
+        self,
+        transaction: ServerTransaction,
+        body: bytes,
+        now: float,
+        headers: Headers = (),
+        *,
+        settled: bool = False,
+    ) -> None:
+        offered = session_description(transaction.request)
+        if not settled:
+            self._agree(body, offered)
         response = self._response(transaction, 200, "OK", body)
+        response.extend(headers)
+        self._parts.dress_answer(transaction.request, response, now)
         deadline = now + TRANSACTION_LIMIT_S
-        self._unacknowledged = _Unacknowledged(transaction, response, deadline)
+        late = not offered and not settled
+        self._unacknowledged = Unacknowledged(transaction, response, deadline, late)
         self._timers.set((self, "2xx"), now + T1)
         self._endpoint.respond(transaction, response, now)
 
@@ -456,10 +597,102 @@ class Usage(DialogUsage):
         self._respond(transaction, status, reason, now)
         return []
 
-    def _refuse_for_now(self, transaction: ServerTransaction, now: float) -> list[UsageEvent]:
-        """Answer an INVITE that came before the final response to the one before it (§14.2)."""
-        response = self._response(transaction, 500, "Server Internal Error")
-        # "MUST include a Retry-After header field with a randomly chosen value of between 0 and 10"
-        response.add("Retry-After", str(sum(transaction.fresh_tag.encode()) % 11))
+    # ---------------------------------------------------------------- what the parts ask for
+
+    def unsettled(self, request: Request) -> int:
+        """Return the status that refuses another offer of the peer's now; 0 where it may come.
+
+        RFC 3311 §5.2: 500 while one of the peer's waits for our answer; 491 while ours waits, or
+        our question for an offer.
+        """
+        if self._reinvite_in is not None:
+            return 500
+        waiting = self._unacknowledged
+        late = waiting is not None and waiting.late
+        asked = self._reinvite_out is not None or self._acks.due
+        return 491 if late or asked or self.updates.offering else 0
+
+    @property
+    def answering(self) -> str:
+        """The method of the session change that waits for `accept_reoffer`; empty for none."""
+        return "" if self._reinvite_in is None else self._reinvite_in.request.method
+
+    def await_answer(self, transaction: ServerTransaction) -> None:
+        """Keep a session change until `accept_reoffer` or `refuse_reoffer`."""
+        self._reinvite_in = transaction
+
+    def refresh_target(self, request: Request) -> None:
+        """Take over the Contact of a target refresh request (§12.2.2).
+
+        Raises:
+            PeerError: 400 if it isn't one URI.
+        """
+        dialog = self.dialog_of(request)
+        if dialog is not None:
+            dialog.refresh_target(request)
+        self._learn_allowed(request)
+
+    def refreshed(
+        self, sent: ClientTransaction, response: Response, now: float
+    ) -> list[UsageEvent]:
+        """Take the final response to a target refresh request that changes no session."""
+        if response.status in (408, 481):
+            return self.given_up(response.status, response.reason, now)
+        if response.status < 300:
+            # §12.2.1.2; a Contact that can't be read leaves the target as it is
+            with suppress(PeerError):
+                self._begun().refresh_target(response)
+            self._learn_allowed(response)
+            self._parts.accepted(sent.request, response, now)
+        else:
+            self.refresh_failed(response.status, response, now)
+        return []
+
+    def refresh_failed(self, status: int, response: Response | None, now: float) -> None:
+        """Take note that a refresh has come to nothing; the session goes on until it expires."""
+        if self.session is not None:
+            self.session.failed(status, response, now)
+
+    def build(self, method: str, body: bytes = b"", dialog: Dialog | None = None) -> Request:
+        """As in `DialogUsage`, with what the parts have to say."""
+        request = super().build(method, body, dialog)
+        self._parts.dress(request)
+        return request
+
+    def answer_request(
+        self,
+        transaction: ServerTransaction,
+        status: int,
+        reason: str,
+        now: float,
+        *headers: tuple[str, str],
+    ) -> list[UsageEvent]:
+        """Answer a request that the call needn't hear of."""
+        response = self._response(transaction, status, reason)
+        for name, value in headers:
+            response.add(name, value)
+        if status < 300 and transaction.request.method in REFRESHING:
+            self._parts.dress_answer(transaction.request, response, now)
         self._endpoint.respond(transaction, response, now)
         return []
+
+    def refuse_for_now(self, transaction: ServerTransaction, now: float) -> None:
+        """Refuse a change that came before the final response to the one before it (§14.2)."""
+        # "MUST include a Retry-After header field with a randomly chosen value of between 0 and 10"
+        after = ("Retry-After", str(retry_after_s(transaction.fresh_tag)))
+        self.answer_request(transaction, 500, "Server Internal Error", now, after)
+
+    def set_timer(self, name: str, when: float) -> None:
+        """Let the parts' `timer_fired` be called with `name`."""
+        self._timers.set((self, name), when)
+
+    def cancel_timer(self, name: str) -> None:
+        """Stop a timer of `set_timer`'s."""
+        self._timers.cancel((self, name))
+
+
+def _transaction(event: RequestReceived) -> ServerTransaction:
+    """The transaction of a request that is no ACK."""
+    if event.transaction is None:
+        raise MisuseError("an ACK has no transaction")
+    return event.transaction

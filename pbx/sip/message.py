@@ -9,6 +9,7 @@ from pbx.sip.fields import Message as Message
 from pbx.sip.grammar import MAX_HEADERS, MAX_MESSAGE_BYTES, TOKEN, is_token, parse_digits
 from pbx.sip.header_name import CANONICAL, canonical_name
 from pbx.sip.headers import parse_name_addr
+from pbx.sip.plain import PLAIN_ADDRESS_RE, PLAIN_URI_RE, PLAIN_VIA_RE
 from pbx.sip.status import REASONS as REASONS
 from pbx.sip.uri import SipUri, Uri, parse_uri
 
@@ -105,7 +106,7 @@ class MalformedRequest(PeerError):
     Args:
         status: the status to answer with.
         reason: the reason phrase.
-        request: what could be read; only its Via is sure to be right. An ACK is never answered.
+        request: what could be read; only that it has a Via is sure. An ACK is never answered.
     """
 
     def __init__(self, status: int, reason: str, request: Request) -> None:
@@ -120,6 +121,8 @@ _REQUEST_LINE_RE = re.compile(rf"({TOKEN}) ([^\x00-\x20\x7f]++) (SIP/[0-9]++\.[0
 _STATUS_LINE_RE = re.compile(r"(SIP/[0-9]++\.[0-9]++) ([1-6][0-9]{2})(?: (.*+))?", re.I)
 # LWS = [*WSP CRLF] 1*WSP
 _FOLD_RE = re.compile(r"(?:\r\n[ \t]++)++")
+# message-header = field-name HCOLON field-value, as nearly all of them are written
+_FIELD_RE = re.compile(r"\n([A-Za-z0-9\-]++):[ \t]*+(.*+)(?<![ \t])")
 
 
 def parse_message(data: bytes, *, stream: bool = False) -> Request | Response:
@@ -133,10 +136,76 @@ def parse_message(data: bytes, *, stream: bool = False) -> Request | Response:
         PeerError: the answer to give; `MalformedRequest` where one can be given. A response with
             a fault, and a request that isn't `MalformedRequest`, is to be dropped.
     """
+    message, fault = split_message(data, stream=stream)
+    try:
+        if fault is not None:
+            raise fault
+        if isinstance(message, Request):
+            validate(message)
+        else:
+            _validate_common(message)
+    except PeerError as error:
+        if isinstance(message, Request) and _answerable(message):
+            raise MalformedRequest(error.status, error.reason, message) from None
+        raise
+    return message
+
+
+def split_message(
+    data: bytes, *, stream: bool = False
+) -> tuple[Request | Response, PeerError | None]:
+    """Split one message into start line, header fields and body; no value is looked at.
+
+    Returns:
+        The message, and what is wrong with it so far; then it is as much as could be split.
+
+    Raises:
+        PeerError: nothing could be, there is no start line.
+    """
     if len(data) > MAX_MESSAGE_BYTES:
         raise PeerError(513, "Message Too Large")
-    head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    head, separator, rest = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     text = head.decode("utf-8", "surrogateescape")
+    start, headers, fault = _split_plain(text) or _split(text)
+    if not separator:
+        fault = PeerError(400, "No empty line after the header")
+    message: Request | Response
+    if start[:4].upper() == "SIP/":
+        message = _response_of(start)
+    else:
+        message, bad_start = _request_of(start)
+        fault = bad_start or fault
+    message.headers = headers
+    if fault is None:
+        try:
+            message.body = _cut_body(message, rest, stream)
+        except PeerError as error:
+            fault = error
+    return message, fault
+
+
+_Split = tuple[str, list[Header], PeerError | None]
+"""The start line, the header fields, and what is wrong with their lines."""
+
+
+def _split_plain(text: str) -> _Split | None:
+    """Split a head all of whose lines are in order; None for any other."""
+    lines = text.replace("\r\n", "\n")
+    start = lines.partition("\n")[0]
+    fields = _FIELD_RE.findall(lines, len(start))
+    # Each field has a line of its own, else there is a fold, a bare CR or LF, or no field at all.
+    if not len(text) - len(lines) == len(fields) == lines.count("\n") or "\r" in lines:
+        return None
+    if len(fields) > MAX_HEADERS:
+        return None
+    try:
+        return start, [(CANONICAL[name], value) for name, value in fields], None
+    except KeyError:
+        return start, [(canonical_name(name), value) for name, value in fields], None
+
+
+def _split(text: str) -> _Split:
+    """Split any head; what is no header field is left out."""
     if "\r\n " in text or "\r\n\t" in text:
         text = _FOLD_RE.sub(" ", text)
     first, *lines = text.split("\r\n")
@@ -145,11 +214,7 @@ def parse_message(data: bytes, *, stream: bool = False) -> Request | Response:
         # The answer repeats header fields, and must not carry the line break on.
         headers = [pair for pair in headers if "\n" not in pair[1] and "\r" not in pair[1]]
         fault = PeerError(400, "Bare CR or LF in header")
-    if not separator:
-        fault = PeerError(400, "No empty line after the header")
-    if first[:4].upper() == "SIP/":
-        return _read_response(first, headers, body, stream, fault)
-    return _read_request(first, headers, body, stream, fault)
+    return first, headers, fault
 
 
 def _read_headers(lines: list[str]) -> tuple[list[Header], PeerError | None]:
@@ -172,60 +237,38 @@ def _read_headers(lines: list[str]) -> tuple[list[Header], PeerError | None]:
     return headers, fault
 
 
-def _read_response(
-    line: str, headers: list[Header], body: bytes, stream: bool, fault: PeerError | None
-) -> Response:
+def _response_of(line: str) -> Response:
     match = _STATUS_LINE_RE.fullmatch(line)
     if match is None:
         raise PeerError(400, "Bad status line")
     if match[1].upper() != "SIP/2.0":
         raise PeerError(505, REASONS[505])
-    response = Response(int(match[2]), match[3] or "")
-    response.headers = headers
-    if fault is not None:
-        raise fault
-    response.body = _cut_body(response, body, stream)
-    _validate_common(response)
-    return response
+    return Response(int(match[2]), match[3] or "")
 
 
-def _read_request(
-    line: str, headers: list[Header], body: bytes, stream: bool, fault: PeerError | None
-) -> Request:
+def _request_of(line: str) -> tuple[Request, PeerError | None]:
     match = _REQUEST_LINE_RE.fullmatch(line)
-    if match is not None:
-        method, uri, version = match.groups()
-    else:
+    if match is None:
         # The method is enough to answer it, or to know an ACK, which nobody answers.
         method, _, uri = line.partition(" ")
-        version = "SIP/2.0"
         fault = PeerError(400, "Bad request line")
         if not is_token(method):
             raise fault
-    # §21.5.6: the version comes first, since all other rules are those of SIP/2.0
+        return Request(method, uri), fault
+    method, uri, version = match.groups()
     if version.upper() != "SIP/2.0":
-        fault = PeerError(505, REASONS[505])
-    request = Request(method, uri)
-    request.headers = headers
-    try:
-        if fault is not None:
-            raise fault
-        request.body = _cut_body(request, body, stream)
-        validate(request)
-    except PeerError as error:
-        if _answerable(request):
-            raise MalformedRequest(error.status, error.reason, request) from None
-        raise
-    return request
+        # §21.5.6: the version comes first, since all other rules are those of SIP/2.0
+        return Request(method, uri), PeerError(505, REASONS[505])
+    return Request(method, uri), None
 
 
 def _answerable(request: Request) -> bool:
-    """Whether a response can be built and find its way (§8.2.6, §18.2.2)."""
-    try:
-        request.via  # noqa: B018
-    except PeerError:
-        return False
-    return all(request.get(name) for name in _MANDATORY)
+    """Whether the sender can know a response for its own: by the Via that it wrote (§17.1.3).
+
+    Nothing else is needed. RFC 4475 §3.1.2.1, §3.3.1: a broken Via and missing From, To and Call-ID
+    are worth a 400, which goes to where the request came from.
+    """
+    return (request.get("Via") or "")[:4].upper() == "SIP/"
 
 
 def _cut_body(message: Message, rest: bytes, stream: bool) -> bytes:
@@ -235,8 +278,8 @@ def _cut_body(message: Message, rest: bytes, stream: bool) -> bytes:
         # "The Content-Length header field MUST be used with stream oriented transports."
         if stream:
             raise PeerError(400, "Missing Content-Length")
-        # "If no Content-Length is present, the body is assumed to end at the end of the
-        # transport packet."
+        # "If the message has no Content-Length header field, the message body is assumed to end
+        # at the end of the transport packet."
         return rest
     length = parse_digits(value, MAX_MESSAGE_BYTES)
     if length is None:
@@ -255,27 +298,47 @@ def _cut_body(message: Message, rest: bytes, stream: bool) -> bytes:
     return rest if length == len(rest) else rest[:length]
 
 
-def _validate_common(message: Message) -> None:
+def _refuse_repeated(headers: list[Header]) -> None:
     seen = set()
-    for name, _ in message.headers:
+    for name, _ in headers:
         if name in seen and name in _ONCE:
             raise PeerError(400, f"Repeated {name}")
         seen.add(name)
+
+
+def _validate_common(message: Message) -> None:
+    """Check what every message must have; a value in its plain form isn't read for that."""
+    first = message.first
+    unique = len(first) == len(message.headers)
+    if not unique:
+        _refuse_repeated(message.headers)
     # "A valid SIP request formulated by a UAC MUST, at a minimum, contain the following header
     # fields: To, From, CSeq, Call-ID, Max-Forwards, and Via" (§8.1.1); what reads a typed property
     # checks it. Max-Forwards may be missing: RFC 2543 doesn't know it (§16.3 step 3).
-    message.via  # noqa: B018
-    message.from_  # noqa: B018
-    message.to  # noqa: B018
+    if PLAIN_VIA_RE.fullmatch(first.get("Via", "")) is None:
+        message.via  # noqa: B018
+    if PLAIN_ADDRESS_RE.fullmatch(first.get("From", "")) is None:
+        message.from_  # noqa: B018
+    if PLAIN_ADDRESS_RE.fullmatch(first.get("To", "")) is None:
+        message.to  # noqa: B018
     message.call_id  # noqa: B018
     message.cseq  # noqa: B018
-    message.max_forwards  # noqa: B018
-    if "Contact" in seen:
-        message.contacts  # noqa: B018
-    for name in ("Route", "Record-Route"):
-        if name in seen:
-            for value in message.all(name):
-                parse_name_addr(value)
+    if first.get("Max-Forwards", "70") != "70":
+        message.max_forwards  # noqa: B018
+    for name in ("Contact", "Route", "Record-Route"):
+        value = first.get(name)
+        if value is not None and not (unique and PLAIN_ADDRESS_RE.fullmatch(value)):
+            _read_addresses(message, name)
+
+
+def _read_addresses(message: Message, name: str) -> None:
+    if name == "Contact":
+        # One that can't be read is to cost no registration: see `pbx.sip.register.listed`
+        if not (isinstance(message, Response) and message.cseq.method == "REGISTER"):
+            message.contacts  # noqa: B018
+        return
+    for value in message.all(name):
+        parse_name_addr(value)
 
 
 def validate(request: Request) -> None:
@@ -288,6 +351,8 @@ def validate(request: Request) -> None:
     # "The method MUST match that of the request." (§8.1.1.5)
     if request.cseq.method != request.method:
         raise PeerError(400, "CSeq method isn't the request's")
+    if PLAIN_URI_RE.fullmatch(request.uri) is not None:
+        return
     uri = request.request_uri
     # §19.1.1 table: header components are not allowed in a Request-URI
     if isinstance(uri, SipUri) and uri.headers:

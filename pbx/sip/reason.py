@@ -11,6 +11,7 @@ Q850_TEXTS: dict[int, str] = {
     1: "Unallocated number",
     2: "No route to network",
     3: "No route to destination",
+    8: "Preemption",
     16: "Normal call clearing",
     17: "User busy",
     18: "No user responding",
@@ -50,8 +51,8 @@ _STATUS_OF_Q850: dict[int, int] = {
     1: 404,
     2: 404,
     3: 404,
-    # "16 normal call clearing: --- (BYE or CANCEL)": a call that must get a final response after
-    # all has found nobody, and may be tried again.
+    # 16, normal call clearing, "will usually result in a BYE or CANCEL": a call that must get a
+    # final response after all has found nobody, and may be tried again.
     16: 480,
     17: 486,
     18: 408,
@@ -99,7 +100,7 @@ _PHRASES: dict[int, str] = {
     504: "Server Time-out",
 }
 
-# RFC 3398 §8.2.6.1, "Response received -> Cause value in the REL".
+# RFC 3398 §8.2.6.1: the table of responses received and the cause value in the REL.
 _Q850_OF_STATUS: dict[int, int] = {
     400: 41,
     401: 21,
@@ -125,9 +126,9 @@ _Q850_OF_STATUS: dict[int, int] = {
     484: 28,
     485: 1,
     486: 17,
-    # "487: --- (no mapping)": it answers our own CANCEL, and that was a normal clearing.
+    # 487 has "no mapping": it answers our own CANCEL, and that was a normal clearing.
     487: 16,
-    # "488, 606: --- (by Warning header)": the cause that §7.2.4.1 maps to 488 in turn.
+    # 488 and 606 go "by Warning header": the cause that §7.2.4.1 maps to 488 in turn.
     488: 65,
     500: 41,
     501: 79,
@@ -219,15 +220,16 @@ def q850_of_status(status: int) -> int:
     if status < 400:
         # a redirection that nobody followed; RFC 3398 §8.2.6.1 leaves 3xx to the gateway
         return 23
-    # RFC 3261 §8.1.3.2: an unknown response is to be treated as the x00 of its class
-    return _Q850_OF_STATUS.get(status) or _Q850_OF_STATUS.get(status // 100 * 100, 127)
+    # "Any SIP status codes not listed below [...] should be mapping to cause code 31 "Normal,
+    # unspecified"."
+    return _Q850_OF_STATUS.get(status, 31)
 
 
 def status_of_q850(cause: int) -> tuple[int, str]:
     """Return the SIP status, with its phrase, that tells a Q.850 cause (RFC 3398 §7.2.4.1).
 
-    "If a cause value other than those listed ... is received, the default response '500 Server
-    internal error' would be used."
+    "If a cause value other than those listed below is received, the default response '500 Server
+    internal error' SHOULD be used."
     """
     status = _STATUS_OF_Q850.get(cause, 500)
     return status, _PHRASES[status]

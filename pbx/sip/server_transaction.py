@@ -210,6 +210,11 @@ def server_key(request: Request) -> ServerKey:
     return ("", request.uri, from_tag, request.call_id, number, str(via), method)
 
 
+def speaks_rfc2543(request: Request) -> bool:
+    """Whether a request comes from an element of RFC 2543, whose branches lack the cookie."""
+    return not (request.via.branch or "").lower().startswith(_COOKIE)
+
+
 _UNANSWERED = frozenset({ServerState.TRYING, ServerState.PROCEEDING})
 
 
@@ -260,7 +265,8 @@ class ServerTransaction:
         """Compare what RFC 2543 matching looks at besides the key; with a cookie, nothing."""
         if self.key[0]:
             return True
-        # "the tag in the To field of the ACK is equal to the tag of the response" (§17.2.3)
+        # "the To tag of the ACK matches the To tag of the response sent by the server transaction"
+        # (§17.2.3)
         expected = self.tag if request.method == "ACK" else self.request.to.tag
         return request.to.tag == expected
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from pbx.sip.flow import Flow
 from pbx.sip.message import Message
@@ -22,7 +23,7 @@ class DropReason(Enum):
     KEEP_ALIVE = "keep-alive"
     """CRLF or zero octets that hold a NAT binding open (RFC 5626 §3.5.1, and phones' own)."""
     STUN = "stun"
-    """A STUN binding request as keep-alive (RFC 5626 §3.5.2)."""
+    """STUN that gets no answer: an indication, or a broken one (RFC 8489 §6.3)."""
     GARBAGE = "garbage"
     """No SIP message, or one too broken to be answered."""
     BAD_STREAM = "bad-stream"
@@ -49,8 +50,21 @@ class DropReason(Enum):
 TraceCallback = Callable[[Direction, Flow, str], None]
 
 
+class Watcher(Protocol):
+    """Looks at whole messages, as long as it is `Trace.watcher`."""
+
+    def heard(self, message: Message, flow: Flow) -> None:
+        """Take a message that came and could be read; `unheard` may follow."""
+
+    def said(self, data: bytes, flow: Flow) -> None:
+        """Take a message on its way out, as octets."""
+
+    def unheard(self, reason: DropReason, flow: Flow, message: Message) -> None:
+        """Take note that a message goes no further."""
+
+
 class Trace:
-    """Counts messages and drops; tells a callback about each.
+    """Counts messages and drops; tells a callback about each, and a `Watcher` while there is one.
 
     Args:
         callback: called with direction, flow and a one-line summary; None costs nothing.
@@ -58,24 +72,37 @@ class Trace:
 
     def __init__(self, callback: TraceCallback | None = None) -> None:
         self.callback = callback
+        self.watcher: Watcher | None = None
         self.received = 0
         self.sent = 0
         self.drops: Counter[DropReason] = Counter()
         self.answered_malformed: Counter[int] = Counter()
         """Requests with a fault, by the status that they were answered with."""
+        self.stun = 0
+        """STUN keep-alives that were answered (RFC 5626 §4.4.2)."""
 
     def message_received(self, message: Message, flow: Flow) -> None:
         """Note a message that could be read."""
         self.received += 1
+        if self.watcher is not None:
+            self.watcher.heard(message, flow)
         if self.callback is not None:
             self.callback(Direction.RECEIVED, flow, summary(message))
 
     def message_sent(self, data: bytes, flow: Flow) -> None:
         """Note a message on its way out, retransmissions too."""
         self.sent += 1
+        if self.watcher is not None:
+            self.watcher.said(data, flow)
         if self.callback is not None:
             line = data.partition(b"\r\n")[0]
             self.callback(Direction.SENT, flow, line.decode("utf-8", "backslashreplace"))
+
+    def stun_answered(self, flow: Flow) -> None:
+        """Note a STUN keep-alive that is answered."""
+        self.stun += 1
+        if self.callback is not None:
+            self.callback(Direction.RECEIVED, flow, "STUN")
 
     def malformed_answered(self, status: int) -> None:
         """Note a request with a fault that was answered by the endpoint itself."""
@@ -84,6 +111,8 @@ class Trace:
     def dropped(self, reason: DropReason, flow: Flow, what: Message | str = "") -> None:
         """Note a packet that goes no further."""
         self.drops[reason] += 1
+        if self.watcher is not None and not isinstance(what, str):
+            self.watcher.unheard(reason, flow, what)
         if self.callback is not None:
             text = what if isinstance(what, str) else summary(what)
             self.callback(Direction.DROPPED, flow, f"{reason.value}: {text}".rstrip(": "))

@@ -1,12 +1,14 @@
 """The transaction layer (RFC 3261 §17): matches messages to transactions and runs the tables."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import cast
 
 from pbx.errors import PeerError
 from pbx.sip import client_transaction, server_transaction
 from pbx.sip.client_transaction import (
+    Attempt,
     ClientAction,
     ClientInput,
     ClientKey,
@@ -24,7 +26,8 @@ from pbx.sip.events import (
     TransactionTimedOut,
     TransportFailed,
 )
-from pbx.sip.flow import Flow
+from pbx.sip.failover import PATIENCE_S, fails_here, leads_on
+from pbx.sip.flow import DEFAULT_PORT, DEFAULT_TLS_PORT, Address, Flow
 from pbx.sip.message import Message, Request, Response, response_to
 from pbx.sip.server_transaction import (
     ServerAction,
@@ -38,6 +41,12 @@ from pbx.sip.trace import DropReason, Trace
 
 Transaction = ClientTransaction | ServerTransaction
 
+_UNSURE = frozenset({ServerState.TRYING, ServerState.PROCEEDING, ServerState.COMPLETED})
+"""Where the last response may not have arrived; a 2xx is repeated by the transaction user."""
+
+NEWS = frozenset({"NOTIFY", "MESSAGE"})
+"""Requests that only tell something: whoever misses one learns it another time."""
+
 
 class TransactionLayer:
     """All transactions that are alive, their timers, and what they have to send and to say.
@@ -45,14 +54,23 @@ class TransactionLayer:
     Args:
         tokens: makes To tags.
         trace: told what is sent and what is dropped.
+        failed: told of an address that was of no use, for a request that has others to go to.
     """
 
-    def __init__(self, tokens: Callable[[], str], trace: Trace) -> None:
+    def __init__(
+        self,
+        tokens: Callable[[], str],
+        trace: Trace,
+        failed: Callable[[Flow, Event, float], None] = lambda flow, event, now: None,
+    ) -> None:
         self._tokens = tokens
         self._trace = trace
+        self._failed = failed
         self.timers = TimerQueue()
         self.events: deque[Event] = deque()
         self._outgoing: list[tuple[bytes, Flow]] = []
+        # INVITEs that have had no response yet, and when they came
+        self._untried: list[tuple[ServerTransaction, float]] = []
         self._clients: dict[ClientKey, ClientTransaction] = {}
         # By key; all but CANCELs also by key without the method, which is how a CANCEL finds them
         self._servers: dict[ServerKey, ServerTransaction] = {}
@@ -65,8 +83,9 @@ class TransactionLayer:
 
     @property
     def pending_requests(self) -> int:
-        """How many requests of ours, CANCELs too, have no final response yet."""
-        return sum(transaction.pending for transaction in self._clients.values())
+        """How many requests of ours, CANCELs too, have no final response yet, news left out."""
+        open_requests = (one for one in self._clients.values() if one.method not in NEWS)
+        return sum(transaction.pending for transaction in open_requests)
 
     # ---------------------------------------------------------------------------- what both share
 
@@ -75,8 +94,21 @@ class TransactionLayer:
         self._outgoing.append((data, flow))
         self._trace.message_sent(data, flow)
 
+    def send_untraced(self, data: bytes, flow: Flow) -> None:
+        """Queue octets that are no SIP message."""
+        self._outgoing.append((data, flow))
+
     def to_send(self) -> list[tuple[bytes, Flow]]:
-        """Return what is to be sent, in order, and forget it."""
+        """Return what is to be sent, in order, and forget it.
+
+        "The server transaction MUST generate a 100 (Trying) response unless it knows that the TU
+        will generate a provisional or final response within 200 ms" (§17.2.1): it knows where that
+        response is among what is to be sent.
+        """
+        untried, self._untried = self._untried, []
+        for transaction, now in untried:
+            if transaction.response is None and not transaction.completed:
+                self._answer(transaction, 100, None, now)
         outgoing, self._outgoing = self._outgoing, []
         return outgoing
 
@@ -93,8 +125,32 @@ class TransactionLayer:
                 # 0 asked for a connection; the one that it got is what failed
                 if transaction.flow.connection in (0, flow.connection):
                     self._step_client(transaction, ClientInput.TRANSPORT_ERROR, now, why=why)
-            elif transaction.flow.connection == flow.connection:
+            elif (
+                transaction.reply_flow.connection == flow.connection
+                and not self._answer_by_new_connection(transaction)
+            ):
                 self._step_server(transaction, ServerInput.TRANSPORT_ERROR, now, why=why)
+
+    def _answer_by_new_connection(self, transaction: ServerTransaction) -> bool:
+        """Go on to where a request's sender listens, now that its connection is gone; once.
+
+        "If that connection is no longer open, the server SHOULD open a connection to the IP address
+        in the "received" parameter, if present, using the port in the "sent-by" value" (§18.2.2).
+        The last response goes there at once: if nobody listens, that is known before a call has
+        rung in vain.
+        """
+        old = transaction.reply_flow
+        if not old.connection or not old.is_stream:
+            return False
+        usual = DEFAULT_TLS_PORT if old.transport == "tls" else DEFAULT_PORT
+        port = transaction.request.via.port or usual
+        new = Flow(old.transport, old.local, Address(old.remote.host, port))
+        self._unindex(transaction, old)
+        self._index(transaction, new)
+        transaction.reply_flow = new
+        if transaction.data and transaction.state in _UNSURE:
+            self.send(transaction.data, new)
+        return True
 
     def _fire(self, transaction: Transaction, timer: Timer, now: float) -> None:
         if isinstance(transaction, ClientTransaction):
@@ -111,6 +167,8 @@ class TransactionLayer:
             return
         if timer in (Timer.A, Timer.E, Timer.G):
             transaction.interval_s = duration_s
+        elif timer is Timer.B and isinstance(transaction, ClientTransaction) and transaction.others:
+            duration_s = PATIENCE_S
         if duration_s:
             self.timers.set((transaction, timer), now + duration_s)
         else:
@@ -124,6 +182,9 @@ class TransactionLayer:
         """Take a terminated transaction out of timers and index."""
         for timer in transaction.timers:
             self.timers.cancel((transaction, timer))
+        self._unindex(transaction, flow)
+
+    def _unindex(self, transaction: Transaction, flow: Flow) -> None:
         remote = (flow.transport, flow.remote.host, flow.remote.port)
         transactions = self._by_remote[remote]
         del transactions[transaction]
@@ -133,16 +194,66 @@ class TransactionLayer:
     # ------------------------------------------------------------------------ client transactions
 
     def send_request(
-        self, request: Request, flow: Flow, now: float, cancels: ClientTransaction | None = None
+        self,
+        request: Request,
+        flow: Flow,
+        now: float,
+        cancels: ClientTransaction | None = None,
+        others: Iterable[Attempt] = (),
     ) -> ClientTransaction:
-        """Begin a client transaction (§17.1.1, §17.1.2); the request has its Via already."""
-        key = ((request.via.branch or "").lower(), request.method)
-        transaction = ClientTransaction(request, flow, key, cancels)
-        transaction.data = request.encode()
-        self._clients[key] = transaction
-        self._index(transaction, flow)
-        self._run_client(transaction, transaction.start, now)
+        """Begin a client transaction (§17.1.1, §17.1.2); the request has its Via already.
+
+        Args:
+            request: what is sent.
+            flow: the path.
+            now: seconds.
+            cancels: for a CANCEL, the INVITE's transaction.
+            others: where to go on to if nobody is there (RFC 3263 §4.3).
+        """
+        transaction = ClientTransaction(request, flow, _client_key(request), cancels, [*others])
+        self._begin_client(transaction, now)
         return transaction
+
+    def begin(
+        self, transaction: ClientTransaction, attempts: Iterable[Attempt], now: float
+    ) -> None:
+        """Begin a transaction that has waited for its addresses."""
+        transaction.others = [*attempts]
+        self._take_next(transaction, now)
+
+    def _take_next(self, transaction: ClientTransaction, now: float) -> None:
+        attempt = transaction.others.pop(0)
+        transaction.request, transaction.flow = attempt.request, attempt.flow
+        transaction.way = attempt.way
+        transaction.key = _client_key(attempt.request)
+        transaction.interval_s = 0.0
+        self._begin_client(transaction, now)
+
+    def _begin_client(self, transaction: ClientTransaction, now: float) -> None:
+        transaction.data = transaction.request.encode()
+        self._clients[transaction.key] = transaction
+        self._index(transaction, transaction.flow)
+        self._run_client(transaction, transaction.start, now)
+
+    def _go_on(
+        self, transaction: ClientTransaction, now: float, *, silent: bool
+    ) -> ClientTransaction:
+        """Leave an address that is of no use: the transaction begins again at the next one.
+
+        To whom it belongs it stays the same. Returns what is left of the attempt that ends here:
+        it may have to acknowledge a response again and, where the address was `silent` only, to
+        cancel what comes late.
+        """
+        rest = replace(transaction, others=[], left_by=transaction)
+        if silent and rest.method == "INVITE":
+            rest.state, rest.cancel_wanted = ClientState.CALLING, True
+        if rest.state is not ClientState.TERMINATED:
+            self._index(rest, rest.flow)
+            self._clients[rest.key] = rest
+        if rest.state is ClientState.CALLING:
+            self._start(rest, Timer.B, now)
+        self._take_next(transaction, now)
+        return rest
 
     def cancel(self, transaction: ClientTransaction, now: float, reason: str | None) -> None:
         """Give an INVITE up (§9.1)."""
@@ -156,7 +267,7 @@ class TransactionLayer:
         except PeerError:
             self._trace.dropped(DropReason.MALFORMED_RESPONSE, flow, response)
             return
-        # "If there is more than one Via header field value in a response, the UAC SHOULD discard
+        # "If more than one Via header field value is present in a response, the UAC SHOULD discard
         # the message." (§8.1.3.3)
         if len(vias) > 1:
             self._trace.dropped(DropReason.MANY_VIAS, flow, response)
@@ -167,8 +278,8 @@ class TransactionLayer:
             self._trace.dropped(DropReason.STRAY_RESPONSE, flow, response)
             return
         # "If the value of the "sent-by" parameter in that header field value does not correspond
-        # to one of the values that the client transport is configured to insert into requests,
-        # the response MUST be silently discarded." (§18.1.2)
+        # to a value that the client transport is configured to insert into requests, the response
+        # MUST be silently discarded." (§18.1.2)
         ours = transaction.request.via
         if via.port != ours.port or via.host.lower() != ours.host.lower():
             self._trace.dropped(DropReason.FOREIGN_VIA, flow, response)
@@ -208,6 +319,7 @@ class TransactionLayer:
         why: str = "",
     ) -> None:
         transaction.state = row.state or transaction.state
+        moving = silent = False
         for action in row.actions:
             match action:
                 case ClientAction.SEND_REQUEST:
@@ -227,23 +339,56 @@ class TransactionLayer:
                 case ClientAction.PASS_UP:
                     came_on = flow or transaction.flow
                     event = ResponseReceived(transaction, cast(Response, response), came_on)
-                    self._report(transaction, event)
+                    moving = self._report(transaction, event, now)
                 case ClientAction.INFORM_TIMEOUT:
-                    self._report(transaction, TransactionTimedOut(transaction))
+                    silent = True
+                    moving = self._report(transaction, TransactionTimedOut(transaction), now)
                 case _:  # INFORM_TRANSPORT
-                    self._report(transaction, TransportFailed(transaction, why))
+                    moving = self._report(transaction, TransportFailed(transaction, why), now)
         for timer in row.stop:
             self.timers.cancel((transaction, timer))
-        if transaction.state is ClientState.TERMINATED:
+        if moving or transaction.state is ClientState.TERMINATED:
             self._forget(transaction, transaction.flow)
             self._clients.pop(transaction.key, None)
+        left = self._go_on(transaction, now, silent=silent) if moving else transaction
         for timer in row.start:
-            self._start(transaction, timer, now)
+            self._start(left, timer, now)
 
-    def _report(self, transaction: ClientTransaction, event: Event) -> None:
-        # What becomes of a CANCEL tells nothing: the INVITE's own final response is waited for.
+    def _report(self, transaction: ClientTransaction, event: Event, now: float) -> bool:
+        """Tell the transaction user; True where it has to hear nothing, for there is another way.
+
+        What becomes of a CANCEL tells nothing: the INVITE's own final response is waited for.
+        """
+        if transaction.left_by is not None:
+            self._report_late(transaction.left_by, event, now)
+            return False
+        if isinstance(event, ResponseReceived):
+            # Whoever answers is there; to try him by another transport would change nothing.
+            status, way = event.response.status, transaction.way
+            transaction.others = [
+                one
+                for one in transaction.others
+                if not _same(one, transaction) and leads_on(status, same_way=one.way == way)
+            ]
+        if transaction.others and not transaction.given_up and fails_here(event):
+            self._failed(transaction.flow, event, now)
+            return True
         if transaction.cancels is None:
             self.events.append(event)
+        return False
+
+    def _report_late(self, goes_on: ClientTransaction, event: Event, now: float) -> None:
+        """Pass a 2xx on that comes from an address which had been given up.
+
+        It is as good as any other; what goes on elsewhere ends, and says nothing more.
+        """
+        if not isinstance(event, ResponseReceived) or goes_on.method != "INVITE":
+            return
+        if 200 <= event.response.status < 300:
+            self.events.append(replace(event, transaction=goes_on))
+            goes_on.left_by = goes_on
+            if goes_on.pending:
+                self.cancel(goes_on, now, None)
 
     def _send_cancel(self, transaction: ClientTransaction, now: float) -> None:
         if transaction.cancel_sent:
@@ -303,10 +448,7 @@ class TransactionLayer:
             self._answer(transaction, 482, transaction.tag, now)
             return
         if request.method == "INVITE":
-            # "The server transaction MUST generate a 100 (Trying) response unless it knows that
-            # the TU will generate a provisional or final response within 200 ms" (§17.2.1). It
-            # doesn't know.
-            self._answer(transaction, 100, None, now)
+            self._untried.append((transaction, now))
         self.events.append(RequestReceived(transaction, request, flow))
 
     def _is_merged(self, transaction: ServerTransaction) -> bool:
@@ -340,10 +482,7 @@ class TransactionLayer:
         # request SHOULD be the same" (§9.2)
         self._answer(transaction, 200, original.tag, now)
         if original.method == "INVITE" and not original.completed:
-            try:
-                reasons = transaction.request.all("Reason")
-            except PeerError:
-                reasons = []
+            reasons = transaction.request.readable("Reason")
             self.events.append(Cancelled(original, reasons))
 
     def _answer(
@@ -409,3 +548,18 @@ class TransactionLayer:
         ):
             if index.get(key) is transaction:
                 del index[key]
+
+
+def _client_key(request: Request) -> ClientKey:
+    """§17.1.3: a branch is compared without regard to case."""
+    return (request.via.branch or "").lower(), request.method
+
+
+def _same(attempt: Attempt, transaction: ClientTransaction) -> bool:
+    """Whether an attempt differs from what has been sent by its transport alone."""
+    one, other = attempt.request, transaction.request
+    return (
+        attempt.flow.remote == transaction.flow.remote
+        and one.uri == other.uri
+        and one.all("Route") == other.all("Route")
+    )

@@ -3,12 +3,13 @@
 import ipaddress
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
 
 from pbx.errors import PeerError
-from pbx.sip.grammar import HOST, is_host, parse_digits
+from pbx.sip.grammar import HOST, host_of, is_host, parse_digits
 
 Params: TypeAlias = tuple[tuple[str, str], ...]
 """Parameters in their order: name and value; the value is empty where there is none."""
@@ -125,15 +126,17 @@ class SipUri(msgspec.Struct, frozen=True):
     headers: Params = ()
 
     def __str__(self) -> str:
-        parts = [self.scheme, ":"]
+        user = ""
         if self.user is not None:
-            parts.append(escape(self.user, _USER_SAFE))
+            user = escape(self.user, _USER_SAFE) + "@"
             if self.password is not None:
-                parts.append(":" + escape(self.password, _PASSWORD_SAFE))
-            parts.append("@")
-        parts.append(f"[{self.host}]" if ":" in self.host else self.host)
-        if self.port is not None:
-            parts.append(f":{self.port}")
+                user = f"{user[:-1]}:{escape(self.password, _PASSWORD_SAFE)}@"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port is None else f":{self.port}"
+        text = f"{self.scheme}:{user}{host}{port}"
+        if not (self.params or self.headers):
+            return text
+        parts = [text]
         for name, value in self.params:
             parts.append(";" + escape(name, _PARAM_SAFE))
             if value:
@@ -201,12 +204,27 @@ class OtherUri(msgspec.Struct, frozen=True):
 Uri: TypeAlias = SipUri | TelUri | OtherUri
 
 
+_REMEMBERED = 128
+"""Octets of a URI that is remembered when it has been read: longer ones would fill the memory."""
+
+
 def parse_uri(text: str) -> Uri:
     """Read a URI (RFC 3261 §19.1.1, RFC 3966 §3).
+
+    The last ones are remembered: a phone's stand in each of its messages, and several times there.
 
     Raises:
         PeerError: 400 where it fits no rule.
     """
+    return _read_short(text) if len(text) <= _REMEMBERED else _read(text)
+
+
+@lru_cache(maxsize=4096)
+def _read_short(text: str) -> Uri:
+    return _read(text)
+
+
+def _read(text: str) -> Uri:
     match = _SIP_RE.fullmatch(text)
     if match is None:
         return _parse_foreign(text)
@@ -218,13 +236,11 @@ def parse_uri(text: str) -> Uri:
         password = password and unescape(password)
     if not is_host(host):
         raise PeerError(400, "Bad host in URI")
-    if host[0] == "[":
-        host = host[1:-1]
     return SipUri(
         scheme.lower(),
         user,
         password,
-        host,
+        host_of(host),
         None if port_text is None else parse_port(port_text),
         _split_params(param_text) if param_text else (),
         _split_headers(header_text) if header_text else (),
@@ -283,7 +299,8 @@ def equivalent(a: Uri, b: Uri) -> bool:
 
 
 def _equivalent_sip(a: SipUri, b: SipUri) -> bool:
-    # "comparison of the userinfo is case-sensitive"; a default port isn't the same as none.
+    # "Comparison of the userinfo of SIP and SIPS URIs is case-sensitive." (§19.1.4) A default port
+    # isn't the same as none.
     if (a.scheme, a.user, a.password, a.port) != (b.scheme, b.user, b.password, b.port):
         return False
     if not _same_host(a.host, b.host) or _folded(a.headers) != _folded(b.headers):

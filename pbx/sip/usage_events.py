@@ -1,6 +1,14 @@
 """What an INVITE usage tells its owner (RFC 3261 §13, §14, §15): its events."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pbx.sip.crossing import Headers
+from pbx.sip.headers import NameAddr
+
+if TYPE_CHECKING:
+    from pbx.sip.referral import Referral
+    from pbx.sip.texts import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +18,13 @@ class Progressed:
     status: int
     body: bytes
     fork: str
+    reason: str = ""
+    headers: Headers = ()
+    """What the other party gets as it came."""
+    hidden: bool = False
+    """The other party isn't to know who this one is (RFC 3323)."""
+    offered: bool = False
+    """`body` is an offer, whose answer is to be given by `answer_early` (RFC 3262 §5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,11 @@ class Accepted:
 
     body: bytes
     fork: str
+    headers: Headers = ()
+    """As in `Progressed`, like the next one."""
+    hidden: bool = False
+    settled: bool = False
+    """The session was agreed on before, and what this response says of it counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +49,12 @@ class Rejected:
     reasons: list[str]
     """Values of the response's Reason header fields (RFC 3326)."""
     local: bool = False
+    headers: Headers = ()
+    """As in `Progressed`."""
+    contacts: tuple[NameAddr, ...] = ()
+    """Of a 3xx: whom to try instead, those first that it likes best (§8.1.3.4)."""
+    diversions: tuple[str, ...] = ()
+    """Of a 3xx: its Diversion values (RFC 5806)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +72,15 @@ class Confirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyAnswered:
+    """The PRACK to the offer in our reliable provisional response came, with the answer."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Reoffered:
-    """A re-INVITE came; answer with `accept_reoffer` or `refuse_reoffer`."""
+    """A re-INVITE came, or another request with an offer; answer with `accept_reoffer` or `refuse_reoffer`."""
 
     body: bytes
 
@@ -73,10 +106,36 @@ class ReofferRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """The peer has answered our refresh with another description than its last one."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PrackRefused:
+    """The callee asked for a PRACK and then refused it (405, 501): it doesn't mean it."""
+
+
+@dataclass(frozen=True, slots=True)
 class DigitReceived:
     """The peer pressed a key, and said so in an INFO, which has been answered."""
 
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """The peer sent a REFER; answer with its `accept` or `refuse`."""
+
+    referral: "Referral"
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """The peer has a text for the other party, whose answer it waits for."""
+
+    text: "Text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +153,8 @@ class Lost:
     timed_out: bool
     gone: bool = False
     """The peer says that it knows no such dialog (481): it has ended it, and we never heard."""
+    expired: bool = False
+    """Nothing has refreshed the session in time (RFC 4028 §10)."""
 
 
 UsageEvent = (
@@ -102,11 +163,16 @@ UsageEvent = (
     | Rejected
     | CallerCancelled
     | Confirmed
+    | EarlyAnswered
     | Reoffered
     | ReofferWithdrawn
     | ReofferAccepted
     | ReofferRefused
+    | Renewed
+    | PrackRefused
     | DigitReceived
+    | Referred
+    | TextReceived
     | HungUp
     | Lost
 )

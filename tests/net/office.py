@@ -37,6 +37,7 @@ class Office:
         self.failures: list[tuple[Flow, str]] = []
         self.needed: set[int] = set()
         self.answer: Callable[[bytes, Flow], None] = lambda data, flow: None
+        self.failed: Callable[[Flow, str], None] = lambda flow, why: None
         self._news = asyncio.Event()
         self._clients: list[Client] = []
         self.transport = SipTransport(
@@ -50,6 +51,7 @@ class Office:
 
     def _failed(self, flow: Flow, why: str) -> None:
         self.failures.append((flow, why))
+        self.failed(flow, why)
         self._news.set()
 
     async def until(self, done: Callable[[], bool]) -> None:

@@ -191,6 +191,54 @@ class TestEnds:
         assert options_of.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 32_000
 
 
+class TestHalfMessage:
+    """A message that has begun comes to its end, or its connection does."""
+
+    @pytest.mark.parametrize("half", [b"OPTIONS sip:x", options("x", b"body")[:-1], b"O", b"\r\nO"])
+    async def test_its_rest_never_comes(self, new_office: NewOffice, half: bytes) -> None:
+        office = new_office(half_message_s=0.05)
+        await office.transport.open(["127.0.0.1"])
+        client, flow = await office.phone()
+        client.write(half)
+        assert await office.failure() == (flow, "a message's rest never came")
+        assert await client.ended() == b""
+
+    async def test_octets_now_and_then_gain_no_time(self, new_office: NewOffice) -> None:
+        office = new_office(half_message_s=0.1)
+        await office.transport.open(["127.0.0.1"])
+        client, _ = await office.phone()
+        while not office.failures:
+            client.write(b"x")
+            await asyncio.sleep(0.01)
+        assert office.failures[0][1] == "a message's rest never came"
+
+    async def test_each_message_has_its_own_time(self, office: Office) -> None:
+        """A phone that always has one half under way, as on a busy connection, stays."""
+        client, flow = await office.phone()
+        connection = office.transport._connections[flow.connection]
+        message, limits = options("x", b"body"), []
+        client.write(message[:10])
+        for number in range(3):
+            client.write(message[10:] + message[:10])
+            await office.messages(number + 2)
+            await asyncio.sleep(0)
+            limits.append(connection._limit)
+        assert None not in limits
+        assert len({id(each) for each in limits}) == 3
+
+    async def test_between_messages_there_is_no_limit(self, new_office: NewOffice) -> None:
+        """Not after half a ping either: some phones keep their path open with a single CRLF."""
+        office = new_office(half_message_s=0.05)
+        await office.transport.open(["127.0.0.1"])
+        client, flow = await office.phone()
+        client.write(b"\r\n")
+        late, _ = await office.phone()
+        late.write(b"OPTIONS")
+        await late.ended()
+        office.transport.send(b"x", flow)
+        assert await client.read(1) == b"x"
+
+
 class TestFirstMessage:
     """Whoever connects and says nothing doesn't stay."""
 

@@ -16,7 +16,7 @@ from pbx.config.settings import TlsSettings
 from pbx.locale import choose
 from pbx.net.certificate import own_identity
 from pbx.net.stream import BACKLOG_LIMIT
-from pbx.net.transport import TlsPort
+from pbx.net.transport import StreamPort
 from pbx.sip.flow import Address, Flow
 from tests.net.office import HOSTS, Client, NewOffice, Office, options, requested
 
@@ -60,7 +60,7 @@ def new_secure(new_office: NewOffice, folder: DataFolder, tls_port: int) -> Any:
 
     def make(**limits: Any) -> SecureOffice:
         identity = own_identity(TlsSettings(), folder, HOSTS)
-        office = new_office(tls=TlsPort(tls_port, identity.context), **limits)
+        office = new_office(more=[StreamPort("tls", tls_port, identity.context)], **limits)
         return SecureOffice(office, tls_port, folder.tls / "certificate.pem")
 
     return make
@@ -156,25 +156,6 @@ class TestConnection:
         await secure.office.transport.close()
         assert await reading == data
         assert secure.office.failures == []
-
-
-class TestNoConnection:
-    """Nobody is connected to by TLS: a phone has no certificate to be known by."""
-
-    async def test_request_fails_at_once_and_says_why(self, secure: SecureOffice) -> None:
-        flow = Flow("tls", Address("127.0.0.1", secure.port), Address("127.0.0.1", 9))
-        secure.office.transport.send(options(), flow)
-        ((failed, why),) = secure.office.failures
-        assert failed == flow
-        assert why == "over TLS a phone is reached by its own connection only"
-
-    async def test_no_plain_connection_stands_in(self, secure: SecureOffice) -> None:
-        client, plain = await secure.office.phone()
-        flow = Flow("tls", plain.local, plain.remote)
-        secure.office.transport.send(b"secret", flow)
-        assert [failed for failed, _ in secure.office.failures] == [flow]
-        secure.office.transport.send(b"plain", plain)
-        assert await client.read(5) == b"plain"
 
 
 class TestBadHandshake:

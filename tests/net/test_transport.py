@@ -9,6 +9,8 @@ import pytest
 
 from pbx.errors import StartError
 from pbx.locale import choose
+from pbx.net.transport import StreamPort
+from pbx.sip.flow import Address
 from tests.net.office import HOSTS, WITHIN_S, Listener, NewOffice, Office, UdpPeer, options
 
 
@@ -325,3 +327,23 @@ class TestClose:
     async def test_closing_twice(self, office: Office) -> None:
         await office.transport.close()
         await office.transport.close()
+
+
+class TestOwnAddress:
+    """What Via and Contact say towards a peer that hasn't spoken to us."""
+
+    async def test_the_one_that_leads_there(self, office: Office) -> None:
+        own = office.transport.own_address
+        assert own("udp", "127.0.0.1") == Address("127.0.0.1", office.port)
+        assert own("tcp", "::1") == Address("::1", office.port)
+
+    async def test_where_we_listen(self, new_office: NewOffice) -> None:
+        office = new_office(more=[StreamPort("tls", 15061)])
+        await office.transport.open(["127.0.0.2"])
+        # The system would take 127.0.0.1, at which no answer would find us.
+        assert office.transport.own_address("udp", "127.0.0.1") == Address("127.0.0.2", office.port)
+        assert office.transport.own_address("tls", "127.0.0.9") == Address("127.0.0.2", 15061)
+        assert office.transport.own_address("udp", "::1") is None
+
+    async def test_no_way_there(self, office: Office) -> None:
+        assert office.transport.own_address("udp", "255.255.255.255") is None

@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -310,3 +311,15 @@ class TestFuzz:
             assert description.connection(media) is not None
             assert description.direction(media) in Direction
         assert parse_sdp(description.encode()) == description
+
+
+def test_long_descriptions_fill_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(40):
+            origin = f"v=0\r\no=- {number} 1 IN IP4 192.0.2.1\r\n".encode()
+            assert len(parse_sdp(origin + (b"a=" + b"x" * 998 + b"\r\n") * 60).lines) == 62
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from pbx.sip.capabilities import Capabilities
 from pbx.sip.client_transaction import ClientTransaction
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Event, RequestReceived, ResponseReceived
@@ -48,7 +49,7 @@ class Agent:
         self.endpoint = Endpoint(
             lambda: f"{name}{next(numbers):0{16 - len(name)}d}",
             user_agent=f"{name}/1",
-            allow=("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"),
+            serves=Capabilities(("INVITE", "ACK", "BYE", "CANCEL", "OPTIONS")),
         )
         self.peer: Agent | None = None
         self.loses: Loss = lambda data: False

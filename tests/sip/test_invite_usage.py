@@ -3,13 +3,14 @@
 import pytest
 
 from pbx.errors import MisuseError
+from pbx.sip.capabilities import Capabilities
 from pbx.sip.dialog import Dialog
 from pbx.sip.events import RequestReceived
 from pbx.sip.flow import Flow
 from pbx.sip.inspection import inspect_in_dialog, session_description
 from pbx.sip.invite_uac import Outgoing
 from pbx.sip.invite_uas import Incoming
-from pbx.sip.invite_usage import State, Usage
+from pbx.sip.invite_usage import Usage
 from pbx.sip.message import Request
 from pbx.sip.timers import TimerQueue
 from pbx.sip.usage_events import (
@@ -26,6 +27,7 @@ from pbx.sip.usage_events import (
     ReofferRefused,
     UsageEvent,
 )
+from pbx.sip.usage_state import State
 from tests.sip.conftest import Agent, Clock, alone, pair
 
 SDP = b"v=0\r\n"
@@ -109,7 +111,7 @@ class TestRfc3261Section13:
         one, other, call, called = couple(clock)
         called.progress(180, "Ringing", b"", "", clock.now)
         other.agent.flush()
-        assert one.take(call) == [Progressed(180, b"", "tagbob")]
+        assert one.take(call) == [Progressed(180, b"", "tagbob", "Ringing")]
         called.answer(SDP, "", clock.now)
         other.agent.flush()
         assert one.take(call) == [Accepted(SDP, "tagbob")]
@@ -318,6 +320,6 @@ class TestRfc3261Section8_2:
     def test_within_a_dialog_nothing_may_be_required(self, alice: Party) -> None:
         request = alice.agent.request("BYE", Require="path")
         request.add("Via", "SIP/2.0/UDP a;branch=z9hG4bKx")
-        refusal = inspect_in_dialog(request, ("BYE",))
+        refusal = inspect_in_dialog(request, Capabilities(("BYE",), options=("path",)))
         assert refusal is not None
         assert (refusal.status, refusal.get("Unsupported")) == (420, "path")

@@ -1,4 +1,5 @@
 import random
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
@@ -219,7 +220,7 @@ class TestRfc3261Section7_3:
         error = fault(replaced(b"Max-Forwards: 70", line))
         assert error.status == 400
         # an empty line is the end of the header, and what stands below is no header then
-        assert isinstance(error, MalformedRequest) is bool(line)
+        assert isinstance(error, MalformedRequest)
 
     @pytest.mark.parametrize("text", [b"a\nInjected: b", b"a\rb", b"\n", b"a\r\r\n b"])
     def test_bare_line_breaks(self, text: bytes) -> None:
@@ -230,7 +231,8 @@ class TestRfc3261Section7_3:
     def test_bare_line_break_where_the_answer_would_repeat_it(self) -> None:
         error = fault(replaced(b"Bob", b"Bob\nInjected: b"))
         assert error.status == 400
-        assert not isinstance(error, MalformedRequest)
+        assert isinstance(error, MalformedRequest)
+        assert error.request.get("To") is None
 
     def test_empty_lines_before_the_start(self) -> None:
         assert request(b"\r\n\r\n" + INVITE) == request()
@@ -260,7 +262,8 @@ class TestRfc3261Section8_1_1:
         message.remove(name)
         error = fault(message.encode())
         assert (error.status, error.reason) == (400, f"Missing {name}")
-        assert not isinstance(error, MalformedRequest)
+        # RFC 4475 §3.3.1: without a Via alone nobody could know the answer for its own
+        assert isinstance(error, MalformedRequest) is (name != "Via")
 
     def test_max_forwards_may_be_missing(self) -> None:
         assert request(replaced(b"Max-Forwards: 70\r\n", b"")).max_forwards is None
@@ -305,12 +308,29 @@ class TestRfc3261Section8_1_1:
         assert error.status == 400
         assert isinstance(error, MalformedRequest)
 
-    @pytest.mark.parametrize("value", [b"", b",", b"SIP/2.0", b"SIP/2.0/UDP h;;"])
-    def test_bad_via_leaves_no_way_back(self, value: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("value", "answered"),
+        [
+            (b"", False),
+            (b",", False),
+            (b"x", False),
+            (b"SIP/2.0", True),
+            (b"SIP/2.0/UDP h;;", True),
+        ],
+    )
+    def test_bad_via(self, value: bytes, answered: bool) -> None:
         data = replaced(b"SIP/2.0/UDP pc33.atlanta.com;branch=z9hG4bK776asdhds;rport", value)
         error = fault(data)
         assert error.status == 400
-        assert not isinstance(error, MalformedRequest)
+        assert isinstance(error, MalformedRequest) is answered
+
+    @pytest.mark.parametrize(("method", "taken"), [("INVITE", False), ("REGISTER", True)])
+    def test_only_a_registrar_may_list_what_cannot_be_read(self, method: str, taken: bool) -> None:
+        asked = request(INVITE.replace(b"INVITE", method.encode()))
+        answer = response_to(asked, 200, to_tag="x")
+        answer.add("Contact", "<sip:1@[x>")
+        with nullcontext() if taken else pytest.raises(PeerError):
+            assert parse_message(answer.encode())
 
     def test_good_routes(self) -> None:
         message = request(replaced(b"To:", b"Route: <sip:a@b;lr>, <sip:c@d>\r\nTo:"))

@@ -354,7 +354,8 @@ class TestFlowFailed:
         alice.fail(flow=Flow("tcp", alice.address, alice.flow.remote, 2))
         assert alice.take() == []
         alice.fail()
-        assert len(alice.take()) == 2
+        # The request of the peer may still be answered, by another connection (§18.2.2).
+        assert len(alice.take()) == 1
 
     def test_a_request_that_asked_for_a_connection_fails_with_it(self, clock: Clock) -> None:
         alice = alone(clock, "tcp")
@@ -370,6 +371,77 @@ class TestFlowFailed:
         alice.call("OPTIONS")
         alice.fail("refused", asked)
         assert alice.take() == [TransportFailed(transaction, "refused")]
+
+
+class TestRfc3261Section18_2_2:
+    """A response whose connection has gone takes a new one, to where the peer listens."""
+
+    VIA = "SIP/2.0/TCP 192.0.2.2:5070;branch=z9hG4bKp"
+
+    def asked(self, clock: Clock, via: str, method: str = "INVITE", kind: str = "tcp") -> Agent:
+        alice = alone(clock, kind)
+        alice.receive(octets(method, via=via))
+        return alice
+
+    @pytest.mark.parametrize(
+        ("kind", "via", "port"),
+        [
+            ("tcp", "SIP/2.0/TCP 192.0.2.2:5070;branch=z9hG4bKp", 5070),
+            ("tcp", "SIP/2.0/TCP 192.0.2.2;branch=z9hG4bKp", 5060),
+            ("tcp", "SIP/2.0/TCP 198.51.100.9:5070;branch=z9hG4bKp;rport", 5070),
+            ("tcp", "SIP/2.0/TCP phone.example:5070;branch=z9hG4bKp", 5070),
+            ("tls", "SIP/2.0/TLS 192.0.2.2;branch=z9hG4bKp", 5061),
+        ],
+    )
+    def test_to_received_and_sent_by(self, clock: Clock, kind: str, via: str, port: int) -> None:
+        """Only ever to the host that the request came from, whatever the Via names."""
+        alice = self.asked(clock, via, "OPTIONS", kind)
+        transaction = alice.invited()
+        alice.fail()
+        assert alice.take() == []
+        alice.answer(transaction, 200)
+        _, data, flow = alice.sent[-1]
+        assert data.startswith(b"SIP/2.0 200 ")
+        assert flow == Flow(kind, alice.address, Address(alice.flow.remote.host, port))
+
+    def test_the_last_response_tells_at_once_whether_anybody_listens(self, clock: Clock) -> None:
+        alice = self.asked(clock, self.VIA)
+        transaction = alice.invited()
+        alice.answer(transaction, 180)
+        before = len(alice.sent)
+        alice.fail()
+        ((_, data, flow),) = alice.sent[before:]
+        assert data.startswith(b"SIP/2.0 180 ")
+        assert flow.connection == 0
+        alice.fail("refused", flow)
+        assert alice.take() == [TransportFailed(transaction, "refused")]
+        assert alice.alive == 0
+
+    def test_a_final_response_without_its_ack_comes_again(self, clock: Clock) -> None:
+        alice = self.asked(clock, self.VIA)
+        alice.answer(alice.invited(), 486)
+        alice.fail()
+        _, data, flow = alice.sent[-1]
+        assert data.startswith(b"SIP/2.0 486 ")
+        assert flow.remote.port == 5070
+
+    def test_a_2xx_is_repeated_by_its_user(self, clock: Clock) -> None:
+        alice = self.asked(clock, self.VIA)
+        transaction = alice.invited()
+        alice.answer(transaction, 200)
+        before = len(alice.sent)
+        alice.fail()
+        assert alice.sent[before:] == []
+        assert transaction.response is not None
+        alice.endpoint.retransmit(transaction, transaction.response, clock.now)
+        alice.flush()
+        assert alice.sent[-1][2].remote.port == 5070
+
+    def test_a_browser_has_no_port_to_go_to(self, clock: Clock) -> None:
+        alice = self.asked(clock, "SIP/2.0/WS x.invalid;branch=z9hG4bKp", kind="ws")
+        transaction = alice.invited()
+        alice.fail("closed")
+        assert alice.take() == [TransportFailed(transaction, "closed")]
 
 
 def whole_call(clock: Clock, alice: Agent, bob: Agent) -> None:

@@ -93,7 +93,9 @@ class TestRfc3261Section19_1_1:
             "sip:alice@[]",
             "sip:alice@[::1",
             "sip:alice@[1.2.3.4]",
-            "sip:alice@[2001:db8:::192.0.2.1]",
+            "sip:alice@[2001:db8:::1]",
+            "sip:alice@[2001:db8::::192.0.2.1]",
+            "sip:alice@[2001:db8:::1.1]",
             "sip:alice@2001:db8::1",
             "sip:alice@\u00e4.com",
             "sip:\u00e4@a.com",
@@ -168,6 +170,8 @@ class TestComponents:
     def test_address_of_record(self) -> None:
         assert sip("sips:Bob:pw@BiLoxi.com:5070;x").address_of_record() == "Bob@biloxi.com"
         assert sip("sip:Biloxi.com").address_of_record() == "biloxi.com"
+        # RFC 5118 §4.10
+        assert sip("sip:a@[2001:db8:::192.0.2.1]") == sip("sip:a@[2001:db8::192.0.2.1]")
         assert sip("sip:a@[2001:DB8::1]").address_of_record() == "a@2001:db8::1"
 
 

@@ -1,0 +1,90 @@
+"""Keys that are told of beside the sound: INFO within a call's dialog (RFC 6086, RFC 2976)."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pbx.errors import PeerError
+from pbx.sip.client_transaction import ClientTransaction
+from pbx.sip.digit_info import DIGIT_TYPES, INFO_REFUSED, digit_body, digit_of
+from pbx.sip.events import RequestReceived, ResponseReceived, TransportFailed
+from pbx.sip.usage_events import DigitReceived, UsageEvent
+from pbx.sip.usage_part import Outcome, ServingPart
+
+if TYPE_CHECKING:
+    from pbx.sip.invite_usage import Usage
+
+_MOST_WAITING = 32
+"""Digits that wait for the INFO of the one before them; who is asked for more gets no more."""
+
+
+class Keys(ServingPart):
+    """Takes the peer's keys, and tells it of the other party's.
+
+    Args:
+        usage: whose dialog it is.
+    """
+
+    methods = ("INFO",)
+
+    def __init__(self, usage: "Usage") -> None:
+        self._usage = usage
+        self._refused = False
+        self._sent: ClientTransaction | None = None
+        self._waiting: deque[str] = deque()
+
+    @property
+    def taken(self) -> bool | None:
+        """Whether the peer takes INFO; None where it hasn't said."""
+        return False if self._refused else self._usage.peer_allows("INFO")
+
+    def send(self, digit: str, now: float) -> None:
+        """Tell the peer of a key; nothing comes of it where it doesn't take INFO.
+
+        One at a time: a lost INFO that is sent again after the next one would be out of order
+        (RFC 3261 §12.2.2), and the peer refuse it.
+
+        Args:
+            digit: one of `digit_info.DIGITS`.
+            now: the time.
+        """
+        if self.taken is not False and len(self._waiting) < _MOST_WAITING:
+            self._waiting.append(digit)
+            self._send_next(now)
+
+    def _send_next(self, now: float) -> None:
+        usage = self._usage
+        if self._sent is not None or not self._waiting or not usage.settled_dialog:
+            return
+        request = usage.build("INFO", digit_body(self._waiting.popleft()))
+        request.set("Content-Type", DIGIT_TYPES[0])
+        self._sent = usage.send(request, now)
+
+    def request(self, event: RequestReceived, now: float) -> list[UsageEvent]:
+        """Answer an INFO; its key is for the call."""
+        assert event.transaction is not None
+        try:
+            digit = digit_of(event.request)
+        except PeerError as error:
+            # RFC 6086 §4.2.2: the packages that we take; RFC 3261 §8.2.3: what would have been read
+            told = ("Recv-Info", "") if error.status == 469 else ("Accept", ", ".join(DIGIT_TYPES))
+            return self._usage.answer_request(
+                event.transaction, error.status, error.reason, now, told
+            )
+        self._usage.answer_request(event.transaction, 200, "OK", now)
+        return [DigitReceived(digit)] if digit else []
+
+    def outcome(self, event: Outcome, now: float) -> list[UsageEvent] | None:
+        """Go on with the next key; whatever became of this one, it ends no call."""
+        if self._sent is None or event.transaction is not self._sent:
+            return None
+        if isinstance(event, ResponseReceived):
+            if event.response.status < 200:
+                return []
+            if event.response.status in INFO_REFUSED:
+                self._refused = True
+                self._waiting.clear()
+        elif isinstance(event, TransportFailed):
+            self._usage.path_lost(self._sent, now)
+        self._sent = None
+        self._send_next(now)
+        return []
