@@ -1,9 +1,13 @@
 """Which service a number means."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from pbx.config.settings import ServiceSettings
-from pbx.routing.router import RouteKind, route
+from pbx.routing.decision import RouteDecision, RouteKind
+from pbx.routing.origin import Origin
+from pbx.routing.router import route
 from pbx.routing.services import ServiceNumber, service_of, shown
 from pbx.store.snapshot import LocalUser, Snapshot
 
@@ -67,18 +71,22 @@ class TestNumber:
 class TestRoute:
     SNAPSHOT = Snapshot.of(1, [LocalUser("100", "User", "m", "s")])
 
+    def routed(self, dialed: str, services: ServiceSettings = USUAL) -> RouteDecision:
+        noon = datetime(2026, 11, 30, 12, tzinfo=UTC)
+        return route(self.SNAPSHOT, services, dialed, Origin("100"), noon)
+
     def test_a_service(self) -> None:
-        decision = route(self.SNAPSHOT, USUAL, "*6*1*4711")
+        decision = self.routed("*6*1*4711")
         assert (decision.kind, decision.number) == (RouteKind.SERVICE, "*6*1")
-        assert decision.explanation == ("service conference room 1",)
+        assert decision.recorded == "service conference room 1"
         assert decision.service is not None
 
     @pytest.mark.parametrize("dialed", ["*6*1*4711*", "*6*1*47a11"])
     def test_a_mistyped_room(self, dialed: str) -> None:
-        decision = route(self.SNAPSHOT, USUAL, dialed)
+        decision = self.routed(dialed)
         assert decision.kind is RouteKind.UNKNOWN
-        assert "47" not in decision.number + " ".join(decision.explanation)
+        assert "47" not in decision.number + decision.recorded
 
     def test_a_user_comes_first(self) -> None:
-        decision = route(self.SNAPSHOT, ServiceSettings(echo="100"), "100")
+        decision = self.routed("100", ServiceSettings(echo="100"))
         assert (decision.kind, decision.service) == (RouteKind.LOCAL_USER, None)
