@@ -1,0 +1,1 @@
+"""External lines and SIP trunks: registration, liveness, and how calls look on them."""

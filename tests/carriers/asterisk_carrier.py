@@ -1,0 +1,141 @@
+"""Asterisk as a carrier: subscribers register with it, or it is the peer of a trunk.
+
+Whom a subscriber calls sends all sound back; a number that ends with 99 is busy.
+"""
+
+import itertools
+from pathlib import Path
+
+from tests.interop import asterisk_conf
+from tests.interop.ami import Message
+from tests.interop.asterisk import Running, installed
+from tests.interop.ports import Ports
+from tests.interop.waiting import until
+
+_DIALPLAN = """\
+[far]
+exten => _[+0-9].,1,GotoIf($["${EXTEN:-2}" = "99"]?busy,1)
+ same => n,Answer()
+ same => n,Echo()
+exten => busy,1,Hangup(17)
+"""
+
+_TRANSPORT = """\
+[udp]
+type = transport
+protocol = udp
+bind = {address}:{port}
+"""
+
+_ENDPOINT = """\
+[{name}]
+type = endpoint
+context = far
+disallow = all
+allow = alaw,ulaw
+aors = {name}
+direct_media = no
+send_pai = yes
+trust_id_inbound = yes
+rtp_symmetric = yes
+"""
+
+_SUBSCRIBER = """\
+auth = {name}-auth
+[{name}-auth]
+type = auth
+auth_type = userpass
+username = {name}
+password = {password}
+[{name}]
+type = aor
+max_contacts = 1
+remove_existing = yes
+support_path = yes
+"""
+
+_PEER = """\
+[{name}]
+type = aor
+contact = sip:{peer}
+qualify_frequency = 5
+[{name}]
+type = identify
+endpoint = {name}
+match = 127.0.0.1
+"""
+
+
+class AsteriskCarrier(Running):
+    """One Asterisk with one subscriber or one peer.
+
+    Args:
+        folder: for all its files.
+        ports: where its ports come from.
+        name: the subscriber's number, or the peer's name.
+        password: of the subscriber.
+        peer: ``host:port`` of the peer; empty for a subscriber.
+        address: of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Ports,
+        *,
+        name: str,
+        password: str = "secret",
+        peer: str = "",
+        address: str = "127.0.0.41",
+    ) -> None:
+        first, sound = ports.block(4), ports.block(40)
+        self.host = f"{address}:{first}"
+        self.name = name
+        self._calls = itertools.count(1)
+        known = {
+            "name": name,
+            "password": password,
+            "peer": peer,
+            "address": address,
+            "port": first,
+        }
+        accounts = _TRANSPORT + _ENDPOINT + (_PEER if peer else _SUBSCRIBER)
+        found = installed()
+        asterisk_conf.write_files(
+            folder,
+            dialplan=_DIALPLAN,
+            pjsip=accounts.format(**known),
+            control=first + 2,
+            rtp=range(sound, sound + 40),
+            modules=found.modules,
+            data=found.data,
+            more_modules="app_echo codec_alaw res_pjsip_registrar res_pjsip_path",
+        )
+        self.start(folder, first + 2)
+        try:
+            until(
+                "Asterisk listens",
+                lambda: f":{first:04X} " in Path("/proc/net/udp").read_text(),
+                why_not=self.why,
+            )
+        except AssertionError:
+            self.close()
+            raise
+
+    def call(self, caller: str, number: str = "") -> str:
+        """Call the subscriber, or a number of the peer's; return the call's name."""
+        call = f"in-{next(self._calls)}"
+        to = f"PJSIP/{number}@{self.name}" if number else f"PJSIP/{self.name}"
+        self.ami.ask(
+            "Originate",
+            Channel=to,
+            ChannelId=call,
+            Application="Echo",
+            CallerID=f'"{caller}" <{caller}>',
+            Async="true",
+        )
+        return call
+
+    def wait_state(self, call: str, state: str) -> Message:
+        """Wait until a call is in a state: ``Ringing``, ``Up``."""
+        return self.wait("Newstate", Uniqueid=call, ChannelStateDesc=state)

@@ -1,0 +1,1 @@
+"""Tests of external lines and SIP trunks."""
