@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from pbx.sip.crossing import Headers
 from pbx.sip.message import REASONS
 from pbx.sip.reason import build_reason, q850_of_status, released_cause, status_of_q850
+from pbx.sip.secure import SIPS_NOT_ALLOWED, SIPS_REQUIRED
 
 
 class CallTag(IntEnum):
@@ -15,9 +17,11 @@ class CallTag(IntEnum):
 
     CALLER_CANCELLED = 101
     CALLER_HUNG_UP = 102
+    CALLER_TRANSFERRED = 103
     CALLEE_REJECTED = 201
     CALLEE_HUNG_UP = 202
     CALLEE_UNREACHABLE = 203
+    CALLEE_TRANSFERRED = 204
     NO_ROUTE = 301
     NO_RIGHT = 302
     LIMIT = 303
@@ -31,6 +35,11 @@ class CallTag(IntEnum):
     NOT_REGISTERED = 311
     REQUEST_UNUSABLE = 312
     SERVER_STOPPED = 313
+    NO_LINE = 314
+    LINE_FULL = 315
+    LOOP = 316
+    PREEMPTED = 317
+    USER_FULL = 318
     TRANSPORT_FAILED = 401
     TRANSACTION_TIMED_OUT = 402
 
@@ -44,6 +53,8 @@ class CallTag(IntEnum):
 _SERVER_STATUS: dict[CallTag, tuple[int, str, int]] = {
     CallTag.CALLER_CANCELLED: (487, "Request Terminated", 16),
     CallTag.CALLER_HUNG_UP: (487, "Request Terminated", 16),
+    CallTag.CALLER_TRANSFERRED: (487, "Request Terminated", 16),
+    CallTag.CALLEE_TRANSFERRED: (480, "Temporarily Unavailable", 16),
     CallTag.CALLEE_HUNG_UP: (480, "Temporarily Unavailable", 16),
     CallTag.CALLEE_UNREACHABLE: (480, "Temporarily Unavailable", 18),
     CallTag.NO_ROUTE: (404, "Not Found", 1),
@@ -59,6 +70,12 @@ _SERVER_STATUS: dict[CallTag, tuple[int, str, int]] = {
     CallTag.NOT_REGISTERED: (480, "Temporarily Unavailable", 20),
     CallTag.REQUEST_UNUSABLE: (488, "Not Acceptable Here", 79),
     CallTag.SERVER_STOPPED: (503, "Service Unavailable", 41),
+    # As with transport failures: 503 would be said of us
+    CallTag.NO_LINE: (480, "No Line Can Be Used", 38),
+    CallTag.LINE_FULL: (486, "Busy Here", 17),
+    CallTag.LOOP: (482, "Loop Detected", 25),
+    CallTag.PREEMPTED: (480, "Temporarily Unavailable", 8),
+    CallTag.USER_FULL: (486, "Busy Here", 17),
     # Not 503, which says that we ourselves are overloaded: phones go to another server then.
     CallTag.TRANSPORT_FAILED: (480, "Temporarily Unavailable", 41),
     CallTag.TRANSACTION_TIMED_OUT: (480, "Temporarily Unavailable", 102),
@@ -90,6 +107,10 @@ class Cause:
     status: int
     reason: str
     heard: int = 0
+    headers: Headers = ()
+    """What the caller is told besides, as the called party has said it."""
+    told: int | None = None
+    """The Q.850 cause that a failure response has named itself."""
 
     def __str__(self) -> str:
         return f"callTag={self.tag:d} cause={self.q850} ({self.status} {self.reason})"
@@ -100,18 +121,55 @@ class Cause:
         return build_reason(self.q850)
 
 
+ADDRESS_INCOMPLETE = Cause(CallTag.NO_ROUTE, 28, 484, "Address Incomplete")
+"""More has to be dialled (RFC 3261 §21.4.22)."""
+
+NO_SECURE_WAY = Cause(
+    CallTag.NOT_REGISTERED,
+    20,
+    480,
+    "Temporarily Unavailable",
+    headers=(("Warning", SIPS_NOT_ALLOWED),),
+)
+"""No phone of the called user takes a sips call (RFC 5630 §5.3)."""
+
+SECURE_ONLY = Cause(
+    CallTag.REQUEST_UNUSABLE,
+    20,
+    480,
+    "Temporarily Unavailable",
+    headers=(("Warning", SIPS_REQUIRED),),
+)
+"""What is asked for by sip is by sips only (RFC 5630 §5.1.2)."""
+
+LINES_FULL = Cause(CallTag.LINE_FULL, 34, 480, "All Lines Are Busy")
+"""A call outside, and each line that it might go by has as many calls as it may have."""
+
+OVER_OWN_LIMIT = Cause(CallTag.USER_FULL, 21, 403, "Too Many Calls")
+"""A caller who has as many calls as the configuration allows."""
+
+PRECONDITION_FAILURE = Cause(CallTag.REQUEST_UNUSABLE, 79, 580, "Precondition Failure")
+"""A line that isn't to have its preconditions met (RFC 3312 §8)."""
+
+TOO_MANY_HOPS = Cause(CallTag.REQUEST_UNUSABLE, 25, 483, "Too Many Hops")
+"""We would send it on, and it may not go on (RFC 3261 §16.3 step 3, RFC 3398 §8.2.6.1)."""
+
+
 def by_server(tag: CallTag) -> Cause:
     """Return the cause of a release that the exchange decided itself."""
     status, reason, q850 = _SERVER_STATUS[tag]
     return Cause(tag, q850, status, reason)
 
 
-def by_response(status: int, reason: str, reasons: list[str]) -> Cause:
+def by_response(status: int, reason: str, reasons: list[str], headers: Headers = ()) -> Cause:
     """Return the cause of a failure response from the called side.
 
     A cause in its Reason header decides, and the caller hears the status that fits it; without
     one the status is mapped (RFC 3398 §8.2.6.1), and passed on where it speaks of the called party.
     """
+    if status == 430:
+        # RFC 5626 §11.5: a proxy has lost its flow to the phone; that is nothing for the caller
+        return by_server(CallTag.CALLEE_UNREACHABLE)
     told = released_cause(reasons)
     q850 = q850_of_status(status) if told is None else told
     if status >= 600 or (told is None and status in _OF_THE_CALLED_PARTY):
@@ -127,7 +185,9 @@ def by_response(status: int, reason: str, reasons: list[str]) -> Cause:
         if answer == 503:
             # §16.7 step 6: one phone's 503 must not look as if this exchange were overloaded
             answer, phrase = 500, REASONS[500]
-    return Cause(CallTag.CALLEE_REJECTED, q850, answer, phrase, status)
+    # §20.33: Retry-After means something with the status that it came with alone
+    kept = tuple(one for one in headers if one[0] != "Retry-After" or answer == status)
+    return Cause(CallTag.CALLEE_REJECTED, q850, answer, phrase, status, kept, told)
 
 
 def by_hang_up(tag: CallTag, reasons: list[str]) -> Cause:

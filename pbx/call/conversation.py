@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator
 
-from pbx.call.call import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.changes import MOST_TRIES
 from pbx.call.events import (
     Confirmed,
     Dialled,
@@ -12,12 +12,16 @@ from pbx.call.events import (
     MediaAnswered,
     MediaOffered,
     MediaRefused,
+    MediaRenewed,
+    Texted,
 )
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
 from pbx.call.keypad import Keypad
 from pbx.call.leg import Leg
+from pbx.call.outputs import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.services.service import Service
+from pbx.call.time_limits import MAX_DURATION, TimeLimits
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
 from pbx.media.conversion import note_sound
@@ -25,6 +29,9 @@ from pbx.media.session import NoPortsLeft
 from pbx.routing.services import ServiceNumber
 from pbx.sdp.payload import DynamicTypes, audio_codec
 from pbx.sip.timers import TimerQueue
+
+_AGAIN_S = 0.5
+"""After how long a party is asked again whose session couldn't be changed just now."""
 
 
 class Conversation:
@@ -63,9 +70,18 @@ class Conversation:
         self._coded = coded
         self._timers = timers
         self._emit = emit
-        self._max_duration_s = max_duration_s
+        self._limits = TimeLimits(
+            self, facts, timers, no_answer_s=0.0, max_duration_s=max_duration_s
+        )
         self._offering = False
+        self._taking_over = False
+        self._tries = 0
         self._types = DynamicTypes()
+
+    @property
+    def dialed(self) -> ServiceNumber:
+        """The service."""
+        return self._dialed
 
     @property
     def recording(self) -> bool:
@@ -84,7 +100,7 @@ class Conversation:
 
     def state(self) -> CallState | None:
         """Return what the journal keeps so that the call survives the exchange."""
-        caller = None if self._offering else self._leg.state()
+        caller = None if self._offering or self._taking_over else self._leg.state()
         return CallState(caller, service=self._dialed) if caller else None
 
     def answer(self, sdp: bytes, now: float, *, offering: bool) -> None:
@@ -95,18 +111,55 @@ class Conversation:
             offering: it is an offer.
         """
         try:
-            self._leg.answer(sdp, self._leg.fork, now)
+            self._leg.answer(sdp, self._leg.fork, now, None)
         except NoPortsLeft:
             self.end(by_server(CallTag.LIMIT), now)
             return
         self.facts.talk = now
-        if self._max_duration_s:
-            self._timers.set((self, "max-duration"), now + self._max_duration_s)
+        self._limits.talking(now)
         self._offering = offering
         if offering:
             self._emit(CallChanged(self.facts))
         else:
             self._agreed(sdp, now)
+
+    def take_over(self, now: float) -> None:
+        """Begin with a party that has been talking with another one: it is offered our session."""
+        self._leg.name = "a"
+        self.facts.talk = now
+        self._limits.talking(now)
+        # Its sound goes to nobody's port any more, which may soon be another call's
+        self._tell_engine([*self._leg.media.ready(None, wait=False)])
+        self._emit(CallChanged(self.facts))
+        self._offer(now)
+
+    def go_on(self, sdp: bytes, now: float) -> None:
+        """Begin with a party that has answered an offer of ours, with `sdp`."""
+        self._leg.name = "a"
+        self.facts.talk = now
+        self._limits.talking(now)
+        self._agreed(sdp, now)
+
+    def _offer(self, now: float) -> None:
+        leg = self._leg
+        before, host = leg.media.checkpoint(), leg.usage.flow.local.host
+        self._taking_over = True
+        try:
+            own = endpoint.description(b"", self._coded(), host, before, self._types)
+            if leg.reoffer(own, now, plain=True):
+                return
+        except (PeerError, NoPortsLeft):
+            leg.restore()
+            self.end(by_server(CallTag.LIMIT), now)
+            return
+        self._timers.set((self, "offer"), now + _AGAIN_S)
+
+    def _not_taken_over(self, status: int, now: float) -> None:
+        if status == 491:
+            # RFC 3261 §14.1: both wanted a change at once
+            self._timers.set((self, "offer"), now + self._leg.usage.glare_wait_s)
+        else:
+            self.end(by_server(CallTag.REQUEST_UNUSABLE), now)
 
     def resume(self, now: float) -> None:
         """Go on with a call that was answered before the exchange was restarted.
@@ -115,9 +168,7 @@ class Conversation:
         """
         note_sound(self._leg.media)
         self._leg.media.anchor()
-        if self._max_duration_s and self.facts.talk is not None:
-            until = max(self.facts.talk + self._max_duration_s, now)
-            self._timers.set((self, "max-duration"), until)
+        self._limits.talking(now, self.facts.talk)
         self._emit(CallChanged(self.facts, self.state()))
 
     def engine_ready(self, now: float) -> None:
@@ -128,8 +179,12 @@ class Conversation:
 
     def timer_fired(self, name: str, now: float) -> None:
         """End the call that has lasted as long as it may, or let the service go on."""
-        if name == "max-duration":
+        if name == MAX_DURATION:
             self.end(by_server(CallTag.MAX_DURATION), now)
+        elif name == "offer":
+            self._offer(now)
+        elif name == "narrow":
+            self._narrow(now)
         else:
             self._service.timer_fired(now)
             self._served(now)
@@ -144,14 +199,24 @@ class Conversation:
             case MediaOffered():
                 self._media_offered(event.sdp, now)
             case MediaAnswered():
+                self._taking_over = False
                 leg.acknowledge(b"", now)
+                self._agreed(event.sdp, now)
+            case MediaRenewed():
                 self._agreed(event.sdp, now)
             case MediaRefused():
                 leg.restore()
+                if self._taking_over:
+                    self._not_taken_over(event.status, now)
+                elif event.status == 491:
+                    self._narrow_later(now)
             case Dialled():
                 if self._keypad.by_info(event.digit, now):
                     self._service.dialled(event.digit, now)
                     self._served(now)
+            case Texted():
+                # Nobody would read it
+                event.text.answer(415, "Unsupported Media Type", now, (("Accept", ""),))
             case Ended():
                 self.end(event.cause, now)
 
@@ -175,8 +240,10 @@ class Conversation:
         if self.ended:
             return
         self.ended = True
-        self._timers.cancel((self, "max-duration"))
+        self._limits.stop()
         self._timers.cancel((self, "service"))
+        self._timers.cancel((self, "narrow"))
+        self._timers.cancel((self, "offer"))
         ports = self.sound_ports
         self._leg.hang_up(cause, now)
         self._release(self._leg.media.close())
@@ -197,7 +264,6 @@ class Conversation:
             self._leg.accept_reoffer(own, now)
         except (PeerError, NoPortsLeft):
             # The change is refused, and the call goes on without it
-            self._leg.restore()
             self._leg.refuse_reoffer(488, "Not Acceptable Here", now)
             return
         self._offering = not sdp
@@ -232,8 +298,14 @@ class Conversation:
         """Ask for one codec, where the peer has left several; a refusal changes nothing."""
         leg = self._leg
         offer = endpoint.narrowed(leg.media.checkpoint(), leg.usage.flow.local.host)
-        if offer:
-            leg.reoffer(offer, now)
+        if offer and not leg.reoffer(offer, now):
+            self._narrow_later(now)
+
+    def _narrow_later(self, now: float) -> None:
+        """Ask again when the caller has had time for a change of its own (RFC 3261 §14.1)."""
+        self._tries += 1
+        if self._tries <= MOST_TRIES:
+            self._timers.set((self, "narrow"), now + self._leg.usage.glare_wait_s)
 
     # ---------------------------------------------------------------- sound
 
@@ -269,6 +341,7 @@ class Conversation:
             rate=agreed.rate_for(agreed.rate),
             plays_hz=agreed.plays_hz,
             fec=agreed.fec,
+            bitrate=agreed.bitrate,
         )
 
     def _served(self, now: float) -> None:

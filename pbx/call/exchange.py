@@ -1,46 +1,67 @@
 """The exchange: every running call, and which of them a SIP event belongs to."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import cast
 
-from pbx.call.call import Call, CallEnded, MediaCommands, Output
-from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.any_call import AnyCall
+from pbx.call.call import LINGER_S, Call
+from pbx.call.capacity import Capacity
+from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
+from pbx.call.click_to_dial import ClickToDial
 from pbx.call.conversation import Conversation
+from pbx.call.dial_out import DialOut
+from pbx.call.events import Ended, Moved, TransferAsked
 from pbx.call.facts import CallFacts
 from pbx.call.farewells import Farewells
-from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
-from pbx.call.leg import Leg, Target
+from pbx.call.invitation import Asking
+from pbx.call.invitations import Invitations
+from pbx.call.journal import CallState
+from pbx.call.leg import Leg, behave
+from pbx.call.manner import Manner
+from pbx.call.outputs import CallEnded, MediaCommands, Output
+from pbx.call.outside import NoLines, Outside
+from pbx.call.party import Party, contact
+from pbx.call.reach import Reach, Reached, nowhere
+from pbx.call.recording import Recording
+from pbx.call.recordings import Recordings
+from pbx.call.replacement import Replacements
+from pbx.call.resumption import Resumption
+from pbx.call.retarget import Retargets
 from pbx.call.services.directory import Services, SoundFiles
+from pbx.call.summons import Summons
+from pbx.call.transfer import Transferred
+from pbx.call.transfers import Transfers
+from pbx.call.ways import Ways
+from pbx.call.without_prack import WithoutPrack
 from pbx.config.settings import Settings
 from pbx.errors import PeerError
 from pbx.media import endpoint, protocol
-from pbx.media.conversion import Interpreter
-from pbx.media.session import LegMedia, NoPortsLeft, PortPool
+from pbx.media.conversion import Interpreter, as_it_is
+from pbx.media.session import LegMedia, PortPool
 from pbx.routing.services import ServiceNumber
 from pbx.sdp.offer_answer import reject_all
-from pbx.sip.dialog import Dialog
+from pbx.sip.crossing import FROM_OUTSIDE, REQUEST, crossing
 from pbx.sip.dialog_usage import usage_key
-from pbx.sip.endpoint import DEFAULT_PORT, DEFAULT_TLS_PORT, Endpoint
+from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Event, RequestReceived
 from pbx.sip.flow import Flow
-from pbx.sip.headers import NameAddr
-from pbx.sip.inspection import SDP_TYPE, session_description
-from pbx.sip.invite_uac import Outgoing
+from pbx.sip.history import answering
+from pbx.sip.inspection import session_description
 from pbx.sip.invite_uas import Incoming
 from pbx.sip.invite_usage import Usage
+from pbx.sip.lone_referral import LoneReferral
 from pbx.sip.message import Request, response_to
+from pbx.sip.replaces import Replaces
+from pbx.sip.secure import is_sips
 from pbx.sip.server_transaction import ServerTransaction
-from pbx.sip.timers import T4, TRANSACTION_LIMIT_S, TimerQueue
-from pbx.sip.uri import SipUri
+from pbx.sip.session_timer import SessionPolicy
+from pbx.sip.timers import T4, TimerQueue
 from pbx.sip.usage_events import UsageEvent
 
 PREPARED_PORTS = 32
 """Ports whose sockets are open before a call takes them: those of a few calls at once."""
-
-LINGER_S = TRANSACTION_LIMIT_S + T4
-"""How long an ended leg still answers the peer, and longer while an INVITE of ours is open."""
 
 
 class Exchange:
@@ -62,19 +83,40 @@ class Exchange:
     ) -> None:
         self._endpoint = endpoint
         self._tokens = tokens
-        self._settings = settings
+        self.settings = settings
+        self.without_prack = WithoutPrack()
+        limits = settings.calls
+        self.session = SessionPolicy(int(limits.session_s), int(limits.min_se_s))
         self._timers = TimerQueue()
         self._outputs: deque[Output] = deque()
         self._by_key: dict[tuple[str, str], Leg] = {}
         self._by_invite: dict[ServerTransaction, Leg] = {}
-        self._owners: dict[Leg, Call | Conversation] = {}
+        self._owners: dict[Leg, AnyCall] = {}
         self._media_sessions = 0
-        self._record_folder = files.record
-        self._coded: Sequence[str] = ()
+        self.coded: Sequence[str] = ()
         self._farewells = Farewells(self._timers)
+        self.transfers = Transfers(self, self._timers, self._emit)
+        self.click_to_dial = ClickToDial(self, endpoint, self._timers, self._emit)
+        self._retargets = Retargets(self)
+        self.dial_out = DialOut(self, self._timers, self._emit)
+        self.replacements = Replacements(self, self._timers, self._emit)
+        self.invitations = Invitations(self, endpoint, self._timers, tokens)
+        self._resumption = Resumption(self, endpoint, self._timers)
+        self.ways = Ways(self, self._timers)
+        self.token = tokens
+        self.reach: Reach = nowhere
+        """Where numbers lead; set by whom they are registered with."""
+        self.outside: Outside = NoLines()
+        """The external lines and SIP trunks; set by whom they are known to."""
+        self.prove: Callable[[Party, ServerTransaction, float], bool] | None = None
+        """Whether a request within a call is this party's, which may move the dialog; see `Usage`."""
+        self.over_limit: Callable[[str], Cause | None] = lambda number: None
+        """Why a local user may make no more calls now; set by whom the users are known to."""
         self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
-        self.calls: dict[str, Call | Conversation] = {}
+        self.calls: dict[str, AnyCall] = {}
+        self.capacity = Capacity(self.calls)
+        self.recordings = Recordings(self.calls, self.services.names, files.record)
         self.calls_total = 0
 
     # ---------------------------------------------------------------- a new call
@@ -84,6 +126,10 @@ class Exchange:
         self.calls_total += 1
         response = response_to(invite.request, cause.status, cause.reason, to_tag=self._tokens())
         response.add("Reason", cause.header)
+        for name, value in cause.headers:
+            response.add(name, value)
+        for value in answering(invite.request, invite.flow.local.host):
+            response.add("History-Info", value)
         self._endpoint.respond(invite, response, now)
         facts.cause = cause
         facts.release = now
@@ -93,54 +139,64 @@ class Exchange:
         self,
         invite: ServerTransaction,
         facts: CallFacts,
-        caller: NameAddr,
-        targets: Iterable[Target],
+        caller: Party,
+        reached: Reached,
         now: float,
+        manner: Manner | None = None,
     ) -> None:
-        """Take an INVITE of a known caller and ring `targets`.
+        """Take an INVITE of a known caller and ring whom it leads to.
 
         Args:
             facts: the call's facts as far as routing knows them.
-            caller: what callees see as From: the display name and the number as user part.
-            targets: the phones to ring, at least one.
+            caller: who calls, as callees are shown it.
+            reached: where the number leads: to phones, or outside.
+            manner: of the line that the caller is reached by; None for a local user.
         """
-        offer = session_description(invite.request)
+        request = invite.request
+        offer = _offer(request, manner)
         try:
-            leg = self._caller(invite, facts, offer, self._convertible, now)
+            leg = self._caller(invite, facts, offer, self.convertible, caller, now, manner)
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
-        call = self._new_call(facts, leg, offer)
+        call = self.new_call(facts, leg, offer)
         self._by_invite[invite] = leg
-        self._ring(call, invite.request, caller, targets, now)
-        self._prepare_ports()
+        names = REQUEST if manner is None else FROM_OUTSIDE
+        headers = crossing(request, names, hidden=caller.hidden)
+        hops = max((request.max_forwards or 70) - 1, 0)
+        secure = is_sips(request.request_uri)
+        asking = Asking(caller, headers, hops, secure=secure)
+        self.ways.ring(call, asking, reached, now)
 
     def served(
-        self, invite: ServerTransaction, facts: CallFacts, dialed: ServiceNumber, now: float
+        self,
+        invite: ServerTransaction,
+        facts: CallFacts,
+        dialed: ServiceNumber,
+        now: float,
+        manner: Manner | None = None,
     ) -> None:
         """Take an INVITE of a known caller and answer it ourselves, as the service `dialed`."""
-        # Without an engine there is nobody to code; an ordinary call finds no ports then
-        refusal = self.services.refusal(dialed) if self._coded else by_server(CallTag.LIMIT)
+        refusal = self.unserved(dialed)
         if refusal is not None:
             self.refuse(invite, facts, refusal, now)
             return
-        offer = session_description(invite.request)
+        offer = _offer(invite.request, manner)
+        party = Party(facts.caller_number, line=facts.caller_line)
         try:
-            own = endpoint.description(offer, self._coded, invite.flow.local.host)
-            leg = self._caller(invite, facts, offer, lambda: (), now)
+            own = endpoint.description(offer, self.coded, invite.flow.local.host)
+            leg = self._caller(invite, facts, offer, lambda: (), party, now, manner)
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
-        conversation = self._new_conversation(facts, leg, dialed)
+        conversation = self.new_conversation(facts, leg, dialed)
         self._by_invite[invite] = leg
         conversation.answer(own, now, offering=not offer)
-        if conversation.ended:
-            self._forget_later(conversation, now)
-        self._prepare_ports()
+        self.prepare_ports()
 
-    def _convertible(self) -> Sequence[str]:
+    def convertible(self) -> Sequence[str]:
         """What the engine may convert calls between phones to: encoding names."""
-        return self._coded if self._settings.media.convert else ()
+        return self.coded if self.settings.media.convert else ()
 
     def _caller(
         self,
@@ -148,26 +204,36 @@ class Exchange:
         facts: CallFacts,
         offer: bytes,
         coded: Callable[[], Collection[str]],
+        party: Party,
         now: float,
+        manner: Manner | None = None,
     ) -> Leg:
         """Return the leg of who has sent `invite`; what is said to it is converted to `coded`.
 
         Raises:
             PeerError: it can't be used.
         """
-        media = self._leg_media(invite.flow, [])
+        media = self.leg_media(invite.flow, [])
         if offer:
             media.remote(offer)
+        secure = is_sips(invite.request.request_uri)
+        # As it was dialled: who it is forwarded to may not want to be known
+        ours = partial(contact, facts.called_number, secure=secure)
         usage = Incoming(
             self._endpoint,
             self._timers,
-            lambda flow: contact(facts.called_number, flow),
+            ours if manner is None else partial(manner.contact, secure=secure),
             lambda offer: reject_all(offer, invite.flow.local.host),
             invite,
             self._tokens,
             now,
+            session=self.session if manner is None else manner.session,
+            reliable=self.settings.calls.prack if manner is None else manner.prack != "off",
         )
-        return Leg("a", usage, media, Interpreter(media, coded), facts.caller_number)
+        if manner is not None:
+            behave(usage, manner)
+        told = as_it_is if manner is None else manner.told
+        return Leg("a", usage, media, Interpreter(media, coded, told), party, manner=manner)
 
     def _refuse_unusable(
         self, invite: ServerTransaction, facts: CallFacts, error: PeerError, now: float
@@ -175,199 +241,200 @@ class Exchange:
         cause = Cause(CallTag.REQUEST_UNUSABLE, 79, error.status, error.reason)
         self.refuse(invite, facts, cause, now)
 
-    def _prepare_ports(self) -> None:
+    def prepare_ports(self) -> None:
+        """Let the engine open the sockets of the next calls."""
         prepare = protocol.Prepare(self.pool.ahead(PREPARED_PORTS))
         self._outputs.append(MediaCommands([prepare]))
 
-    def _ring(
-        self, call: Call, invite: Request, caller: NameAddr, targets: Iterable[Target], now: float
+    # ---------------------------------------------------------------- transfers
+
+    def call_of(self, leg: Leg) -> AnyCall:
+        """Return the call that a leg is of."""
+        return self._owners[leg]
+
+    def replaced(self, replaces: Replaces) -> Leg | None:
+        """Return the leg whose dialog is named, seen from the peer (RFC 3891 §3); None for none."""
+        leg = self._by_key.get(usage_key(replaces.call_id, replaces.to_tag))
+        if leg is None or not leg.usage.has_peer(replaces.from_tag):
+            return None
+        return leg
+
+    def incoming(
+        self, invite: ServerTransaction, facts: CallFacts, party: Party, now: float
+    ) -> Leg:
+        """Return the leg of a phone that has called in to take part in a call of others.
+
+        Args:
+            facts: of that call.
+
+        Raises:
+            PeerError: its INVITE can't be used.
+        """
+        offer = session_description(invite.request)
+        leg = self._caller(invite, facts, offer, self.convertible, party, now)
+        self._by_invite[invite] = leg
+        return leg
+
+    def join(self, leg: Leg, call: Call) -> None:
+        """Let a leg of `incoming` take part in a call that rings."""
+        leg.name = f"b{len(call.asked) + 1}"
+        # Neither may be sent to a port of this very call
+        call.caller.media.call.append(leg.media)
+        leg.media.call = call.caller.media.call
+        self.add(call, leg)
+
+    def forget_leg(self, leg: Leg) -> None:
+        """Take back what `incoming` and `join` have done."""
+        self._owners.pop(leg, None)
+        self.ways.forget(leg)
+        self._by_key.pop(leg.usage.key, None)
+        if isinstance(leg.usage, Incoming):
+            del self._by_invite[leg.usage.transaction]
+
+    def unserved(self, dialed: ServiceNumber) -> Cause | None:
+        """Return why a service can't be had now; None where it can."""
+        # Without an engine there is nobody to code; an ordinary call finds no ports then
+        return self.services.refusal(dialed) if self.coded else by_server(CallTag.LIMIT)
+
+    def serve(
+        self, facts: CallFacts, kept: Leg, before: Call, dialed: ServiceNumber, now: float
     ) -> None:
-        branches: list[Leg] = []
-        for number, target in enumerate(targets, start=1):
-            media = self._leg_media(target.flow, call.caller.media.call)
-            try:
-                call.caller.media.reserve()
-                interpreter = Interpreter(media, self._convertible)
-                offer = interpreter.offer(call.offer) if call.offer else b""
-            except NoPortsLeft:
-                media.close()
-                break
-            request = self._invitation(call, invite, caller, target, offer)
-            leg = self._call_out(request, call.facts.caller_number, target, now)
-            branches.append(
-                Leg(
-                    f"b{number}",
-                    leg,
-                    media,
-                    interpreter,
-                    target.number,
-                    offered=bool(request.body),
-                )
-            )
-            self._add(call, branches[-1])
-        if branches:
-            call.ring(branches, now)
-        else:
-            self._end(call, by_server(CallTag.LIMIT), now)
+        """Let a party go on with a service, which can be had, instead of the call `before`."""
+        leaving = before.partner(kept) or before.caller
+        conversation = self.new_conversation(facts, kept, dialed)
+        before.hand_over([kept], self.transferred(before, leaving), now)
+        conversation.take_over(now)
 
-    def _invitation(
-        self, call: Call, invite: Request, caller: NameAddr, target: Target, offer: bytes
-    ) -> Request:
-        """The INVITE for one phone."""
-        number = call.facts.caller_number
-        identity = NameAddr(
-            caller.display_name, address_of(number, target.flow), (("tag", self._tokens()),)
-        )
-        request = Request(
-            "INVITE",
-            target.uri,
-            [
-                *(("Route", route) for route in target.route),
-                ("Max-Forwards", str(max((invite.max_forwards or 70) - 1, 0))),
-                ("From", str(identity)),
-                ("To", f"<{address_of(target.number, target.flow)}>"),
-                ("Call-ID", self._tokens()),
-                ("CSeq", "1 INVITE"),
-                ("Contact", contact(number, target.flow)),
-            ],
-        )
-        if offer:
-            request.add("Content-Type", SDP_TYPE)
-            request.body = offer
-        return request
+    def adopt(self, call: Transferred, now: float) -> None:
+        """Make the caller of a call that a transfer has made a party of it."""
+        before, kept = call.before, call.caller
+        if isinstance(before, Summons):
+            self.click_to_dial.leave(before, kept, now)
+            self._owners[kept] = call
+            return
+        leaving = before.partner(kept) or before.caller
+        self.take_over(before, [kept], call, self.transferred(before, leaving), now)
 
-    def _call_out(self, request: Request, number: str, target: Target, now: float) -> Outgoing:
-        """Send the INVITE for one phone; `number` is who calls."""
-        return Outgoing(
-            self._endpoint,
-            self._timers,
-            lambda flow: contact(number, flow),
-            lambda offer: reject_all(offer, target.flow.local.host),
-            request,
-            target.flow,
-            now,
+    def take_over(
+        self, old: Call, legs: Collection[Leg], new: Call, cause: Cause, now: float
+    ) -> None:
+        """Let legs of a call go on in another one, and its recording; what is left of it ends."""
+        self.recordings.go_on(old, new)
+        for leg in legs:
+            self._owners[leg] = new
+        old.hand_over(legs, cause, now)
+
+    def transferred(self, call: Call, leaving: Leg) -> Cause:
+        """Return why a call ends that `leaving` has transferred the other party out of."""
+        by_caller = leaving is call.caller
+        return by_hang_up(
+            CallTag.CALLER_TRANSFERRED if by_caller else CallTag.CALLEE_TRANSFERRED, []
         )
 
-    # ---------------------------------------------------------------- a call from before a restart
+    # ---------------------------------------------------------------- calls that begin
 
     def resume(self, facts: CallFacts, state: CallState, now: float) -> None:
-        """Go on with an answered call whose sound the media engine has kept.
+        """Go on with an answered call from before a restart.
 
         Raises:
             NoPortsLeft, PeerError: the journal's state doesn't fit any more.
         """
-        media: list[LegMedia] = []
-        if state.callee is None and state.service is None:
-            raise PeerError(400, "Nobody Called")
-        coded = self._convertible if state.callee else lambda: ()
-        caller = self._resumed("a", state.caller, facts.called_number, media, coded)
-        if state.callee is None:
-            assert state.service is not None
-            self._new_conversation(facts, caller, state.service, again=True).resume(now)
-            return
-        try:
-            callee = self._resumed("b1", state.callee, facts.caller_number, media, coded)
-        except (NoPortsLeft, PeerError):
-            caller.media.close()
-            raise
-        call = self._new_call(facts, caller, state.callee.media.told)
-        self._add(call, callee)
-        call.resume(callee, state.recording, now)
+        self._resumption.resume(facts, state, now)
 
-    def _resumed(
-        self,
-        name: str,
-        state: LegState,
-        shown: str,
-        call: list[LegMedia],
-        coded: Callable[[], Collection[str]],
-    ) -> Leg:
-        flow = state.flow.flow
-        timeout_s = self._settings.media.timeout_s
-        media = LegMedia.resume(self.pool, state.media, call=call, timeout_s=timeout_s)
-        dialog = Dialog.from_dict(state.dialog)
-        dialog.local_seq += SEQUENCE_RESERVE
-        usage = Usage.resumed(
-            self._endpoint,
-            self._timers,
-            lambda flow: contact(shown, flow),
-            flow,
-            lambda offer: reject_all(offer, flow.local.host),
-            dialog,
-        )
-        return Leg(name, usage, media, Interpreter(media, coded), state.number)
-
-    def _new_call(self, facts: CallFacts, caller: Leg, offer: bytes) -> Call:
-        limits = self._settings.calls
+    def new_call(self, facts: CallFacts, caller: Leg, offer: bytes) -> Call:
+        """Take up a call whose phones are still to be rung."""
+        limits = self.settings.calls
         call = Call(
             facts,
             caller,
             offer,
             self._timers,
             self._emit,
-            lambda: self._coded,
+            lambda: self.coded,
             no_answer_s=limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
         )
-        self._keep(call, caller)
+        self.keep(call, caller)
         return call
 
-    def _new_conversation(
+    def new_conversation(
         self, facts: CallFacts, leg: Leg, dialed: ServiceNumber, *, again: bool = False
     ) -> Conversation:
+        """Begin a call with a service.
+
+        Args:
+            again: it has begun before a restart.
+        """
         conversation = Conversation(
             facts,
             leg,
             dialed,
             self.services.new(dialed, again=again),
-            lambda: self._coded,
+            lambda: self.coded,
             self._timers,
             self._emit,
-            max_duration_s=self._settings.calls.max_duration_s,
+            max_duration_s=self.settings.calls.max_duration_s,
         )
-        self._keep(conversation, leg)
+        self.keep(conversation, leg)
         return conversation
 
-    def _keep(self, call: Call | Conversation, caller: Leg) -> None:
+    def keep(self, call: AnyCall, leg: Leg) -> None:
+        """Take up a call that has begun, with a leg that is new."""
         self.calls[call.facts.id] = call
         self.calls_total += 1
-        self._add(call, caller)
+        self.add(call, leg)
 
-    def _add(self, call: Call | Conversation, leg: Leg) -> None:
+    def add(self, call: AnyCall, leg: Leg) -> None:
+        """Let a leg be of a call: what it says goes there."""
         self._owners[leg] = call
         self._by_key[leg.usage.key] = leg
+        if self.prove is not None:
+            leg.usage.prove = partial(self.prove, leg.party)
 
-    def _leg_media(self, flow: Flow, call: list[LegMedia]) -> LegMedia:
+    def leg_media(self, flow: Flow, call: list[LegMedia]) -> LegMedia:
+        """Return a leg's media, that has no port yet, beside those of its call."""
         self._media_sessions += 1
         return LegMedia(
             self.pool,
             flow.local.host,
             self._media_sessions,
             call=call,
-            timeout_s=self._settings.media.timeout_s,
+            timeout_s=self.settings.media.timeout_s,
         )
 
     # ---------------------------------------------------------------- what comes in
 
+    def disconnected(self, flow: Flow) -> None:
+        """Take note that a connection has ended: calls go on by their parties' Contacts."""
+        for leg in self._owners:
+            leg.usage.disconnected(flow)
+        self.click_to_dial.disconnected(flow)
+
+    def owns(self, event: Event) -> bool:
+        """Whether the event is of a running call, or of one that has just ended."""
+        return self._leg_of(event) is not None or self.click_to_dial.owns(event)
+
     def handle(self, event: Event, now: float) -> None:
-        """Take an endpoint event of a running call; others are answered 481 or ignored."""
+        """Take an endpoint event of a running call; others are ignored."""
         leg = self._leg_of(event)
-        if leg is None:
-            if isinstance(event, RequestReceived) and event.transaction is not None:
-                response = response_to(
-                    event.request, 481, "Call/Transaction Does Not Exist", to_tag=None
-                )
-                self._endpoint.respond(event.transaction, response, now)
-            return
-        self._take(leg, leg.usage.receive(event, now), now)
+        if leg is not None:
+            self._take(leg, leg.usage.receive(event, now), now)
+        elif self.click_to_dial.owns(event):
+            self.click_to_dial.handle(event, now)
 
     def _take(self, leg: Leg, events: list[UsageEvent], now: float) -> None:
         call = self._owners[leg]
-        was_over = call.ended
+        self.without_prack.learn(leg.usage, leg.party.line, events, now)
         for event in leg.receive(events, now):
-            call.receive(leg, event, now)
-        if call.ended and not was_over:
-            self._forget_later(call, now)
+            match event:
+                case TransferAsked():
+                    self.transfers.asked(leg, event.referral, now)
+                case Moved():
+                    self._retargets.moved(leg, event, now)
+                case Ended() if self.ways.ended(leg, event.cause, now):
+                    pass
+                case _:
+                    call.receive(leg, event, now)
 
     def _leg_of(self, event: Event) -> Leg | None:
         """The leg whose own tag stands in the event's request."""
@@ -387,16 +454,18 @@ class Exchange:
     def handle_timer(self, now: float) -> None:
         """Run what is due: 2xx retransmissions, time limits."""
         for key in self._timers.pop_due(now):
-            owner, name = cast(tuple[Call | Conversation | Usage | Farewells, str], key)
+            owner, name = cast(tuple[AnyCall | Usage | Farewells | LoneReferral | Ways, str], key)
             if isinstance(owner, Farewells):
                 owner.give_up(name)
-            elif isinstance(owner, Call | Conversation):
+            elif isinstance(owner, Ways):
+                owner.timer_fired(name, now)
+            elif isinstance(owner, LoneReferral):
+                self.click_to_dial.timer_fired(owner, now)
+            elif isinstance(owner, AnyCall):
                 if name == "forget":
                     self._forget(owner, now)
                     continue
                 owner.timer_fired(name, now)
-                if owner.ended:
-                    self._forget_later(owner, now)
             else:
                 leg = self._by_key.get(owner.key)
                 if leg is not None:
@@ -405,6 +474,7 @@ class Exchange:
     def _emit(self, output: Output) -> None:
         """Publish what a call says; its end only when the quality of its sound is known."""
         if isinstance(output, CallEnded):
+            self._forget_later(output.facts)
             publish = partial(self._outputs.append, output)
             self._farewells.wait(output.facts, output.ports, publish)
         else:
@@ -432,11 +502,12 @@ class Exchange:
         Services begin anew: whatever still plays in it goes by names that nobody knows any more.
         """
         self.pool.replace(ready.ports)
-        self._coded = tuple(ready.codecs)
+        self.coded = tuple(ready.codecs)
         between = [call for call in self.calls.values() if isinstance(call, Call)]
-        self._take_recordings(between, ready.recordings)
+        cut = self._take_recordings(between, ready)
+        with_phones = [one for one in self.calls.values() if not isinstance(one, Conversation)]
         streams = [
-            stream for one in between for leg in one.legs for stream in leg.media.everything()
+            stream for one in with_phones for leg in one.legs for stream in leg.media.everything()
         ]
         wanted = {stream.port for stream in streams}
         stray = [port for port in ready.streams if port not in wanted]
@@ -445,26 +516,37 @@ class Exchange:
         if streams:
             sound = [command for one in between for command in one.passage.everything()]
             self._outputs.append(MediaCommands([*streams, *sound]))
+        for one, recording in cut:
+            self.recordings.begin_again(one, recording)
         for call in list(self.calls.values()):
             if isinstance(call, Conversation):
                 call.engine_ready(now)
-        self._prepare_ports()
+        self.prepare_ports()
 
-    def _take_recordings(self, calls: list[Call], going_on: list[int]) -> None:
-        """Go on with the recordings of calls; others are nobody's any more."""
-        for one in calls:
-            one.passage.keep_recording(going_on)
+    def _take_recordings(
+        self, calls: list[Call], ready: protocol.Ready
+    ) -> list[tuple[Call, Recording]]:
+        """Go on with the recordings of calls; others are nobody's any more.
+
+        Returns:
+            Those that an engine before was writing when it died, and their calls.
+        """
+        running = [(one, one.recorder.running) for one in calls]
+        cut = [
+            (one, recording)
+            for one, recording in running
+            if not one.passage.keep_recording(ready.recordings, ready.streams) and recording
+        ]
         wanted = {one.passage.recording for one in calls}
-        stray = [name for name in going_on if name not in wanted]
+        stray = [name for name in ready.recordings if name not in wanted]
         if stray:
             self._outputs.append(MediaCommands([protocol.StopRecording(name) for name in stray]))
+        return cut
 
     def reported(self, report: protocol.SoundReport, now: float) -> None:
         """Take what the engine says of a call's sound."""
         for call in self.calls.values():
             if call.reported(report, now):
-                if call.ended:
-                    self._forget_later(call, now)
                 return
         if isinstance(report, protocol.Recorded):
             self.services.left_over(report)
@@ -473,7 +555,7 @@ class Exchange:
         """End the call whose party has sent no media for too long."""
         for call in self.calls.values():
             if any(port in leg.media.ports for leg in call.legs):
-                self._end(call, by_server(CallTag.MEDIA_TIMEOUT), now)
+                call.end(by_server(CallTag.MEDIA_TIMEOUT), now)
                 return
 
     def hang_up(self, call_id: str, now: float) -> bool:
@@ -481,78 +563,33 @@ class Exchange:
         call = self.calls.get(call_id)
         if call is None:
             return False
-        self._end(call, by_server(CallTag.ADMINISTRATOR), now)
+        call.end(by_server(CallTag.ADMINISTRATOR), now)
         return True
-
-    def record(self, call_id: str, file: str, *, stereo: bool) -> str:
-        """Record a call between two phones from now on, for the administrator.
-
-        Args:
-            call_id: the call.
-            file: the new file, ``YYYYMMDD/name.wav``; its folder is there.
-            stereo: a track for each party.
-
-        Returns:
-            Why that is impossible, as a sentence's key; empty where it has begun.
-        """
-        call = self.calls.get(call_id)
-        if call is None:
-            return "unknown-call"
-        if not isinstance(call, Call):
-            return "not-recordable"
-        if call.recording:
-            return "recorded-already"
-        path = f"{self._record_folder}/{file}"
-        begun = call.record(next(self.services.names), path, file, stereo=stereo)
-        return "" if begun else "not-recordable"
-
-    def stop_recording(self, call_id: str) -> str:
-        """End the recording of a call; returns why that is impossible, as `record` does."""
-        call = self.calls.get(call_id)
-        if call is None:
-            return "unknown-call"
-        if not isinstance(call, Call) or not call.recording:
-            return "not-recorded"
-        call.stop_recording()
-        return ""
 
     def stop(self, now: float) -> None:
         """End every call: the exchange is going down."""
         for call in list(self.calls.values()):
-            self._end(call, by_server(CallTag.SERVER_STOPPED), now)
+            call.end(by_server(CallTag.SERVER_STOPPED), now)
 
     def settle(self) -> None:
         """Publish what waits for the engine: there is no more time."""
         self._farewells.give_all_up()
 
-    def _end(self, call: Call | Conversation, cause: Cause, now: float) -> None:
-        call.end(cause, now)
-        self._forget_later(call, now)
+    def _forget_later(self, facts: CallFacts) -> None:
+        """Keep the legs of a call that has ended while something may still come for them."""
+        call = self.calls.pop(facts.id, None)
+        if call is not None and facts.release is not None:
+            self._timers.set((call, "forget"), facts.release + LINGER_S)
 
-    def _forget_later(self, call: Call | Conversation, now: float) -> None:
-        self.calls.pop(call.facts.id, None)
-        self._timers.set((call, "forget"), now + LINGER_S)
-
-    def _forget(self, call: Call | Conversation, now: float) -> None:
+    def _forget(self, call: AnyCall, now: float) -> None:
         if not all(leg.usage.settled for leg in call.legs):
             self._timers.set((call, "forget"), now + T4)
             return
         for leg in call.legs:
-            del self._owners[leg]
-            del self._by_key[leg.usage.key]
-            if isinstance(leg.usage, Incoming):
-                del self._by_invite[leg.usage.transaction]
+            self.forget_leg(leg)
 
 
-def address_of(number: str, flow: Flow) -> SipUri:
-    """Return the address of `number` as a phone can call it back: From and To (§8.1.1.3)."""
-    port = flow.local.port
-    usual = DEFAULT_TLS_PORT if flow.transport == "tls" else DEFAULT_PORT
-    return SipUri("sip", number, None, flow.local.host, None if port == usual else port)
-
-
-def contact(number: str, flow: Flow) -> str:
-    """Return our Contact header value towards `flow` (RFC 3261 §8.1.1.8)."""
-    local = flow.local
-    params = (("transport", flow.transport),) if flow.transport != "udp" else ()
-    return f"<{SipUri('sip', number, None, local.host, local.port, params)}>"
+def _offer(invite: Request, manner: Manner | None) -> bytes:
+    """The description that an INVITE offers, as far as it counts."""
+    offer = session_description(invite)
+    return offer if manner is None or not offer else manner.heard(offer)

@@ -22,6 +22,11 @@ class CallFacts:
         called_codec: what the called phone speaks where the caller's `codec` is converted to it;
             else empty.
         recordings: the files that it was recorded to, each ``YYYYMMDD/name.wav``.
+        transferred_by: who has transferred the caller to where it calls; empty for nobody.
+        caller_line, called_line: the external line or SIP trunk that the party is reached by; empty
+            for a local user.
+        emergency: it is an emergency call.
+        max_duration_s: the longest talk that the dial plan allows; 0 for no limit of its own.
         quality: how the caller's and the called party's sound came here, when the call has ended.
     """
 
@@ -37,6 +42,11 @@ class CallFacts:
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    transferred_by: str = ""
+    caller_line: str = ""
+    called_line: str = ""
+    emergency: bool = False
+    max_duration_s: float = 0.0
     quality: tuple[Quality | None, Quality | None] = (None, None)
     alert: float | None = None
     talk: float | None = None

@@ -50,12 +50,23 @@ class LegState(msgspec.Struct, frozen=True):
         flow: the path to it.
         dialog: what `Dialog.to_dict` gave.
         media: its ports and descriptions.
+        behind_nat: only its packets' source reaches it.
+        name, hidden: as in `Party`; the name octet by octet.
+        session_s, refreshes: its session timer's interval, 0 for none, and that we refresh it.
+        line, poses: as in `Party`.
     """
 
     number: str
     flow: FlowState
     dialog: dict[str, Any]
     media: MediaState
+    behind_nat: bool = False
+    name: str = ""
+    hidden: bool = False
+    session_s: int = 0
+    refreshes: bool = False
+    line: str = ""
+    poses: bool = False
 
 
 class CallState(msgspec.Struct, frozen=True):
@@ -66,12 +77,14 @@ class CallState(msgspec.Struct, frozen=True):
         callee: who answered; None where it was the exchange itself.
         service: what the exchange answered as; None where it was a phone.
         recording: the engine's name of the recording that runs; 0 for none.
+        stereo: it has a track for each party.
     """
 
     caller: LegState
     callee: LegState | None = None
     service: ServiceNumber | None = None
     recording: int = 0
+    stereo: bool = False
 
     @property
     def ports(self) -> set[int]:

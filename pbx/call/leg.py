@@ -1,37 +1,66 @@
 """A leg of the B2BUA: one party's INVITE usage and its media, speaking in neutral events."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_response, by_server
 from pbx.call.events import (
     Answered,
     Confirmed,
     Dialled,
+    EarlyConfirmed,
     Ended,
     LegEvent,
     MediaAnswered,
     MediaOffered,
     MediaRefused,
+    MediaRenewed,
     MediaWithdrawn,
+    Moved,
     Progress,
     Ringing,
+    Texted,
+    TransferAsked,
 )
 from pbx.call.journal import FlowState, LegState
+from pbx.call.manner import Manner
+from pbx.call.party import Party, forwarding_news
 from pbx.errors import PeerError
 from pbx.media.conversion import Interpreter
 from pbx.media.session import Agreement, LegMedia
 from pbx.sdp.description import parse_sdp
-from pbx.sdp.offer_answer import check_answer
+from pbx.sdp.offer_answer import check_answer, taken_up
 from pbx.sip import usage_events as usage
+from pbx.sip.crossing import Headers
 from pbx.sip.flow import Flow
+from pbx.sip.invite_uac import Outgoing
 from pbx.sip.invite_uas import Incoming
-from pbx.sip.invite_usage import State, Usage
+from pbx.sip.invite_usage import Usage
+from pbx.sip.message import REASONS
+from pbx.sip.next_hop import Way
+from pbx.sip.octet_text import octets_of
 from pbx.sip.reason import build_reason, q850_of_status
+from pbx.sip.usage_state import State
+
+_WAITING = frozenset({180, 181, 182})
+"""Provisional responses that say of the called party what 183 doesn't: §21.1.2 to §21.1.4."""
 
 _PASSED_ON = {488: "Not Acceptable Here", 491: "Request Pending", 606: "Not Acceptable"}
 """Refusals of a re-INVITE that mean the same to the other party. Any other speaks of its own hop,
 and several would end the other dialog (RFC 5057 §5.1)."""
+
+
+_DESCRIBING = (
+    usage.Progressed
+    | usage.Accepted
+    | usage.ReofferAccepted
+    | usage.Confirmed
+    | usage.EarlyAnswered
+    | usage.Reoffered
+    | usage.Renewed
+)
+"""Events with a session description."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +69,32 @@ class Target:
 
     Args:
         number: the local user's number.
+        name: the user's display name.
         uri: the Request-URI: the registered contact.
         flow: the path that reaches it.
         route: values of the Route header (RFC 3327 Path), topmost first.
+        behind_nat: only its packets' source reaches it.
+        sips: it has registered to be reached by sips, too (RFC 5630 §5.1.1.1).
+        ways: its other flows, tried one after the other where this one fails (RFC 5626 §7).
+        manner: of the line that it is, in truth; None for a phone of ours.
     """
 
     number: str
     uri: str
     flow: Flow
     route: tuple[str, ...] = ()
+    behind_nat: bool = False
+    name: str = ""
+    sips: bool = False
+    ways: tuple[Way, ...] = ()
+    manner: Manner | None = None
+
+
+def behave(dialog: Usage, manner: Manner) -> None:
+    """Let a dialog with a line go on as that wants it."""
+    dialog.challenges.authorizer = manner.authorizer
+    dialog.through = manner.through
+    dialog.updates.wanted = manner.update
 
 
 class Leg:
@@ -59,8 +105,9 @@ class Leg:
         dialog: the party's INVITE usage.
         media: its ports and descriptions.
         interpreter: tells the party what the other one says.
-        number: who it is.
+        party: who it is.
         offered: the party's INVITE from us carried an offer.
+        manner: of the line that it is reached by; None for a phone of ours.
     """
 
     def __init__(
@@ -69,28 +116,65 @@ class Leg:
         dialog: Usage,
         media: LegMedia,
         interpreter: Interpreter,
-        number: str,
+        party: Party,
         *,
         offered: bool = False,
+        manner: Manner | None = None,
     ) -> None:
         self.name = name
+        self.manner = manner
         self.usage = dialog
         self.media = media
-        self.number = number
+        self.party = party
         self.ended = False
         self.fork = name
         self._interpreter = interpreter
         self._offered = offered
         self._offers = bool(media.last_remote)
         self._before: Agreement | None = None
+        self._early_offer = ""  # the tag of a callee that has made an offer before its answer
 
     def state(self) -> LegState | None:
         """Return what the journal keeps of a party in an answered call; None for any other."""
         dialog = self.usage.dialog
         if dialog is None or not self.media.last_remote:
             return None
-        flow = FlowState.of(self.usage.flow)
-        return LegState(self.number, flow, dialog.to_dict(), self.media.state())
+        flow, who = FlowState.of(self.usage.flow), self.party
+        timer = self.usage.session.interval if self.usage.session is not None else None
+        return LegState(
+            who.number,
+            flow,
+            dialog.to_dict(),
+            self.media.state(),
+            self.usage.behind_nat,
+            octets_of(who.name),
+            who.hidden,
+            timer.seconds if timer else 0,
+            timer.ours if timer else False,
+            who.line,
+            who.poses,
+        )
+
+    @property
+    def number(self) -> str:
+        """Who it is."""
+        return self.party.number
+
+    @property
+    def no_answer_s(self) -> float:
+        """How long the party may be rung; 0 for as long as any."""
+        return self.manner.no_answer_s if self.manner is not None else 0.0
+
+    @property
+    def max_duration_s(self) -> float:
+        """How long a call with the party may last; 0 for as long as any."""
+        return self.manner.max_duration_s if self.manner is not None else 0.0
+
+    @property
+    def secure(self) -> bool:
+        """True where it talks by sips (RFC 5630)."""
+        dialog = self.usage.dialog
+        return dialog is not None and dialog.secure
 
     @property
     def address(self) -> str:
@@ -102,16 +186,83 @@ class Leg:
         """True where it may answer with a codec that the other party hasn't named."""
         return self._interpreter.widened
 
-    def progress(self, status: int, reason: str, sdp: bytes, fork: str, now: float) -> None:
-        """Tell a caller of ringing or early media; `sdp` is the other party's."""
+    def progress(
+        self, status: int, reason: str, sdp: bytes, other: "Leg", now: float, headers: Headers = ()
+    ) -> None:
+        """Tell a caller of ringing or early media of `other`; `sdp` is its description."""
         if isinstance(self.usage, Incoming):
             body = self._told(sdp) if sdp else b""
-            self.usage.progress(status, reason, body, fork, now)
+            told = (*self._who(other.party), *headers)
+            self.usage.progress(status, reason, body, other.fork, now, told)
 
-    def answer(self, sdp: bytes, fork: str, now: float) -> None:
-        """Tell a caller that it is answered."""
+    def answer(
+        self, sdp: bytes, fork: str, now: float, party: Party | None, headers: Headers = ()
+    ) -> None:
+        """Tell a caller that it is answered.
+
+        Args:
+            sdp: the other party's description.
+            fork: names the other party's phone.
+            now: the time.
+            party: the other one; None for the exchange itself.
+            headers: what it has said besides.
+        """
         if isinstance(self.usage, Incoming):
-            self.usage.answer(self._told(sdp), fork, now)
+            told = (*(self._who(party) if party else ()), *headers)
+            body = b"" if self.usage.settled_with(fork) else self._told(sdp)
+            self.usage.answer(body, fork, now, told)
+
+    def _who(self, other: Party) -> Headers:
+        """What the party is told of who the other one is."""
+        if self.manner is None:
+            return other.asserted(self.usage.flow)
+        return self.manner.asserted(other)
+
+    def forwarding_news(self, by: "Leg", to: "Leg") -> Headers:
+        """What a caller hears of its call's being forwarded."""
+        if self.manner is not None and not self.manner.forwarding_news:
+            return ()
+        return forwarding_news(by.party, to.party, self.usage.flow)
+
+    @property
+    def takes_early_offer(self) -> bool:
+        """Whether a caller can be offered a session, and answer it, before the call is answered."""
+        return isinstance(self.usage, Incoming) and self.usage.takes_early_offer
+
+    def settled_with(self, fork: str) -> bool:
+        """Whether a caller has agreed on its session before the answer that `fork` now gives."""
+        return isinstance(self.usage, Incoming) and self.usage.settled_with(fork)
+
+    def answer_early(self, sdp: bytes, now: float) -> None:
+        """Give a callee that has made an offer before its answer the caller's one.
+
+        Args:
+            sdp: empty to refuse every media.
+            now: the time.
+        """
+        if isinstance(self.usage, Outgoing):
+            offer = self.media.last_remote
+            body = self._interpreter.answer(sdp) if sdp else self.usage.decline(offer)
+            self.usage.answer_early(self._early_offer, body, now)
+
+    @property
+    def changes_early(self) -> bool:
+        """Whether the party can be offered another session now, before the call is answered."""
+        usage = self.usage
+        return usage.early_dialog is not None and usage.updates.possible and not usage.busy
+
+    def tell_history(self, history: list[str]) -> None:
+        """Let a caller's responses tell where its call has gone (RFC 7044)."""
+        if isinstance(self.usage, Incoming):
+            self.usage.tell_history(history)
+
+    def take_otherwise(self) -> bool:
+        """Return, once, whether a caller had an answer before the call's, and it was another one."""
+        usage = self.usage
+        if not isinstance(usage, Incoming) or not usage.answered_otherwise:
+            return False
+        usage.answered_otherwise = False
+        return True
 
     def acknowledge(self, sdp: bytes, now: float) -> None:
         """Confirm a callee's answer, with the other party's answer to a late offer."""
@@ -121,12 +272,15 @@ class Leg:
         """Return the other party's answer to this one's offer, or its offer where it made none."""
         return self._interpreter.answer(sdp) if self._offers else self._interpreter.offer(sdp)
 
-    def reoffer(self, sdp: bytes, now: float, *, plain: bool = False) -> bool:
+    def reoffer(
+        self, sdp: bytes, now: float, *, plain: bool = False, party: Party | None = None
+    ) -> bool:
         """Offer the other party's changed session; False while that is impossible (glare).
 
         Args:
             sdp: the other party's offer; empty to ask for this party's.
             plain: nothing is offered that the other party hasn't named.
+            party: who the other party is, where that has changed.
 
         Raises:
             NoPortsLeft: there is no port for a new media.
@@ -136,7 +290,20 @@ class Leg:
         self._before = self.media.checkpoint()
         self._offered = bool(sdp)
         body = self._interpreter.offer(sdp, plain=plain) if sdp else b""
-        return self.usage.reoffer(body, now)
+        if party is None or self.manner is not None:
+            # A line has been told the number that is ours there, whoever of us talks
+            return self.usage.reoffer(body, now)
+        flow = self.usage.flow
+        self.usage.identity.rename(party.address(flow))
+        return self.usage.reoffer(body, now, party.asserted(flow))
+
+    def taken_up(self) -> bytes:
+        """Return the party's description without the hold that the other one has put on it.
+
+        Raises:
+            PeerError: it has none.
+        """
+        return taken_up(self.media.last_remote, self.media.checkpoint().told)
 
     def cancel_reoffer(self, now: float) -> None:
         """Give up what `reoffer` asked for."""
@@ -147,11 +314,12 @@ class Leg:
         self.usage.accept_reoffer(self._told(sdp), now)
 
     def refuse_reoffer(self, status: int, reason: str, now: float) -> None:
-        """Leave the session as it was."""
+        """Leave the session as it was (RFC 3261 §14.1)."""
+        self.restore()
         self.usage.refuse_reoffer(status, reason, now)
 
     def restore(self) -> None:
-        """Forget a session change that was refused (RFC 3261 §14.1)."""
+        """Forget a session change that has come to nothing."""
         if self._before is not None:
             self.media.restore(self._before)
 
@@ -165,7 +333,8 @@ class Leg:
         self.ended = True
         dialog = self.usage
         if isinstance(dialog, Incoming) and dialog.state is State.INVITED:
-            dialog.reject(cause.status, cause.reason, [("Reason", cause.header)], now)
+            headers = [("Reason", cause.header), *cause.headers]
+            dialog.reject(cause.status, cause.reason, headers, now)
         else:
             dialog.bye(why or cause.header, now)
 
@@ -180,37 +349,71 @@ class Leg:
         return translated
 
     def _translate(self, event: usage.UsageEvent, now: float) -> list[LegEvent]:
+        if self.manner is not None and isinstance(event, _DESCRIBING) and event.body:
+            event = replace(event, body=self.manner.heard(event.body))
         match event:
             case usage.Progressed():
-                return self._progressed(event)
+                return self._progressed(event, now)
             case usage.Accepted():
                 self.fork = f"{self.name} {event.fork}"
+                self._note_party(event.hidden)
+                if event.settled:
+                    return [Answered(self.media.last_remote, event.headers)]
                 # Some leave the answer out of the 2xx that they have given in a provisional one
-                early = self.media.last_remote if self._offered else b""
-                return self._agreed(event.body or early, Answered, now, answer=self._offered)
+                told_before = self._offered or self._early_offer == event.fork
+                early = self.media.last_remote if told_before else b""
+                kind = partial(Answered, headers=event.headers)
+                return self._agreed(event.body or early, kind, now, answer=self._offered)
             case usage.ReofferAccepted():
                 return self._changed(event.body, now)
             case usage.Confirmed():
                 if not event.body:
                     return [Confirmed(b"")]
                 return self._agreed(event.body, Confirmed, now, answer=True)
+            case usage.EarlyAnswered():
+                return self._agreed(event.body, EarlyConfirmed, now, answer=True)
             case usage.Reoffered():
                 return self._reoffered(event.body, now)
             case usage.ReofferWithdrawn():
                 return [MediaWithdrawn()]
             case usage.ReofferRefused():
                 return [self._refused(event.status)]
+            case usage.PrackRefused():
+                return []
+            case usage.Renewed():
+                return [MediaRenewed(event.body)] if self._learn(event.body, answer=True) else []
             case usage.DigitReceived():
                 return [Dialled(event.digit)]
+            case usage.Referred():
+                return [TransferAsked(event.referral)]
+            case usage.TextReceived():
+                return [Texted(event.text)]
         self.ended = True
-        return [Ended(self._cause(event))]
+        cause = self._cause(event)
+        if isinstance(event, usage.Rejected) and event.contacts:
+            contacts, diversions = event.contacts, event.diversions
+            return [Moved(contacts, diversions, event.status, event.reason, cause)]
+        return [Ended(cause)]
 
-    def _progressed(self, event: usage.Progressed) -> list[LegEvent]:
-        status, reason = (180, "Ringing") if event.status == 180 else (183, "Session Progress")
-        if event.body and self._offered and self._learn(event.body, answer=True):
+    def _progressed(self, event: usage.Progressed, now: float) -> list[LegEvent]:
+        self._note_party(event.hidden)
+        passed_on = event.status in _WAITING
+        status = event.status if passed_on else 183
+        plain = event.reason.isascii() and event.reason.isprintable()
+        reason = (passed_on and plain and event.reason) or REASONS[status]
+        if event.offered:
+            self._early_offer, self._offers = event.fork, True
+        says = bool(event.body) and (self._offered or event.offered)
+        if says and self._learn(event.body, answer=self._offered):
             self.fork = f"{self.name} {event.fork}"
-            return [Progress(event.body, status, reason)]
-        return [Ringing(status, reason)] if status == 180 else []
+            return [Progress(event.body, status, reason, event.headers)]
+        if event.offered and isinstance(self.usage, Outgoing):
+            self.usage.answer_early(event.fork, self.usage.decline(event.body), now)
+        return [Ringing(status, reason, event.headers)] if passed_on else []
+
+    def _note_party(self, hidden: bool) -> None:
+        if hidden:
+            self.party = self.party.hide()
 
     def _agreed(
         self, sdp: bytes, kind: Callable[[bytes], LegEvent], now: float, *, answer: bool
@@ -266,10 +469,12 @@ class Leg:
             case usage.Rejected() if event.local:
                 return by_server(CallTag.TRANSPORT_FAILED)
             case usage.Rejected():
-                return by_response(event.status, event.reason, event.reasons)
+                return by_response(event.status, event.reason, event.reasons, event.headers)
             case usage.Lost() if event.gone:
                 tag = CallTag.CALLER_HUNG_UP if calling else CallTag.CALLEE_HUNG_UP
                 return by_hang_up(tag, [build_reason(q850_of_status(481))])
+            case usage.Lost() if event.expired:
+                return by_server(CallTag.SESSION_EXPIRED)
             case usage.Lost() if event.timed_out:
                 return by_server(CallTag.TRANSACTION_TIMED_OUT)
         return by_server(CallTag.TRANSPORT_FAILED)

@@ -70,6 +70,12 @@ class Passage:
         if gone:
             self._tell([protocol.Release(gone)])
 
+    def leave(self, party: LegMedia) -> None:
+        """End a party's voice, but not its stream: another call goes on with it."""
+        ended = [port for port in party.ports if self._voices.pop(port, None)]
+        if ended:
+            self._tell([protocol.StopVoice(port) for port in ended])
+
     def everything(self) -> list[protocol.Command]:
         """Return what a restarted engine must be told when it has the streams."""
         return list(self._voices.values())
@@ -116,10 +122,17 @@ class Passage:
         """Take note, before anything is connected, of what an exchange before has begun."""
         self._recording = name
 
-    def keep_recording(self, going_on: Collection[int]) -> None:
-        """Take note of the engine's recordings that go on: a new engine has none."""
-        if self._recording not in going_on:
-            self._recording = 0
+    def keep_recording(self, going_on: Collection[int], running: Collection[int]) -> bool:
+        """Take note of the recordings that go on in an engine; False where that has lost ours.
+
+        Args:
+            going_on: the recordings.
+            running: the ports of its streams; ours aren't there in an engine that is new.
+        """
+        if self._recording in going_on or not self._recording:
+            return True
+        self._recording = 0
+        return all(one.sound_port in running for one in self._parties)
 
     def _taps(self) -> list[protocol.Tap]:
         """What the engine must know to record what it passes on; nothing where it converts."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from pbx.call.call import Discard, MediaCommands, Output
+from pbx.call.outputs import Discard, MediaCommands, Output
 from pbx.media import protocol
 
 

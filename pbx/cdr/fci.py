@@ -23,8 +23,11 @@ class Fci:
         codec: the first audio codec agreed on; empty for none.
         called_codec: what the called phone spoke where that was another one; else empty.
         recordings: the files that the call was recorded to.
+        transferred_by: who has transferred the caller; empty for nobody.
         quality: how the caller's and the called party's sound came here; None where nothing came.
         pdd_s: post-dial delay: from setup to ringing; None where nothing rang.
+        lines: by which the call came in and went out; each empty for a local user.
+        emergency: it was an emergency call.
     """
 
     call_tag: CallTag
@@ -35,6 +38,9 @@ class Fci:
     recordings: tuple[str, ...] = ()
     quality: tuple[Quality | None, Quality | None] = (None, None)
     pdd_s: float | None = None
+    transferred_by: str = ""
+    lines: tuple[str, str] = ("", "")
+    emergency: bool = False
 
     @classmethod
     def of(
@@ -47,10 +53,25 @@ class Fci:
         recordings: tuple[str, ...] = (),
         quality: tuple[Quality | None, Quality | None] = (None, None),
         pdd_s: float | None,
+        transferred_by: str = "",
+        lines: tuple[str, str] = ("", ""),
+        emergency: bool = False,
     ) -> "Fci":
         """Return the FCI of a call that ended by `cause`."""
         sip = 200 if answered else cause.heard or cause.status
-        return cls(cause.tag, cause.q850, sip, codec, called_codec, recordings, quality, pdd_s)
+        return cls(
+            cause.tag,
+            cause.q850,
+            sip,
+            codec,
+            called_codec,
+            recordings,
+            quality,
+            pdd_s,
+            transferred_by,
+            lines,
+            emergency,
+        )
 
     def __str__(self) -> str:
         """``callTag=`` and ``cause=`` first, as miniSIPServer has them; the rest is ours."""
@@ -65,6 +86,10 @@ class Fci:
             *_items("caller", self.quality[0]),
             *_items("called", self.quality[1]),
             ("recording", ",".join(self.recordings)),
+            ("transferredBy", self.transferred_by),
+            ("lineIn", self.lines[0]),
+            ("lineOut", self.lines[1]),
+            ("emergency", "yes" if self.emergency else ""),
         ]
         return format_fci(items)
 

@@ -2,7 +2,8 @@
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,10 @@ _NEVER_ARRIVED = frozenset(
         CallTag.LIMIT,
         CallTag.NOT_REGISTERED,
         CallTag.REQUEST_UNUSABLE,
+        CallTag.NO_LINE,
+        CallTag.LINE_FULL,
+        CallTag.LOOP,
+        CallTag.USER_FULL,
     }
 )
 
@@ -28,7 +33,6 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call as the journal keeps it; times are seconds since 1970.
 
     Args:
-        caller_outside, called_outside: the party is reached by a line, not a local user.
         resume: what an answered call needs to go on after a crash of the exchange.
 
     The others are those of `pbx.call.facts.CallFacts`.
@@ -46,11 +50,14 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    transferred_by: str = ""
     quality: tuple[Quality | None, Quality | None] = (None, None)
     alert_wall_s: float | None = None
     talk_wall_s: float | None = None
-    caller_outside: bool = False
-    called_outside: bool = False
+    caller_line: str = ""
+    called_line: str = ""
+    emergency: bool = False
+    max_duration_s: float = 0.0
     resume: CallState | None = None
 
     @property
@@ -59,24 +66,19 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.talk_wall_s or self.alert_wall_s or self.setup_wall_s
 
 
+_SHARED = tuple({each.name for each in fields(CallFacts)} & {*CallEntry.__struct_fields__})
+"""What facts and entry both have; the times aren't among it, for their clocks differ."""
+
+
 def facts_of(entry: CallEntry, offset_s: float) -> CallFacts:
     """Return the facts that `entry_of` was given, on the clock of another start."""
 
     def time(wall_s: float | None) -> float | None:
         return None if wall_s is None else wall_s - offset_s
 
+    shared: dict[str, Any] = {name: getattr(entry, name) for name in _SHARED}
     return CallFacts(
-        id=entry.id,
-        call_id=entry.call_id,
-        caller_number=entry.caller_number,
-        dialed_number=entry.dialed_number,
-        called_number=entry.called_number,
-        caller_addr=entry.caller_addr,
-        called_addr=entry.called_addr,
-        route=entry.route,
-        codec=entry.codec,
-        called_codec=entry.called_codec,
-        recordings=entry.recordings,
+        **shared,
         setup=entry.setup_wall_s - offset_s,
         alert=time(entry.alert_wall_s),
         talk=time(entry.talk_wall_s),
@@ -94,19 +96,9 @@ def entry_of(facts: CallFacts, offset_s: float, resume: CallState | None = None)
     def wall_s(time: float | None) -> float | None:
         return None if time is None else time + offset_s
 
+    shared: dict[str, Any] = {name: _clean(getattr(facts, name)) for name in _SHARED}
     return CallEntry(
-        id=facts.id,
-        call_id=_text(facts.call_id),
-        caller_number=_text(facts.caller_number),
-        dialed_number=_text(facts.dialed_number),
-        called_number=_text(facts.called_number),
-        caller_addr=facts.caller_addr,
-        called_addr=facts.called_addr,
-        route=_text(facts.route),
-        codec=_text(facts.codec),
-        called_codec=facts.called_codec,
-        recordings=facts.recordings,
-        quality=facts.quality,
+        **shared,
         setup_wall_s=facts.setup + offset_s,
         alert_wall_s=wall_s(facts.alert),
         talk_wall_s=wall_s(facts.talk),
@@ -114,8 +106,10 @@ def entry_of(facts: CallFacts, offset_s: float, resume: CallState | None = None)
     )
 
 
-def _text(value: str) -> str:
-    """`value` without the stray bytes that SIP texts may hold (PEP 383); JSON takes none."""
+def _clean(value: object) -> object:
+    """`value`, a text without the stray bytes that SIP's may hold (PEP 383): JSON takes none."""
+    if not isinstance(value, str):
+        return value
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
@@ -200,6 +194,9 @@ def records_of(
         codec=entry.codec,
         called_codec=entry.called_codec,
         recordings=entry.recordings,
+        transferred_by=entry.transferred_by,
+        lines=(entry.caller_line, entry.called_line),
+        emergency=entry.emergency,
         quality=entry.quality,
         pdd_s=pdd_s,
     )
@@ -230,9 +227,9 @@ def records_of(
 
 def _sides_of(entry: CallEntry, cause: Cause) -> list[str]:
     """The half-calls that the call had."""
-    sides = ["OO" if entry.caller_outside else "LO"]
+    sides = ["OO" if entry.caller_line else "LO"]
     if entry.called_addr or cause.tag not in _NEVER_ARRIVED:
-        sides.append("OT" if entry.called_outside else "LT")
+        sides.append("OT" if entry.called_line else "LT")
     return sides
 
 

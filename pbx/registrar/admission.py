@@ -2,29 +2,51 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
 
-from pbx.call.cause import CallTag, by_server
+from pbx.call.cause import (
+    ADDRESS_INCOMPLETE,
+    OVER_OWN_LIMIT,
+    PRECONDITION_FAILURE,
+    TOO_MANY_HOPS,
+    CallTag,
+    Cause,
+    by_server,
+)
+from pbx.call.dial_out import OWN_CALL
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
+from pbx.call.leg import Target
+from pbx.call.loops import comes_back
+from pbx.call.outside import Guest
+from pbx.call.party import Party
+from pbx.call.reach import Reached, by_scheme
 from pbx.config.settings import ServiceSettings
 from pbx.errors import PeerError
 from pbx.registrar.authenticator import Account, Authenticator, Verdict
 from pbx.registrar.bindings import Bindings
-from pbx.routing.router import RouteKind, route
+from pbx.registrar.instances import targets
+from pbx.routing.decision import RouteDecision, RouteKind
+from pbx.routing.origin import Origin
+from pbx.routing.router import route
 from pbx.routing.services import shown
+from pbx.sdp.precondition import OPTION as PRECONDITION
+from pbx.sip.capabilities import Capabilities, dialog_method
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import RequestReceived
-from pbx.sip.headers import NameAddr
-from pbx.sip.inspection import SDP_TYPE, inspect
-from pbx.sip.message import Request, Response, response_to
+from pbx.sip.headers import STAR, NameAddr
+from pbx.sip.identity import check_privacy, is_anonymous, is_hidden, preferred
+from pbx.sip.inspection import inspect, inspect_method
+from pbx.sip.message import Request, response_to
+from pbx.sip.replaces import replaces_of
+from pbx.sip.secure import is_sips, refuse_insecure
 from pbx.sip.server_transaction import ServerTransaction
+from pbx.sip.session_timer import inspect_session
 from pbx.sip.uri import SipUri, TelUri
 from pbx.store.snapshot import LocalUser, Snapshot
 
 log = logging.getLogger(__name__)
-
-SUPPORTED: tuple[str, ...] = ("path",)
-"""Option tags that a Require header may name (RFC 3327)."""
 
 
 def account_of(user: LocalUser | None) -> Account | None:
@@ -43,6 +65,7 @@ class Admission:
         tokens: fresh random names.
         snapshot: the configuration in force.
         services: the numbers that the exchange itself answers.
+        wall: local time, with its offset: what time conditions go by.
     """
 
     def __init__(
@@ -54,6 +77,7 @@ class Admission:
         tokens: Callable[[], str],
         snapshot: Callable[[], Snapshot],
         services: ServiceSettings,
+        wall: Callable[[], datetime],
     ) -> None:
         self._endpoint = endpoint
         self._exchange = exchange
@@ -62,44 +86,85 @@ class Admission:
         self._tokens = tokens
         self._snapshot = snapshot
         self._services = services
+        self._wall = wall
+        exchange.reach = self.reach
+        exchange.prove = self._of_a_call
+        exchange.over_limit = self._over_own_limit
+        self._served: dict[str, Callable[[ServerTransaction, float], None]] = {
+            "REGISTER": self._register,
+            "INVITE": self._invite,
+            "OPTIONS": self._options,
+            "REFER": self._refer,
+        }
+
+    def serve(self, method: str, serve: Callable[[ServerTransaction, float], None]) -> None:
+        """Have requests of this method, once inspected, taken by `serve`, which answers them."""
+        self._served[method] = serve
 
     def receive(self, event: RequestReceived, now: float) -> None:
-        """Answer a request without a To tag, or pass it on."""
+        """Answer a request that is of no dialog that we know, or pass it on."""
         transaction, request = event.transaction, event.request
         if transaction is None:
             return
-        refusal = inspect(request, self._endpoint.allow, SUPPORTED, self._tokens())
+        serves, tag = self._endpoint.serves, self._tokens()
+        refusal = inspect_method(request, serves, tag)
+        serve = self._served.get(request.method)
+        if refusal is None and (serve is None or _of_a_dialog(request)):
+            # §12.2.2; BYE and others belong to a dialog, CANCEL to a transaction, that isn't there
+            refusal = response_to(request, 481, "Call/Transaction Does Not Exist", to_tag=tag)
+        refusal = refusal or inspect(request, self._serves(transaction, now), tag)
+        refusal = refusal or refuse_insecure(request, transaction.flow, tag)
+        refusal = refusal or inspect_session(request, self._exchange.session, tag)
         if refusal is not None:
             self._endpoint.respond(transaction, refusal, now)
-        elif request.method == "REGISTER":
-            self._register(transaction, now)
-        elif request.method == "INVITE":
-            self._invite(transaction, now)
-        elif request.method == "OPTIONS":
-            self._endpoint.respond(transaction, self._options(request), now)
-        else:
-            # BYE and CANCEL belong to a dialog or a transaction that isn't there
-            response = response_to(
-                request, 481, "Call/Transaction Does Not Exist", to_tag=self._tokens()
-            )
-            self._endpoint.respond(transaction, response, now)
+        elif serve is not None:
+            serve(transaction, now)
 
-    def _options(self, request: Request) -> Response:
-        """§11.2: what we can do; no authentication, for monitors ask it too."""
-        response = response_to(request, 200, "OK", to_tag=self._tokens())
-        response.add("Allow", ", ".join(self._endpoint.allow))
-        response.add("Accept", SDP_TYPE)
-        response.add("Supported", ", ".join(SUPPORTED))
-        return response
+    def _serves(self, transaction: ServerTransaction, now: float) -> Capabilities:
+        """What we can do for who has sent a request: a line may require preconditions (RFC 3312)."""
+        serves = self._endpoint.serves
+        if not _requires_precondition(transaction.request):
+            return serves
+        guest = self._guest(transaction, now)
+        return serves if guest is None else replace(serves, options=(*serves.options, PRECONDITION))
+
+    def _options(self, transaction: ServerTransaction, now: float) -> None:
+        """Tell what we can do (§11.2).
+
+        §11: "If the OPTIONS is addressed to a proxy server, the Request-URI is set without a user
+        part": such a question is for us, and no authentication is needed, for monitors ask it too.
+        For any other "the response code chosen MUST be the same that would have been chosen had the
+        request been an INVITE" (§11.2): nobody finds out who has a number here without a password,
+        but a phone that has registered by this path has shown it.
+        """
+        request, serves = transaction.request, self._endpoint.serves
+        dialed, cause = dialed_number(request), None
+        if dialed:
+            number = number_of(request.from_)
+            known = any(each.flow == transaction.flow for each in self._bindings.of(number, now))
+            if not known and self.authenticated(transaction, proxy=True, now=now) is None:
+                return
+            cause = _refusal(request, self._reach_by(request, dialed, Party(number), now))
+        status, reason = (cause.status, cause.reason) if cause else (200, "OK")
+        response = response_to(request, status, reason, to_tag=self._tokens())
+        response.add("Allow", ", ".join(serves.allow))
+        response.add("Accept", ", ".join(serves.bodies))
+        # §11.2: "Allow, Accept, Accept-Encoding, Accept-Language, and Supported header fields
+        # SHOULD be present in a 200 (OK) response"
+        response.add("Accept-Encoding", "identity")
+        response.add("Accept-Language", "en")
+        response.add("Supported", ", ".join(serves.options))
+        response.add("Allow-Events", ", ".join(serves.events))
+        self._endpoint.respond(transaction, response, now)
 
     # ---------------------------------------------------------------- REGISTER
 
     def _register(self, transaction: ServerTransaction, now: float) -> None:
         request = transaction.request
-        number = self._authenticated(transaction, proxy=False, now=now)
+        number = self.authenticated(transaction, proxy=False, now=now)
         if number is None:
             return
-        if _number_of(request.to) != number:
+        if number_of(request.to) != number:
             # §10.3 step 4: may this user change that address-of-record?
             log.warning("%s: %s may not register another number", transaction.flow, number)
             refusal = response_to(request, 403, "Not Your Number", to_tag=self._tokens())
@@ -112,10 +177,49 @@ class Admission:
             log.info("%s: %s has %d phones now", transaction.flow, number, after)
         self._endpoint.respond(transaction, response, now)
 
-    def _authenticated(
-        self, transaction: ServerTransaction, *, proxy: bool, now: float
+    def proven(
+        self, number: str, transaction: ServerTransaction, now: float, *, proxy: bool
+    ) -> bool:
+        """Whether a user has sent a request within a dialog: by a phone's path, or with the password.
+
+        False after it has been challenged or refused.
+
+        Args:
+            number: the user whose dialog it is.
+            proxy: challenge as for a request to another user.
+        """
+        flow = transaction.flow
+        if any(flow.same_source(each.flow) for each in self._bindings.of(number, now)):
+            return True
+        sender = self.authenticated(transaction, proxy=proxy, now=now, account=number)
+        if sender is None or sender == number:
+            return sender is not None
+        log.warning("%s: %s may not take part in a call of %s", flow, sender, number)
+        refusal = response_to(transaction.request, 403, "Not Your Call", to_tag=None)
+        self._endpoint.respond(transaction, refusal, now)
+        return False
+
+    def _of_a_call(self, party: Party, transaction: ServerTransaction, now: float) -> bool:
+        """Whether a party of a call has sent a request within it, by another path than before."""
+        if not party.line:
+            return self.proven(party.number, transaction, now, proxy=True)
+        flow = transaction.flow
+        if self._exchange.outside.speaks_for(party.line, flow):
+            return True
+        log.warning("%s: not the peer of line %s", flow, party.line)
+        refusal = response_to(transaction.request, 403, "Not Your Call", to_tag=None)
+        self._endpoint.respond(transaction, refusal, now)
+        return False
+
+    def authenticated(
+        self, transaction: ServerTransaction, *, proxy: bool, now: float, account: str = ""
     ) -> str | None:
-        """Return who sent the request; None after it has been challenged or refused."""
+        """Return who sent the request; None after it has been challenged or refused.
+
+        Args:
+            proxy: challenge by 407 instead of 401.
+            account: the user that it should be of, where that is known.
+        """
         request = transaction.request
         try:
             verdict, username = self._authenticator.check(request, proxy=proxy, now=now)
@@ -127,7 +231,7 @@ class Admission:
             return username
         if verdict is Verdict.WRONG:
             log.warning("%s: wrong user name or password for %r", transaction.flow, username)
-        asked = account_of(self._snapshot().users.get(_number_of(request.from_)))
+        asked = account_of(self._snapshot().users.get(account or _claimed(request)))
         challenge = self._authenticator.challenge(
             asked.algorithm if asked is not None else "MD5",
             stale=verdict is Verdict.STALE,
@@ -143,52 +247,228 @@ class Admission:
         self._endpoint.respond(transaction, response, now)
         return None
 
+    def identified(self, transaction: ServerTransaction, now: float) -> Party | None:
+        """Return who sent a request to another user, as that one is shown it.
+
+        None after it has been challenged or refused.
+        """
+        request = transaction.request
+        number = self.authenticated(transaction, proxy=True, now=now)
+        if number is None:
+            return None
+        try:
+            check_privacy(request)
+            # Who is logged in counts; From may say that the sender wants not to be shown (RFC 3323)
+            if not is_anonymous(request.from_) and number_of(request.from_) != number:
+                log.warning("%s: %s may not be another number", transaction.flow, number)
+                raise PeerError(403, "Not Your Number")
+        except PeerError as error:
+            refusal = response_to(request, error.status, error.reason, to_tag=self._tokens())
+            self._endpoint.respond(transaction, refusal, now)
+            return None
+        return _caller(self._snapshot().users[number], request)
+
     # ---------------------------------------------------------------- INVITE
 
     def _invite(self, transaction: ServerTransaction, now: float) -> None:
         request = transaction.request
-        number = self._authenticated(transaction, proxy=True, now=now)
-        if number is None:
+        guest = self._guest(transaction, now)
+        caller = guest.party if guest is not None else self.identified(transaction, now)
+        if caller is None:
             return
-        if _number_of(request.from_) != number:
-            log.warning("%s: %s may not call as another number", transaction.flow, number)
-            refusal = response_to(request, 403, "Not Your Number", to_tag=self._tokens())
+        try:
+            replaces = replaces_of(request)
+            if guest is not None and replaces is not None:
+                # What is said of dialogs of ours, nobody outside has a right to
+                raise PeerError(403, "Not Your Call")
+        except PeerError as error:
+            refusal = response_to(request, error.status, error.reason, to_tag=self._tokens())
             self._endpoint.respond(transaction, refusal, now)
             return
-        snapshot = self._snapshot()
-        dialed = _dialed(request)
+        dialed = guest.dialed if guest is not None else dialed_number(request)
+        reached = self._reach_by(request, dialed, caller, now)
         facts = CallFacts(
             id=self._tokens(),
             call_id=request.call_id,
-            caller_number=number,
-            dialed_number=shown(self._services, dialed),
+            caller_number=caller.number or "anonymous",
+            dialed_number=reached.dialed,
             setup=now,
+            called_number=reached.number,
             caller_addr=str(transaction.flow),
+            route=reached.route,
+            caller_line=caller.line,
+            emergency=reached.emergency,
         )
-        decision = route(snapshot, self._services, dialed)
-        facts.called_number = decision.number
-        facts.route = "; ".join(decision.explanation)
-        if decision.service is not None:
-            self._exchange.served(transaction, facts, decision.service, now)
-            return
-        targets = [binding.target for binding in self._bindings.of(decision.number, now)]
-        if decision.kind is RouteKind.UNKNOWN:
-            self._exchange.refuse(transaction, facts, by_server(CallTag.NO_ROUTE), now)
-        elif not targets:
-            self._exchange.refuse(transaction, facts, by_server(CallTag.NOT_REGISTERED), now)
+        cause = self._without_room(caller, guest, reached) or _refusal(request, reached)
+        manner = guest.manner if guest is not None else None
+        if manner is not None and manner.precondition == "refuse":
+            cause = PRECONDITION_FAILURE if _requires_precondition(request) else cause
+        if guest is not None and reached.caller:
+            caller = replace(caller, number=reached.caller)
+            facts.caller_number = reached.caller
+        caller = replace(caller, poses=self._poses(caller))
+        if replaces is not None:
+            self._exchange.replacements.asked(transaction, facts, caller, replaces, now)
+        elif cause is not None:
+            self._exchange.refuse(transaction, facts, cause, now)
+        elif reached.service is not None:
+            facts.max_duration_s = reached.max_duration_s
+            self._exchange.served(transaction, facts, reached.service, now, manner)
         else:
-            caller = _caller(snapshot.users[number], request)
-            self._exchange.offered(transaction, facts, caller, targets, now)
+            self._exchange.offered(transaction, facts, caller, reached, now, manner)
+
+    def _guest(self, transaction: ServerTransaction, now: float) -> Guest | None:
+        """Who calls by a line; None for a user of ours, or somebody who has to prove it."""
+        request, flow = transaction.request, transaction.flow
+        number = number_of(request.from_)
+        if any(each.flow.same_source(flow) for each in self._bindings.of(number, now)):
+            # A phone that lives at a peer's address
+            return None
+        return self._exchange.outside.guest(request, flow, now)
+
+    def _poses(self, caller: Party) -> bool:
+        """Whether who calls by an external line does so with a local user's number.
+
+        A trunk's peer is another exchange of the same owner, which may say who its callers are.
+        """
+        snapshot = self._snapshot()
+        line = snapshot.lines.get(caller.line)
+        return line is not None and line.registers and caller.number in snapshot.users
+
+    def _without_room(self, caller: Party, guest: Guest | None, reached: Reached) -> Cause | None:
+        """Why a caller may have no more calls at the moment; None where it may."""
+        capacity = self._exchange.capacity
+        if reached.emergency:
+            return None
+        if guest is not None:
+            most, incoming = guest.most, guest.most_incoming
+            free = capacity.takes_incoming(caller.line, most=most, most_incoming=incoming)
+            return None if free else by_server(CallTag.LINE_FULL)
+        return self._over_own_limit(caller.number)
+
+    def _over_own_limit(self, number: str) -> Cause | None:
+        """Why a local user may make no more calls at the moment; None where it may."""
+        user = self._snapshot().users.get(number)
+        if user is None:
+            # Removed meanwhile
+            return OVER_OWN_LIMIT
+        free = self._exchange.capacity.user_may_call(
+            number, most=user.most_calls, most_outgoing=user.most_outgoing
+        )
+        return None if free else OVER_OWN_LIMIT
+
+    def _refer(self, transaction: ServerTransaction, now: float) -> None:
+        """Take a REFER outside of calls: a call is to be made in its sender's name."""
+        sender = self.identified(transaction, now)
+        if sender is not None:
+            full = self._over_own_limit(sender.number)
+            self._exchange.click_to_dial.asked(transaction, sender, now, full)
+
+    def _reach_by(self, request: Request, dialed: str, by: Party, now: float) -> Reached:
+        """Return where a request for a number leads, by the ways that its scheme allows."""
+        return by_scheme(self.reach(dialed, by, now), secure=is_sips(request.request_uri))
+
+    def reach(self, dialed: str, by: Party, now: float) -> Reached:
+        """Return where a number leads now; see `pbx.call.reach.Reach`."""
+        if by.line and (own := self._exchange.dial_out.expected(by, dialed)) is not None:
+            return Reached(dialed, dialed, OWN_CALL, service=own)
+        snapshot = self._snapshot()
+        user = None if by.line else snapshot.users.get(by.number)
+        # Who is switched off has no rights outside, though a phone of it may still forward
+        origin = Origin(by.number, user if user is not None and user.enabled else None, by.line)
+        decision = route(snapshot, self._services, dialed, origin, self._wall())
+        reached = Reached(
+            shown(self._services, dialed),
+            decision.number,
+            decision.recorded,
+            service=decision.service,
+            emergency=decision.emergency,
+            max_duration_s=decision.max_duration_s,
+            caller=decision.caller,
+        )
+        match decision.kind:
+            case RouteKind.LOCAL_USER:
+                return self._to_user(reached, now)
+            case RouteKind.OUTSIDE:
+                return self._to_outside(reached, decision, by, now)
+            case RouteKind.INCOMPLETE:
+                return replace(reached, refusal=ADDRESS_INCOMPLETE)
+            case RouteKind.REFUSED:
+                return replace(reached, refusal=by_server(CallTag.NO_RIGHT))
+            case RouteKind.NO_LINE:
+                return replace(reached, refusal=by_server(CallTag.NO_LINE))
+            case RouteKind.UNKNOWN:
+                return replace(reached, refusal=by_server(CallTag.NO_ROUTE))
+        return reached
+
+    def _to_user(self, reached: Reached, now: float) -> Reached:
+        user = self._snapshot().users[reached.number]
+        bound = self._bindings.of(user.number, now)
+        refusal = None
+        if not self._exchange.capacity.user_may_be_called(user.number, most=user.most_calls):
+            refusal = by_server(CallTag.USER_FULL)
+        elif not bound:
+            refusal = by_server(CallTag.NOT_REGISTERED)
+        phones = tuple(replace(one, name=user.display_name) for one in targets(bound))
+        return replace(reached, targets=phones, refusal=refusal)
+
+    def _to_outside(
+        self, reached: Reached, decision: RouteDecision, by: Party, now: float
+    ) -> Reached:
+        """Return the lines that a number outside is reached by, those first that work."""
+        outside = self._exchange.outside
+        if by.line and comes_back(self._exchange.calls.values(), by, decision.number):
+            return replace(reached, refusal=by_server(CallTag.LOOP))
+        working: list[tuple[Target, ...]] = []
+        doubtful: list[tuple[Target, ...]] = []
+        steps = [reached.route]
+        # Nothing is dialled before an emergency number
+        hidden = by.hidden and not decision.emergency
+        for way in decision.ways:
+            trouble = outside.trouble(way.line)
+            target = outside.target(way, decision.number, hidden=hidden, now=now)
+            if target is not None and not trouble:
+                working.append((target,))
+            else:
+                steps.append(f"line {way.line} can't be used: {trouble or 'no address is known'}")
+                if target is not None and decision.emergency:
+                    # Nobody knows for certain before it has been tried
+                    doubtful.append((target,))
+        first, *others = [*working, *doubtful] or [()]
+        return replace(
+            reached,
+            route="; ".join(steps),
+            targets=first,
+            otherwise=tuple(others),
+            refusal=None if first else by_server(CallTag.NO_LINE),
+        )
 
 
-def _number_of(party: NameAddr) -> str:
+def _refusal(request: Request, reached: Reached) -> Cause | None:
+    """Why a call to a number is refused at once; None where it goes on."""
+    if reached.refusal is None and reached.service is None and request.max_forwards == 0:
+        # A B2BUA takes part in loop protection as a proxy does; who is the end needs no hop.
+        return TOO_MANY_HOPS
+    return reached.refusal
+
+
+def _requires_precondition(request: Request) -> bool:
+    return any(one.lower() == PRECONDITION for one in request.readable("Require"))
+
+
+def _of_a_dialog(request: Request) -> bool:
+    return request.to.tag is not None and dialog_method(request.method)
+
+
+def number_of(party: NameAddr) -> str:
     """The user part of From or To, or a tel URI's number."""
     if isinstance(party.uri, SipUri):
         return party.uri.user or ""
     return party.uri.number if isinstance(party.uri, TelUri) else ""
 
 
-def _dialed(request: Request) -> str:
+def dialed_number(request: Request) -> str:
+    """The number that the Request-URI names; empty where it names none."""
     uri = request.request_uri
     if isinstance(uri, SipUri):
         # RFC 3261 §19.1.1: a telephone-subscriber's parameters stand within the user part
@@ -202,7 +482,20 @@ def _dialed(request: Request) -> str:
     return uri.number if isinstance(uri, TelUri) else ""
 
 
-def _caller(user: LocalUser, request: Request) -> NameAddr:
-    """What callees see: the name that the exchange knows, else what the phone says."""
-    name = user.display_name or request.from_.display_name
-    return NameAddr(name, SipUri("sip", user.number, None, "invalid"), ())
+def _claimed(request: Request) -> str:
+    """Whose account a request without credentials is probably of."""
+    if not is_anonymous(request.from_):
+        return number_of(request.from_)
+    wanted = preferred(request)
+    contacts = request.contacts
+    if wanted is None and contacts is not STAR and contacts:
+        wanted = contacts[0]
+    return number_of(wanted) if wanted is not None else ""
+
+
+def _caller(user: LocalUser, request: Request) -> Party:
+    """What others see: the name that the exchange knows, else what the phone says."""
+    anonymous = is_anonymous(request.from_)
+    said = preferred(request) if anonymous else request.from_
+    name = user.display_name or (said.display_name if said is not None else "")
+    return Party(user.number, name, anonymous or is_hidden(request))

@@ -1,62 +1,33 @@
 """The location service: which contacts each local user has (RFC 3261 §10.3)."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from email.utils import formatdate
+from typing import cast
 
-import msgspec
-
-from pbx.call.leg import Target
 from pbx.config.settings import SipSettings
 from pbx.errors import PeerError
-from pbx.sip.endpoint import DEFAULT_PORT
-from pbx.sip.flow import Address, Flow
+from pbx.registrar.binding import Binding
+from pbx.registrar.instances import (
+    features_of,
+    instance_of,
+    is_first_hop,
+    keeps_flow,
+    left_behind,
+    reg_id_of,
+    replaced_by,
+)
+from pbx.sip.flow import Flow
 from pbx.sip.headers import STAR, NameAddr, parse_delta_seconds, parse_name_addr
 from pbx.sip.message import Request, Response, response_to
-from pbx.sip.uri import SipUri, equivalent, parse_uri
+from pbx.sip.next_hop import behind_nat
+from pbx.sip.secure import is_sips
+from pbx.sip.timers import TimerQueue
+from pbx.sip.uri import SipUri
 
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """One contact of a user.
-
-    Args:
-        number: the user.
-        uri: the contact's URI, as registered.
-        flow: the path that the REGISTER came by.
-        call_id, cseq: of the REGISTER, to tell old ones from new.
-        expires: when it ends, on the clock of `now`.
-        path: Route values that reach the contact (RFC 3327).
-        user_agent: what the phone calls itself.
-        q: the contact's preference, 0 to 1, as text; empty for none.
-    """
-
-    number: str
-    uri: str
-    flow: Flow
-    call_id: str
-    cseq: int
-    expires: float
-    path: tuple[str, ...] = ()
-    user_agent: str = ""
-    q: str = ""
-
-    @property
-    def target(self) -> Target:
-        """Where a request for this contact goes.
-
-        A live connection is used again (RFC 5626 §5.3). Over UDP the contact's own address is
-        right, unless the phone sits behind a NAT: then only the packet's source reaches it.
-        """
-        flow = self.flow
-        contact = parse_uri(self.uri)
-        if not isinstance(contact, SipUri):
-            return Target(self.number, self.uri, flow, self.path)
-        direct = not self.path and not flow.connection and contact.host == flow.remote.host
-        if direct:
-            flow = replace(flow, remote=Address(contact.host, contact.port or DEFAULT_PORT))
-        # §19.1.1: header components are not allowed in a Request-URI
-        uri = str(msgspec.structs.replace(contact, headers=()))
-        return Target(self.number, uri, flow, self.path)
+FLOW_TIMERS_S = {"udp": 30, "tcp": 120, "tls": 120}
+"""How long a flow may be silent before its phone counts as gone, by transport: what RFC 5626 §4.4
+has phones do by themselves. Over WebSocket TCP's own probes serve, for browsers send nothing."""
 
 
 class Bindings:
@@ -64,13 +35,17 @@ class Bindings:
 
     Args:
         limits: the bounds of a registration.
+        epoch: when the clock of `now` was 0, in seconds since 1970; None where nobody knows.
     """
 
-    def __init__(self, limits: SipSettings) -> None:
+    def __init__(self, limits: SipSettings, epoch: Callable[[], float] | None = None) -> None:
         self._limits = limits
+        self._epoch = epoch
         self._users: dict[str, list[Binding]] = {}
         self._changed: set[str] = set()
         self._lost: dict[str, float] = {}
+        # By user: when the first of its bindings runs out
+        self._timers = TimerQueue()
 
     @property
     def lost(self) -> dict[str, float]:
@@ -86,36 +61,53 @@ class Bindings:
         """Take bindings from before a restart."""
         for binding in bindings:
             self._users.setdefault(binding.number, []).append(binding)
+            self._set_timer(binding.number)
 
     def forget(self, number: str) -> None:
         """Drop a user's bindings: the user is gone, or has another password."""
         self._lost.pop(number, None)
         if self._users.pop(number, None):
             self._changed.add(number)
+            self._set_timer(number)
 
-    def disconnected(self, flow: Flow) -> None:
-        """Go to the Contact from now on where a connection has ended (RFC 5626 §5.3)."""
-        for number, bindings in self._users.items():
-            self._users[number] = [
+    def disconnected(self, flow: Flow, now: float) -> None:
+        """Go to the Contact from now on where a connection has ended; a kept flow ends with it.
+
+        RFC 5626 §7: "the proxy MUST invalidate all the bindings in the target set that use that
+        flow". Who keeps one notices, and registers anew; others may listen at their Contact.
+        """
+        for number, bindings in list(self._users.items()):
+            left = [
                 replace(old, flow=replace(flow, connection=0)) if old.flow == flow else old
                 for old in bindings
+                if not (old.flow == flow and flow.connection and old.reg_id and not old.path)
             ]
+            if len(left) == len(bindings):
+                self._users[number] = left
+                continue
+            self._put(number, left)
+            if not left:
+                self._lost[number] = now
 
-    def expire(self, now: float) -> None:
+    def handle_timer(self, now: float) -> None:
         """Drop what has run out."""
-        for number, bindings in list(self._users.items()):
-            alive = [binding for binding in bindings if binding.expires > now]
-            if len(alive) < len(bindings):
-                self._put(number, alive)
-                if not alive:
-                    self._lost[number] = now
+        for key in self._timers.pop_due(now):
+            number = cast(str, key)
+            alive = [one for one in self._users[number] if one.expires > now]
+            self._put(number, alive)
+            if not alive:
+                self._lost[number] = now
 
-    def next_expiry(self) -> float | None:
-        """When `expire` has something to do; None for never."""
-        return min(
-            (binding.expires for bindings in self._users.values() for binding in bindings),
-            default=None,
-        )
+    def next_timer(self) -> float | None:
+        """When `handle_timer` has something to do; None for never."""
+        return self._timers.next_timer()
+
+    def _set_timer(self, number: str) -> None:
+        first = min((one.expires for one in self._users.get(number, ())), default=None)
+        if first is None:
+            self._timers.cancel(number)
+        else:
+            self._timers.set(number, first)
 
     def take_changed(self) -> Iterator[tuple[str, list[Binding]]]:
         """Yield each user whose bindings changed since the last time, with all of them."""
@@ -130,6 +122,7 @@ class Bindings:
         else:
             self._users.pop(number, None)
         self._changed.add(number)
+        self._set_timer(number)
 
     def register(self, request: Request, flow: Flow, number: str, now: float, tag: str) -> Response:
         """Carry out an authenticated REGISTER and return its answer.
@@ -151,12 +144,28 @@ class Bindings:
         if kept is not None:
             self._put(number, kept)
         response = response_to(request, 200, "OK", to_tag=tag)
+        if self._epoch is not None:
+            # §10.3 step 8; phones without a clock of their own take it for theirs (§20.17)
+            response.add("Date", formatdate(self._epoch() + now, usegmt=True))
         for binding in self.of(number, now):
             left = max(round(binding.expires - now), 1)
             q = f";q={binding.q}" if binding.q else ""
-            response.add("Contact", f"<{binding.uri}>{q};expires={left}")
+            features = binding.features
+            response.add("Contact", f"<{binding.uri}>{q}{features};expires={left}")
         for hop in path:
+            # "The registrar copies the Path header field values into a Path header field in the
+            # successful (200 class) REGISTER response." (RFC 3327 §5.3)
             response.add("Path", hop)
+        if path:
+            # RFC 3608 §6: how requests come here again, for a phone that is behind proxies
+            response.add("Service-Route", _own_route(flow))
+        if keeps_flow(request):
+            # RFC 5626 §6: the flow counts, and is kept by CRLF (§4.4.1) or STUN (§4.4.2). In the
+            # answer to any other phone of the user "the registrar MUST NOT include" it.
+            response.add("Require", "outbound")
+            if is_first_hop(request) and flow.transport in FLOW_TIMERS_S:
+                # RFC 5626 §5.4: how often the phone is to show that its flow lives
+                response.add("Flow-Timer", str(FLOW_TIMERS_S[flow.transport]))
         return response
 
     def _updated(
@@ -164,7 +173,8 @@ class Bindings:
     ) -> list[Binding] | None:
         """The user's bindings after `request`; None for a query. Changes nothing itself.
 
-        §10.3: "the registrar MUST process them atomically": one bad contact changes nothing.
+        §10.3: "REGISTER requests MUST also be processed atomically": one bad contact changes
+        nothing.
         """
         contacts = request.contacts
         current = self.of(number, now)
@@ -180,12 +190,15 @@ class Bindings:
         # Before they are compared, too, each with each: one message has room for thousands
         if len(contacts) > len(current) + most:
             raise PeerError(403, "Too Many Contacts")
+        lasting = [one for one in contacts if self._granted(one, request)]
+        if len(lasting) > 1 and any(reg_id_of(one, request) for one in lasting):
+            # RFC 5626 §6: one flow, one Contact; those that are removed don't count
+            raise PeerError(400, "More Than One Contact For A Flow")
         for contact in contacts:
-            if isinstance(contact.uri, SipUri) and contact.uri.scheme == "sips":
-                # RFC 5630 §5.4: only where the Request-URI and each Path are sips too, which we
-                # refuse; such a phone would get sip requests from us, and not know of it
-                raise PeerError(400, "A sips Contact Needs A sips Request-URI")
-            for old in _same_contact(stored, contact):
+            if is_sips(contact.uri):
+                _check_secure(request, flow, path)
+            reg_id = reg_id_of(contact, request)
+            for old in replaced_by(stored, contact, reg_id, request.call_id):
                 _check_order(old, request)
             model = Binding(
                 number,
@@ -196,10 +209,17 @@ class Bindings:
                 now,
                 path,
                 _printable(request.get("User-Agent") or ""),
+                instance=instance_of(contact),
+                reg_id=reg_id,
+                behind_nat=behind_nat(request, flow),
+                features=features_of(contact),
             )
             current = self._with_contact(current, contact, request, model)
-        if len(current) > most:
-            raise PeerError(403, "Too Many Contacts")
+        while len(current) > most:
+            leftover = left_behind(current, current[-1])
+            if leftover is None:
+                raise PeerError(403, "Too Many Contacts")
+            current = [one for one in current if one is not leftover]
         return current
 
     def _with_contact(
@@ -207,7 +227,7 @@ class Bindings:
     ) -> list[Binding]:
         """`current` with `contact` added, changed or removed; `model` lacks its time and q."""
         expires_s = self._granted(contact, request)
-        same = _same_contact(current, contact)
+        same = replaced_by(current, contact, model.reg_id, model.call_id)
         others = [old for old in current if old not in same]
         if expires_s == 0:
             return others
@@ -245,9 +265,18 @@ def _check_order(binding: Binding, request: Request) -> None:
         raise PeerError(400, "CSeq Out Of Order")
 
 
-def _same_contact(bindings: Iterable[Binding], contact: NameAddr) -> list[Binding]:
-    """The bindings of the same contact (§10.3 step 7, §19.1.4)."""
-    return [old for old in bindings if equivalent(parse_uri(old.uri), contact.uri)]
+def _check_secure(request: Request, flow: Flow, path: Iterable[str]) -> None:
+    """Check that a sips Contact may be taken (RFC 5630 §5.2).
+
+    Raises:
+        PeerError: 400 unless the Request-URI, every Contact and every Path are sips, and TLS is
+            what the REGISTER came by.
+    """
+    contacts = request.contacts
+    uris = [request.request_uri, *(parse_name_addr(hop).uri for hop in path)]
+    uris += [] if contacts is STAR else [each.uri for each in contacts]
+    if not flow.is_secure or not all(is_sips(uri) for uri in uris):
+        raise PeerError(400, "A sips Contact Needs sips Throughout")
 
 
 def _path(request: Request) -> tuple[str, ...]:
@@ -262,6 +291,12 @@ def _path(request: Request) -> tuple[str, ...]:
         if not hop.isprintable():
             raise PeerError(400, "Bad Path")
     return path
+
+
+def _own_route(flow: Flow) -> str:
+    """Our own address as a Route value."""
+    params = (("transport", flow.transport), ("lr", "")) if flow.reliable else (("lr", ""),)
+    return f"<{SipUri('sip', None, None, flow.local.host, flow.local.port, params)}>"
 
 
 def _printable(text: str) -> str:

@@ -1,6 +1,6 @@
 """Bindings as they are kept over a restart: on the wall clock, and without connections."""
 
-from pbx.registrar.bindings import Binding
+from pbx.registrar.binding import Binding
 from pbx.sip.flow import Address, Flow
 from pbx.store.snapshot import BindingRow
 
@@ -27,6 +27,10 @@ def row_of(binding: Binding, offset_s: float) -> BindingRow:
         path=binding.path,
         user_agent=binding.user_agent,
         q=binding.q,
+        instance=binding.instance,
+        reg_id=binding.reg_id,
+        behind_nat=binding.behind_nat,
+        features=binding.features,
     )
 
 
@@ -47,4 +51,8 @@ def binding_of(row: BindingRow, offset_s: float) -> Binding:
         row.path,
         row.user_agent,
         row.q,
+        row.instance,
+        row.reg_id,
+        row.behind_nat,
+        row.features,
     )

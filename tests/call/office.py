@@ -5,19 +5,27 @@ Nothing here opens a socket: what the exchange sends is laid into the phones' in
 
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Protocol
 
-from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
+from pbx.call.outputs import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.services.directory import SoundFiles
+from pbx.config.dial_plan import DialPlan
+from pbx.config.line import Line
 from pbx.config.settings import (
     CallSettings,
+    LampSettings,
     MediaSettings,
+    MessageSettings,
     ServiceSettings,
     Settings,
     SipSettings,
 )
+from pbx.lines.lines import Lines
+from pbx.lines.outside import LinesOutside
 from pbx.media.protocol import (
     Command,
     Ready,
@@ -31,10 +39,13 @@ from pbx.media.protocol import (
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
+from pbx.registrar.lamps import KINDS, Lamps
 from pbx.sip import digest
+from pbx.sip.capabilities import EXCHANGE
+from pbx.sip.dispatch import Dispatch, Ticking
 from pbx.sip.endpoint import Endpoint
-from pbx.sip.events import RequestReceived
 from pbx.sip.flow import Address, Flow
+from pbx.sip.locate import Answer, Question, Record
 from pbx.sip.message import Request
 from pbx.store.snapshot import LocalUser, Snapshot
 from tests.call.phone import HOME, Invite, Phone
@@ -42,6 +53,8 @@ from tests.call.phone import HOME, Invite, Phone
 __all__ = ["HOME", "Invite", "Office", "Phone", "established", "talking"]
 
 REALM = "minisipserver"
+EPOCH = 1_700_000_000.0 - 1000.0
+"""When the office's clock was 0, in seconds since 1970."""
 
 CODED = ("PCMU", "PCMA", "G722", "GSM", "G726-32", "L16", "opus", "CN", "telephone-event")
 """What the media engine can code."""
@@ -64,14 +77,6 @@ class Peer(Protocol):
     def deliver(self, data: bytes, flow: Flow) -> None: ...
 
 
-class Ticking(Protocol):
-    """Who lives on the office's clock too."""
-
-    def next_timer(self) -> float | None: ...
-
-    def handle_timer(self, now: float) -> None: ...
-
-
 class Office:
     """The exchange with users 100 to 103, whose passwords are ``pw`` and the number."""
 
@@ -82,7 +87,10 @@ class Office:
         sip: SipSettings | None = None,
         services: ServiceSettings | None = None,
         media: MediaSettings | None = None,
+        messages: MessageSettings | None = None,
+        lamps: LampSettings | None = None,
         *,
+        kept: dict[tuple[str, str], bytes] | None = None,
         engine: bool = True,
     ) -> None:
         self.now = 1000.0
@@ -93,6 +101,8 @@ class Office:
             sip=sip or SipSettings(),
             services=services or ServiceSettings(),
             media=media or MediaSettings(),
+            messages=messages or MessageSettings(),
+            lamps=lamps or LampSettings(),
         )
         self.tunes: list[str] = []
         self.discarded: list[str] = []
@@ -103,11 +113,14 @@ class Office:
         self.endpoint = Endpoint(
             self.tokens,
             user_agent="office",
-            allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER"),
+            serves=EXCHANGE,
+            names=True,
         )
+        self.names: dict[Question, tuple[Record, ...]] = {}
+        """What DNS knows."""
         files = SoundFiles(lambda: self.tunes, "recordings", "record")
         self.exchange = Exchange(self.endpoint, self.tokens, self.settings, files)
-        self.bindings = Bindings(self.settings.sip)
+        self.bindings = Bindings(self.settings.sip, lambda: EPOCH)
         authenticator = Authenticator(
             REALM, b"key", lambda number: account_of(self.snapshot.users.get(number))
         )
@@ -119,9 +132,26 @@ class Office:
             self.tokens,
             lambda: self.snapshot,
             self.settings.services,
+            lambda: datetime.fromtimestamp(EPOCH + self.now, UTC),
         )
+        self.kept = {} if kept is None else kept
+        self.lamps = Lamps(
+            self.endpoint,
+            self.admission,
+            self.bindings,
+            self.tokens,
+            lambda: self.snapshot,
+            self.settings,
+            lambda: EPOCH,
+            self._keep,
+        )
+        self.lines = Lines(self.endpoint, self.tokens, lambda: self.snapshot, self._local_for)
+        self.exchange.outside = LinesOutside(self.lines, lambda: self.snapshot)
+        owners = [self.exchange, *self.lamps.owners, self.lines]
+        self.dispatch = Dispatch(owners, self.admission.receive)
         self.phones: dict[Address, Peer] = {}
-        self.ticking: list[Ticking] = []
+        self.ticking: list[Ticking] = [self.endpoint, self.exchange, self.bindings]
+        self.ticking += [*self.lamps.ticking, self.lines]
         self.media: list[Command] = []
         self.changed: list[str] = []
         self.ended: list[CallFacts] = []
@@ -160,6 +190,75 @@ class Office:
             phone.register()
         return phone
 
+    # ---------------------------------------------------------------- over a restart
+
+    def _keep(self, kind: str, name: str, value: bytes | None) -> None:
+        assert kind in KINDS
+        # As a database does: only texts.
+        assert len(name.encode()) <= 128
+        assert value is None or value.decode().isprintable()
+        if value is None:
+            self.kept.pop((kind, name), None)
+        else:
+            self.kept[kind, name] = value
+
+    def of_kind(self, kind: str) -> list[bytes]:
+        """What is kept of a kind."""
+        return [value for key, value in self.kept.items() if key[0] == kind]
+
+    def restore(self) -> None:
+        """Begin with what was kept before a restart."""
+        self.lamps.restore(self.of_kind, self.now)
+        self.pump()
+
+    def remove_user(self, number: str) -> None:
+        """Remove a user, as the administrator does."""
+        users = [user for user in self.snapshot.users.values() if user.number != number]
+        self._configure(users)
+        self.bindings.forget(number)
+        self.pump()
+
+    def set_password(self, number: str, password: str) -> None:
+        """Give a user another password, as the administrator does."""
+        self._change(number, ha1_md5=digest.ha1(number, REALM, password, "MD5"))
+        self.bindings.forget(number)
+        self.pump()
+
+    def name_user(self, number: str, name: str) -> None:
+        """Give a user another display name, as the administrator does."""
+        self._change(number, display_name=name)
+
+    def configure(self, *lines: Line, plan: DialPlan | None = None) -> None:
+        """Have these lines from now on, and this dial plan, as the administrator does."""
+        self._configure([*self.snapshot.users.values()], lines, plan)
+        self.lines.configured(self.now)
+        self.pump()
+
+    def _configure(
+        self,
+        users: Iterable[LocalUser],
+        lines: Iterable[Line] | None = None,
+        plan: DialPlan | None = None,
+    ) -> None:
+        before = self.snapshot
+        lines = before.lines.values() if lines is None else lines
+        self.snapshot = Snapshot.of(before.version + 1, users, lines, plan or before.plan)
+
+    def change_user(self, number: str, **changes: object) -> None:
+        """Give a user other rights, as the administrator does."""
+        self._change(number, **changes)
+
+    @staticmethod
+    def _local_for(transport: str, host: str) -> Address | None:
+        return Address(HOME.host, 5061 if transport == "tls" else HOME.port)
+
+    def _change(self, number: str, **changes: object) -> None:
+        users = [
+            replace(user, **changes) if user.number == number else user  # type: ignore[arg-type]
+            for user in self.snapshot.users.values()
+        ]
+        self._configure(users)
+
     # ---------------------------------------------------------------- the network
 
     def hear(self, data: bytes, flow: Flow) -> None:
@@ -170,7 +269,10 @@ class Office:
 
     def disconnect(self, phone: Phone) -> None:
         """End a phone's connection, as the transport tells it."""
-        self.bindings.disconnected(phone.flow)
+        self.bindings.disconnected(phone.flow, self.now)
+        self.exchange.disconnected(phone.flow)
+        self.lamps.disconnected(phone.flow)
+        self.lines.disconnected(phone.flow, self.now)
         self.endpoint.flow_failed(phone.flow, "closed", self.now)
         phone.connection = 0
         self.pump()
@@ -182,13 +284,18 @@ class Office:
             busy = False
             while (event := self.endpoint.next_event()) is not None:
                 busy = True
-                if isinstance(event, RequestReceived) and event.request.to.tag is None:
-                    self.admission.receive(event, self.now)
-                else:
-                    self.exchange.handle(event, self.now)
+                self.dispatch.handle(event, self.now)
             while (output := self.exchange.next_output()) is not None:
                 busy = True
                 self._note(output)
+            for number, _ in self.bindings.take_changed():
+                self.lamps.located(number, self.now)
+            self.lamps.settle(self.now)
+            for question in self.endpoint.questions():
+                busy = True
+                answer = Answer(self.names.get(question, ()), 60)
+                self.endpoint.resolved(question, answer, self.now)
+                self.lines.resolved(self.now)
             for data, flow in self.endpoint.to_send():
                 busy = True
                 peer = self.phones.get(flow.remote)
@@ -214,7 +321,9 @@ class Office:
                 self._engine_hears(output.commands)
             case CallChanged():
                 self.changed.append(output.facts.state)
+                self.lamps.call_changed(output.facts)
             case CallEnded():
+                self.lamps.call_changed(output.facts)
                 self.ended.append(output.facts)
             case Discard():
                 self.discarded.append(output.path)
@@ -222,17 +331,16 @@ class Office:
     def advance(self, seconds: float) -> None:
         """Let time pass, stopping at each timer."""
         end = self.now + seconds
-        parts: list[Ticking] = [self.endpoint, self.exchange, *self.ticking]
         while True:
             due = [
                 when
-                for when in (part.next_timer() for part in parts)
+                for when in (part.next_timer() for part in self.ticking)
                 if when is not None and when <= end
             ]
             if not due:
                 break
             self.now = max(self.now, min(due))
-            for part in parts:
+            for part in self.ticking:
                 part.handle_timer(self.now)
             self.pump()
         self.now = end

@@ -20,7 +20,11 @@ SDP = (
 
 @dataclass
 class Phone:
-    """A phone of a local user; over TCP its connection has the number `connection`."""
+    """A phone of a local user; over TCP or TLS its connection has the number `connection`.
+
+    Behind a NAT `inner` is what it takes for its own host. `scheme` is of all the URIs that it uses.
+    Where it isn't a user's, `sender` is the URI of its From.
+    """
 
     office: "Office"
     number: str
@@ -28,16 +32,27 @@ class Phone:
     connection: int = 0
     inbox: deque[Request | Response] = field(default_factory=deque)
     cseq: int = 0
+    inner: str = ""
+    features: str = ""
+    stream: str = "tcp"
+    scheme: str = "sip"
+    sender: str = ""
+
+    @property
+    def host(self) -> str:
+        """What it calls its own host."""
+        return self.inner or self.address.host
 
     @property
     def flow(self) -> Flow:
-        transport = "tcp" if self.connection else "udp"
+        transport = self.stream if self.connection else "udp"
         return Flow(transport, HOME, self.address, self.connection)
 
     @property
     def contact(self) -> str:
-        transport = ";transport=tcp" if self.connection else ""
-        return f"<sip:{self.number}@{self.address.host}:5060{transport}>"
+        named = self.connection and self.scheme == "sip"
+        transport = f";transport={self.stream}" if named else ""
+        return f"<{self.scheme}:{self.number}@{self.host}:5060{transport}>{self.features}"
 
     @property
     def tag(self) -> str:
@@ -58,7 +73,11 @@ class Phone:
         if body and "\r\nContent-Type:" not in head:
             head += "\r\nContent-Type: application/sdp"
         data = f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape")
-        self.office.hear(data + body, self.flow)
+        self.say(data + body)
+
+    def say(self, data: bytes) -> None:
+        """Send these octets."""
+        self.office.hear(data, self.flow)
 
     def request(
         self,
@@ -73,15 +92,16 @@ class Phone:
         branch: str | None = None,
         headers: str = "",
         contact: bool = True,
+        max_forwards: int = 70,
     ) -> str:
         """Send a request; return its branch."""
         branch = branch or f"z9hG4bK{next(self.office.serial)}"
-        transport = "TCP" if self.connection else "UDP"
+        transport = self.stream.upper() if self.connection else "UDP"
         lines = [
             f"{method} {uri} SIP/2.0",
-            f"Via: SIP/2.0/{transport} {self.address.host}:5060;branch={branch};rport",
-            "Max-Forwards: 70",
-            f"From: <sip:{self.number}@{HOME.host}>;tag={from_tag}",
+            f"Via: SIP/2.0/{transport} {self.host}:5060;branch={branch};rport",
+            f"Max-Forwards: {max_forwards}",
+            f"From: <{self.sender or f'sip:{self.number}@{HOME.host}'}>;tag={from_tag}",
             f"To: {to or f'<{uri}>'}",
             f"Call-ID: {call_id}",
             f"CSeq: {cseq} {method}",
@@ -105,8 +125,8 @@ class Phone:
 
     def register(self, expires: int = 3600, headers: str = "") -> Response:
         """Register, with authentication; return the answer."""
-        uri, call_id = f"sip:{HOME.host}", f"reg-{self.address.host}"
-        to = f"<sip:{self.number}@{HOME.host}>"
+        uri, call_id = f"{self.scheme}:{HOME.host}", f"reg-{self.address.host}"
+        to = f"<{self.scheme}:{self.number}@{HOME.host}>"
         self.cseq += 1
         headers = f"Expires: {expires}\n{headers}".strip()
         self.request("REGISTER", uri, call_id=call_id, cseq=self.cseq, to=to, headers=headers)
@@ -120,17 +140,16 @@ class Phone:
     def invite(
         self, dialed: str, body: bytes | None = None, call_id: str = "call-1", headers: str = ""
     ) -> "Invite":
-        """Call a number, answering the challenge; 100 Trying has been taken from the inbox."""
-        uri = f"sip:{dialed}@{HOME.host}"
+        """Call a number, answering the challenge; its 100, if any, is taken from the inbox."""
+        uri = f"{self.scheme}:{dialed}@{HOME.host}"
         offer = self.sdp() if body is None else body
         branch = self.request("INVITE", uri, call_id=call_id, cseq=1, body=offer)
-        self.response(100)
         challenge = self.response(407)
         self.request("ACK", uri, call_id=call_id, cseq=1, to=challenge.get("To"), branch=branch)
         auth = self.authorized(challenge, "INVITE", uri)
         auth = f"{auth}\n{headers}" if headers else auth
         branch = self.request("INVITE", uri, call_id=call_id, cseq=2, body=offer, headers=auth)
-        self.response(100)
+        self.trying()
         return Invite(self, uri, call_id, branch)
 
     def hears(self, what: str) -> Request:
@@ -146,6 +165,13 @@ class Phone:
         assert isinstance(message, Response), message.start_line()
         assert message.status == status, message.start_line()
         return message
+
+    def trying(self) -> None:
+        """Take an INVITE's 100, which comes unless another response does at once (§17.2.1)."""
+        message = self.inbox[0]
+        assert isinstance(message, Response), message.start_line()
+        if message.status == 100:
+            self.inbox.popleft()
 
     def respond(
         self,
@@ -239,10 +265,10 @@ class Invite:
         self.request("BYE", self.cseq, headers=headers)
 
     def reinvite(self, body: bytes, headers: str = "") -> str:
-        """Send a re-INVITE and take its 100; return its branch."""
+        """Send a re-INVITE and take its 100, if any; return its branch."""
         self.cseq += 1
         branch = self.request("INVITE", self.cseq, body, headers)
-        self.phone.response(100)
+        self.phone.trying()
         return branch
 
     def cancel(self, headers: str = "") -> None:

@@ -4,16 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pbx.sip import digest
+from pbx.sip.capabilities import Capabilities
 from pbx.sip.client_transaction import ClientTransaction
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Event, RequestReceived, ResponseReceived
 from pbx.sip.flow import Address, Flow
 from pbx.sip.invite_uac import Outgoing
 from pbx.sip.invite_uas import Incoming
-from pbx.sip.invite_usage import State, Usage
-from pbx.sip.message import Request, Response
+from pbx.sip.invite_usage import Usage
+from pbx.sip.message import Request
 from pbx.sip.timers import TimerQueue
 from pbx.sip.usage_events import Accepted, HungUp, ReofferAccepted, Reoffered, UsageEvent
+from pbx.sip.usage_state import State
 from tests.call.office import HOME, Office
 from tests.call.phone import SDP
 
@@ -23,10 +25,14 @@ TALK_S = 3.0
 
 @dataclass
 class SoftPhone:
-    """A phone of `number`: whom it calls it hangs up after `TALK_S`, unless the other does."""
+    """A phone of `number`: whom it calls it hangs up after `TALK_S`, unless the other does.
+
+    With `early` it is heard before it answers, and knows reliable provisional responses.
+    """
 
     office: Office
     number: str
+    early: bool = False
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -34,7 +40,9 @@ class SoftPhone:
         self.flow = Flow("udp", HOME, self.address)
         self.own = Flow("udp", self.address, HOME)
         self.endpoint = Endpoint(
-            self.office.tokens, user_agent="phone", allow=("INVITE", "ACK", "CANCEL", "BYE")
+            self.office.tokens,
+            user_agent="phone",
+            serves=Capabilities(("INVITE", "ACK", "CANCEL", "BYE"), ("INFO", "PRACK")),
         )
         self.timers = TimerQueue()
         self.usages: list[Usage] = []
@@ -77,6 +85,7 @@ class SoftPhone:
                 request,
                 self.own,
                 self.office.now,
+                reliable=self.early,
             )
             self.usages.append(usage)
             transaction = usage.transaction
@@ -110,7 +119,7 @@ class SoftPhone:
     def _take(self, event: Event) -> None:
         now = self.office.now
         if isinstance(event, ResponseReceived) and event.response.status in (401, 407):
-            self._challenged(event.transaction, event.response)
+            self._challenged(event)
         elif isinstance(event, RequestReceived) and event.request.to.tag is None:
             assert event.transaction is not None
             usage = Incoming(
@@ -121,18 +130,25 @@ class SoftPhone:
                 event.transaction,
                 self.office.tokens,
                 now,
+                reliable=self.early,
             )
             self.usages.append(usage)
-            usage.progress(180, "Ringing", b"", "", now)
+            if self.early:
+                usage.progress(183, "Session Progress", self.sdp, "b", now)
+            else:
+                usage.progress(180, "Ringing", b"", "", now)
             self.timers.set((usage, "answer"), now + RINGING_S)
         else:
             for one in self.usages:
                 if self._concerns(one, event):
                     self._heard(one, one.receive(event, now))
 
-    def _challenged(self, transaction: ClientTransaction, response: Response) -> None:
+    def _challenged(self, event: ResponseReceived) -> None:
+        transaction, response = event.transaction, event.response
         again = self.pending.pop(transaction, None)
-        self.usages = [one for one in self.usages if getattr(one, "transaction", 0) != transaction]
+        for one in [one for one in self.usages if getattr(one, "transaction", 0) is transaction]:
+            one.receive(event, self.office.now)
+            self.usages.remove(one)
         if again is None:
             return
         proxy = response.status == 407
@@ -182,7 +198,7 @@ class SoftPhone:
             usage, name = key
             match name:
                 case "answer":
-                    usage.answer(self.sdp, "", now)
+                    usage.answer(self.sdp, "b" if self.early else "", now)
                 case "hang up":
                     usage.bye(None, now)
                 case _:

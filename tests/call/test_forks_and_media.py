@@ -250,7 +250,6 @@ class TestRfc3261Section14:
         call.reinvite(alice.sdp("sendonly"))
         crossing = bob.hears("INVITE")
         reinvite(bob, invite, 1, bob.sdp("sendonly"))
-        bob.response(100)
         bob.response(491)
         bob.respond(crossing, 491)
         bob.hears("ACK")

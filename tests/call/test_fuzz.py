@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -70,6 +71,11 @@ EXTRA = (
     "Authorization",
     "Proxy-Authorization",
     "Retry-After",
+    "Refer-To",
+    "Replaces",
+    "Privacy",
+    "Diversion",
+    "History-Info",
 )
 
 NAMES = ("Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", *EXTRA)
@@ -118,6 +124,7 @@ METHODS = (
     "REGISTER",
     "UPDATE",
     "INFO",
+    *("REFER",) * 3,
     "DANCE",
 )
 
@@ -190,7 +197,30 @@ class Storm:
         phone = self.pick(self.phones)
         uri = f"sip:{self.pick(DIALED)}@{HOME.host}"
         call_id = f"c{self.pick((next(self.office.serial),) * 8 + (0, 1))}"
-        self.authorized(phone, "INVITE", uri, f"<{uri}>", call_id, self.body(phone), self.headers())
+        headers = self.headers()
+        if not self.number(8):
+            headers = f"Replaces: {self.replaced()}"
+        self.authorized(phone, "INVITE", uri, f"<{uri}>", call_id, self.body(phone), headers)
+
+    def replaced(self) -> str:
+        """A call by its name, or a dialog of anybody's, seen from either side."""
+        running = [f"{name};to-tag=ringing;from-tag=calling" for name in self.office.exchange.calls]
+        dialogs = [
+            f"{one.call_id};to-tag={tags[0]};from-tag={tags[1]}"
+            for phone in self.phones
+            for one in phone.heard[-12:]
+            for tags in (
+                (one.to.tag or phone.tag, one.from_.tag),
+                (one.from_.tag, one.to.tag or phone.tag),
+            )
+        ]
+        early = self.pick(("", "", ";early-only"))
+        return f"{self.pick((*running, *dialogs, 'x;to-tag=1;from-tag=2'))}{early}"
+
+    def elsewhere(self) -> str:
+        """Who is to be called instead: a number, and sometimes a call to replace."""
+        replaces = f"?Replaces={quote(self.replaced())}" if not self.number(3) else ""
+        return f"<sip:{self.pick(DIALED[:-1])}@{HOME.host}{replaces}>"
 
     def body(self, phone: Phone) -> bytes:
         video = phone.sdp() + b"m=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
@@ -216,11 +246,14 @@ class Storm:
         status = self.pick(STATUSES)
         if status >= 200:
             self.answered.add(id(request))
+        headers = self.headers()
+        if 300 <= status < 400:
+            headers = f"Contact: {self.elsewhere()}"
         phone.respond(
             request,
             status,
             body=self.body(phone),
-            headers=self.headers(),
+            headers=headers,
             tag=self.pick((*("tt",) * 8, "other", "")),
             contact=self.pick((*(None,) * 8, "", "*")),
         )
@@ -240,6 +273,9 @@ class Storm:
         phone, message, contact = self.pick(begun)
         method = self.pick(METHODS)
         mine = isinstance(message, Response)
+        headers = self.headers()
+        if method == "REFER" and self.number(8):
+            headers = f"Refer-To: {self.elsewhere()}"
         phone.request(
             method,
             str(contact.uri),
@@ -250,7 +286,7 @@ class Storm:
             if mine
             else self.pick((*(phone.tag,) * 6, f"other{phone.address.host}", "x")),
             body=self.body(phone),
-            headers=self.headers(),
+            headers=headers,
         )
 
     def spoil(self) -> None:

@@ -8,8 +8,9 @@ import pytest
 from tests.call.office import Office
 from tests.call.softphone import SoftPhone
 
-MESSAGES = 2 * 7 + 4
-"""What a call takes without loss: RFC 3665 §3.1 on each leg, and a challenge before it."""
+MESSAGES = 3 + 7 + 6
+"""What a call takes without loss: a challenge, RFC 3665 §3.1 with the caller, and the same with the
+callee, which rings at once and so needs no 100."""
 
 
 class Network:
@@ -24,10 +25,17 @@ class Network:
         return self._copies(self.count - 1)
 
 
-def run(copies: Callable[[int], int] = lambda number: 1) -> int:
-    """100 calls 101, which answers; 100 hangs up. Return how many messages that took."""
+RELIABLY = MESSAGES + 2 + 2
+"""The same with a reliable provisional response on each side, its PRACK, and the PRACK's answer."""
+
+
+def run(copies: Callable[[int], int] = lambda number: 1, *, early: bool = False) -> int:
+    """100 calls 101, which answers; 100 hangs up. Return how many messages that took.
+
+    With `early` 101 is heard before its answer, by reliable provisional responses.
+    """
     office = Office()
-    alice, bob = SoftPhone(office, "100"), SoftPhone(office, "101")
+    alice, bob = SoftPhone(office, "100", early=early), SoftPhone(office, "101", early=early)
     office.advance(60)
     network = office.wire = Network(copies)
     alice.call("101")
@@ -74,6 +82,29 @@ class TestRfc3261Section17:
     def test_a_tenth_is_lost_and_a_tenth_comes_twice(self, seed: int) -> None:
         dice = random.Random(seed)
         run(lambda number: dice.choice([0, 2, *[1] * 8]))
+
+
+class TestRfc3262:
+    """The same with reliable provisional responses, which hold the answer back."""
+
+    def test_nothing_is_lost(self) -> None:
+        assert run(early=True) == RELIABLY
+
+    @pytest.mark.parametrize("lost", range(RELIABLY))
+    def test_one_message_is_lost(self, lost: int) -> None:
+        run(lambda number: 0 if number == lost else 1, early=True)
+
+    def test_every_message_comes_twice(self) -> None:
+        run(lambda number: 2, early=True)
+
+    @pytest.mark.parametrize("first", range(RELIABLY))
+    def test_three_messages_in_a_row_are_lost(self, first: int) -> None:
+        run(lambda number: 0 if first <= number < first + 3 else 1, early=True)
+
+    @pytest.mark.parametrize("seed", range(10))
+    def test_a_tenth_is_lost_and_a_tenth_comes_twice(self, seed: int) -> None:
+        dice = random.Random(seed)
+        run(lambda number: dice.choice([0, 2, *[1] * 8]), early=True)
 
 
 class TestNobodyThere:

@@ -2,12 +2,15 @@
 
 import pytest
 
+from pbx.call.call import Call
 from pbx.media import codecs
-from pbx.media.protocol import Command, Record, Recorded, StopRecording, Tap
+from pbx.media.protocol import Command, Record, Recorded, StopRecording, Stream, Tap, Voice
 from tests.call.office import Office, Phone, established
 from tests.call.services import served
 from tests.call.test_conversion import converted, sdp
 from tests.call.test_resume import reborn
+from tests.call.test_take_over import of_caller, takes
+from tests.call.transferring import answers, consulted, replacing, to
 
 
 @pytest.fixture
@@ -18,14 +21,14 @@ def office() -> Office:
 def begin(office: Office, file: str = "20261123/a.wav", *, stereo: bool = False) -> str:
     """Record the only call; return why not."""
     (call_id,) = office.exchange.calls
-    refusal = office.exchange.record(call_id, file, stereo=stereo)
+    refusal = office.exchange.recordings.record(call_id, file, stereo=stereo)
     office.pump()
     return refusal
 
 
 def end(office: Office) -> str:
     (call_id,) = office.exchange.calls
-    refusal = office.exchange.stop_recording(call_id)
+    refusal = office.exchange.recordings.stop(call_id)
     office.pump()
     return refusal
 
@@ -198,8 +201,8 @@ class TestAfterARestart:
 
 class TestRefusals:
     def test_no_call(self, office: Office) -> None:
-        assert office.exchange.record("c9", "a.wav", stereo=False) == "unknown-call"
-        assert office.exchange.stop_recording("c9") == "unknown-call"
+        assert office.exchange.recordings.record("c9", "a.wav", stereo=False) == "unknown-call"
+        assert office.exchange.recordings.stop("c9") == "unknown-call"
 
     def test_a_call_that_is_not_answered(self, office: Office) -> None:
         alice, bob = office.phone("100"), office.phone("101")
@@ -261,9 +264,188 @@ class TestFailures:
         assert running.facts.recordings == ("20261123/a.wav",)
         assert office.discarded == []
 
-    def test_with_a_new_engine_it_can_begin_again(self, office: Office) -> None:
+
+class TestAfterACrashOfTheEngine:
+    """Another engine has come, which has nothing of the call."""
+
+    @pytest.mark.parametrize("stereo", [False, True])
+    def test_it_goes_on_in_another_file(self, office: Office, *, stereo: bool) -> None:
         established(office)
-        begin(office)
+        begin(office, stereo=stereo)
+        (first,) = recordings(office)
+        office.media.clear()
         office.engine_ready()
         office.pump()
-        assert begin(office, "20261123/b.wav") == ""
+        (second,) = recordings(office)
+        assert second.path == "record/20261123/a-part2.wav"
+        assert second.recording != first.recording
+        assert (second.left, second.right, second.stereo) == (first.left, first.right, stereo)
+        # The engine knows by then what it records, and nothing of the first one is to be ended.
+        kinds = [type(one) for one in office.media if isinstance(one, Stream | Tap | Record)]
+        assert kinds == [Stream, Stream, Tap, Tap, Record]
+        assert said(office, StopRecording) == []
+        assert end(office) == ""
+        assert said(office, StopRecording) == [StopRecording(second.recording)]
+
+    def test_the_record_names_all_parts(self, office: Office) -> None:
+        _, _, call, _ = established(office)
+        begin(office)
+        for _ in range(2):
+            office.engine_ready()
+            office.pump()
+        call.bye()
+        (facts,) = office.ended
+        parts = ("20261123/a.wav", "20261123/a-part2.wav", "20261123/a-part3.wav")
+        assert facts.recordings == parts
+
+    def test_of_a_converted_call(self, office: Office) -> None:
+        converted(office)
+        begin(office)
+        office.media.clear()
+        office.engine_ready()
+        office.pump()
+        kinds = [type(one) for one in office.media if isinstance(one, Voice | Tap | Record)]
+        assert kinds == [Voice, Voice, Record]
+
+    def test_of_a_call_that_an_exchange_before_has_begun(self, office: Office) -> None:
+        alice, bob, _, _ = established(office)
+        begin(office, stereo=True)
+        (first,) = recordings(office)
+        after = reborn(office, alice, bob, recordings=[first.recording])
+        after.media.clear()
+        after.engine_ready()
+        after.pump()
+        (second,) = recordings(after)
+        assert (second.path, second.stereo) == ("record/20261123/a-part2.wav", True)
+
+    def test_what_has_ended_before_does_not_begin_again(self, office: Office) -> None:
+        established(office)
+        begin(office)
+        end(office)
+        office.media.clear()
+        office.engine_ready()
+        office.pump()
+        assert recordings(office) == []
+
+    def test_an_engine_that_can_read_the_sound_no_more(self, office: Office) -> None:
+        established(office)
+        begin(office)
+        office.engine_ready(codecs=())
+        office.pump()
+        (running,) = office.exchange.calls.values()
+        assert not running.recording
+        assert running.facts.recordings == ("20261123/a.wav",)
+
+
+class TestOverTransfers:
+    """It goes on where a recorded party goes on; each part of the call has a file of its own."""
+
+    def test_blind(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        carol = office.phone("102")
+        assert begin(office, stereo=True) == ""
+        call.request("REFER", 3, headers=to("102"))
+        invite = carol.hears("INVITE")
+        assert len(recordings(office)) == 1
+        answers(carol, invite)
+        answers(bob, bob.hears("INVITE"))
+        _, second = recordings(office)
+        assert second.path == "record/20261123/a-part2.wav"
+        assert (second.left, second.right) == (port_of(office, bob), port_of(office, carol))
+        assert second.stereo
+        assert len(said(office, StopRecording)) == 1
+        (running,) = office.exchange.calls.values()
+        assert running.recording
+        # Each call's record names its file
+        assert office.ended[0].recordings == ("20261123/a.wav",)
+        assert running.facts.recordings == ("20261123/a-part2.wav",)
+        assert end(office) == ""
+
+    def test_who_transfers_hangs_up_at_once(self, office: Office) -> None:
+        """Nobody talks until the answer: there is nothing to record."""
+        alice, bob, call, _ = established(office)
+        carol = office.phone("102")
+        begin(office)
+        call.request("REFER", 3, headers=to("102"))
+        invite = carol.hears("INVITE")
+        call.cseq = 3
+        call.bye()
+        assert len(recordings(office)) == 1
+        answers(carol, invite)
+        assert len(recordings(office)) == 2
+
+    @pytest.mark.parametrize("recorded", ["first", "second", "both"])
+    def test_attended(self, office: Office, recorded: str) -> None:
+        alice, bob, carol, call, second, _, _ = consulted(office)
+        first_id, second_id = office.exchange.calls
+        wanted = {"first": [first_id], "second": [second_id]}.get(recorded, [first_id, second_id])
+        for call_id in wanted:
+            assert not office.exchange.recordings.record(call_id, f"d/{call_id}.wav", stereo=False)
+        office.pump()
+        call.request("REFER", 4, headers=replacing(second))
+        answers(carol, carol.hears("INVITE"))
+        answers(bob, bob.hears("INVITE"))
+        (running,) = office.exchange.calls.values()
+        assert len(running.facts.recordings) == 1
+        assert running.facts.recordings[0].endswith("-part2.wav")
+        assert len(recordings(office)) == len(wanted) + 1
+        assert len(said(office, StopRecording)) == len(wanted)
+
+    def test_twice(self, office: Office) -> None:
+        alice, bob, call, invited = established(office)
+        carol, dave = office.phone("102"), office.phone("103")
+        begin(office)
+        call.request("REFER", 3, headers=to("102"))
+        to_carol = carol.hears("INVITE")
+        answers(carol, to_carol)
+        answers(bob, bob.hears("INVITE"))
+        carol.within(to_carol, "REFER", 2, headers=to("103"))
+        answers(dave, dave.hears("INVITE"))
+        assert [one.path.rpartition("/")[2] for one in recordings(office)] == [
+            "a.wav",
+            "a-part2.wav",
+            "a-part3.wav",
+        ]
+
+    def test_taken_over(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        begin(office)
+        mobile = office.phone("100", "192.0.2.110")
+        taken = takes(mobile, of_caller(call))
+        taken.answered()
+        taken.ack()
+        answers(bob, bob.hears("INVITE"))
+        _, second = recordings(office)
+        assert (second.left, second.right) == (port_of(office, mobile), port_of(office, bob))
+
+    def test_into_a_service_it_ends(self, office: Office) -> None:
+        """What a service says isn't recorded."""
+        alice, bob, call, _ = established(office)
+        begin(office)
+        call.request("REFER", 3, headers=to("*43"))
+        answers(bob, bob.hears("INVITE"))
+        assert len(recordings(office)) == 1
+        assert len(said(office, StopRecording)) == 1
+
+    def test_the_target_refuses(self, office: Office) -> None:
+        """Then it's still the same call, and the same file."""
+        alice, bob, call, _ = established(office)
+        carol = office.phone("102")
+        begin(office)
+        call.request("REFER", 3, headers=to("102"))
+        carol.respond(carol.hears("INVITE"), 486, "Busy Here")
+        assert said(office, StopRecording) == []
+        (running,) = office.exchange.calls.values()
+        assert running.recording
+
+    def test_after_a_restart(self, office: Office) -> None:
+        """Which file runs, and how, is known from the journal."""
+        alice, bob, _, _ = established(office)
+        begin(office, stereo=True)
+        (running,) = office.exchange.calls.values()
+        state = running.state()
+        assert state is not None
+        assert state.stereo
+        assert isinstance(running, Call)
+        again = office.exchange.recordings.resumed(running.facts, state)
+        assert again == running.recorder.running

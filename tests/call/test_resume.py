@@ -210,3 +210,32 @@ class TestMediaIsReady:
         bob.within(invite, "BYE", 5)
         assert alice.hears("BYE").all("Route") == ['<sip:192.0.2.10;lr>;x="J\udce4n"']
         assert after.exchange.calls == {}
+
+
+class TestSessionTimers:
+    """RFC 4028 over a restart."""
+
+    @pytest.mark.parametrize("refresher", ["uac", "uas"])
+    def test_the_session_goes_on_and_may_expire(self, refresher: str) -> None:
+        office = Office()
+        alice, bob = office.phone("100"), office.phone("101")
+        invite = alice.invite("101")
+        called = bob.hears("INVITE")
+        timer = f"Require: timer\nSession-Expires: 90;refresher={refresher}"
+        bob.respond(called, 200, "OK", bob.sdp(), timer)
+        invite.answered()
+        invite.ack()
+        after = reborn(office, alice, bob)
+        after.advance(1.1)
+        if refresher == "uac":
+            # When the last refresh was nobody knows; and nothing changes by this one
+            again = bob.hears("INVITE")
+            assert again.body == called.body
+            bob.respond(again, 200, "OK", bob.sdp(), "Session-Expires: 90;refresher=uac")
+            bob.hears("ACK")
+        after.advance(57)
+        assert after.ended == []
+        while bob.inbox:
+            bob.inbox.popleft()
+        after.advance(40)
+        assert after.cause()[0] in ("SESSION_EXPIRED", "TRANSACTION_TIMED_OUT")

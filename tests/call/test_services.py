@@ -90,7 +90,6 @@ class TestAnswer:
     def test_only_users_are_served(self, office: Office) -> None:
         stranger = office.phone("100", register=False)
         stranger.request("INVITE", "sip:*43@192.0.2.1", call_id="s", cseq=1, body=stranger.sdp())
-        stranger.response(100)
         stranger.response(407)
         assert not office.exchange.calls
 

@@ -5,7 +5,7 @@ import pytest
 from pbx.media.protocol import Release
 from pbx.sdp.description import parse_sdp
 from pbx.sip.message import Request
-from tests.call.office import Office, Phone, established, talking
+from tests.call.office import HOME, Invite, Office, Phone, established, talking
 
 VIDEO = b"m=video 5000 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
 
@@ -143,28 +143,6 @@ class TestRfc3261Section14_1:
 class TestRfc3261Section14_2:
     """UAS behaviour: a re-INVITE to us."""
 
-    def test_no_change_before_the_ack(self, office: Office) -> None:
-        alice, bob = office.phone("100"), office.phone("101")
-        call = alice.invite("101")
-        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
-        bob.hears("ACK")
-        call.answered()
-        call.reinvite(alice.sdp("sendonly"))
-        alice.response(491)
-        assert not bob.inbox
-
-    def test_no_change_by_the_callee_before_the_callers_ack(self, office: Office) -> None:
-        alice, bob = office.phone("100"), office.phone("101")
-        call = alice.invite("101")
-        invite = bob.hears("INVITE")
-        bob.respond(invite, 200, "OK", bob.sdp())
-        bob.hears("ACK")
-        call.answered()
-        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
-        bob.response(100)
-        bob.response(491)
-        assert not alice.inbox
-
     def test_no_change_before_the_answer(self, office: Office) -> None:
         alice, bob = office.phone("100"), office.phone("101")
         call = alice.invite("101")
@@ -186,7 +164,6 @@ class TestRfc3261Section14_2:
         bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
         call.answered()
         bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
-        bob.response(100)
         bob.response(491)
         call.ack()
         bob.hears("ACK")
@@ -203,6 +180,154 @@ class TestRfc3261Section14_2:
         assert not bob.inbox
         assert office.running() == before
         hang_up(office, bob, invite)
+
+
+def answered(office: Office, offer: bytes | None = None) -> tuple[Phone, Phone, Invite, Request]:
+    """Alice's call that bob has answered; her ACK is on its way."""
+    alice, bob = office.phone("100"), office.phone("101")
+    call = alice.invite("101", body=offer)
+    invite = bob.hears("INVITE")
+    bob.respond(invite, 200, "OK", bob.sdp())
+    if offer is None:
+        bob.hears("ACK")
+    call.answered()
+    return alice, bob, call, invite
+
+
+class TestRfc5407Section3_1:
+    """A change of the session before the ACK, which is lost or late."""
+
+    def test_case_1_by_who_owes_the_ack(self, office: Office) -> None:
+        """§3.1.4: "This example recommends that 200 be sent instead of 491"."""
+        alice, bob, call, invite = answered(office)
+        call.reinvite(alice.sdp("sendonly"))
+        change = bob.hears("INVITE")
+        # "The UA should not reject or drop the ACK on grounds of the CSeq number."
+        call.request("ACK", 2)
+        bob.respond(change, 200, "OK", bob.sdp("recvonly"))
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        office.advance(40)
+        assert not alice.inbox
+        assert office.ended == []
+        hang_up(office, bob, invite)
+
+    def test_case_2_by_who_owes_an_answer(self, office: Office) -> None:
+        """§3.1.5: "since he is not able to properly handle a new request until he receives"."""
+        alice, bob, call, _ = answered(office, b"")
+        call.reinvite(alice.sdp("sendonly"))
+        alice.response(491)
+        assert not bob.inbox
+
+    def test_by_the_other_party(self, office: Office) -> None:
+        """Bob owes nothing: his change waits for alice's ACK."""
+        alice, bob, call, invite = answered(office)
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        assert not alice.inbox
+        call.ack()
+        alice.respond(alice.hears("INVITE"), 200, "OK", alice.sdp("recvonly"))
+        alice.hears("ACK")
+        assert b"recvonly" in bob.response(200).body
+        bob.within(invite, "ACK", 1)
+        office.advance(40)
+        hang_up(office, bob, invite)
+
+    def test_by_the_other_partys_update(self, office: Office) -> None:
+        alice, bob, call, invite = answered(office)
+        bob.within(invite, "UPDATE", 1, bob.sdp("sendonly"))
+        assert not alice.inbox
+        assert not bob.inbox
+        call.ack()
+        alice.respond(alice.hears("INVITE"), 200, "OK", alice.sdp("recvonly"))
+        alice.hears("ACK")
+        assert b"recvonly" in bob.response(200).body
+        hang_up(office, bob, invite)
+
+    def test_an_update_doesnt_wait_for_long(self, office: Office) -> None:
+        """RFC 3311 §5.2: 504."""
+        alice, bob, call, invite = answered(office)
+        bob.within(invite, "UPDATE", 1, bob.sdp("sendonly"))
+        office.advance(20)
+        bob.response(504)
+        alice.inbox.clear()
+        call.ack()
+        assert not alice.inbox
+        hang_up(office, bob, invite)
+
+    def test_by_the_other_party_after_a_late_offer(self, office: Office) -> None:
+        alice, bob, call, invite = answered(office, b"")
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(491)
+        call.ack(alice.sdp())
+        bob.hears("ACK")
+        bob.within(invite, "INVITE", 2, bob.sdp("sendonly"))
+        bob.response(100)
+        alice.respond(alice.hears("INVITE"), 200, "OK", alice.sdp("recvonly"))
+        alice.hears("ACK")
+        bob.response(200)
+        hang_up(office, bob, invite)
+
+    def test_by_both(self, office: Office) -> None:
+        """Alice's change is as good as her ACK, but it meets bob's (§14.1)."""
+        alice, bob, call, invite = answered(office)
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        call.reinvite(alice.sdp("sendonly"))
+        bob.response(491)
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp("recvonly"))
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        hang_up(office, bob, invite)
+
+    def test_it_is_withdrawn_meanwhile(self, office: Office) -> None:
+        alice, bob, call, invite = established(office)
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        alice.respond(alice.hears("INVITE"), 200, "OK", alice.sdp("recvonly"))
+        alice.hears("ACK")
+        bob.response(200)
+        before = office.running()
+        branch = call.reinvite(alice.sdp(port=4100))
+        call.cancel_reinvite(branch)
+        alice.response(200)
+        alice.response(487)
+        bob.within(invite, "ACK", 1)
+        assert not bob.inbox
+        assert office.running() == before
+        hang_up(office, bob, invite)
+
+    def test_no_ack_comes(self, office: Office) -> None:
+        _, bob, _, invite = answered(office)
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        office.advance(33)
+        bob.response(487)
+        bob.hears("BYE")
+        assert office.cause() == ("TRANSACTION_TIMED_OUT", 102)
+
+    def test_who_owes_the_ack_transfers_meanwhile(self, office: Office) -> None:
+        """Who is taken along has its change refused for now, and is asked anew."""
+        alice, bob, call, invite = answered(office)
+        carol = office.phone("102")
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        call.request("REFER", 3, headers=f"Refer-To: <sip:102@{HOME.host}>")
+        alice.response(202)
+        to_carol = carol.hears("INVITE")
+        carol.respond(to_carol, 200, "OK", carol.sdp())
+        carol.hears("ACK")
+        bob.response(491)
+        bob.respond(bob.hears("INVITE"), 200, "OK", bob.sdp())
+        bob.hears("ACK")
+        office.assert_private()
+        carol.within(to_carol, "BYE", 1)
+        carol.response(200)
+        bob.hears("BYE")
+        office.advance(80)
+        office.assert_empty()
 
 
 class TestWithdrawnChange:

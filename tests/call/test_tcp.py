@@ -83,9 +83,31 @@ class TestLostConnection:
     def test_of_a_caller_before_the_answer(self, office: Office, alice: Phone, bob: Phone) -> None:
         alice.invite("101")
         bob.respond(bob.hears("INVITE"), 180)
+        alice.response(180)
+        flow = alice.flow
         office.disconnect(alice)
+        # RFC 3261 §18.2.2: by a new connection to where she listens; if there is none, it's over
+        alice.response(180)
+        assert not bob.inbox
+        office.endpoint.flow_failed(replace(flow, connection=0), "refused", office.now)
+        office.pump()
         bob.hears("CANCEL")
         assert office.cause() == ("TRANSPORT_FAILED", 41)
+
+    def test_of_a_caller_who_listens(self, office: Office, alice: Phone, bob: Phone) -> None:
+        call = alice.invite("101")
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 180)
+        alice.response(180)
+        office.disconnect(alice)
+        alice.response(180)
+        bob.respond(invite, 200, "OK", bob.sdp())
+        call.answered()
+        call.ack()
+        bob.hears("ACK")
+        bob.within(invite, "BYE", 1)
+        bob.response(200)
+        alice.hears("BYE")
 
     def test_of_a_phone_that_rings(self, office: Office, alice: Phone, bob: Phone) -> None:
         alice.invite("101")
@@ -100,15 +122,11 @@ class TestLostConnection:
     def test_in_a_call_costs_nothing(self, office: Office, alice: Phone, bob: Phone) -> None:
         call, _ = talking(alice, bob)
         alice.reconnect(11)
-        old = bob.flow
         bob.reconnect(12)
         assert office.ended == []
         call.bye()
         alice.response(200)
-        # The transport finds that bob's connection is not there any more
-        assert not bob.inbox
-        office.endpoint.flow_failed(old, "gone", office.now)
-        office.pump()
+        # Bob's old connection is known to be gone
         bye = bob.hears("BYE")
         assert bye.get("Reason") is not None
         bob.respond(bye, 200)
@@ -161,7 +179,10 @@ class TestLostConnection:
         call.reinvite(alice.sdp("sendonly"))
         change = bob.hears("INVITE")
         bob.respond(change, 180)
+        flow = alice.flow
         alice.reconnect(21)
+        office.endpoint.flow_failed(replace(flow, connection=0), "refused", office.now)
+        office.pump()
         bob.hears("CANCEL")
         bob.respond(change, 487)
         assert office.ended == []

@@ -91,7 +91,7 @@ class TestSides:
         assert records_of(entry(), BYE, EPOCH, []) == []
 
     def test_outside_parties(self) -> None:
-        call = msgspec.structs.replace(entry(), caller_outside=True, called_outside=True)
+        call = msgspec.structs.replace(entry(), caller_line="trunk", called_line="ims")
         assert [one.cdr_type for one in records_of(call, BYE, EPOCH, ALL)] == ["OO", "OT"]
 
     @pytest.mark.parametrize(

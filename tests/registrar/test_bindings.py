@@ -1,11 +1,12 @@
 """The location service: REGISTER as RFC 3261 §10.3 wants it processed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from pbx.config.settings import SipSettings
-from pbx.registrar.bindings import Binding, Bindings
+from pbx.registrar.binding import Binding
+from pbx.registrar.bindings import Bindings
 from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Request, Response
 
@@ -29,11 +30,12 @@ class Registrar:
         flow: Flow = PHONE,
         now: float = 0.0,
         headers: tuple[tuple[str, str], ...] = (),
+        uri: str = "sip:192.0.2.1",
     ) -> Response:
         self.cseq = self.cseq + 1 if cseq is None else cseq
         request = Request(
             "REGISTER",
-            "sip:192.0.2.1",
+            uri,
             [
                 ("Via", "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKx"),
                 ("From", "<sip:100@192.0.2.1>;tag=1"),
@@ -64,6 +66,20 @@ class TestRfc3261Section10_3:
         response = registrar.register("<sip:100@192.0.2.7>", expires="600")
         assert response.status == 200
         assert response.all("Contact") == ["<sip:100@192.0.2.7>;expires=600"]
+
+    def test_the_time_is_told(self) -> None:
+        """Step 8: the answer has a Date."""
+        registrar = Registrar(Bindings(SipSettings(), lambda: 784_111_000.0))
+        response = registrar.register("<sip:100@192.0.2.7>", now=777.0)
+        assert response.get("Date") == "Sun, 06 Nov 1994 08:49:37 GMT"
+
+    @pytest.mark.parametrize(
+        "contacts", [("*", "<sip:100@192.0.2.7>"), ("<sip:100@192.0.2.7>, *",)]
+    )
+    def test_all_contacts_and_one(self, registrar: Registrar, contacts: tuple[str, ...]) -> None:
+        registrar.register("<sip:100@192.0.2.9>")
+        assert registrar.register(*contacts, expires="0").status == 400
+        assert len(registrar.uris()) == 1
 
     def test_several_phones_of_a_user_are_all_bound(self, registrar: Registrar) -> None:
         registrar.register("<sip:100@192.0.2.7>")
@@ -178,15 +194,53 @@ class TestRfc3261Section10_3:
         assert response.all("Contact") == ["<sip:a@192.0.2.7>;expires=3600"]
 
 
-class TestRfc5630Section5_4:
-    """A sips Contact is for a sips Request-URI only, and those are refused."""
+SECURE = Flow("tls", HOME, Address("192.0.2.7", 40000), connection=7)
 
-    def test_sips_contact_is_refused_and_changes_nothing(self, registrar: Registrar) -> None:
-        registrar.register("<sip:100@192.0.2.7>")
-        flow = Flow("tls", HOME, Address("192.0.2.7", 40000), connection=7)
-        refused = registrar.register("<sip:100@192.0.2.8>", "<sips:100@192.0.2.7>", flow=flow)
+
+class TestRfc5630Section5_2:
+    """A sips Contact is for a sips Request-URI by TLS, where every Path is sips, too."""
+
+    def test_taken(self, registrar: Registrar) -> None:
+        path = (("Path", "<sips:192.0.2.50;lr>"),)
+        answer = registrar.register(
+            "<sips:100@192.0.2.7>", flow=SECURE, uri="sips:192.0.2.1", headers=path
+        )
+        assert answer.status == 200
+        assert answer.all("Contact") == ["<sips:100@192.0.2.7>;expires=3600"]
+
+    @pytest.mark.parametrize("transport", ["tls", "wss"])
+    def test_it_stands_for_sip_too(self, registrar: Registrar, transport: str) -> None:
+        """§5.1.1.1: by sip over the same connection; by sips where the call is."""
+        flow = replace(SECURE, transport=transport)
+        registrar.register("<sips:100@192.0.2.7>", flow=flow, uri="sips:192.0.2.1")
+        (binding,) = registrar.bindings.of("100", 0)
+        target = binding.target
+        assert (target.uri, target.flow, target.sips) == ("sip:100@192.0.2.7", flow, True)
+
+    def test_a_sip_contact_stands_for_itself(self, registrar: Registrar) -> None:
+        registrar.register("<sip:100@192.0.2.7;transport=tls>", flow=SECURE)
+        (binding,) = registrar.bindings.of("100", 0)
+        assert not binding.target.sips
+
+    @pytest.mark.parametrize(
+        ("contacts", "uri", "flow", "path"),
+        [
+            (["<sips:100@192.0.2.7>"], "sip:192.0.2.1", SECURE, ""),
+            (["<sips:100@192.0.2.7>"], "sips:192.0.2.1", PHONE, ""),
+            (["<sips:100@192.0.2.7>"], "sips:192.0.2.1", replace(SECURE, transport="tcp"), ""),
+            (["<sips:100@192.0.2.7>"], "sips:192.0.2.1", SECURE, "<sip:192.0.2.50;lr>"),
+            (["<sip:100@192.0.2.8>", "<sips:100@192.0.2.7>"], "sips:192.0.2.1", SECURE, ""),
+        ],
+        ids=["Request-URI", "UDP", "TCP", "Path", "another Contact"],
+    )
+    def test_refused_and_nothing_changes(
+        self, registrar: Registrar, contacts: list[str], uri: str, flow: Flow, path: str
+    ) -> None:
+        registrar.register("<sip:100@192.0.2.9>")
+        headers = (("Path", path),) if path else ()
+        refused = registrar.register(*contacts, flow=flow, uri=uri, headers=headers)
         assert refused.status == 400
-        assert [one.uri for one in registrar.bindings.of("100", 0)] == ["sip:100@192.0.2.7"]
+        assert registrar.uris() == {"sip:100@192.0.2.9"}
 
 
 class TestExpiry:
@@ -194,13 +248,13 @@ class TestExpiry:
 
     def test_an_expired_binding_is_gone(self, registrar: Registrar) -> None:
         registrar.register("<sip:100@192.0.2.7>", expires="60", now=0.0)
-        assert registrar.bindings.next_expiry() == 60.0
+        assert registrar.bindings.next_timer() == 60.0
         assert registrar.uris(now=59.9)
         assert not registrar.uris(now=60.0)
         list(registrar.bindings.take_changed())
-        registrar.bindings.expire(60.0)
+        registrar.bindings.handle_timer(60.0)
         assert list(registrar.bindings.take_changed()) == [("100", [])]
-        assert registrar.bindings.next_expiry() is None
+        assert registrar.bindings.next_timer() is None
 
     def test_a_query_changes_nothing_for_others(self, registrar: Registrar) -> None:
         registrar.register()
@@ -209,7 +263,7 @@ class TestExpiry:
     def test_expire_leaves_what_lives(self, registrar: Registrar) -> None:
         registrar.register("<sip:100@192.0.2.7>")
         list(registrar.bindings.take_changed())
-        registrar.bindings.expire(1.0)
+        registrar.bindings.handle_timer(1.0)
         assert list(registrar.bindings.take_changed()) == []
 
     def test_restored_bindings_count(self, registrar: Registrar) -> None:
@@ -241,6 +295,17 @@ class TestTarget:
         (binding,) = registrar.bindings.of("100", 0)
         assert binding.target.flow.remote == Address("203.0.113.5", 40000)
 
+    def test_another_host_that_its_contact_names_is_followed(self, registrar: Registrar) -> None:
+        """No NAT lies between: the Via names the packet's source."""
+        registrar.register("<sip:100@192.0.2.77:5070>")
+        (binding,) = registrar.bindings.of("100", 0)
+        assert binding.target.flow == Flow("udp", HOME, Address("192.0.2.77", 5070))
+
+    def test_the_transport_of_the_contact_is_followed(self, registrar: Registrar) -> None:
+        registrar.register("<sip:100@192.0.2.7:5070;transport=tcp>")
+        (binding,) = registrar.bindings.of("100", 0)
+        assert binding.target.flow == Flow("tcp", HOME, Address("192.0.2.7", 5070))
+
     def test_a_connection_is_used_again(self, registrar: Registrar) -> None:
         flow = Flow("tcp", HOME, Address("192.0.2.7", 40000), connection=7)
         registrar.register("<sip:100@192.0.2.7:5070;transport=tcp>", flow=flow)
@@ -252,7 +317,7 @@ class TestTarget:
         other = Flow("tcp", HOME, Address("192.0.2.7", 40001), connection=8)
         registrar.register("<sip:100@192.0.2.7:5070;transport=tcp>", flow=flow)
         registrar.register("<sip:200@192.0.2.7:5080;transport=tcp>", flow=other)
-        registrar.bindings.disconnected(flow)
+        registrar.bindings.disconnected(flow, 0)
         one, two = registrar.bindings.of("100", 0)
         assert one.target.flow == Flow("tcp", HOME, Address("192.0.2.7", 5070))
         assert two.target.flow == other
@@ -287,6 +352,16 @@ class TestTarget:
         assert binding.target.route == (path,)
         assert binding.target.flow == PHONE
 
+    @pytest.mark.parametrize("contact", ["10.0.0.7", "192.0.2.7"])
+    def test_the_first_of_a_path_is_where_requests_go(
+        self, registrar: Registrar, contact: str
+    ) -> None:
+        """RFC 3327 §5.1, §5.4: whatever the REGISTER came from."""
+        headers = (("Path", "<sip:192.0.2.99:5070;lr>, <sip:192.0.2.98;lr>"),)
+        registrar.register(f"<sip:100@{contact}>", headers=headers)
+        (binding,) = registrar.bindings.of("100", 0)
+        assert binding.target.flow == Flow("udp", HOME, Address("192.0.2.99", 5070))
+
 
 class TestLost:
     """Whose phones have gone without signing off."""
@@ -295,7 +370,7 @@ class TestLost:
         self, registrar: Registrar
     ) -> None:
         registrar.register("<sip:a@192.0.2.7>", expires="60")
-        registrar.bindings.expire(61)
+        registrar.bindings.handle_timer(61)
         assert registrar.bindings.lost == {"100": 61}
         registrar.register("<sip:a@192.0.2.7>", expires="60", now=70)
         assert registrar.bindings.lost == {}
@@ -303,17 +378,17 @@ class TestLost:
     def test_nobody_misses_one_that_signed_off(self, registrar: Registrar) -> None:
         registrar.register("<sip:a@192.0.2.7>", expires="60")
         registrar.register("<sip:a@192.0.2.7>", expires="0", now=1)
-        registrar.bindings.expire(100)
+        registrar.bindings.handle_timer(100)
         assert registrar.bindings.lost == {}
 
     def test_nor_a_user_with_another_phone(self, registrar: Registrar) -> None:
         registrar.register("<sip:a@192.0.2.7>", expires="60")
         registrar.register("<sip:b@192.0.2.8>", expires="3600")
-        registrar.bindings.expire(61)
+        registrar.bindings.handle_timer(61)
         assert registrar.bindings.lost == {}
 
     def test_nor_one_that_was_removed(self, registrar: Registrar) -> None:
         registrar.register("<sip:a@192.0.2.7>", expires="60")
-        registrar.bindings.expire(61)
+        registrar.bindings.handle_timer(61)
         registrar.bindings.forget("100")
         assert registrar.bindings.lost == {}

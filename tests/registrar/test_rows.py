@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from pbx.registrar.bindings import Binding
+from pbx.registrar.binding import Binding
 from pbx.registrar.rows import binding_of, row_of
 from pbx.sip.flow import Address, Flow
 

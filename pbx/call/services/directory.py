@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from pbx.call.call import Discard, Output
 from pbx.call.cause import Cause
+from pbx.call.outputs import Discard, Output
 from pbx.call.services.conference import Rooms
 from pbx.call.services.echo import Echo
 from pbx.call.services.milliwatt import Milliwatt

@@ -1,0 +1,51 @@
+"""What a party hears that waits: it has been transferred, and nobody has answered yet."""
+
+from collections.abc import Callable, Iterator
+
+from pbx.media import endpoint, protocol
+from pbx.media.session import LegMedia
+
+TONE = "ringback"
+LEVEL_DBM0 = -15.0
+
+
+class Waiting:
+    """The ringing tone for one party whose stream goes nowhere meanwhile.
+
+    Args:
+        tell: takes commands for the engine.
+        names: gives players names that nothing in the engine has.
+    """
+
+    def __init__(
+        self, tell: Callable[[list[protocol.Command]], None], names: Iterator[int]
+    ) -> None:
+        self._tell = tell
+        self._names = names
+        self._port = self._player = 0
+
+    def begin(self, media: LegMedia) -> None:
+        """Let the party hear that it rings, if the engine can code what it speaks."""
+        agreed = endpoint.agreed(media.checkpoint())
+        if self._port or agreed is None or not media.port(agreed.index):
+            return
+        self._port, self._player = media.port(agreed.index), next(self._names)
+        voice = protocol.Voice(
+            port=self._port,
+            codec=agreed.codec,
+            payload_type=agreed.payload_type,
+            ptime_ms=agreed.ptime_ms,
+            event_type=agreed.event_type,
+            event_clock=agreed.event_clock,
+            noise_type=agreed.noise_type,
+            rate=agreed.rate_for(agreed.rate),
+            plays_hz=agreed.plays_hz,
+        )
+        play = protocol.Play(self._player, self._port, tone=TONE, level_db=LEVEL_DBM0, times=0)
+        self._tell([voice, play])
+
+    def end(self) -> None:
+        """Let it hear something else now."""
+        if self._port:
+            self._tell([protocol.StopPlaying(self._player), protocol.StopVoice(self._port)])
+            self._port = self._player = 0
