@@ -1,6 +1,7 @@
 """The settings file, `minisip.toml`: every setting is optional."""
 
 import ipaddress
+import itertools
 import math
 import os
 import re
@@ -10,11 +11,15 @@ from pathlib import Path
 import msgspec
 
 from pbx.config.database_url import parse_database
+from pbx.config.name_server import parse_name_server
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
 
 CDR_SIDES: tuple[str, ...] = ("LO", "LT", "OO", "OT")
 """The half-calls of miniSIPServer's model, as `CdrSettings` names them."""
+
+LAMP_CHOICES: tuple[str, ...] = ("users", "groups", "nobody")
+"""Of `LampSettings`."""
 
 MAX_SOCKET_PATH = 107
 """Bytes in the path of a Unix socket (unix(7): 108 with the closing NUL)."""
@@ -22,17 +27,28 @@ MAX_SOCKET_PATH = 107
 MAX_REALM = 64
 """Characters in the realm."""
 
-# RFC 3261 §10.3 step 7: 423 is for intervals "less than one hour" only
+# RFC 3261 §10.3 step 7: 423 is for intervals "smaller than one hour" only
 _LONGEST_MINIMUM_S = 3600
 
-# RFC 3261 §20.19: "decimal integer number of seconds from 0 to (2**32)-1"
+# RFC 3261 §20.19: "an integral number of seconds (in decimal) between 0 and (2**32)-1"
 _LONGEST_EXPIRES_S = 2**32 - 1
 
 # A year: a longer limit is a slip of the keyboard.
+_LONGEST_SESSION_S = 3600
+"""Of the shortest session interval: with more, a phone that asks for less would be refused."""
+
 _LONGEST_LIMIT_S = 31_536_000
 
 # As long as a room's number and password leave it in what a telephone can dial.
 _SERVICE_NUMBER = re.compile(r"[0-9*#]{1,12}")
+
+_WEB_PORTS = ("ws_port", "wss_port")
+
+TLS_PORT = 5061
+"""RFC 3261 §19.1.2: the default port of sips URIs."""
+
+# RFC 6454 §6.2: scheme, host and a port that isn't the scheme's own; browsers write it in lower case
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
 
 # What msgspec says: "Expected `int`, got `str` - at `$.sip.port`"
 _COMPLAINT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?\Z", re.DOTALL)
@@ -44,16 +60,25 @@ class SipSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         port: UDP and TCP port.
-        tls_port: TLS port; 0 for no TLS.
+        tls_port: TLS port; 0 for no TLS. `Settings.tls_port` is the one in force.
+        ws_port, wss_port: WebSocket ports, without TLS and with it; 0 for none.
+        ws_origins: web sites whose pages may connect to them, as ``https://example.org``; empty for
+            all.
         addresses: listen on these local addresses only; empty for all that the machine has.
+        name_servers: who is asked for the names in phones' and proxies' URIs (RFC 3263), as address
+            or address and port; empty for the system's own.
         realm: the realm of digest authentication; changing it voids every stored password.
         min_expires_s, max_expires_s, default_expires_s: bounds of a registration (RFC 3261 §10.3).
         max_contacts: phones that one user may register.
     """
 
     port: int = 5060
-    tls_port: int = 5061
+    tls_port: int | msgspec.UnsetType = msgspec.UNSET
+    ws_port: int = 0
+    wss_port: int = 0
+    ws_origins: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    name_servers: tuple[str, ...] = ()
     realm: str = "minisipserver"
     min_expires_s: int = 60
     max_expires_s: int = 3600
@@ -67,17 +92,31 @@ class TlsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Args:
         certificate, key: paths of PEM files, from the data folder; both empty for the ones that the
             exchange makes itself.
+        authorities: a PEM file with those who may say who a peer is that we connect to by TLS, or
+            with such peers' own certificates; empty for whom the system trusts.
     """
 
     certificate: str = ""
     key: str = ""
+    authorities: str = ""
 
 
 class CallSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``[calls]``: time limits in seconds; 0 for none."""
+    """``[calls]``: time limits in seconds; 0 for none.
+
+    Args:
+        no_answer_s: how long a phone rings.
+        max_duration_s: how long a call may last.
+        session_s: a call whose phone gives no sign of life for so long ends (RFC 4028).
+        min_se_s: the shortest such time that a phone may ask for.
+        prack: provisional responses are acknowledged, where the phone knows that (RFC 3262).
+    """
 
     no_answer_s: float = 60.0
     max_duration_s: float = 0.0
+    session_s: float = 1800.0
+    min_se_s: float = 90.0
+    prack: bool = True
 
 
 class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -137,6 +176,47 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {name: number for name in names if (number := getattr(self, name))}
 
 
+class MessageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[messages]``: texts for users none of whose phones is there.
+
+    Args:
+        keep_s: how long one waits for its recipient; 0 keeps none.
+        most: how many wait for one user at the most.
+    """
+
+    keep_s: float = 604_800.0
+    most: int = 100
+
+
+class LampSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``[lamps]``: whose calls and presence a user may watch, and pick up while they ring.
+
+    Everybody may watch and pick up their own; who is no user of the exchange may do neither.
+
+    Args:
+        watch, pick_up: ``users`` for those of every user, ``groups`` for those of who is in a group
+            with them, ``nobody``.
+        groups: each the numbers of its users.
+    """
+
+    watch: str = "users"
+    pick_up: str = "users"
+    groups: tuple[tuple[str, ...], ...] = ()
+
+    def may_watch(self, user: str, other: str) -> bool:
+        """Whether a user is told of another one's calls and presence."""
+        return self._may(self.watch, user, other)
+
+    def may_pick_up(self, user: str, other: str) -> bool:
+        """Whether a user may answer a call that rings at another one's phone."""
+        return self._may(self.pick_up, user, other)
+
+    def _may(self, whom: str, user: str, other: str) -> bool:
+        if user == other or whom == "users":
+            return True
+        return whom == "groups" and any(user in each and other in each for each in self.groups)
+
+
 class HttpSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[http]``: provisioning of softphones by QR code; port 0 opens nothing."""
 
@@ -163,7 +243,29 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media: MediaSettings = MediaSettings()
     cdr: CdrSettings = CdrSettings()
     services: ServiceSettings = ServiceSettings()
+    messages: MessageSettings = MessageSettings()
+    lamps: LampSettings = LampSettings()
     http: HttpSettings = HttpSettings()
+
+    @property
+    def tls_port(self) -> int:
+        """The TLS port: the one that is set, or else the usual one where that is free; 0 for none."""
+        if isinstance(self.sip.tls_port, int):
+            return self.sip.tls_port
+        return 0 if self.tls_yields_to else TLS_PORT
+
+    @property
+    def tls_yields_to(self) -> str:
+        """The setting that has TLS's usual port, where no other is set for TLS; else empty.
+
+        A settings file from before there was TLS goes on being right.
+        """
+        if isinstance(self.sip.tls_port, int):
+            return ""
+        if self.media.first_port <= TLS_PORT <= self.media.last_port:
+            return "media.first_port"
+        others = (name for name, port in _other_ports(self).items() if port == TLS_PORT)
+        return next(others, "")
 
 
 def read_settings(path: Path) -> Settings:
@@ -217,9 +319,17 @@ def _faults(settings: Settings) -> Iterator[str]:
         yield say("setting-together", one="tls.certificate", other="tls.key")
     yield from _range("calls.no_answer_s", settings.calls.no_answer_s, 0, _LONGEST_LIMIT_S)
     yield from _range("calls.max_duration_s", settings.calls.max_duration_s, 0, _LONGEST_LIMIT_S)
+    yield from _range("calls.session_s", settings.calls.session_s, 0, _LONGEST_LIMIT_S)
+    yield from _range("calls.min_se_s", settings.calls.min_se_s, 1, _LONGEST_SESSION_S)
+    if 0 < settings.calls.session_s < settings.calls.min_se_s:
+        yield say("setting-order", low="calls.min_se_s", high="calls.session_s")
     yield from _media_faults(settings.media)
     yield from _cdr_faults(settings.cdr)
     yield from _service_faults(settings.services)
+    yield from _range("messages.keep_s", settings.messages.keep_s, 0, _LONGEST_LIMIT_S)
+    yield from _range("messages.most", settings.messages.most, 1, 10_000)
+    yield from _choice("lamps.watch", settings.lamps.watch, LAMP_CHOICES)
+    yield from _choice("lamps.pick_up", settings.lamps.pick_up, LAMP_CHOICES)
     yield from _range("http.port", settings.http.port, 0, 65535)
     yield from _port_clashes(settings)
 
@@ -246,12 +356,23 @@ def _database_faults(url: str) -> Iterator[str]:
 
 def _sip_faults(sip: SipSettings) -> Iterator[str]:
     yield from _range("sip.port", sip.port, 1, 65535)
-    yield from _range("sip.tls_port", sip.tls_port, 0, 65535)
+    if isinstance(sip.tls_port, int):
+        yield from _range("sip.tls_port", sip.tls_port, 0, 65535)
+    for name in _WEB_PORTS:
+        yield from _range(f"sip.{name}", getattr(sip, name), 0, 65535)
+    for index, text in enumerate(sip.ws_origins):
+        if not _ORIGIN.fullmatch(text):
+            yield say("setting-origin", setting=f"sip.ws_origins[{index}]", value=text)
     for index, text in enumerate(sip.addresses):
         if not _is_local_address(text):
             yield say("setting-address", setting=f"sip.addresses[{index}]", value=text)
         elif text in sip.addresses[:index]:
             yield say("setting-repeated", setting="sip.addresses", value=text)
+    for index, text in enumerate(sip.name_servers):
+        try:
+            parse_name_server(text)
+        except ValueError:
+            yield say("setting-name-server", setting=f"sip.name_servers[{index}]", value=text)
     if (
         not 0 < len(sip.realm) <= MAX_REALM
         or not sip.realm.isprintable()
@@ -319,20 +440,20 @@ def _service_faults(services: ServiceSettings) -> Iterator[str]:
     yield from _range("services.record_s", services.record_s, 1, 3600)
 
 
+def _other_ports(settings: Settings) -> dict[str, int]:
+    """All ports but TLS's, by their settings."""
+    sip = settings.sip
+    ports = {"sip.port": sip.port}
+    ports |= {f"sip.{name}": getattr(sip, name) for name in _WEB_PORTS}
+    return ports | {"http.port": settings.http.port}
+
+
 def _port_clashes(settings: Settings) -> Iterator[str]:
     media = settings.media
-    ports = {
-        "sip.port": settings.sip.port,
-        "sip.tls_port": settings.sip.tls_port,
-        "http.port": settings.http.port,
-    }
-    for setting in ("sip.port", "sip.tls_port"):
-        if media.first_port <= ports[setting] <= media.last_port:
+    ports = {"sip.tls_port": settings.tls_port} | _other_ports(settings)
+    for setting, number in ports.items():
+        if setting != "http.port" and media.first_port <= number <= media.last_port:
             yield say("setting-ports-clash", setting=setting)
-    for one, other in (
-        ("http.port", "sip.port"),
-        ("sip.tls_port", "sip.port"),
-        ("http.port", "sip.tls_port"),
-    ):
+    for other, one in itertools.combinations(ports, 2):
         if ports[one] == ports[other] != 0:
             yield say("setting-ports-same", one=one, other=other)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pbx.config.refusal import command_error
 from pbx.errors import CommandError
-from pbx.locale import english
 from pbx.sip.digest import ha1
 from pbx.store.snapshot import LocalUser
 
@@ -34,11 +34,6 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 _NUMBER = re.compile(r"[0-9]{1,20}\Z")
 _PASSWORD = re.compile(rf"[!-~]{{{MIN_PASSWORD},{MAX_PASSWORD}}}\Z")
-
-
-def command_error(code: str, **values: object) -> CommandError:
-    """Return the error of a catalogue key, with its English sentence."""
-    return CommandError(code, english(code, **values))
 
 
 def check_number(number: str) -> None:

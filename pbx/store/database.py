@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, t
 from sqlalchemy.pool import QueuePool
 
 from pbx.config.database_url import DatabaseAddress
+from pbx.locale import say
 from pbx.store.schema import REVISION
 
 CONNECT_S = 3
@@ -22,7 +24,8 @@ class NewerDatabase(Exception):
     """A newer program has changed the schema; this one would spoil it."""
 
     def __init__(self, revision: str) -> None:
-        super().__init__(f"a newer program has made its tables (revision {revision})")
+        super().__init__(say("database-newer-tables", revision=revision, ours=REVISION))
+        self.revision = revision
 
 
 def make_private(path: Path) -> None:
@@ -93,8 +96,12 @@ def revision_of(connection: Connection) -> str:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, before: Callable[[str], object] | None = None) -> None:
     """Bring the database to `REVISION`; it costs one query where it is there already.
+
+    Args:
+        engine: of the database.
+        before: told the revision of a database that is about to be changed.
 
     Raises:
         NewerDatabase: it is beyond that.
@@ -105,10 +112,15 @@ def migrate(engine: Engine) -> None:
         if revision > REVISION:
             raise NewerDatabase(revision)
         if revision < REVISION:
+            if revision and before is not None:
+                before(revision)
             _upgrade(connection)
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # Python's driver begins a transaction for rows, but not for tables: all or nothing.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
     # Alembic with its template engine is slow to import on a small board, and is needed at a
     # first start and after an update only.
     from alembic import command

@@ -9,8 +9,9 @@ configuration to start from when MariaDB is down.
 import logging
 import os
 import secrets
+import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,17 +21,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from pbx.config.database_url import parse_database
+from pbx.config.line import Line
+from pbx.config.refusal import command_error
 from pbx.config.settings import Settings
 from pbx.errors import CommandError, StartError
 from pbx.locale import say
-from pbx.store import rows
+from pbx.store import changes, former, rows
 from pbx.store.accounts import (
     ALGORITHMS,
     InitialPasswords,
     check_display_name,
     check_number,
     check_password,
-    command_error,
     first_users,
     make_user,
     new_password,
@@ -45,6 +47,7 @@ from pbx.store.database import (
 )
 from pbx.store.feeder import Feeder
 from pbx.store.main_database import DatabaseDown, MainDatabase
+from pbx.store.schema import REVISION
 from pbx.store.snapshot import Account, BindingRow, LocalUser, Snapshot, StoreStatus
 from pbx.store.writer import Writer
 
@@ -97,11 +100,13 @@ class Store:
         self._initial = InitialPasswords(folder / "initial-passwords.json")
         self._writer = Writer("store", self._duty)
         self._bindings: list[BindingRow] = []
+        self._kept: dict[tuple[str, str], str] = {}
         # What follows is touched by the writer's thread only, once that runs.
         self._latest = self.snapshot
         self._prepared = False
         self._looked = False
         self._pending: dict[str, Sequence[BindingRow]] = {}
+        self._pending_kept: dict[tuple[str, str], str | None] = {}
         self._pending_until = 0.0
         self._told: StoreStatus | None = None
 
@@ -120,7 +125,7 @@ class Store:
         except NewerDatabase as error:
             self._dispose()
             raise StartError(say("database-newer", path=self._path), os.EX_DATAERR) from error
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             self._dispose()
             why = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
             sentence = say("database-broken", path=self._path, why=why)
@@ -133,7 +138,7 @@ class Store:
 
     def _open_local(self) -> None:
         make_private(self._path)
-        migrate(self._local)
+        self._migrate_local()
         with self._local.begin() as connection:
             folder_id = rows.get_setting(connection, rows.FOLDER_ID)
             if folder_id is None:
@@ -141,10 +146,22 @@ class Store:
                 rows.set_setting(connection, rows.FOLDER_ID, folder_id)
             self._latest = rows.load_snapshot(connection)
             self._bindings = rows.load_bindings(connection)
+            self._kept = rows.load_kept(connection)
         self._feeder = Feeder(self._cdr_folder, folder_id)
         if not self._latest.version:
             self._first_start()
         self._prepared = self._prepared or not self._shared
+
+    def _migrate_local(self) -> None:
+        """Bring the tables up to date; go back to the copy that an update has kept, if need be."""
+        bring = partial(migrate, self._local, partial(former.keep, self._path))
+        try:
+            bring()
+        except NewerDatabase as error:
+            self._local.dispose()
+            if not former.put_back(self._path, error.revision):
+                raise
+            bring()
 
     def _first_start(self) -> None:
         """Take MariaDB's configuration, or else make the first users."""
@@ -176,6 +193,11 @@ class Store:
     # ---------------------------------------------------------------- what is known
 
     @property
+    def left_behind(self) -> Path | None:
+        """A newer version's database, which is not in use since the way back to this one."""
+        return former.left_behind(self._path)
+
+    @property
     def status(self) -> StoreStatus:
         """How the main database is."""
         kind = "sqlite" if not self._shared else "mysql"
@@ -184,6 +206,11 @@ class Store:
     def bindings(self) -> list[BindingRow]:
         """Return the registrations as they were when the store was opened, expired ones too."""
         return list(self._bindings)
+
+    def take_kept(self, kind: str) -> list[bytes]:
+        """Return what `keep` was given of this kind before the store was opened, once."""
+        found = [key for key in self._kept if key[0] == kind]
+        return [self._kept.pop(key).encode() for key in found]
 
     def initial_passwords(self) -> dict[str, str]:
         """Return the passwords of the first start that still hold, by number."""
@@ -195,6 +222,16 @@ class Store:
         """Keep these as all of a user's registrations; soon, not now."""
         kept = tuple(rows_)
         self._writer.post(lambda: self._pending.__setitem__(number, kept))
+
+    def keep(self, kind: str, name: str, value: bytes | None) -> None:
+        """Keep JSON over a restart, in place of what was kept there; None drops it; soon, not now.
+
+        Args:
+            kind: what it is; at most 16 characters.
+            name: which of them; at most 128 characters.
+        """
+        text = None if value is None else value.decode()
+        self._writer.post(lambda: self._pending_kept.__setitem__((kind, name), text))
 
     def record_written(self, path: Path, offset: int) -> None:
         """Take note that a record file has a record that ends at `offset` and is on the disk."""
@@ -240,6 +277,9 @@ class Store:
 
         def work(connection: Connection) -> None:
             self._known(connection, number)
+            for line in rows.load_snapshot(connection).lines.values():
+                if line.owner == number:
+                    raise command_error("user-owns-line", number=number, name=line.name)
             rows.delete_user(connection, number)
             rows.note_change(connection, self._wall(), actor, "user.remove", number, "")
 
@@ -258,8 +298,10 @@ class Store:
         def work(connection: Connection) -> Account:
             user = self._known(connection, number)
             account = self._account(number, password)
-            fresh = make_user(number, account.password, self._realm, user.display_name)
-            fresh = replace(fresh, algorithm=user.algorithm, enabled=user.enabled)
+            fresh = make_user(number, account.password, self._realm)
+            fresh = replace(
+                user, ha1_md5=fresh.ha1_md5, ha1_sha256=fresh.ha1_sha256, realm=fresh.realm
+            )
             rows.update_user(connection, fresh)
             rows.note_change(connection, self._wall(), actor, "user.password", number, "")
             return account
@@ -284,6 +326,117 @@ class Store:
             rows.note_change(connection, self._wall(), actor, "user.algorithm", number, algorithm)
 
         self._command(work, done)
+
+    def change_user(
+        self,
+        number: str,
+        options: Mapping[str, object],
+        done: Callable[[CommandError | None], None],
+        *,
+        actor: str = "",
+    ) -> None:
+        """Give a user other rights.
+
+        Args:
+            number: the user.
+            options: by the fields of `pbx.config.user_rights.UserRights`; texts are read as what
+                the field is.
+            done: gets None, or why not (``unknown-user``, ``field-range`` ...).
+            actor: who wants it, for the audit.
+        """
+
+        def work(connection: Connection) -> str:
+            return changes.change_user(connection, self._known(connection, number), options)
+
+        self._audited(work, done, actor, "user.set", number)
+
+    def set_line(
+        self,
+        line: Line,
+        done: Callable[[CommandError | None], None],
+        *,
+        new: bool = False,
+        actor: str = "",
+    ) -> None:
+        """Add an external line or a SIP trunk, or put it in the place of the one of its name.
+
+        Args:
+            line: the line.
+            done: gets None, or why not (``line-exists``, and what `line_faults` says).
+            new: there must be none of its name yet.
+            actor: who wants it, for the audit.
+        """
+
+        def work(connection: Connection) -> str:
+            return changes.put_line(connection, line, new=new)
+
+        self._audited(work, done, actor, "line.add" if new else "line.set", line.name)
+
+    def change_line(
+        self,
+        name: str,
+        options: Mapping[str, object],
+        done: Callable[[CommandError | None], None],
+        *,
+        actor: str = "",
+    ) -> None:
+        """Give a line other options, by the fields of `Line`; texts are read as what a field is."""
+
+        def work(connection: Connection) -> str:
+            return changes.change_line(connection, name, options)
+
+        self._audited(work, done, actor, "line.set", name)
+
+    def remove_line(
+        self, name: str, done: Callable[[CommandError | None], None], *, actor: str = ""
+    ) -> None:
+        """Remove a line; `done` gets None, or why not (``unknown-line``, ``line-in-use`` ...)."""
+        self._audited(
+            lambda connection: changes.remove_line(connection, name),
+            done,
+            actor,
+            "line.remove",
+            name,
+        )
+
+    def set_plan(
+        self,
+        tables: Mapping[str, object],
+        done: Callable[[CommandError | None], None],
+        *,
+        version: int | None = None,
+        actor: str = "",
+    ) -> None:
+        """Give the dial plan other tables, all of them or none.
+
+        Args:
+            tables: by the fields of `DialPlan`; each is all of the table's rows, as structs or as
+                mappings; of ``basics`` the fields that change.
+            done: gets None, or why not (``plan-changed``, and what `dial_plan_faults` says).
+            version: of the configuration that this changes; None for whichever there is.
+            actor: who wants it, for the audit.
+        """
+
+        def work(connection: Connection) -> str:
+            return changes.set_plan(connection, tables, version)
+
+        self._audited(work, done, actor, "plan.set", "")
+
+    def _audited(
+        self,
+        work: Callable[[Connection], str],
+        done: Callable[[CommandError | None], None],
+        actor: str,
+        action: str,
+        thing: str,
+    ) -> None:
+        """As `_command`, for work that returns what the audit says of it."""
+
+        def whole(connection: Connection) -> None:
+            detail = work(connection)
+            rows.note_change(connection, self._wall(), actor, action, thing, detail)
+
+        self._command(whole, done)
 
     def _account(self, number: str, password: str | None) -> Account:
         chosen = new_password() if password is None else password
@@ -370,7 +523,7 @@ class Store:
         return None
 
     def _save_pending(self) -> float | None:
-        if not self._pending:
+        if not self._pending and not self._pending_kept:
             return None
         wait = self._pending_until - self._clock()
         if wait > 0:
@@ -379,11 +532,14 @@ class Store:
             with self._local.begin() as connection:
                 for number, bindings in self._pending.items():
                     rows.replace_bindings(connection, number, bindings)
+                for (kind, name), value in self._pending_kept.items():
+                    rows.replace_kept(connection, kind, name, value)
         except SQLAlchemyError as error:
             log.error("registrations could not be saved, trying again: %s", error)
             self._pending_until = self._clock() + LOCAL_RETRY_S
             return LOCAL_RETRY_S
         self._pending.clear()
+        self._pending_kept.clear()
         return None
 
     def _serve_main(self) -> float | None:
@@ -409,13 +565,22 @@ class Store:
                 rows.replace_configuration(connection, self._latest)
             return rows.load_snapshot(connection)
 
-        self._main.attempt(lambda: migrate(self._main.engine))
+        self._main.attempt(lambda: migrate(self._main.engine, self._warn_of_migration))
         snapshot = self._main.run(configure)
         if snapshot.version:
             self._prepared = True
             self._latest = snapshot
             self._initial.load(snapshot.users)
             self._keep_configuration()
+
+    def _warn_of_migration(self, revision: str) -> None:
+        if self._shared:
+            log.warning(
+                "MariaDB's tables go from revision %s to %s: going back to an older version takes a"
+                " dump from before, or an empty database",
+                revision,
+                REVISION,
+            )
 
     def _lost(self) -> None:
         self._feeder.interrupted()

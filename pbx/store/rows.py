@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from pbx.store import schema
+from pbx.store import entries, schema
 from pbx.store.snapshot import BindingRow, LocalUser, Snapshot
 
 VERSION = "config_version"
@@ -43,7 +43,7 @@ def set_setting(connection: Connection, key: str, value: str) -> None:
 def load_snapshot(connection: Connection) -> Snapshot:
     """Return the whole configuration; its version is 0 where there has never been one."""
     version = int(get_setting(connection, VERSION) or 0)
-    return Snapshot.of(version, load_users(connection))
+    return Snapshot.of(version, load_users(connection), *entries.load_entries(connection))
 
 
 def load_users(connection: Connection) -> list[LocalUser]:
@@ -75,6 +75,7 @@ def replace_configuration(connection: Connection, snapshot: Snapshot) -> None:
     """Make the database's configuration that of `snapshot`."""
     connection.execute(delete(schema.local_user))
     insert_users(connection, snapshot.users.values())
+    entries.replace_entries(connection, snapshot.lines.values(), snapshot.plan)
     set_setting(connection, VERSION, str(snapshot.version))
 
 
@@ -134,6 +135,24 @@ def _binding_columns(position: int, row: BindingRow) -> dict[str, object]:
 
 def _storable(text: str) -> str:
     return _STRAY_BYTE.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", text)
+
+
+# ---------------------------------------------------------------- kept state
+
+
+def load_kept(connection: Connection) -> dict[tuple[str, str], str]:
+    """Return everything that was kept, by kind and name."""
+    table = schema.kept_state
+    found = connection.execute(select(table)).mappings()
+    return {(row["kind"], row["name"]): row["value"] for row in found}
+
+
+def replace_kept(connection: Connection, kind: str, name: str, value: str | None) -> None:
+    """Keep `value` under this name in place of what was kept there; None for nothing."""
+    table = schema.kept_state
+    connection.execute(delete(table).where(table.c.kind == kind, table.c.name == name))
+    if value is not None:
+        connection.execute(insert(table).values(kind=kind, name=name, value=value))
 
 
 # ---------------------------------------------------------------- call records

@@ -17,10 +17,11 @@ from sqlalchemy import (
     Table,
     Text,
 )
+from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from pbx.store.record_file import COLUMNS
 
-REVISION = "0001"
+REVISION = "0004"
 """The newest migration: what a database must be at. A test compares it with ``migrations/``."""
 
 MYSQL: dict[str, Any] = {
@@ -63,6 +64,23 @@ local_user = Table(
     Column("realm", String(64), nullable=False),
     Column("algorithm", String(16), nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("call_level", Integer, nullable=False, server_default="0"),
+    Column("outside_number", String(33), nullable=False, server_default=""),
+    Column("emergency_number", String(33), nullable=False, server_default=""),
+    # -1: no limit
+    Column("most_calls", Integer, nullable=False, server_default="-1"),
+    Column("most_outgoing", Integer, nullable=False, server_default="-1"),
+    **MYSQL,
+)
+
+config_entry = Table(
+    "config_entry",
+    metadata,
+    # `line`, or `plan`; and the line's name, or the table's of the dial plan
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    # JSON: a line with its password, or the rows of a table
+    Column("value", Text().with_variant(MEDIUMTEXT(), "mysql"), nullable=False),
     **MYSQL,
 )
 
@@ -86,6 +104,20 @@ binding = Table(
     Column("path", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
     Column("q", String(16), nullable=False),
+    Column("reg_id", Integer, nullable=False, server_default="0"),
+    Column("behind_nat", Boolean, nullable=False, server_default="0"),
+    Column("features", String(1000), nullable=False, server_default=""),
+    **MYSQL,
+)
+
+kept_state = Table(
+    "kept_state",
+    metadata,
+    # what it is, such as a text that waits for somebody, and its name among its like
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    # JSON, which only those understand who wrote it
+    Column("value", Text, nullable=False),
     **MYSQL,
 )
 

@@ -4,6 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from pbx.config.dial_plan import DialPlan
+from pbx.config.line import UNLIMITED, Line
+
+_NO_PLAN = DialPlan()
+
 
 @dataclass(frozen=True, slots=True)
 class LocalUser:
@@ -17,6 +22,10 @@ class LocalUser:
         algorithm: the one that the user is challenged with: ``MD5`` or ``SHA-256``.
         enabled: False: the user may neither register nor call.
         realm: of the two digests; under another realm the user needs a new password.
+        call_level: what the user may call: numbers that need no higher one.
+        outside_number: what parties outside are shown as the caller's number; empty for `number`.
+        emergency_number: the same of emergency calls; empty for `outside_number`.
+        most_calls, most_outgoing: calls at once; -1 for no limit, 0 for none at all.
     """
 
     number: str
@@ -26,6 +35,11 @@ class LocalUser:
     algorithm: str = "MD5"
     enabled: bool = True
     realm: str = ""
+    call_level: int = 0
+    outside_number: str = ""
+    emergency_number: str = ""
+    most_calls: int = UNLIMITED
+    most_outgoing: int = UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +49,30 @@ class Snapshot:
     Args:
         version: rises by one with every change that a person makes.
         users: local users by number.
+        lines: external lines and SIP trunks by name.
+        plan: the dial plan.
     """
 
     version: int
     users: Mapping[str, LocalUser]
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    plan: DialPlan = _NO_PLAN
 
     @classmethod
-    def of(cls, version: int, users: Iterable[LocalUser]) -> "Snapshot":
-        """Return the snapshot with these users."""
-        return cls(version, MappingProxyType({user.number: user for user in users}))
+    def of(
+        cls,
+        version: int,
+        users: Iterable[LocalUser],
+        lines: Iterable[Line] = (),
+        plan: DialPlan = _NO_PLAN,
+    ) -> "Snapshot":
+        """Return the snapshot with these users, lines and dial plan."""
+        return cls(
+            version,
+            MappingProxyType({user.number: user for user in users}),
+            MappingProxyType({line.name: line for line in lines}),
+            plan,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +91,9 @@ class BindingRow:
         path: Route values that reach the contact (RFC 3327).
         user_agent: what the phone calls itself.
         q: the contact's preference as text, 0 to 1; empty for none.
+        reg_id: which of the phone's flows it is (RFC 5626 §4.2); 0 for none.
+        behind_nat: only the packets' source reaches the phone.
+        features: further Contact parameters as text (RFC 3840 §6).
         expires_wall_s: when it ends, seconds since 1970.
     """
 
@@ -80,6 +112,9 @@ class BindingRow:
     path: tuple[str, ...] = ()
     user_agent: str = ""
     q: str = ""
+    reg_id: int = 0
+    behind_nat: bool = False
+    features: str = ""
 
 
 @dataclass(frozen=True, slots=True)

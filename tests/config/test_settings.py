@@ -25,6 +25,32 @@ def fault(text: str) -> str:
     return caught.value.sentence.removeprefix(prefix)
 
 
+class TestTlsPort:
+    """A file from before there was TLS, which uses TLS's port for something else, stays right."""
+
+    @pytest.mark.parametrize(
+        ("text", "port", "yields_to"),
+        [
+            ("", 5061, ""),
+            ("[sip]\ntls_port = 0", 0, ""),
+            ("[sip]\ntls_port = 0\nport = 5061", 0, ""),
+            ("[sip]\nport = 5061\ntls_port = 5071", 5071, ""),
+            ("[sip]\nport = 5061", 0, "sip.port"),
+            ("[sip]\nwss_port = 5061", 0, "sip.wss_port"),
+            ("[http]\nport = 5061", 0, "http.port"),
+            ("[media]\nfirst_port = 5062\nlast_port = 5161", 5061, ""),
+            (
+                "[media]\nfirst_port = 5000\nlast_port = 5061\n[sip]\nport = 6060",
+                0,
+                "media.first_port",
+            ),
+        ],
+    )
+    def test_it_yields(self, text: str, port: int, yields_to: str) -> None:
+        settings = parse_settings(text.encode(), "x")
+        assert (settings.tls_port, settings.tls_yields_to) == (port, yields_to)
+
+
 class TestGood:
     def test_every_setting_is_optional(self) -> None:
         assert parse_settings(b"", "x") == Settings()
@@ -37,6 +63,9 @@ class TestGood:
             [sip]
             port = 5070
             tls_port = 5071
+            ws_port = 5072
+            wss_port = 5073
+            ws_origins = ["https://example.org", "http://[2001:db8::1]:8080"]
             addresses = ["192.0.2.1", "2001:db8::5", "fe80::1%eth0"]
             realm = "my house"
             min_expires_s = 30
@@ -63,6 +92,9 @@ class TestGood:
             conference = "*600*"
             conference_parties = 12
             record_s = 30.5
+            [messages]
+            keep_s = 86400.5
+            most = 7
             [http]
             port = 0
         """
@@ -71,6 +103,7 @@ class TestGood:
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
         assert not settings.media.convert
         assert settings.media.threads == 3
+        assert (settings.messages.keep_s, settings.messages.most) == (86400.5, 7)
         assert settings.services.numbers == {
             "echo": "*430",
             "music": "46",
@@ -144,16 +177,32 @@ class TestFaults:
             ("[services]\nconference_parties = 101", "services.conference_parties"),
             ("[services]\nrecord_s = 0", "services.record_s"),
             ("[services]\nrecord_s = inf", "services.record_s"),
+            ("[messages]\nkeep_s = -1", "messages.keep_s"),
+            ("[messages]\nmost = 0", "messages.most"),
             ("[http]\nport = -1", "http.port"),
             ("[http]\nport = 65536", "http.port"),
             ("[http]\nport = 5060", "http.port"),
-            ("[http]\nport = 5061", "sip.tls_port"),
-            ("[sip]\nport = 5061", "sip.tls_port"),
+            ("[sip]\ntls_port = 5061\n[http]\nport = 5061", "sip.tls_port"),
+            ("[sip]\nport = 5061\ntls_port = 5061", "sip.tls_port"),
             ("[sip]\ntls_port = 20500", "sip.tls_port"),
             ("[sip]\ntls_port = -1", "sip.tls_port"),
+            ('[sip]\ntls_port = "5061"', "sip.tls_port"),
+            ("[sip]\nws_port = 5061\ntls_port = 5061", "sip.ws_port"),
+            ("[sip]\nwss_port = 5060", "sip.wss_port"),
+            ("[sip]\nws_port = 65536", "sip.ws_port"),
+            ("[sip]\nws_port = 20500", "sip.ws_port"),
+            ("[sip]\nws_port = 7443\nwss_port = 7443", "sip.wss_port"),
+            ("[sip]\nwss_port = 8080\n[http]\nport = 8080", "sip.wss_port"),
+            ('[sip]\nws_origins = ["example.org"]', "sip.ws_origins[0]"),
+            ('[sip]\nws_origins = ["https://a", "https://b/"]', "sip.ws_origins[1]"),
+            ('[sip]\nname_servers = ["dns.example"]', "sip.name_servers[0]"),
+            ('[sip]\nname_servers = ["192.0.2.53", "192.0.2.53:0"]', "sip.name_servers[1]"),
+            ('[sip]\nname_servers = ["[::1]:70000"]', "sip.name_servers[0]"),
+            ('[sip]\nname_servers = ["0.0.0.0"]', "sip.name_servers[0]"),
             ('[tls]\nkey = "key.pem"', "tls.certificate"),
             ('[tls]\ncertificate = "certificate.pem"', "tls.key"),
             ("[tls]\nkeys = 1", "tls.keys"),
+            ("[tls]\nauthorities = 1", "tls.authorities"),
             ("[sip]\nport = 20500", "sip.port"),
             ('language = "de"', "language"),
             (f'control_socket = "/{"x" * 107}"', "control_socket"),

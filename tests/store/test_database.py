@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, MetaData, Table, inspect, text
 
 from pbx.config.database_url import parse_database
 from pbx.store.database import (
@@ -21,7 +20,9 @@ from pbx.store.database import (
     migrate,
     revision_of,
 )
+from pbx.store.rows import load_bindings
 from pbx.store.schema import REVISION, metadata
+from tests.store.history import bring_to, migrations, revisions
 from tests.store.mariadb import MariaDb
 
 ROOT = Path(__file__).parents[2]
@@ -36,6 +37,13 @@ def engine(tmp_path: Path, main_database: tuple[str, MariaDb | None]) -> Iterato
     engine.dispose()
 
 
+def filled(table: Table) -> dict[str, object]:
+    """A row with something in every column."""
+    values: dict[type, object] = {str: "1", int: 1, bool: True}
+    # What is left are doubles, in MariaDB's words or in SQLite's.
+    return {column.name: values.get(column.type.python_type, 1.5) for column in table.columns}
+
+
 class TestMigrations:
     def test_they_make_the_schema(self, engine: Engine) -> None:
         migrate(engine)
@@ -45,9 +53,7 @@ class TestMigrations:
             assert revision_of(connection) == REVISION
 
     def test_the_newest_is_the_one_that_the_schema_names(self) -> None:
-        config = Config()
-        config.set_main_option("script_location", "pbx.store:migrations")
-        assert ScriptDirectory.from_config(config).get_current_head() == REVISION
+        assert ScriptDirectory.from_config(migrations()).get_current_head() == REVISION
 
     def test_once_is_enough(self, engine: Engine) -> None:
         migrate(engine)
@@ -61,6 +67,46 @@ class TestMigrations:
         with engine.connect() as connection:
             assert set(metadata.tables) <= set(inspect(connection).get_table_names())
             assert revision_of(connection) == REVISION
+
+    @pytest.mark.parametrize("revision", revisions()[:-1])
+    def test_what_an_older_version_has_kept_stays(self, engine: Engine, revision: str) -> None:
+        bring_to(engine, revision)
+        before = MetaData()
+        before.reflect(engine)
+        tables = [table for name, table in before.tables.items() if name != "alembic_version"]
+        assert len(tables) >= 6
+        with engine.begin() as connection:
+            for table in tables:
+                connection.execute(table.insert().values(filled(table)))
+        migrate(engine)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+            for table in tables:
+                (row,) = connection.execute(table.select())
+                changed = {"behind_nat"} if revision == "0001" else set()
+                wanted = {key: value for key, value in filled(table).items() if key not in changed}
+                assert {key: row._mapping[key] for key in wanted} == wanted
+
+    def test_registrations_of_an_older_version_stay(self, engine: Engine) -> None:
+        """Whether their phones are behind a NAT was never asked: they are reached as they were."""
+        bring_to(engine, "0001")
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO binding VALUES ('100', 0, 'sip:100@10.0.0.7', 'c', 1, 'udp', "
+                    "'203.0.113.9', 1024, '192.0.2.1', 5060, 1e9, 0, '', '[]', '', '')"
+                )
+            )
+        migrate(engine)
+        with engine.connect() as connection:
+            (row,) = load_bindings(connection)
+        assert (row.contact, row.behind_nat, row.reg_id, row.features) == (
+            "sip:100@10.0.0.7",
+            True,
+            0,
+            "",
+        )
 
     def test_a_newer_database_is_not_touched(self, engine: Engine) -> None:
         migrate(engine)

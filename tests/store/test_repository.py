@@ -243,6 +243,26 @@ class TestAudit:
         ]
 
 
+class TestKeptState:
+    def test_it_survives_a_restart(self, kept: Kept, opened: Opened) -> None:
+        kept.store.keep("message", "one", '{"text":"茶 🙂"}'.encode())
+        kept.store.keep("message", "two", b"{}")
+        kept.store.keep("subscription", "one", b"[]")
+        again = opened(kept.reopened()).store
+        assert again.take_kept("message") == ['{"text":"茶 🙂"}'.encode(), b"{}"]
+        assert again.take_kept("subscription") == [b"[]"]
+        assert again.take_kept("publication") == []
+
+    def test_the_last_word_counts(self, kept: Kept, opened: Opened) -> None:
+        kept.store.keep("message", "one", b"1")
+        kept.store.keep("message", "one", b"2")
+        kept.store.keep("message", "two", b"1")
+        kept.done_so_far()
+        kept.store.keep("message", "two", None)
+        kept.store.keep("message", "three", None)
+        assert opened(kept.reopened()).store.take_kept("message") == [b"2"]
+
+
 class TestBindings:
     def test_they_survive_a_restart_in_their_order(self, kept: Kept, opened: Opened) -> None:
         rows = [

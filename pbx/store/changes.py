@@ -1,0 +1,155 @@
+"""Changes of lines, dial plan and rights within a transaction that the caller has opened.
+
+Each function checks what the change leads to and returns what the audit says of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+import msgspec
+from sqlalchemy import Connection
+
+from pbx.config import fields
+from pbx.config.dial_plan import TABLES, DialPlan
+from pbx.config.dial_plan_faults import dial_plan_faults, line_uses
+from pbx.config.line import Line
+from pbx.config.line_faults import line_faults
+from pbx.config.refusal import command_error
+from pbx.config.user_rights import UserRights, user_rights_faults
+from pbx.errors import CommandError
+from pbx.store import entries, rows
+from pbx.store.snapshot import LocalUser, Snapshot
+
+MAX_DETAIL = 4000
+"""Characters of the audit's detail."""
+
+_SECRET = "password"
+
+
+def put_line(connection: Connection, line: Line, *, new: bool) -> str:
+    """Add a line, or put it in another's place.
+
+    Raises:
+        CommandError: ``line-exists`` where a `new` one is there already, or what `line_faults` says.
+    """
+    snapshot = rows.load_snapshot(connection)
+    former = snapshot.lines.get(line.name)
+    if new and former is not None:
+        raise command_error("line-exists", name=line.name)
+    return _put_line(connection, snapshot, former, line)
+
+
+def change_line(connection: Connection, name: str, options: Mapping[str, object]) -> str:
+    """Give a line other options.
+
+    Raises:
+        CommandError: ``unknown-line``, what `fields.build` says, or what `line_faults` says.
+    """
+    snapshot = rows.load_snapshot(connection)
+    former = snapshot.lines.get(name)
+    if former is None:
+        raise command_error("unknown-line", name=name)
+    return _put_line(
+        connection, snapshot, former, fields.changed(former, {**options, "name": name})
+    )
+
+
+def remove_line(connection: Connection, name: str) -> str:
+    """Remove a line.
+
+    Raises:
+        CommandError: ``unknown-line``, or ``line-in-use`` where the dial plan names it.
+    """
+    snapshot = rows.load_snapshot(connection)
+    if name not in snapshot.lines:
+        raise command_error("unknown-line", name=name)
+    for field in line_uses(snapshot.plan, name):
+        raise command_error("line-in-use", name=name, field=field)
+    entries.drop_entry(connection, entries.LINE, name)
+    return ""
+
+
+def set_plan(connection: Connection, tables: Mapping[str, object], version: int | None) -> str:
+    """Give the dial plan other tables.
+
+    Args:
+        connection: the transaction.
+        tables: by name, each all of its rows as structs or mappings; of ``basics`` the fields that
+            change.
+        version: the configuration's that this is a change of; None for whichever there is.
+
+    Raises:
+        CommandError: ``plan-changed`` where somebody else was faster, ``unknown-table``, what
+            `fields.build` says, what `dial_plan_faults` says, or ``time-condition-in-use``.
+    """
+    snapshot = rows.load_snapshot(connection)
+    if version is not None and version != snapshot.version:
+        raise command_error("plan-changed")
+    fresh = {name: _table(snapshot.plan, name, value) for name, value in tables.items()}
+    plan = msgspec.structs.replace(snapshot.plan, **fresh)
+    _refuse(dial_plan_faults(plan, snapshot.lines))
+    times = {condition.name for condition in plan.time_conditions}
+    for line in snapshot.lines.values():
+        if line.time_condition and line.time_condition not in times:
+            raise command_error("time-condition-in-use", name=line.time_condition, line=line.name)
+    for name, value in fresh.items():
+        entries.put_entry(connection, entries.PLAN, name, value)
+    return " ".join(sorted(fresh))
+
+
+def change_user(connection: Connection, user: LocalUser, options: Mapping[str, object]) -> str:
+    """Give a user other rights.
+
+    Raises:
+        CommandError: what `fields.build` says, or what `user_rights_faults` says.
+    """
+    names = UserRights.__struct_fields__
+    rights = UserRights(**{name: getattr(user, name) for name in names})
+    fresh = fields.changed(rights, options)
+    _refuse(user_rights_faults(fresh))
+    rows.update_user(connection, replace(user, **msgspec.structs.asdict(fresh)))
+    return _difference(rights, fresh)
+
+
+def _put_line(connection: Connection, snapshot: Snapshot, former: Line | None, line: Line) -> str:
+    times = [condition.name for condition in snapshot.plan.time_conditions]
+    _refuse(line_faults(line, times, snapshot.users))
+    entries.put_entry(connection, entries.LINE, line.name, line)
+    return _difference(former, line)
+
+
+def _table(plan: DialPlan, name: str, value: object) -> object:
+    given = msgspec.to_builtins(value)
+    if name == "basics":
+        if not isinstance(given, dict):
+            raise command_error("bad-basics")
+        return fields.build(
+            type(plan.basics), {**msgspec.structs.asdict(plan.basics), **given}, name
+        )
+    if name not in TABLES:
+        raise command_error("unknown-table", name=name, choices=", ".join(("basics", *TABLES)))
+    if not isinstance(given, list | tuple) or not all(isinstance(row, dict) for row in given):
+        raise command_error("bad-table", name=name)
+    kind = TABLES[name]
+    return tuple(fields.build(kind, row, f"{name}[{at}]") for at, row in enumerate(given, 1))
+
+
+def _refuse(found: Iterator[CommandError]) -> None:
+    for error in found:
+        raise error
+
+
+def _difference(former: msgspec.Struct | None, fresh: msgspec.Struct) -> str:
+    """The fields that differ, with their values, but of a password only that it does."""
+    before = {} if former is None else msgspec.structs.asdict(former)
+    return " ".join(_told(before, msgspec.structs.asdict(fresh).items()))[:MAX_DETAIL]
+
+
+def _told(before: Mapping[str, object], items: Iterable[tuple[str, object]]) -> Iterator[str]:
+    for name, value in items:
+        if name not in before or value != before[name]:
+            if name == _SECRET:
+                if value or before.get(name):
+                    yield _SECRET
+            elif name in before or value:
+                yield f"{name}={value}"
