@@ -8,6 +8,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older one is told so
 
 import argparse
 import asyncio
+import gc
 import os
 import platform
 from collections.abc import Callable, Sequence
@@ -88,6 +89,9 @@ def _run(folder: Path, settings: Settings) -> int:
     # Imported late: --version and a bad configuration answer at once.
     from pbx.app import App
 
+    # What has been imported stays for ever: looking through it would keep calls waiting.
+    gc.collect()
+    gc.freeze()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(App(folder, settings).run())
     return 0

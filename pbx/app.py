@@ -7,8 +7,10 @@ import os
 import secrets
 import shutil
 import signal
+import ssl
 import time
 from collections import deque
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -17,23 +19,29 @@ from pbx.api.control import Control, Outside
 from pbx.api.http import HttpServer
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.server import ControlServer
-from pbx.call.call import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.exchange import Exchange
+from pbx.call.outputs import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.services.directory import SoundFiles
 from pbx.cdr.ledger import Ledger
 from pbx.cdr.record import facts_of
 from pbx.cdr.words import tag_words
 from pbx.config.data_folder import DataFolder
-from pbx.config.settings import Settings
+from pbx.config.settings import TLS_PORT, Settings
 from pbx.errors import PeerError
+from pbx.lines.lines import Lines
+from pbx.lines.outside import LinesOutside
+from pbx.lines.surgery import Surgery
+from pbx.lines.trial import Trials
 from pbx.locale import say
 from pbx.media import protocol
 from pbx.media.session import NoPortsLeft
 from pbx.media.supervisor import Supervisor
-from pbx.net.certificate import CertificateError, Identity, own_identity
+from pbx.net.certificate import CertificateError, Identity, Pair, own_identity
 from pbx.net.interfaces import AddressWatch, local_addresses
 from pbx.net.notify import ServiceNotice
-from pbx.net.transport import SipTransport, TlsPort
+from pbx.net.peer_identity import peer_context
+from pbx.net.resolver import Resolver
+from pbx.net.transport import SipTransport, StreamPort
 from pbx.ops.faults import about_event, survived
 from pbx.ops.health import examine
 from pbx.ops.health.facts import Facts, Problem
@@ -41,17 +49,19 @@ from pbx.ops.recent_lines import RecentLines
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
+from pbx.registrar.lamps import Lamps
 from pbx.registrar.rows import binding_of, row_of
+from pbx.routing.shadowed import no_emergency_numbers, shadowed
+from pbx.sip.capabilities import EXCHANGE
+from pbx.sip.dispatch import Dispatch, Ticking
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Event, RequestReceived
-from pbx.sip.flow import Flow
+from pbx.sip.flow import Address, Flow
+from pbx.sip.locate import Answer, Question
 from pbx.sip.message import response_to
 from pbx.store.repository import Store
 
 log = logging.getLogger(__name__)
-
-ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER")
-"""The methods that the exchange serves."""
 
 EARLY_LIMIT = 500
 """Messages that wait for the end of the start, 64 KiB each at the most."""
@@ -95,19 +105,25 @@ class App:
     def __init__(self, folder: Path, settings: Settings) -> None:
         self._settings = settings
         self._folder = DataFolder(folder)
-        self._endpoint = Endpoint(token, user_agent=f"miniSIPServer/{__version__}", allow=ALLOW)
+        self._endpoint = Endpoint(
+            token, user_agent=f"miniSIPServer/{__version__}", serves=EXCHANGE, names=True
+        )
+        self._resolver = Resolver(settings.sip.name_servers, self._resolved)
         files = SoundFiles(
             self._folder.music_files,
             str(self._folder.recordings.absolute()),
             str(self._folder.record.absolute()),
         )
         self._exchange = Exchange(self._endpoint, token, settings, files)
-        self._bindings = Bindings(settings.sip)
+        self._bindings = Bindings(settings.sip, self._epoch)
+        self._ticking: list[Ticking] = [self._endpoint, self._exchange, self._bindings]
         self._notice = ServiceNotice(os.environ)
         self._outbox: deque[tuple[bytes, Flow]] = deque()
         self._early: deque[tuple[bytes, Flow]] = deque(maxlen=EARLY_LIMIT)
         self._serving = False
+        self._configured = -1
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._pumping = False
         self._stopped = asyncio.Event()
         self._stopping = False
@@ -146,10 +162,10 @@ class App:
         def added() -> None:
             self._loop.call_soon_threadsafe(self._board.changed, "log")
 
-        self._lines = RecentLines(added)
+        self._log_lines = RecentLines(added)
         root = logging.getLogger()
-        root.addHandler(self._lines)
-        stack.callback(root.removeHandler, self._lines)
+        root.addHandler(self._log_lines)
+        stack.callback(root.removeHandler, self._log_lines)
 
     async def _started(self, stack: contextlib.AsyncExitStack) -> bool:
         """Start; False where a signal came before the end of it.
@@ -177,7 +193,7 @@ class App:
             folder.path,
             settings,
             self._loop.call_soon_threadsafe,
-            changed=partial(self._board.changed, "users"),
+            changed=self._config_changed,
         )
         self._store.open()
         stack.callback(self._store.close)
@@ -197,8 +213,32 @@ class App:
             token,
             lambda: self._store.snapshot,
             settings.services,
+            lambda: datetime.now().astimezone(),
         )
+        self._lamps = Lamps(
+            self._endpoint,
+            self._admission,
+            self._bindings,
+            token,
+            lambda: self._store.snapshot,
+            settings,
+            self._epoch,
+            self._store.keep,
+        )
+
+        def own(transport: str, host: str) -> Address | None:
+            return self._transport.own_address(transport, host)
+
+        self._lines = Lines(self._endpoint, token, lambda: self._store.snapshot, own)
+        self._exchange.outside = LinesOutside(self._lines, lambda: self._store.snapshot)
+        self._surgery = Surgery(
+            self._endpoint, token, self._lines, own, Trials(self._exchange).call
+        )
+        self._ticking += [*self._lamps.ticking, self._lines, self._surgery]
+        owners = [self._exchange, *self._lamps.owners, self._lines, self._surgery]
+        self._dispatch = Dispatch(owners, self._newcomer)
         self._restore_bindings()
+        self._lamps.restore(self._store.take_kept, self._loop.time())
         self._supervisor = Supervisor(
             folder.path / "media.sock",
             settings.media,
@@ -227,9 +267,11 @@ class App:
             self._received,
             self._flow_failed,
             self._connections_in_use,
-            tls=TlsPort(sip.tls_port, self._identity.context) if self._identity else None,
+            more=self._more_ports(),
+            tls=self._trust(),
         )
         stack.push_async_callback(self._transport.close)
+        stack.push_async_callback(self._resolver.close)
         # The watch first, so that no change gets lost between.
         self._moved = asyncio.Event()
         watch = AddressWatch(self._moved.set)
@@ -239,13 +281,25 @@ class App:
         following = self._loop.create_task(self._follow())
         stack.callback(following.cancel)
 
+    def _more_ports(self) -> list[StreamPort]:
+        """The ports beside UDP's and TCP's; those with TLS only where there is a certificate."""
+        sip, context = self._settings.sip, self._identity.context if self._identity else None
+        ports = [StreamPort("ws", sip.ws_port, None, sip.ws_origins)]
+        if context is not None:
+            ports.append(StreamPort("tls", self._settings.tls_port, context))
+            ports.append(StreamPort("wss", sip.wss_port, context, sip.ws_origins))
+        return [port for port in ports if port.number]
+
     def _proof(self, hosts: list[str]) -> Identity | None:
         """What TLS needs; None where it is off, or can't be, which is no reason not to start.
 
         Args:
             hosts: our addresses; a certificate that is made now is good for them.
         """
-        if not self._settings.sip.tls_port:
+        if setting := self._settings.tls_yields_to:
+            self._tls_why = say("tls-yields", setting=setting, port=TLS_PORT)
+            log.warning("%s", self._tls_why)
+        if not (self._settings.tls_port or self._settings.sip.wss_port):
             return None
         try:
             return own_identity(self._settings.tls, self._folder, hosts)
@@ -254,12 +308,25 @@ class App:
             self._tls_why = error.sentence
             return None
 
+    def _trust(self) -> ssl.SSLContext | None:
+        """What we connect to TLS peers with; None where a file of the settings is unusable."""
+        tls, folder = self._settings.tls, self._folder.path
+        # What the exchange has made for itself proves nothing to anybody.
+        own = Pair(folder / tls.certificate, folder / tls.key) if tls.certificate else None
+        try:
+            return peer_context(folder / tls.authorities if tls.authorities else None, own)
+        except CertificateError as error:
+            log.error("%s", error.sentence)
+            self._tls_why = self._tls_why or error.sentence
+            return None
+
     def _no_tls(self) -> str:
-        """Why there is no TLS, though it is wanted; else empty."""
-        listening = self._transport.addresses
-        if not self._identity or not listening or any(one[:4] == "tls " for one in listening):
-            return self._tls_why
-        return say("tls-no-port", port=self._settings.sip.tls_port)
+        """Why there is no TLS or WebSocket, though it is wanted; else empty."""
+        listening = {one.partition(" ")[0] for one in self._transport.addresses}
+        for port in self._more_ports() if listening else ():
+            if port.kind not in listening:
+                return say("no-port", kind=port.kind.upper(), port=port.number)
+        return self._tls_why
 
     def _hosts(self) -> list[str]:
         """The addresses to listen on."""
@@ -273,6 +340,8 @@ class App:
                 await self._transport.follow(self._hosts())
             except OSError as error:
                 log.error("the machine's addresses can't be read: %s", error)
+            survived(lambda: self._lines.addresses_changed(self._loop.time()), lambda: "addresses")
+            self._pump()
 
     async def _start_api(self, stack: contextlib.AsyncExitStack) -> None:
         settings = self._settings
@@ -293,13 +362,16 @@ class App:
                 provisioning_url=provisioning_url,
                 changed=self._pump,
                 problems=self._problems,
-                lines=self._lines.after,
+                lines=self._log_lines.after,
                 counts=self._counts,
                 folder=self._folder,
                 board=self._board,
+                surgery=self._surgery,
                 certificate=self._identity.fingerprint if self._identity else "",
+                line_states=self._lines.states,
             ),
             settings.sip,
+            settings.services,
         )
         # systemd's RuntimeDirectory: another group than the data folder's may have a way there.
         runtime = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
@@ -336,11 +408,34 @@ class App:
                 engine_deaths=sum(now - one < DEATHS_S for one in self._engine_deaths),
                 database_ok=database.ok,
                 database_why=database.why,
+                database_left=str(self._store.left_behind or ""),
                 records_waiting=database.records_waiting,
                 records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
                 disk_used=_disk_used(self._folder.path),
                 tls_why=self._no_tls(),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
+                shadowed=shadowed(self._store.snapshot, self._settings.services),
+                no_emergency_numbers=no_emergency_numbers(self._store.snapshot),
+                prack_refused={
+                    contact: now - since
+                    for contact, since in self._exchange.without_prack.contacts.items()
+                },
+                prack_lines=tuple(
+                    name
+                    for name in self._exchange.without_prack.lines
+                    if name in self._store.snapshot.lines
+                    and self._store.snapshot.lines[name].prack != "off"
+                ),
+                emergency_calls=tuple(
+                    (call.facts.caller_number, call.facts.dialed_number)
+                    for call in self._exchange.calls.values()
+                    if call.facts.emergency
+                ),
+                lines={
+                    state.name: state.trouble
+                    for state in self._lines.states()
+                    if state.trouble is not None
+                },
             )
         )
 
@@ -357,7 +452,10 @@ class App:
     def _flow_failed(self, flow: Flow, why: str) -> None:
         now = self._loop.time()
         survived(lambda: self._endpoint.flow_failed(flow, why, now), lambda: f"{flow}: {why}")
-        self._bindings.disconnected(flow)
+        self._bindings.disconnected(flow, now)
+        self._exchange.disconnected(flow)
+        self._lamps.disconnected(flow)
+        survived(lambda: self._lines.disconnected(flow, now), lambda: str(flow))
         self._pump()
 
     def _pump(self) -> None:
@@ -371,10 +469,14 @@ class App:
                 pass
         finally:
             self._pumping = False
-        ending = self._endpoint.pending_requests or self._exchange.saying_farewell
-        if self._stopping and not ending:
+        if self._stopping and not self._ending:
             self._quiet.set()
         self._set_timer()
+
+    @property
+    def _ending(self) -> bool:
+        """Whether somebody is still to be waited for at the end."""
+        return self._endpoint.pending_requests > 0 or self._exchange.saying_farewell
 
     def _pump_once(self) -> bool:
         now, busy = self._loop.time(), False
@@ -384,23 +486,37 @@ class App:
         while (output := self._exchange.next_output()) is not None:
             busy = True
             survived(partial(self._carry_out, output), partial(repr, output))
+        busy |= self._flush()
+        survived(self._tell_of_users, lambda: "users")
+        survived(self._tell_of_lines, lambda: "lines")
+        busy |= self._flush()
+        return busy
+
+    def _flush(self) -> bool:
+        """Send and ask what the endpoint has to; False where that is nothing to send."""
+        for question in self._endpoint.questions():
+            self._resolver.ask(question)
         self._outbox.extend(self._endpoint.to_send())
+        busy = bool(self._outbox)
         while self._outbox:
-            busy = True
             data, flow = self._outbox.popleft()
             survived(partial(self._transport.send, data, flow), partial(repr, flow))
-        survived(self._keep_bindings, lambda: "registrations")
         return busy
+
+    def _resolved(self, question: Question, answer: Answer) -> None:
+        now = self._loop.time()
+        survived(partial(self._endpoint.resolved, question, answer, now), partial(repr, question))
+        survived(lambda: self._lines.resolved(now), partial(repr, question))
+        survived(lambda: self._surgery.resolved(now), partial(repr, question))
+        self._pump()
 
     def _take(self, event: Event, now: float) -> None:
         """Pass an event to whom it concerns; a request that a fault of ours meets gets a 500."""
-        if not survived(lambda: self._pass_on(event, now), lambda: about_event(event)):
+        if not survived(lambda: self._dispatch.handle(event, now), lambda: about_event(event)):
             survived(lambda: self._refuse(event, 500, now), lambda: "the answer to that")
 
-    def _pass_on(self, event: Event, now: float) -> None:
-        if not isinstance(event, RequestReceived) or event.request.to.tag is not None:
-            self._exchange.handle(event, now)
-        elif self._stopping:
+    def _newcomer(self, event: RequestReceived, now: float) -> None:
+        if self._stopping and event.request.to.tag is None:
             self._refuse(event, 503, now)
         else:
             self._admission.receive(event, now)
@@ -418,7 +534,7 @@ class App:
             one.flow for user in self._store.snapshot.users for one in self._bindings.of(user, now)
         ]
         flows += [leg.usage.flow for call in self._exchange.calls.values() for leg in call.legs]
-        return {flow.connection for flow in flows}
+        return {flow.connection for flow in (*flows, *self._lines.flows)}
 
     def _carry_out(self, output: Output) -> None:
         match output:
@@ -430,6 +546,7 @@ class App:
                 parties = facts.caller_number, facts.dialed_number
                 log.info("call %s: %s to %s: %s", facts.id, *parties, facts.state)
                 self._ledger.changed(facts, self._epoch(), output.state)
+                self._lamps.call_changed(facts)
             case CallEnded():
                 self._board.changed("calls")
                 facts = output.facts
@@ -438,6 +555,7 @@ class App:
                 why = tag_words(cause.tag if cause else None)
                 log.info("call %s: %s to %s: ended: %s; %s", facts.id, *parties, why, cause)
                 self._ledger.ended(facts, self._epoch())
+                self._lamps.call_changed(facts)
             case Discard():
                 with contextlib.suppress(OSError):
                     Path(output.path).unlink(missing_ok=True)
@@ -452,20 +570,18 @@ class App:
             self._timer = None
 
     def _set_timer(self) -> None:
+        due = [when for part in self._ticking if (when := part.next_timer()) is not None]
+        first = min(due, default=None)
+        if self._timer is not None and first == self._timer_due:
+            return
         self._stop_timer()
-        sip, calls = self._endpoint.next_timer(), self._exchange.next_timer()
-        due = [when for when in (sip, calls, self._bindings.next_expiry()) if when is not None]
-        if due:
-            self._timer = self._loop.call_at(min(due), self._timer_fired)
+        if first is not None:
+            self._timer, self._timer_due = self._loop.call_at(first, self._timer_fired), first
 
     def _timer_fired(self) -> None:
-        now = self._loop.time()
-        for part in (
-            self._endpoint.handle_timer,
-            self._exchange.handle_timer,
-            self._bindings.expire,
-        ):
-            survived(partial(part, now), lambda: "a timer")
+        self._timer, now = None, self._loop.time()
+        for part in self._ticking:
+            survived(partial(part.handle_timer, now), lambda: "a timer")
         self._pump()
 
     def _restore_bindings(self) -> None:
@@ -477,15 +593,34 @@ class App:
         if good:
             log.info("%d registrations are still good", len(good))
 
-    def _keep_bindings(self) -> None:
-        offset_s = self._epoch()
+    def _tell_of_users(self) -> None:
+        """Keep the registrations that have changed, and tell those who watch."""
+        offset_s, now = self._epoch(), self._loop.time()
         for number, bindings in self._bindings.take_changed():
             self._board.changed("users")
             self._store.save_bindings(number, [row_of(one, offset_s) for one in bindings])
+            self._lamps.located(number, now)
+        self._lamps.settle(now)
+
+    def _config_changed(self) -> None:
+        self._board.changed("users")
+        self._board.changed("lines")
+        if self._serving:
+            self._pump()
+
+    def _tell_of_lines(self) -> None:
+        """Let the lines follow the configuration, and tell those who watch."""
+        version = self._store.snapshot.version
+        if self._serving and version != self._configured:
+            self._configured = version
+            self._lines.configured(self._loop.time())
+        if self._lines.take_changed():
+            self._board.changed("lines")
 
     async def _hang_up_all(self) -> None:
         """End every call and wait a moment for the peers to hear of it."""
         self._exchange.stop(self._loop.time())
+        self._lines.stop(self._loop.time())
         self._stopping = True
         self._pump()
         with contextlib.suppress(TimeoutError):

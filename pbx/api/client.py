@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,11 +18,16 @@ from pbx.api.schema import (
     METHODS,
     Call,
     Changes,
+    Examination,
     Failure,
     Health,
+    Line,
     LogLine,
     NewUser,
+    Plan,
+    Profile,
     Recording,
+    RouteTest,
     RunningCall,
     Status,
     User,
@@ -151,6 +157,64 @@ class Client:
     def set_algorithm(self, number: str, algorithm: str) -> None:
         """Challenge a user with ``MD5`` or ``SHA-256`` from now on."""
         self._call("user.algorithm", number=number, algorithm=algorithm)
+
+    def set_user(self, number: str, options: Mapping[str, object]) -> None:
+        """Give a user other rights, by the names of `schema.User`."""
+        self._call("user.set", number=number, options=_json(options))
+
+    def lines(self) -> list[Line]:
+        """Return all external lines and SIP trunks."""
+        lines: list[Line] = self._call("lines")
+        return lines
+
+    def add_line(self, name: str, options: Mapping[str, object]) -> None:
+        """Add a line with options by their names, ``kind``, ``server`` and ``password`` among them."""
+        self._call("line.add", name=name, options=_json(options))
+
+    def set_line(self, name: str, options: Mapping[str, object]) -> None:
+        """Give a line other options."""
+        self._call("line.set", name=name, options=_json(options))
+
+    def remove_line(self, name: str) -> None:
+        """Remove a line."""
+        self._call("line.remove", name=name)
+
+    def profiles(self) -> list[Profile]:
+        """Return the provider profiles."""
+        profiles: list[Profile] = self._call("line.profiles")
+        return profiles
+
+    def examine(self, line: str, number: str = "") -> Examination:
+        """Let the doctor begin with a line; it calls `number` where one is given."""
+        examination: Examination = self._call("doctor", name=line, number=number or None)
+        return examination
+
+    def more_of(self, examination: Examination) -> Examination:
+        """Wait for more than an examination says; what is new comes after a while at the most."""
+        seen = str(len(examination.findings))
+        later: Examination = self._call("doctor.more", id=examination.id, after=seen)
+        return later
+
+    def stop_examination(self, examination: Examination) -> None:
+        """End an examination."""
+        self._call("doctor.stop", id=examination.id)
+
+    def plan(self) -> Plan:
+        """Return the dial plan."""
+        plan: Plan = self._call("plan")
+        return plan
+
+    def set_plan(self, tables: Mapping[str, object], version: int | None = None) -> None:
+        """Give the dial plan other tables; with a version, unless there is a later one."""
+        seen = None if version is None else str(version)
+        self._call("plan.set", tables=_json(tables), version=seen)
+
+    def route(self, caller: str, called: str, *, line: str = "", at: str = "") -> RouteTest:
+        """Return where a number would lead, for a local user or for who calls by a line."""
+        answer: RouteTest = self._call(
+            "route", caller=caller, called=called, line=line or None, at=at or None
+        )
+        return answer
 
     def welcome(self) -> Welcome:
         """Return what a person needs to register the first phones."""
@@ -295,6 +359,64 @@ class AsyncClient:
         """Challenge a user with ``MD5`` or ``SHA-256`` from now on."""
         await self._call("user.algorithm", number=number, algorithm=algorithm)
 
+    async def set_user(self, number: str, options: Mapping[str, object]) -> None:
+        """Give a user other rights, by the names of `schema.User`."""
+        await self._call("user.set", number=number, options=_json(options))
+
+    async def lines(self) -> list[Line]:
+        """Return all external lines and SIP trunks."""
+        lines: list[Line] = await self._call("lines")
+        return lines
+
+    async def add_line(self, name: str, options: Mapping[str, object]) -> None:
+        """Add a line with options by their names, ``kind``, ``server`` and ``password`` among them."""
+        await self._call("line.add", name=name, options=_json(options))
+
+    async def set_line(self, name: str, options: Mapping[str, object]) -> None:
+        """Give a line other options."""
+        await self._call("line.set", name=name, options=_json(options))
+
+    async def remove_line(self, name: str) -> None:
+        """Remove a line."""
+        await self._call("line.remove", name=name)
+
+    async def profiles(self) -> list[Profile]:
+        """Return the provider profiles."""
+        profiles: list[Profile] = await self._call("line.profiles")
+        return profiles
+
+    async def examine(self, line: str, number: str = "") -> Examination:
+        """Let the doctor begin with a line; it calls `number` where one is given."""
+        examination: Examination = await self._call("doctor", name=line, number=number or None)
+        return examination
+
+    async def more_of(self, examination: Examination) -> Examination:
+        """Wait for more than an examination says; what is new comes after a while at the most."""
+        seen = str(len(examination.findings))
+        later: Examination = await self._call("doctor.more", id=examination.id, after=seen)
+        return later
+
+    async def stop_examination(self, examination: Examination) -> None:
+        """End an examination."""
+        await self._call("doctor.stop", id=examination.id)
+
+    async def plan(self) -> Plan:
+        """Return the dial plan."""
+        plan: Plan = await self._call("plan")
+        return plan
+
+    async def set_plan(self, tables: Mapping[str, object], version: int | None = None) -> None:
+        """Give the dial plan other tables; with a version, unless there is a later one."""
+        seen = None if version is None else str(version)
+        await self._call("plan.set", tables=_json(tables), version=seen)
+
+    async def route(self, caller: str, called: str, *, line: str = "", at: str = "") -> RouteTest:
+        """Return where a number would lead, for a local user or for who calls by a line."""
+        answer: RouteTest = await self._call(
+            "route", caller=caller, called=called, line=line or None, at=at or None
+        )
+        return answer
+
     async def welcome(self) -> Welcome:
         """Return what a person needs to register the first phones."""
         welcome: Welcome = await self._call("welcome")
@@ -339,6 +461,10 @@ class AsyncClient:
                 self.close()
                 raise
         return _decode(line, number, method, self._path)
+
+
+def _json(values: Mapping[str, object]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _encode(number: int, method: str, params: dict[str, str | None]) -> bytes:

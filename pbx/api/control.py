@@ -1,31 +1,34 @@
 """What the control API shows and changes of the running exchange."""
 
-import asyncio
 import datetime
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Protocol
 
 from pbx import __version__
 from pbx.api import schema
+from pbx.api.configuring import Configuring, settled, states_of
+from pbx.api.examining import Examining
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.call.exchange import Exchange
 from pbx.call.quality import Quality, qualities
 from pbx.config.data_folder import DataFolder
-from pbx.config.settings import SipSettings
+from pbx.config.settings import ServiceSettings, SipSettings
 from pbx.errors import CommandError
+from pbx.lines.state import LineState
+from pbx.lines.surgery import Surgery
 from pbx.locale import english
 from pbx.media.protocol import Counts
-from pbx.registrar.bindings import Binding, Bindings
+from pbx.registrar.binding import Binding
+from pbx.registrar.bindings import Bindings
 from pbx.store.repository import Store
-from pbx.store.snapshot import Account
+from pbx.store.snapshot import Account, LocalUser
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 FRESH_S = 900.0
 """How long a password that was just given can be fetched by a softphone."""
@@ -89,7 +92,9 @@ class Outside:
         counts: the media engine's counts of now; None where it doesn't tell them.
         folder: the data folder.
         board: where changes are told.
+        surgery: where lines are examined.
         certificate: the TLS certificate's SHA-256 fingerprint; empty without TLS.
+        line_states: how the lines are.
     """
 
     clock: Callable[[], float]
@@ -102,7 +107,9 @@ class Outside:
     counts: Callable[[], Awaitable[Counts | None]]
     folder: DataFolder
     board: Noticeboard
+    surgery: Surgery
     certificate: str
+    line_states: Callable[[], Iterable[LineState]]
 
 
 class Control:
@@ -114,6 +121,7 @@ class Control:
         bindings: who is registered.
         outside: everything else.
         sip: the port and realm that phones are set up with.
+        services: the numbers that the exchange itself answers.
     """
 
     def __init__(
@@ -123,7 +131,17 @@ class Control:
         bindings: Bindings,
         outside: Outside,
         sip: SipSettings,
+        services: ServiceSettings,
     ) -> None:
+        self.configuring = Configuring(
+            store,
+            services,
+            lambda: states_of(outside.line_states(), outside.clock()),
+            exchange.capacity.of_line,
+        )
+        self.examining = Examining(
+            outside.surgery, lambda: store.snapshot, outside.clock, outside.changed, outside.counts
+        )
         self._store = store
         self._exchange = exchange
         self._bindings = bindings
@@ -164,11 +182,7 @@ class Control:
         for number, user in sorted(self._store.snapshot.users.items(), key=_by_number):
             contacts = [_contact(one, now) for one in self._bindings.of(number, now)]
             state = states.get(number, "idle" if contacts else "offline")
-            found.append(
-                schema.User(
-                    number=number, display_name=user.display_name, state=state, contacts=contacts
-                )
-            )
+            found.append(_user(user, state, contacts))
         return found
 
     def _states(self) -> dict[str, str]:
@@ -176,7 +190,13 @@ class Control:
         states: dict[str, str] = {}
         for call in self._exchange.calls.values():
             talking = call.facts.talk is not None
-            for number in (call.facts.caller_number, call.facts.called_number):
+            facts = call.facts
+            for number, line in (
+                (facts.caller_number, facts.caller_line),
+                (facts.called_number, facts.called_line),
+            ):
+                if line:
+                    continue
                 if talking or states.get(number) != "talking":
                     states[number] = "talking" if talking else "ringing"
         return states
@@ -224,12 +244,12 @@ class Control:
         except OSError as error:
             why = error.strerror or str(error)
             raise CommandError("no-record-folder", english("no-record-folder", why=why)) from error
-        self._recorded(self._exchange.record(call_id, file, stereo=stereo))
+        self._recorded(self._exchange.recordings.record(call_id, file, stereo=stereo))
         return schema.Recording(file=str((folder.record / file).absolute()))
 
     def stop_recording(self, call_id: str) -> None:
         """End the recording of a call."""
-        self._recorded(self._exchange.stop_recording(call_id))
+        self._recorded(self._exchange.recordings.stop(call_id))
 
     def _recorded(self, refusal: str) -> None:
         self._outside.changed()
@@ -240,15 +260,13 @@ class Control:
         self, number: str, password: str | None, display_name: str
     ) -> schema.NewUser:
         """Make a user."""
-        done: asyncio.Future[Account] = asyncio.get_running_loop().create_future()
-        self._store.add_user(number, password, display_name, _settle(done))
-        return self._new_user(await done)
+        return self._new_user(
+            await settled(partial(self._store.add_user, number, password, display_name))
+        )
 
     async def set_password(self, number: str, password: str | None) -> schema.NewUser:
         """Give a user another password; its phones must register again with it."""
-        done: asyncio.Future[Account] = asyncio.get_running_loop().create_future()
-        self._store.set_password(number, password, _settle(done))
-        account = await done
+        account = await settled(partial(self._store.set_password, number, password))
         self._forget(number)
         return self._new_user(account)
 
@@ -262,15 +280,11 @@ class Control:
 
     async def set_algorithm(self, number: str, algorithm: str) -> None:
         """Challenge a user with another algorithm from now on."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._store.set_algorithm(number, algorithm, _settle(done))
-        await done
+        await settled(partial(self._store.set_algorithm, number, algorithm))
 
     async def remove_user(self, number: str) -> None:
         """Remove a user and what it has registered."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._store.remove_user(number, _settle(done))
-        await done
+        await settled(partial(self._store.remove_user, number))
         self._forget(number)
 
     def _forget(self, number: str) -> None:
@@ -349,6 +363,20 @@ def _by_number(item: tuple[str, object]) -> tuple[int, str]:
     return len(item[0]), item[0]
 
 
+def _user(user: LocalUser, state: str, contacts: list[schema.Contact]) -> schema.User:
+    return schema.User(
+        number=user.number,
+        display_name=user.display_name,
+        state=state,
+        contacts=contacts,
+        call_level=user.call_level,
+        outside_number=user.outside_number,
+        emergency_number=user.emergency_number,
+        most_calls=user.most_calls,
+        most_outgoing=user.most_outgoing,
+    )
+
+
 def _contact(binding: Binding, now: float) -> schema.Contact:
     return schema.Contact(
         uri=binding.uri,
@@ -367,17 +395,3 @@ def _sound(quality: Quality | None) -> schema.Sound | None:
         mos=quality.mos,
         heard_mos=quality.heard_mos,
     )
-
-
-def _settle(done: "asyncio.Future[T]") -> "Callable[[T | CommandError], None]":
-    """Return a callback that completes `done`, unless its waiter has gone."""
-
-    def settle(outcome: T | CommandError) -> None:
-        if done.done():
-            return
-        if isinstance(outcome, CommandError):
-            done.set_exception(outcome)
-        else:
-            done.set_result(outcome)
-
-    return settle

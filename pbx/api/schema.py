@@ -4,6 +4,8 @@ A client sends a `Call` and gets a `Result` or a `Failure` with the same `id`. T
 commands and the hardware agent need nothing else of the exchange.
 """
 
+from typing import Any
+
 import msgspec
 
 LINE_LIMIT = 1 << 20
@@ -13,7 +15,7 @@ LINE_LIMIT = 1 << 20
 WATCH_S = 5.0
 """How long ``watch`` waits for something to tell."""
 
-TOPICS = ("calls", "users", "health", "log")
+TOPICS = ("calls", "users", "lines", "health", "log")
 """What ``watch`` tells changes of."""
 
 HARDWARE_KINDS = ("sound", "usb", "board")
@@ -63,6 +65,181 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     """``offline``, ``idle``, ``ringing`` or ``talking``."""
     contacts: list[Contact]
+    call_level: int = 0
+    """What it may call: numbers that need no higher one."""
+    outside_number: str = ""
+    """What parties outside are shown as its number; empty for `number`."""
+    emergency_number: str = ""
+    """The same of emergency calls; empty for `outside_number`."""
+    most_calls: int = -1
+    most_outgoing: int = -1
+    """Calls at once; -1 for no limit, 0 for none at all."""
+
+
+class LineState(msgspec.Struct, frozen=True, kw_only=True):
+    """How an external line or a SIP trunk is."""
+
+    phase: str
+    """``off``, ``locating`` (DNS is asked), ``asking`` (the server is), ``up`` (registered, or the
+    trunk answers), ``down``, ``leaving`` (it signs off)."""
+    usable: bool
+    """Calls can go out by it as far as anybody knows; an external line is registered."""
+    since_s: float
+    """For how long `usable` has been so; 0 for a line that is off."""
+    trouble: str = ""
+    """Why it can't be used: its sentence is ``problem-line-TROUBLE``; empty for nothing."""
+    values: dict[str, str] = {}
+    """What is put into that sentence, beside the line's name as ``line``."""
+    server: str = ""
+    """The server in use, as ``udp 192.0.2.1:5060``; empty where it isn't known."""
+    rtt_ms: float | None = None
+    """Round-trip time to it; None where it hasn't been measured."""
+    expires_s: float | None = None
+    """After how long the registration ends unless it is refreshed; None for none."""
+    next_try_s: float | None = None
+    """After how long the server is asked again; None for never."""
+    incoming_s: float | None = None
+    """How long ago a call came by it last; None for never since the start."""
+    identities: list[str] = []
+    """Addresses that the carrier says are ours, the first one first."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """An external line or a SIP trunk (answer to ``lines`` is a list of these, by name)."""
+
+    name: str
+    kind: str
+    """``external-line``, which registers, or ``sip-trunk``."""
+    enabled: bool
+    has_password: bool
+    """The password itself is never told."""
+    options: dict[str, Any]
+    """All other options by their names, as `pbx.config.line.Line` explains them."""
+    chosen: list[str] = []
+    """The options that are not as usual."""
+    state: LineState | None = None
+    """How it is; None where nobody knows."""
+    incoming: int = 0
+    outgoing: int = 0
+    """The calls on it now."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The dial plan (answer to ``plan``)."""
+
+    version: int
+    """Of the configuration; ``plan.set`` takes it, so as not to overrule a later change."""
+    tables: dict[str, Any]
+    """``basics``, an object, and the tables, each a list of its rows, as
+    `pbx.config.dial_plan` explains them."""
+
+
+class ProfileAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider profile asks for."""
+
+    key: str
+    """Its name among the options of ``line.add``."""
+    label: dict[str, str]
+    """What is asked for, by language."""
+    default: str
+    """The answer where none is given; may name other answers in braces."""
+    optional: bool
+    secret: bool
+
+
+class ProfileFact(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a provider."""
+
+    fields: list[str]
+    """The line's options that are as they are because of it."""
+    says: dict[str, str]
+    """By language."""
+    rests_on: str
+    """Where it is from."""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider (answer to ``line.profiles`` is a list of these, by name)."""
+
+    name: str
+    title: dict[str, str]
+    """By language, as are `notes`."""
+    kind: str
+    asks: list[ProfileAsk]
+    facts: list[ProfileFact]
+    notes: list[dict[str, str]]
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What the line doctor says of a step.
+
+    A client says it in its user's language: ``doctor-SLUG`` with `values`.
+    """
+
+    step: str
+    """``dns``, ``reach``, ``register``, ``authentication``, ``identity``, ``outgoing``, ``incoming`` or
+    ``sound``."""
+    mark: str
+    """``good``, ``note``, ``bad`` or ``skipped``."""
+    slug: str
+    values: dict[str, str]
+
+
+class Examination(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the line doctor is (answer to ``doctor`` and ``doctor.more``)."""
+
+    id: str
+    line: str
+    findings: list[Finding]
+    """All until now."""
+    done: bool
+
+
+class RouteWay(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to a number outside."""
+
+    line: str
+    called: str
+    """The number as the line is told it."""
+    caller: str
+    """The caller's number as the line is told it."""
+    usable: bool = True
+    """False: the line can't be used at this moment, and the next way is taken."""
+    trouble: str = ""
+    """Why not, as `LineState.trouble`."""
+    values: dict[str, str] = {}
+    """What is put into its sentence, beside the line's name as ``line``."""
+
+
+class RouteStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of why a number leads where it leads.
+
+    A client says it in its user's language: the sentence `key` with `values`, or else `text`.
+    """
+
+    key: str
+    values: dict[str, str]
+    text: str
+    """In English."""
+
+
+class RouteTest(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a number would lead (answer to ``route``)."""
+
+    kind: str
+    """``local-user``, ``service``, ``outside``, ``incomplete``, ``unknown`` or ``refused``."""
+    number: str
+    """After routing."""
+    at: str
+    """When: ISO 8601 with offset."""
+    caller: str
+    """The caller's number as a party here would be shown it."""
+    emergency: bool
+    max_duration_s: float
+    """The dial plan's longest call; 0 for no limit of its own."""
+    ways: list[RouteWay]
+    """To a number outside, in order."""
+    steps: list[RouteStep]
 
 
 class Sound(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +386,18 @@ METHODS: dict[str, object] = {
     "user.remove": None,
     "user.password": NewUser,
     "user.algorithm": None,
+    "user.set": None,
+    "lines": list[Line],
+    "line.add": None,
+    "line.set": None,
+    "line.remove": None,
+    "line.profiles": list[Profile],
+    "doctor": Examination,
+    "doctor.more": Examination,
+    "doctor.stop": None,
+    "plan": Plan,
+    "plan.set": None,
+    "route": RouteTest,
     "welcome": Welcome,
     "health": Health,
     "log": list[LogLine],
@@ -218,7 +407,15 @@ METHODS: dict[str, object] = {
 """Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
 optional `stereo` (``yes`` or ``no``); ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
-``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``). ``log`` takes an optional `after` (a line's
+``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``), ``user.set`` `options`. ``line.*`` take
+`name`, ``line.add`` and ``line.set`` `options`, and ``plan.set`` `tables` and an optional `version`:
+`options` and `tables` are JSON objects in a text, of which only what changes need be there, a table
+whole. Values may be texts of what they are: ``no``, ``12``, ``PCMA,G722``. With the option ``profile``,
+the name of one of ``line.profiles``, ``line.add`` takes what that asks for beside. ``doctor`` takes the
+`name` of a line and an optional `number` to call; ``doctor.more`` and ``doctor.stop`` its `id`, and
+``doctor.more`` answers when there are more findings than `after`, or there will be none. ``route`` takes
+`caller` and `called`, for a call from outside the `line` by which it comes, and an optional `at` (local
+time, ``HH:MM`` or ISO 8601). ``log`` takes an optional `after` (a line's
 number), ``watch`` an optional `mark`. ``hardware.note``, by which the hardware agent tells the log what
 it saw, takes `kind` (of `HARDWARE_KINDS`), `event` (of `HARDWARE_EVENTS`), `name`, and optionally
 `port`."""

@@ -18,6 +18,8 @@ from typing import Protocol
 
 import msgspec
 
+from pbx.api.configuring import ConfiguringTarget
+from pbx.api.examining import ExaminingTarget
 from pbx.api.schema import (
     LINE_LIMIT,
     Call,
@@ -62,6 +64,16 @@ class ControlTarget(Protocol):
 
     Every method may raise `CommandError`, which the client gets as code and sentence.
     """
+
+    @property
+    def configuring(self) -> ConfiguringTarget:
+        """What changes lines, dial plan and rights."""
+        ...
+
+    @property
+    def examining(self) -> ExaminingTarget:
+        """What examines lines, and knows providers."""
+        ...
 
     def status(self) -> Status:
         """Return how the exchange is."""
@@ -285,7 +297,7 @@ class ControlServer:
                 sentence = f"{call.method} takes no parameter {name!r}"
                 return Failure(call.id, "unknown-parameter", sentence)
             if not value and name != "display_name":
-                return Failure(call.id, "empty-parameter", f"parameter {name!r} is empty")
+                return Failure(call.id, "empty-parameter", english("empty-parameter", name=name))
         for name in sorted(method.required - call.params.keys()):
             return Failure(call.id, "missing-parameter", f"{call.method} needs {name!r}")
         return None
@@ -323,6 +335,8 @@ def _methods(target: ControlTarget) -> dict[str, _Method]:
             lambda given: target.set_algorithm(given["number"], given["algorithm"]),
             number | {"algorithm"},
         ),
+        **_configuring_methods(target.configuring),
+        **_examining_methods(target.examining),
         "welcome": _Method(lambda _: target.welcome()),
         "health": _Method(lambda _: target.health()),
         "log": _Method(
@@ -338,6 +352,53 @@ def _methods(target: ControlTarget) -> dict[str, _Method]:
             frozenset({"kind", "event", "name"}),
             frozenset({"port"}),
         ),
+    }
+
+
+def _configuring_methods(target: ConfiguringTarget) -> dict[str, _Method]:
+    name, options = frozenset({"name"}), frozenset({"options"})
+    return {
+        "user.set": _Method(
+            lambda given: target.set_user(given["number"], given["options"]),
+            frozenset({"number"}) | options,
+        ),
+        "lines": _Method(lambda _: target.lines()),
+        "line.add": _Method(
+            lambda given: target.add_line(given["name"], given["options"]), name | options
+        ),
+        "line.set": _Method(
+            lambda given: target.set_line(given["name"], given["options"]), name | options
+        ),
+        "line.remove": _Method(lambda given: target.remove_line(given["name"]), name),
+        "plan": _Method(lambda _: target.plan()),
+        "plan.set": _Method(
+            lambda given: target.set_plan(given["tables"], given.get("version", "")),
+            frozenset({"tables"}),
+            frozenset({"version"}),
+        ),
+        "route": _Method(
+            lambda given: target.route(
+                given["caller"], given["called"], given.get("line", ""), given.get("at", "")
+            ),
+            frozenset({"caller", "called"}),
+            frozenset({"line", "at"}),
+        ),
+    }
+
+
+def _examining_methods(target: ExaminingTarget) -> dict[str, _Method]:
+    own = frozenset({"id"})
+    return {
+        "line.profiles": _Method(lambda _: target.profiles()),
+        "doctor": _Method(
+            lambda given: target.examine(given["name"], given.get("number", "")),
+            frozenset({"name"}),
+            frozenset({"number"}),
+        ),
+        "doctor.more": _Method(
+            lambda given: target.more(given["id"], given["after"]), own | {"after"}
+        ),
+        "doctor.stop": _Method(lambda given: target.stop(given["id"]), own),
     }
 
 

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from pbx.api.configuring import ConfiguringTarget
+from pbx.api.examining import ExaminingTarget
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.api.schema import (
@@ -22,6 +24,8 @@ from pbx.api.schema import (
 )
 from pbx.errors import CommandError
 from pbx.locale import english
+from tests.api.fake_configuring import FakeConfiguring
+from tests.api.fake_examining import FakeExamining
 
 PASSWORDS = {"100": "first-secret", "101": "second-secret", "102": "third-secret"}
 
@@ -29,7 +33,14 @@ PASSWORDS = {"100": "first-secret", "101": "second-secret", "102": "third-secret
 class FakeExchange:
     """Three users, 100 registered and called 「前台」, and one call."""
 
+    configuring: ConfiguringTarget
+    examining: ExaminingTarget
+
     def __init__(self) -> None:
+        self.examined = FakeExamining()
+        self.examining = self.examined
+        self.configured = FakeConfiguring()
+        self.configuring = self.configured
         self.asked: list[str] = []
         self.passwords = dict(PASSWORDS)
         self.algorithms: dict[str, str] = {}

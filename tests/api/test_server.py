@@ -56,6 +56,15 @@ class TestMethods:
             "record.stop": {"call": "c1"},
             "hangup": {"call": "c1"},
             "user.add": {"number": "103"},
+            "user.set": {"number": "101", "options": "{}"},
+            "line.add": {"name": "x", "options": '{"kind":"sip-trunk","server":"x"}'},
+            "line.set": {"name": "x", "options": "{}"},
+            "line.remove": {"name": "x"},
+            "plan.set": {"tables": "{}"},
+            "doctor": {"name": "telco"},
+            "doctor.more": {"id": "1", "after": "0"},
+            "doctor.stop": {"id": "1"},
+            "route": {"caller": "100", "called": "101"},
             "hardware.note": {"kind": "sound", "event": "added", "name": "USB Audio"},
         }
         for method in METHODS:

@@ -117,6 +117,19 @@ class TestWithout:
         assert "no-tls" in _problems(daemon)
         assert new_phone(daemon, "100").options() == 200
 
+    def test_a_settings_file_from_before_there_was_tls(
+        self, new_daemon: NewDaemon, new_phone: NewPhone
+    ) -> None:
+        daemon = new_daemon()
+        path = daemon.folder / "minisip.toml"
+        old = path.read_text().replace(f"tls_port = {daemon.tls_port}", "ws_port = 5061")
+        path.write_text(old)
+        daemon.start()
+        assert "sip.ws_port has TLS's usual port 5061" in daemon.log
+        assert _secure(daemon) == []
+        assert "no-tls" in _problems(daemon)
+        assert new_phone(daemon, "100").options() == 200
+
     def test_switched_off(self, new_daemon: NewDaemon) -> None:
         daemon = new_daemon()
         daemon.tls_port = 0

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from pbx.lines.state import Trouble
 from pbx.locale import LANGUAGES, choose, say
 from pbx.ops.health import CHECKS, examine
 from pbx.ops.health.facts import Facts
@@ -15,11 +16,18 @@ FINE = Facts(
     engine_deaths=0,
     database_ok=True,
     database_why="",
+    database_left="",
     records_waiting=0,
     records_unwritten=0,
     disk_used=0.3,
     tls_why="",
     lost={},
+    prack_refused={},
+    shadowed=(),
+    no_emergency_numbers=False,
+    lines={},
+    prack_lines=(),
+    emergency_calls=(),
 )
 
 WRONG = [
@@ -31,8 +39,18 @@ WRONG = [
     ("records-stuck", replace(FINE, records_unwritten=4)),
     ("disk-full", replace(FINE, disk_used=0.95)),
     ("database-away", replace(FINE, database_ok=False, database_why="gone", records_waiting=3)),
+    ("former-database", replace(FINE, database_left="/x/minisip-0004.db")),
     ("engine-restarted", replace(FINE, engine_deaths=2)),
     ("phone-lost", replace(FINE, lost={"105": 600.0})),
+    ("emergency-taken", replace(FINE, shadowed=("110", "119"))),
+    ("no-emergency-numbers", replace(FINE, no_emergency_numbers=True)),
+    ("line-prack-refused", replace(FINE, prack_lines=("telco",))),
+    ("emergency-call", replace(FINE, emergency_calls=(("100", "112"),))),
+    ("prack-refused", replace(FINE, prack_refused={"sip:gw@192.0.2.9": 600.0})),
+    (
+        "line-silent",
+        replace(FINE, lines={"telco": Trouble("silent", {"server": "udp 192.0.2.7:5060"})}),
+    ),
 ]
 
 
@@ -67,6 +85,10 @@ def test_no_sound_is_worse_than_all_else() -> None:
 
 def test_an_ipv6_address_is_an_address() -> None:
     assert examine(replace(FINE, addresses=("udp [2001:db8::1]:5060",))) == []
+
+
+def test_a_gateway_that_has_long_been_good_is_not_told_of() -> None:
+    assert examine(replace(FINE, prack_refused={"sip:gw@192.0.2.9": 86401.0})) == []
 
 
 def test_a_phone_that_has_long_been_gone_is_not_missed() -> None:

@@ -9,11 +9,18 @@ from pbx.ops.health import (
     clock_unsure,
     database_away,
     disk_full,
+    emergency_call,
+    emergency_taken,
     engine_restarted,
+    former_database,
+    line_down,
+    line_prack_refused,
     no_address,
+    no_emergency_numbers,
     no_engine,
     no_tls,
     phone_lost,
+    prack_refused,
     records_stuck,
 )
 from pbx.ops.health.facts import Facts, Problem
@@ -26,8 +33,15 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     disk_full.check,
     records_stuck.check,
     database_away.check,
+    former_database.check,
     engine_restarted.check,
     phone_lost.check,
+    prack_refused.check,
+    line_down.check,
+    line_prack_refused.check,
+    emergency_taken.check,
+    no_emergency_numbers.check,
+    emergency_call.check,
 )
 
 

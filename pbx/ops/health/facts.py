@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from pbx.lines.state import Trouble
+
 
 class Severity(Enum):
     """How bad a problem is."""
@@ -45,11 +47,18 @@ class Facts:
         engine_deaths: how many media engines have died in the last hour.
         database_ok: the main database answers.
         database_why: what it said last, where it doesn't.
+        database_left: a newer version's database that is not in use; empty for none.
         records_waiting: call records that it has not taken yet.
         records_unwritten: call records and journal entries that the disk has refused.
         disk_used: the part of the data folder's file system that is in use, 0 to 1.
         tls_why: why there is no TLS, where there should be; else empty.
         lost: users whose last registration ran out, and how many seconds ago.
+        prack_refused: contacts that ask for PRACK and refuse it, and how many seconds ago they did.
+        lines: external lines and SIP trunks that can't be used, and why.
+        shadowed: numbers of ours that are emergency numbers, and so can't be called.
+        no_emergency_numbers: calls can go outside, and no number is an emergency number.
+        prack_lines: lines that ask for PRACK and refuse it.
+        emergency_calls: who is in an emergency call, and the number.
     """
 
     wall_s: float
@@ -58,8 +67,15 @@ class Facts:
     engine_deaths: int
     database_ok: bool
     database_why: str
+    database_left: str
     records_waiting: int
     records_unwritten: int
     disk_used: float
     tls_why: str
     lost: Mapping[str, float]
+    prack_refused: Mapping[str, float]
+    lines: Mapping[str, Trouble]
+    shadowed: tuple[str, ...]
+    no_emergency_numbers: bool
+    prack_lines: tuple[str, ...]
+    emergency_calls: tuple[tuple[str, str], ...]

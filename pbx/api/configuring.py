@@ -1,0 +1,228 @@
+"""Lines, dial plan and users' rights for the control API."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from pbx.api import schema
+from pbx.api.route_test import explain_route
+from pbx.config import fields
+from pbx.config.line import Line
+from pbx.config.refusal import command_error
+from pbx.config.settings import ServiceSettings
+from pbx.errors import CommandError
+from pbx.lines.profile import fill, profile_of
+from pbx.lines.state import LineState, Phase
+from pbx.store.repository import Store
+
+T = TypeVar("T")
+
+_OF_ITS_OWN = ("name", "kind", "enabled", "password")
+"""Fields of a line that aren't among its options for clients."""
+
+
+class ConfiguringTarget(Protocol):
+    """The part of the control API that changes lines, dial plan and rights."""
+
+    def lines(self) -> list[schema.Line]:
+        """Return all lines, by name."""
+        ...
+
+    async def add_line(self, name: str, options: str) -> None:
+        """Add a line with options (a JSON object)."""
+        ...
+
+    async def set_line(self, name: str, options: str) -> None:
+        """Give a line other options (a JSON object)."""
+        ...
+
+    async def remove_line(self, name: str) -> None:
+        """Remove a line."""
+        ...
+
+    def plan(self) -> schema.Plan:
+        """Return the dial plan."""
+        ...
+
+    async def set_plan(self, tables: str, version: str) -> None:
+        """Give the dial plan other tables (a JSON object)."""
+        ...
+
+    async def set_user(self, number: str, options: str) -> None:
+        """Give a user other rights (a JSON object)."""
+        ...
+
+    def route(self, caller: str, called: str, line: str, at: str) -> schema.RouteTest:
+        """Return where a number would lead."""
+        ...
+
+
+class Configuring:
+    """The `ConfiguringTarget` on a store.
+
+    Args:
+        store: what is configured.
+        services: the numbers that the exchange itself answers.
+        states: how the lines are now, by name.
+        calls: how many calls have come in by a line, and how many have gone out, and go on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        services: ServiceSettings,
+        states: Callable[[], Mapping[str, schema.LineState]] = dict,
+        calls: Callable[[str], tuple[int, int]] = lambda name: (0, 0),
+    ) -> None:
+        self._store = store
+        self._services = services
+        self._states = states
+        self._calls = calls
+
+    def lines(self) -> list[schema.Line]:
+        """Return all lines, by name."""
+        states = self._states()
+        return [
+            describe(line, states.get(name), self._calls(name))
+            for name, line in sorted(self._store.snapshot.lines.items())
+        ]
+
+    async def add_line(self, name: str, options: str) -> None:
+        """Add a line with options, of which ``kind`` and ``server`` must be, or ``profile``."""
+        line = new_line(name, _object(options))
+        await settled(partial(self._store.set_line, line, new=True))
+
+    async def set_line(self, name: str, options: str) -> None:
+        """Give a line other options."""
+        given = _object(options)
+        await settled(partial(self._store.change_line, name, given))
+
+    async def remove_line(self, name: str) -> None:
+        """Remove a line."""
+        await settled(partial(self._store.remove_line, name))
+
+    def plan(self) -> schema.Plan:
+        """Return the dial plan."""
+        snapshot = self._store.snapshot
+        return schema.Plan(version=snapshot.version, tables=msgspec.to_builtins(snapshot.plan))
+
+    async def set_plan(self, tables: str, version: str) -> None:
+        """Give the dial plan other tables; with a version, unless there is a later one."""
+        given = _object(tables)
+        if version and not (version.isascii() and version.isdigit() and len(version) < 19):
+            raise command_error("bad-version")
+        seen = int(version) if version else None
+        await settled(partial(self._store.set_plan, given, version=seen))
+
+    async def set_user(self, number: str, options: str) -> None:
+        """Give a user other rights."""
+        given = _object(options)
+        await settled(partial(self._store.change_user, number, given))
+
+    def route(self, caller: str, called: str, line: str, at: str) -> schema.RouteTest:
+        """Return where a number would lead."""
+        snapshot = self._store.snapshot
+        states = self._states()
+        return explain_route(
+            snapshot, self._services, caller, called, line=line, at=at, states=states
+        )
+
+
+async def settled(command: Callable[[Callable[[T | CommandError], None]], object]) -> T:
+    """Return what a command of the store answers.
+
+    Raises:
+        CommandError: it was refused.
+    """
+    done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+    def settle(outcome: T | CommandError) -> None:
+        # Whoever waited may have gone.
+        if done.done():
+            return
+        if isinstance(outcome, CommandError):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
+
+    command(settle)
+    return await done
+
+
+def new_line(name: str, options: Mapping[str, Any]) -> Line:
+    """Return a new line; with the option ``profile``, that provider's, with what it asks for.
+
+    Raises:
+        CommandError: naming the option that is wrong.
+    """
+    known = str(options.get("profile", ""))
+    if not known:
+        return fields.build(Line, {**options, "name": name})
+    profile = profile_of(known)
+    asked = {ask.key for ask in profile.asks}
+    answers = {key: str(value) for key, value in options.items() if key in asked}
+    others = {key: value for key, value in options.items() if key not in asked}
+    # The profile knows which kind it is
+    others.pop("kind", None)
+    return fields.changed(fill(profile, name, answers), others)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        raise command_error("bad-json") from None
+
+
+def states_of(states: Iterable[LineState], now: float) -> dict[str, schema.LineState]:
+    """Return what clients are told of how lines are, by name.
+
+    Args:
+        states: how they are.
+        now: of the exchange's clock, seconds.
+    """
+    return {state.name: _state(state, now) for state in states}
+
+
+def _state(state: LineState, now: float) -> schema.LineState:
+    trouble = state.trouble
+
+    def ahead(when: float | None) -> float | None:
+        return None if when is None else max(0.0, when - now)
+
+    return schema.LineState(
+        phase=state.phase.value,
+        usable=state.usable,
+        since_s=now - state.since if state.phase is not Phase.OFF else 0.0,
+        trouble=trouble.slug if trouble is not None else "",
+        values=dict(trouble.values) if trouble is not None else {},
+        server=state.server,
+        rtt_ms=None if state.rtt_s is None else 1000 * state.rtt_s,
+        expires_s=ahead(state.expires),
+        next_try_s=ahead(state.next_try),
+        incoming_s=None if state.last_incoming is None else now - state.last_incoming,
+        identities=list(state.identities),
+    )
+
+
+def describe(
+    line: Line, state: schema.LineState | None = None, calls: tuple[int, int] = (0, 0)
+) -> schema.Line:
+    """Return what clients are told of a line, all but its password; `calls` came in and went out."""
+    values: dict[str, Any] = msgspec.to_builtins(line)
+    usual: dict[str, Any] = msgspec.to_builtins(Line(name="", kind=line.kind, server=""))
+    options = {name: value for name, value in values.items() if name not in _OF_ITS_OWN}
+    return schema.Line(
+        name=line.name,
+        kind=line.kind,
+        enabled=line.enabled,
+        has_password=bool(line.password),
+        options=options,
+        chosen=[name for name, value in options.items() if value != usual[name]],
+        state=state,
+        incoming=calls[0],
+        outgoing=calls[1],
+    )

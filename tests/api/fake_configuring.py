@@ -1,0 +1,69 @@
+"""Lines and a dial plan in memory, with no database behind them."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from pbx.api import schema
+from pbx.api.configuring import describe, new_line
+from pbx.api.route_test import explain_route
+from pbx.config import fields
+from pbx.config.dial_plan import DialPlan
+from pbx.config.line import Line
+from pbx.config.refusal import command_error
+from pbx.config.settings import ServiceSettings
+from pbx.store.snapshot import LocalUser, Snapshot
+
+
+class FakeConfiguring:
+    """Changes are checked no further than that they can be read."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Line] = {}
+        self.states: dict[str, schema.LineState] = {}
+        self.calls: dict[str, tuple[int, int]] = {}
+        self.dial_plan = DialPlan()
+        self.version = 1
+        self.rights: dict[str, dict[str, Any]] = {}
+
+    def lines(self) -> list[schema.Line]:
+        return [
+            describe(line, self.states.get(name), self.calls.get(name, (0, 0)))
+            for name, line in sorted(self.kept.items())
+        ]
+
+    async def add_line(self, name: str, options: str) -> None:
+        if name in self.kept:
+            raise command_error("line-exists", name=name)
+        self.kept[name] = new_line(name, json.loads(options))
+
+    async def set_line(self, name: str, options: str) -> None:
+        if name not in self.kept:
+            raise command_error("unknown-line", name=name)
+        self.kept[name] = fields.changed(self.kept[name], json.loads(options))
+
+    async def remove_line(self, name: str) -> None:
+        if self.kept.pop(name, None) is None:
+            raise command_error("unknown-line", name=name)
+
+    def plan(self) -> schema.Plan:
+        return schema.Plan(version=self.version, tables=msgspec.to_builtins(self.dial_plan))
+
+    async def set_plan(self, tables: str, version: str) -> None:
+        if version and int(version) != self.version:
+            raise command_error("plan-changed")
+        self.dial_plan = msgspec.structs.replace(self.dial_plan, **json.loads(tables))
+        self.version += 1
+
+    async def set_user(self, number: str, options: str) -> None:
+        self.rights.setdefault(number, {}).update(json.loads(options))
+
+    def route(self, caller: str, called: str, line: str, at: str) -> schema.RouteTest:
+        snapshot = Snapshot.of(
+            1,
+            [LocalUser("100", "", "m", "s"), LocalUser("101", "", "m", "s")],
+            self.kept.values(),
+            self.dial_plan,
+        )
+        return explain_route(snapshot, ServiceSettings(), caller, called, line=line, at=at)
