@@ -71,6 +71,9 @@ CODECS = (
 OPUS_RATES = (8000, 16000, 48000)
 """Samples per second that Opus is coded at here."""
 
+OPUS_BITRATES = (6000, 510000)
+"""The least and the most bits per second of Opus (RFC 7587 §3.1)."""
+
 
 def codec(number: int) -> Codec:
     """Return the codec of this number.

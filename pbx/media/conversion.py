@@ -34,17 +34,29 @@ _OF_FORMAT = frozenset({"rtpmap", "fmtp", "rtcp-fb"})
 """Attributes that begin with a payload type."""
 
 
+def as_it_is(description: bytes, asked: bytes) -> bytes:
+    """Return a description that its reader may have whole."""
+    return description
+
+
 class Interpreter:
     """Tells one party of a call what the other one has said.
 
     Args:
         media: of the party's leg.
         coded: encoding names of what the media engine can code now; none for no conversion.
+        told: how the party is to get a description, and what it has offered; empty where it hasn't.
     """
 
-    def __init__(self, media: LegMedia, coded: Callable[[], Collection[str]]) -> None:
+    def __init__(
+        self,
+        media: LegMedia,
+        coded: Callable[[], Collection[str]],
+        told: Callable[[bytes, bytes], bytes] = as_it_is,
+    ) -> None:
         self._media = media
         self._coded = coded
+        self._told = told
         self._types = DynamicTypes()
         self.widened = False
         """Its party was last offered codecs that the other one hasn't named."""
@@ -64,7 +76,7 @@ class Interpreter:
         self._types.learn(peer.line for peer in agreement.peer)
         wide = other if plain else widened(other, self._coded(), self._types)
         self.widened = wide != other
-        return self._media.describe(wide)
+        return self._media.describe(self._told(wide, b""))
 
     def answer(self, other: bytes) -> bytes:
         """Return the other party's answer to this one's offer.
@@ -72,7 +84,9 @@ class Interpreter:
         Raises:
             NoPortsLeft, PeerError: as for `LegMedia.describe`.
         """
-        return self._media.describe(passed_on(other, self._media.last_remote, self._coded()))
+        asked = self._media.last_remote
+        answer = passed_on(other, asked, self._coded())
+        return self._media.describe(self._told(answer, asked))
 
 
 def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
@@ -148,6 +162,7 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
                 rate=own.rate_for(heard.rate),
                 plays_hz=own.plays_hz,
                 fec=own.fec,
+                bitrate=own.bitrate,
             )
         )
     return tuple(found)

@@ -7,6 +7,7 @@ address and ports. `agreed` reads from both sides' descriptions what a voice is 
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pbx.errors import PeerError
 from pbx.media import codecs
@@ -86,8 +87,8 @@ class Agreed:
 
     Args:
         index: the place of its media in the descriptions.
-        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, metrics, plays_hz, fec:
-            as in `protocol.Voice`.
+        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, metrics, plays_hz, fec,
+            bitrate: as in `protocol.Voice`.
         rate: samples per second of what the peer plays and sends, at the most.
         direction: what the peer does; without receiving while it holds.
     """
@@ -103,6 +104,7 @@ class Agreed:
     rate: int
     plays_hz: int
     fec: bool
+    bitrate: int
     direction: Direction
 
     def rate_for(self, heard: int) -> int:
@@ -265,6 +267,8 @@ def agreed(agreement: Agreement) -> Agreed | None:
         rate=opus.rate if opus else speech.codec.pcm_rate,
         plays_hz=opus.plays_hz if opus else 0,
         fec=bool(opus and opus.fec),
+        # §7.1: "The sender of the other side MUST NOT send with an average bitrate higher"
+        bitrate=opus.bitrate if opus else 0,
         direction=peer.direction,
     )
 
@@ -292,8 +296,12 @@ def _used(both: Sequence[Format]) -> tuple[Format, Format | None, Format | None]
     )
 
 
-def formats_of(media: Media) -> list[Format]:
-    """Return the payload types of `media` that we know, in its own order."""
+@lru_cache(maxsize=256)
+def formats_of(media: Media) -> tuple[Format, ...]:
+    """Return the payload types of `media` that we know, in its own order.
+
+    The last ones are remembered: while a call is set up the same few are asked for again and again.
+    """
     maps = {rtpmap.format: rtpmap for rtpmap in media.rtpmaps}
     formats = []
     for text in media.formats:
@@ -301,7 +309,7 @@ def formats_of(media: Media) -> list[Format]:
             found = _format(int(text), maps.get(text))
             if found is not None:
                 formats.append(found)
-    return formats
+    return tuple(formats)
 
 
 def _format(number: int, rtpmap: RtpMap | None) -> Format | None:
@@ -340,7 +348,8 @@ def answered(
     if offered.kind != "audio" or not offered.port or not served(offered):
         return None
     formats = [one for one in formats_of(offered) if one.codec.name in coded]
-    # RFC 3264 §6.1: "the most preferred codec" of the offer comes first in it
+    # RFC 3264 §5.1: formats come "in order of preference, with the first format listed being
+    # preferred"
     speech = next((one for one in formats if one.codec.pcm_rate), None)
     if speech is None:
         return None

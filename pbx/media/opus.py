@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from pbx.media.codecs import OPUS_RATES
+from pbx.media.codecs import OPUS_BITRATES, OPUS_RATES
 from pbx.sdp.description import Media
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -17,11 +17,13 @@ class OpusParameters:
         plays_hz: ``maxplaybackrate``, samples per second that it can play; more is work for nothing.
         captures_hz: ``sprop-maxcapturerate``, samples per second of what it sends.
         fec: ``useinbandfec``, it makes use of copies of lost packets in the next ones.
+        bitrate: ``maxaveragebitrate``, bits per second that it takes on average; 0: any.
     """
 
     plays_hz: int = OPUS_RATES[-1]
     captures_hz: int = OPUS_RATES[-1]
     fec: bool = False
+    bitrate: int = 0
 
     @property
     def rate(self) -> int:
@@ -47,9 +49,16 @@ def opus_parameters(media: Media, payload_type: int) -> OpusParameters:
         plays_hz=_hertz(said.get("maxplaybackrate", "")),
         captures_hz=_hertz(said.get("sprop-maxcapturerate", "")),
         fec=said.get("useinbandfec") == "1",
+        bitrate=_bitrate(said.get("maxaveragebitrate", "")),
     )
 
 
 def _hertz(text: str) -> int:
     # Opus has nothing below 8000, and 0 is no rate.
     return int(text) if _NUMBER.fullmatch(text) and int(text) else OPUS_RATES[-1]
+
+
+def _bitrate(text: str) -> int:
+    # RFC 7587 §6.1: "values outside the range 6000 to 510000 SHOULD be ignored"
+    least, most = OPUS_BITRATES
+    return int(text) if _NUMBER.fullmatch(text) and least <= int(text) <= most else 0

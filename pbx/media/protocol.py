@@ -167,6 +167,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
             the codec's.
         plays_hz: samples per second that the peer of Opus plays; 0: all.
         fec: the peer of Opus makes use of copies of lost packets in the next ones.
+        bitrate: bits per second that the peer of Opus takes at the most, on average; 0: any.
     """
 
     port: int
@@ -187,6 +188,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     rate: int = 0
     plays_hz: int = 0
     fec: bool = False
+    bitrate: int = 0
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):

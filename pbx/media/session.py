@@ -362,6 +362,12 @@ class LegMedia:
         self._sent.clear()
         return released
 
+    @property
+    def described(self) -> bytes:
+        """What the peer was last told, as it was said; empty for nothing."""
+        told = self._agreement.told
+        return with_origin(told, self._origin(self._version)).encode() if told else b""
+
     def everything(self) -> list[Stream]:
         """Return all streams as last set: what a restarted engine must be told."""
         return list(self._sent.values())

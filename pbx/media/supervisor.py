@@ -20,6 +20,7 @@ from pbx.config.settings import MediaSettings
 from pbx.errors import StartError
 from pbx.locale import say
 from pbx.media.engine_link import SOCKET_PATH_LIMIT, EngineLink, connect
+from pbx.media.process_end import ended, held, with_keeper
 from pbx.media.protocol import VERSION, Command, Hello, Query, Ready, Refused, Report
 
 log = logging.getLogger(__name__)
@@ -400,9 +401,18 @@ class Supervisor:
                 self._process.terminate()
                 await _ended(self._process, self._pace.stop_s)
         elif link is not None and link.open:
+            await self._terminate_found(link)
+
+    async def _terminate_found(self, link: EngineLink) -> None:
+        """The same of one that runs since before us; whoever starts next finds nothing of it."""
+        with held(with_keeper(link.pid)) as processes:
             link.signal(signal.SIGTERM)
             await asyncio.wait([link.closed], timeout=self._pace.stop_s)
             await link.kill("we ended it")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._pace.stop_s):
+                    for process in processes:
+                        await ended(process)
 
     async def _clear(self) -> None:
         """Make sure that nothing of the last engine is left: a child must be gone with its ports."""

@@ -18,8 +18,11 @@ def test_nothing() -> None:
 
 
 def test_all() -> None:
-    found = said("96 maxplaybackrate=16000; sprop-maxcapturerate=8000;USEINBANDFEC=1; stereo=0")
-    assert found == OpusParameters(16000, 8000, True)
+    found = said(
+        "96 maxplaybackrate=16000; sprop-maxcapturerate=8000;USEINBANDFEC=1; stereo=0;"
+        "maxaveragebitrate=20000"
+    )
+    assert found == OpusParameters(16000, 8000, True, 20000)
     assert found.rate == 16000
 
 
@@ -41,6 +44,23 @@ def test_no_copies_without_a_clear_word(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "0", "-8000", "8 kHz", "9" * 5000, "\u0669"])
 def test_rates_that_are_none(text: str) -> None:
     assert said(f"96 maxplaybackrate={text}").plays_hz == 48000
+
+
+@pytest.mark.parametrize(
+    ("text", "bitrate"),
+    [
+        ("6000", 6000),
+        ("510000", 510000),
+        ("5999", 0),
+        ("510001", 0),
+        ("", 0),
+        ("20 k", 0),
+        ("-20000", 0),
+        ("9" * 5000, 0),
+    ],
+)
+def test_a_bitrate_out_of_range_is_ignored(text: str, bitrate: int) -> None:
+    assert said(f"96 maxaveragebitrate={text}").bitrate == bitrate
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,29 @@
 """Digits for a peer whose sound is passed on: they take the place of its partner's sound."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pbx.media import codecs
-from pbx.media.protocol import Refused, SendDigits
+from pbx.media.protocol import Record, Refused, SendDigits, Tap
 from tests.media.engine_process import Link
+from tests.media.kernels.sound import tone_level
+from tests.media.srtp_peer import SrtpPeer, secure
 from tests.media.test_voice_digits import events, fields, press
-from tests.media.voice_phone import EVENTS, PCMU, Packet, VoicePhone, converse, voice_phones
+from tests.media.test_voice_recordings import first_loud, stopped
+from tests.media.voice_phone import (
+    EVENTS,
+    LEVEL,
+    PCMU,
+    Packet,
+    VoicePhone,
+    converse,
+    voice_phones,
+)
+from tests.media.wav_files import read_wav
 
 PLAIN = (codecs.PCMU, PCMU)
 DUE_S = 0.3
@@ -112,6 +126,30 @@ class TestPut:
             numbers = [one.sequence for one in a.got]
             assert all(later - one == 1 for one, later in itertools.pairwise(numbers))
             assert abs(a.hears(800, 0.5) + 15.3) < 1
+
+    @pytest.mark.parametrize("protected", [False, True])
+    def test_a_recording_has_the_sound_all_the_same(
+        self, link: Link, tmp_path: Path, *, protected: bool
+    ) -> None:
+        """What the party has said stands in it also where its partner has got keys instead."""
+        path = tmp_path / "a.wav"
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            keys = secure(b.phone, SrtpPeer()).srtp if protected else None
+            join(a, b, srtp=keys)
+            link.send(*(Tap(one.port, [(PCMU, codecs.PCMU)]) for one in (a, b)))
+            link.send(Record(1, str(path), a.port, b.port, stereo=True))
+            link.send(SendDigits(b.port, "5#1", on_ms=100, off_ms=60))
+            talk(a, b, 1.5)
+            assert [fields(group[0])[0] for group in groups_of(b)] == [5, 11, 1]
+            assert stopped(link).failure == ""
+            (left, _), rate = read_wav(path)
+        said = left[first_loud(left) :]
+        pieces = np.split(
+            said[: len(said) // (rate // 50) * (rate // 50)], len(said) // (rate // 50)
+        )
+        whole = sum(abs(tone_level(one, 500, rate) - LEVEL) < 1 for one in pieces)
+        # With nothing where the keys are, it would be 51 of 75.
+        assert whole >= 72
 
     def test_refused_where_the_peer_takes_none(self, link: Link) -> None:
         with voice_phones(link, PLAIN, PLAIN) as (a, b):

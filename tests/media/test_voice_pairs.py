@@ -230,6 +230,7 @@ class TestRefusals:
             {"codec": codecs.PCMA, "rate": 16000},
             {"codec": codecs.OPUS, "rate": 12000},
             {"codec": codecs.OPUS, "plays_hz": -1},
+            {"codec": codecs.OPUS, "bitrate": 5999},
         ],
     )
     def test_rates_that_none_can_have(self, link: Link, wrong: dict[str, Any]) -> None:
@@ -237,4 +238,4 @@ class TestRefusals:
             link.send(Voice(a.port, payload_type=98, **wrong))
             link.settle()
             (refused,) = link.said(Refused)
-            assert "Hz" in refused.reason
+            assert "Hz" in refused.reason or "bit/s" in refused.reason

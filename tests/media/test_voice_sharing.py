@@ -17,6 +17,7 @@ LEVEL = -15.0 - 6.18
 ULAW = (codecs.PCMU, PCMU)
 WIDE = (codecs.G722, G722)
 OPUS = (codecs.OPUS, 98)
+G726 = (codecs.G726_32, 97)
 
 
 @contextlib.contextmanager
@@ -46,7 +47,7 @@ def pause(*phones: VoicePhone, seconds: float = 0.4) -> None:
 
 
 class TestListeners:
-    @pytest.mark.parametrize("codec", [ULAW, WIDE, OPUS])
+    @pytest.mark.parametrize("codec", [ULAW, WIDE, OPUS, G726])
     def test_of_one_music(self, link: Link, codec: tuple[int, int]) -> None:
         """Whenever they have come: a codec with a memory is no obstacle."""
         with voice_phones(link, codec, codec, codec) as phones, music(link, "500+730"):
@@ -79,11 +80,12 @@ class TestListeners:
             assert {len(one) for one in payloads(phones[1])} == {320}
 
     def test_of_other_settings(self, link: Link) -> None:
-        """Of whom one can play telephone sound only, and one makes use of copies."""
-        with voice_phones(link, OPUS, OPUS, OPUS, OPUS) as phones, music(link, "500+730"):
-            wide, other, narrow, copied = phones
-            for one, changes in ((narrow, {"plays_hz": 8000}), (copied, {"fec": True})):
-                one.be(room=1, speaks=False, **changes)
+        """Of whom one plays telephone sound only, one uses copies, one takes fewer bits."""
+        with voice_phones(link, OPUS, OPUS, OPUS, OPUS, OPUS) as phones, music(link, "500+730"):
+            wide, other, narrow, copied, slow = phones
+            narrow.be(room=1, speaks=False, plays_hz=8000)
+            copied.be(room=1, speaks=False, fec=True)
+            slow.be(room=1, speaks=False, bitrate=12000)
             wide.be(room=1, speaks=False)
             other.be(room=1, speaks=False)
             pause(*phones, seconds=1.3)
@@ -92,6 +94,9 @@ class TestListeners:
             assert same(wide, other)
             assert not same(wide, narrow)
             assert not same(wide, copied)
+            assert not same(wide, slow)
+            last = payloads(slow)[-50:]
+            assert 8 * sum(map(len, last)) <= 12000 * 0.02 * len(last)
 
     def test_whose_peers_are_protected(self, link: Link) -> None:
         """Each by its own key, whoever's packet it was."""
@@ -106,7 +111,7 @@ class TestListeners:
             assert same(phones[0], phones[2])
             assert all(abs(one.hears(500) - LEVEL) < 1.0 for one in phones)
 
-    @pytest.mark.parametrize("codec", [WIDE, OPUS])
+    @pytest.mark.parametrize("codec", [WIDE, OPUS, G726])
     def test_one_that_begins_to_talk(self, link: Link, codec: tuple[int, int]) -> None:
         """Its encoder goes on where the shared one was: nothing is to be heard of the change."""
         with voice_phones(link, codec, codec, codec) as phones, music(link, "500"):

@@ -31,6 +31,7 @@ _OPUS_RATE = 48000
 _OPUS_VOIP = 2048
 _OPUS_SET_BITRATE = 4002
 _OPUS_SET_MAX_BANDWIDTH = 4004
+_OPUS_SET_VBR = 4006
 _OPUS_SET_COMPLEXITY = 4010
 _OPUS_SET_INBAND_FEC = 4012
 _OPUS_SET_PACKET_LOSS = 4014
@@ -68,6 +69,7 @@ class OpusSettings:
         rate: samples per second of what is encoded: 8000, 16000 or 48000; 8000 costs less than half
             of 48000.
         plays_hz: samples per second that the peer plays; nothing above half of it is encoded.
+        constant: at that bitrate exactly, whatever is said; else around it.
     """
 
     bitrate: int = 32000
@@ -77,6 +79,7 @@ class OpusSettings:
     loss_percent: int = 10
     rate: int = _OPUS_RATE
     plays_hz: int = _OPUS_RATE
+    constant: bool = False
 
     @property
     def bandwidth(self) -> int:
@@ -143,7 +146,8 @@ def open_encoder(
         state = _opus(libraries, "opus_encoder_create", opus.rate, 1, _OPUS_VOIP)
         _begin(coder, memory, codec, state, _OPUS_ENCODER)
         coder[row.SIZE] = libraries.loaded[OPUS].opus_encoder_get_size(1)
-        coder[row.SETTINGS] = (opus.rate << 16 | opus.bandwidth) << 1 | int(opus.fec)
+        how = (opus.rate << 16 | opus.bandwidth) << 1 | int(opus.fec)
+        coder[row.SETTINGS] = (how << 20 | opus.bitrate) << 1 | int(opus.constant)
         try:
             _set_opus(libraries, state, opus)
         except CoderError:
@@ -190,14 +194,29 @@ def _begin_either(libraries: Libraries, codec: int, coder: Words, memory: Memory
     """Open a coder of which decoder and encoder begin alike."""
     if codec == codecs.GSM:
         state = _make(libraries, SPANDSP, "gsm0610_init", None, _GSM_PACKING_VOIP)
+        # Not to be copied: its prediction doesn't fade, so a decoder that joins in would have another
+        # one for as long as a tone lasts, and hear that much too low.
         _begin(coder, memory, codec, state, _GSM)
     elif codec in (codecs.G726_32, codecs.AAL2_G726_32):
         packing = _G726_RIGHT if codec == codecs.G726_32 else _G726_LEFT
         state = _make(libraries, SPANDSP, "g726_init", None, _G726_RATE, _G726_LINEAR, packing)
         _begin(coder, memory, codec, state, _G726)
+        coder[row.SIZE] = _allocated(state)
     else:
         _begin(coder, memory, codec, 0, 0)
         g722.start(memory)
+
+
+def _allocated(state: int) -> int:
+    """Return the octets of a state that its library has for itself, and says nothing of.
+
+    Those of spandsp's G.726 hold no address but of functions, which are the same in each: they may
+    be copied. Not so those of bcg729, which point into themselves.
+    """
+    size = ctypes.CDLL(None).malloc_usable_size
+    size.argtypes = [ctypes.c_void_p]
+    size.restype = ctypes.c_size_t
+    return int(size(state))
 
 
 def _make(libraries: Libraries, library: str, name: str, *arguments: Any) -> int:
@@ -221,6 +240,7 @@ def _set_opus(libraries: Libraries, state: int, settings: OpusSettings) -> None:
     control.argtypes = [ctypes.c_void_p, ctypes.c_int]
     for request, value in (
         (_OPUS_SET_BITRATE, settings.bitrate),
+        (_OPUS_SET_VBR, int(not settings.constant)),
         (_OPUS_SET_MAX_BANDWIDTH, settings.bandwidth),
         (_OPUS_SET_COMPLEXITY, settings.complexity),
         (_OPUS_SET_INBAND_FEC, int(settings.fec)),

@@ -63,6 +63,10 @@ _unliteral: Any = types.unliteral
 # Pointers and sizes travel as 64-bit integers: the same registers, and no unsigned arithmetic.
 recvmsg = _libc("recvmsg", _i64, _i32, _i64, _i32)
 sendmsg = _libc("sendmsg", _i64, _i32, _i64, _i32)
+recv_octets = _libc("recv", _i64, _i32, _i64, _i64, _i32)
+send_octets = _libc("send", _i64, _i32, _i64, _i64, _i32)
+"""recv(2) and send(2): of a connected socket, where a header would say nothing more."""
+
 recvmmsg = _libc("recvmmsg", _i32, _i32, _i64, types.uint32, _i32, _i64)
 sendmmsg = _libc("sendmmsg", _i32, _i32, _i64, types.uint32, _i32)
 connect = _libc("connect", _i32, _i32, _i64, types.uint32)
@@ -159,6 +163,22 @@ def store_32(typing_context: Any, address: Any, value: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(_i64, _i32), generate
+
+
+@_intrinsic
+def fetch_ahead(typing_context: Any, address: Any) -> Any:
+    """Have the cache line at `address` fetched while other work is done; any address will do."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(32)
+        place = _pointer(builder, arguments[0], 8)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        # To read, to be kept in all caches, of data.
+        builder.call(prefetch, [place, word(0), word(3), word(1)])
+        return context.get_dummy_value()
+
+    return types.void(_i64), generate
 
 
 def _array_at(context: Any, builder: Any, kind: Any, data: Any, shape: Any) -> Any:
@@ -263,6 +283,13 @@ def call_function(typing_context: Any, address: Any, arguments: Any) -> Any:
         return builder.sext(builder.call(pointer, items), word)
 
     return _i64(_i64, arguments), generate
+
+
+@kernel
+def fetch_lines_ahead(address: Any, octets: Any) -> None:
+    """Have all cache lines from `address` on fetched while other work is done."""
+    for offset in range(0, octets, 64):
+        fetch_ahead(address + offset)
 
 
 @kernel

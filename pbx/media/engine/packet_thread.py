@@ -47,8 +47,10 @@ class PacketThread:
         self._tables = tables
         self._voices = voices
         self._epoll = select.epoll()
+        self._seldom = select.epoll()
         self._command_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         tables.facts[t.EPOLL_FD] = self._epoll.fileno()
+        tables.facts[t.SELDOM_FD] = self._seldom.fileno()
         tables.facts[t.COMMAND_FD] = self._command_fd
         tables.facts[t.HEAR_VOICES] = kernels.hear_voices
         tables.facts[t.SERVE_VOICES] = kernels.serve_voices
@@ -67,6 +69,7 @@ class PacketThread:
         os.write(self._command_fd, _ONE)
         self._thread.join()
         self._epoll.close()
+        self._seldom.close()
         os.close(self._command_fd)
         if self._tables.facts[t.TIMER_FD] >= 0:
             os.close(int(self._tables.facts[t.TIMER_FD]))

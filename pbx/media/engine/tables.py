@@ -55,7 +55,7 @@ EVENT_DATA = 7
 TICK_NS = 8
 DUAL_STACK = 9
 TIMER_FD = 10
-"""Timerfd of the voices' tick; the packet thread makes it, who ends the thread closes it."""
+"""The thread's timerfd (`kernels.ticking`); the packet thread makes it, who ends the thread closes it."""
 
 HEAR_VOICES = 11
 """Address of the compiled `kernels.voice_tick.hear_voices`."""
@@ -68,6 +68,9 @@ THREAD = 13
 
 WRITER_FD = 14
 """Eventfd that wakes the writer of recordings."""
+
+SELDOM_FD = 15
+"""The epoll set of voices' sockets that seldom have anything (`kernels.watching`)."""
 
 FACTS = 16
 
@@ -93,13 +96,17 @@ LATE_TICKS = 5
 """Ticks that came more than 5 ms after their time."""
 
 NEXT_TICK_NS = 6
-"""When the voices' next tick is due."""
+"""When the voices' next tick is due; far away while there is none."""
 
 SHARED = 7
 """Packets of this tick that are kept for others (`kernels.shared`)."""
 
 TICKED = 8
-"""Voices and players that run; 0: the timer is still."""
+"""Voices and players that run."""
+
+POSTED = 9
+OUTBOX_END = 10
+"""Packets and octets of this tick that are still to be sent (`kernels.outbox`)."""
 
 TOTALS = 16
 
@@ -124,6 +131,7 @@ class Tables(NamedTuple):
     reports: Words
     report_cursors: Words
     events: npt.NDArray[np.uint8]
+    seldom_events: npt.NDArray[np.uint8]
     packets: npt.NDArray[np.uint8]
     names: Words
     read_vectors: Words
@@ -131,7 +139,7 @@ class Tables(NamedTuple):
     stamps: Words
     write_vectors: Words
     write_headers: Words
-    protected: npt.NDArray[np.uint8]
+    changed: npt.NDArray[np.uint8]
     sessions: Words
     scratch: Words
 
@@ -188,6 +196,7 @@ def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Ta
         reports=np.zeros((ring_row.REPORTS, ring_row.WIDTH), np.int64),
         report_cursors=lone(ring_row.CURSORS),
         events=lone(EVENTS * 16, np.uint8),
+        seldom_events=lone(EVENTS * 16, np.uint8),
         packets=np.zeros((BATCH, PACKET), np.uint8),
         names=np.zeros((BATCH, 4), np.int64),
         read_vectors=np.zeros((BATCH, 2), np.int64),
@@ -195,7 +204,7 @@ def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Ta
         stamps=np.zeros((BATCH, STAMP // 8), np.int64),
         write_vectors=np.zeros((BATCH, 2), np.int64),
         write_headers=np.zeros((BATCH, 8), np.int64),
-        protected=np.zeros((BATCH, PROTECTED), np.uint8),
+        changed=np.zeros((BATCH, PROTECTED), np.uint8),
         sessions=sessions,
         scratch=lone(8),
     )

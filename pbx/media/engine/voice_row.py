@@ -95,6 +95,12 @@ OFF_LEFT = 32
 TICK_NS = 33
 """The tick that it was last sent something in; 0 none yet."""
 
+CAME = 34
+"""Packets that the last tick found in the source's own socket."""
+
+CAME_OCTETS = 35
+"""Octets of the last one of them."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 40
 EVENT_IN = SENDER + rtp_out.WIDTH
@@ -145,7 +151,9 @@ SOUND = PACKING + PACKING_SAMPLES
 # --- where the payloads of packets wait (`jitter`) ------------------------------------------------------
 SLOT_SHIFT = 11
 SLOTS = 32
-PAYLOADS = SLOTS << SLOT_SHIFT
+_APART = 3 * 64
+PAYLOADS = (SLOTS << SLOT_SHIFT) + _APART
+"""Octets of a voice's payloads. Rows of 64 KiB would lie in the same few lines of every cache."""
 
 SHORTEST_MS = 10
 LONGEST_MS = 300

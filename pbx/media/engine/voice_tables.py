@@ -21,6 +21,13 @@ Sound = npt.NDArray[np.int16]
 PACKET = 2048
 """Octets of the longest packet that is made."""
 
+POSTED = 64
+OUTBOX = 16 * PACKET
+"""Packets, and octets of them, that are sent together."""
+
+_TRAILER = 64
+"""A protected packet is longer than it was made."""
+
 # --- words of a room's row -------------------------------------------------------------------------
 ROOM_TICK = 0
 """The tick that it was mixed in."""
@@ -62,7 +69,8 @@ class VoiceTables(NamedTuple):
     total: npt.NDArray[np.int32]
     common: Sound
     spare: Sound
-    packet: npt.NDArray[np.uint8]
+    outbox: npt.NDArray[np.uint8]
+    posted: Words
     shared: Words
     shared_sound: Sound
     shared_payloads: npt.NDArray[np.uint8]
@@ -122,7 +130,8 @@ def _own_tables(streams: int) -> dict[str, Any]:
         "total": lone(voice_row.FRAME, np.int32),
         "common": lone(voice_row.FRAME, np.int16),
         "spare": lone(4 * voice_row.FRAME, np.int16),
-        "packet": lone(PACKET, np.uint8),
+        "outbox": lone(OUTBOX + _TRAILER, np.uint8),
+        "posted": np.zeros((POSTED, 4), np.int64),
         # One for all streams: a packet after the other, it stays in the processor's cache.
         "tapped": lone(voice_row.LINE_SAMPLES, np.int16),
         "shared": np.zeros((shared.ENTRIES, shared.WIDTH), np.int64),

@@ -27,6 +27,12 @@ _DTX_OCTETS = {codecs.OPUS: 2}
 _CODES = {digit: code for code, digit in enumerate(DTMF_DIGITS)}
 _GAIN_DB = (-40.0, 18.0)
 
+_AMPLE = 40000
+"""Bits per second that Opus never comes to here."""
+
+_STEP = 800
+"""Bits per second of Opus, so that packets of 10 to 60 ms have whole octets."""
+
 
 @dataclass(slots=True)
 class _Running:
@@ -103,11 +109,7 @@ class Voices:
     def _open(self, voice: Voice) -> tuple[int, int]:
         """Open the coders of a voice; returns their rows."""
         try:
-            opus = OpusSettings(
-                rate=voice.rate or DEFAULT_OPUS.rate,
-                plays_hz=voice.plays_hz or DEFAULT_OPUS.plays_hz,
-                fec=voice.fec,
-            )
+            opus = opus_settings(voice)
             decoder = self._coders.decoder(voice.codec, opus.rate)
             try:
                 return decoder, self._coders.encoder(voice.codec, opus)
@@ -170,9 +172,26 @@ def pcm_rate(voice: Voice) -> int:
     return voice.rate or codecs.codec(voice.codec).pcm_rate
 
 
-def _coding(voice: Voice) -> tuple[int, int, int, bool]:
+def opus_settings(voice: Voice) -> OpusSettings:
+    """Return how Opus is encoded for a voice.
+
+    A variable rate may be a tenth above its aim for long, which is more than the peer takes where
+    that is little: it gets a constant one, of whole octets in packets of any length.
+    """
+    limited = 0 < voice.bitrate < _AMPLE
+    most = DEFAULT_OPUS.bitrate
+    return OpusSettings(
+        rate=voice.rate or DEFAULT_OPUS.rate,
+        plays_hz=voice.plays_hz or DEFAULT_OPUS.plays_hz,
+        fec=voice.fec,
+        bitrate=min(voice.bitrate // _STEP * _STEP, most) if limited else most,
+        constant=limited,
+    )
+
+
+def _coding(voice: Voice) -> tuple[int, int, int, bool, int]:
     """Return all that coders are opened with."""
-    return voice.codec, voice.rate, voice.plays_hz, voice.fec
+    return voice.codec, voice.rate, voice.plays_hz, voice.fec, voice.bitrate
 
 
 def _check(voice: Voice) -> None:
@@ -185,6 +204,9 @@ def _check(voice: Voice) -> None:
         raise ImpossibleError(f"port {voice.port}: {codec.name} at {voice.rate} Hz")
     if not 0 <= voice.plays_hz <= MAX_CLOCK:
         raise ImpossibleError(f"port {voice.port}: a peer that plays {voice.plays_hz} Hz")
+    least, most = codecs.OPUS_BITRATES
+    if voice.bitrate and not least <= voice.bitrate <= most:
+        raise ImpossibleError(f"port {voice.port}: {voice.bitrate} bit/s")
     types = (voice.payload_type, voice.event_type, voice.noise_type)
     if not all(-1 <= one <= 127 for one in types) or voice.payload_type < 0:
         raise ImpossibleError(f"port {voice.port}: payload types {types}")

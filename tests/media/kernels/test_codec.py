@@ -11,7 +11,10 @@ from pbx.media import codecs
 from pbx.media.codecs import CODECS
 from pbx.media.engine import coder, coder_row
 from pbx.media.engine.coder import CoderError, OpusSettings
+from pbx.media.engine.kernels import codec
 from pbx.media.engine.libraries import SPANDSP
+from pbx.media.engine.voices import opus_settings
+from pbx.media.protocol import Voice
 from tests.media.kernels.coders import LIBRARIES, Decoder, Encoder, decoder, encoder
 from tests.media.kernels.sound import Sound, rest_level, rms, sine, tone_level
 
@@ -40,6 +43,16 @@ WORST = {
 def through(number: int, pcm: Sound, samples: int) -> Sound:
     with encoder(number) as sender, decoder(number) as receiver:
         return np.concatenate([receiver.decode(data) for data in sender.frames(pcm, samples)])
+
+
+def _babble(rate: int) -> Sound:
+    """Tones of 20 ms, by chance."""
+    tones = [sine(hertz, rate // 50, rate, peak=9000) for hertz in (450, 950)]
+    return np.concatenate([tones[one] for one in np.random.default_rng(3).integers(0, 2, 150)])
+
+
+def _has_copy(data: bytes) -> bool:
+    return bool(codec.opus_has_copy(np.frombuffer(data, np.uint8), len(data)))
 
 
 class TestSound:
@@ -195,6 +208,34 @@ class TestOpus:
         assert power[hertz > 1.1 * corner].sum() < 0.001 * power.sum()
         assert power[(hertz > 0.6 * corner) & (hertz < 0.9 * corner)].sum() > 0.05 * power.sum()
 
+    @pytest.mark.parametrize("limit", [6000, 12345, 20000, 32000, 40000])
+    @pytest.mark.parametrize("rate", codecs.OPUS_RATES)
+    @pytest.mark.parametrize("milliseconds", [10, 20, 60])
+    def test_no_more_bits_than_the_peer_takes(
+        self, rate: int, limit: int, milliseconds: int
+    ) -> None:
+        """RFC 7587 §7.1: 'MUST NOT send with an average bitrate higher'; copies are in it."""
+        noise = np.random.default_rng(3).integers(-9000, 9000, rate).astype(np.int16)
+        sound = np.concatenate([_babble(rate), noise])
+        voice = Voice(20000, codecs.OPUS, 98, rate=rate, fec=True, bitrate=limit)
+        with encoder(codecs.OPUS, opus_settings(voice)) as sender:
+            packets = sender.frames(sound, rate // 1000 * milliseconds)
+        assert 8 * sum(map(len, packets)) <= limit * len(packets) * milliseconds / 1000
+
+    @pytest.mark.parametrize("rate", codecs.OPUS_RATES)
+    @pytest.mark.parametrize("milliseconds", [10, 20, 40, 60])
+    def test_whether_there_are_copies(self, rate: int, milliseconds: int) -> None:
+        speech = _babble(rate)
+        share = {}
+        for fec in (False, True):
+            settings = OpusSettings(fec=fec, loss_percent=25, rate=rate)
+            with encoder(codecs.OPUS, settings) as sender:
+                packets = sender.frames(speech, rate // 1000 * milliseconds)
+            share[fec] = np.mean([_has_copy(data) for data in packets])
+        assert share[False] == 0
+        # Three frames of 20 ms, of which more than two are not looked into.
+        assert share[True] > 0.5 or (rate, milliseconds) == (48000, 60)
+
     def test_lengths_that_opus_has_not(self) -> None:
         with encoder(codecs.OPUS) as sender:
             assert sender.encode(np.zeros(160, np.int16)) == b""
@@ -207,6 +248,35 @@ class TestOpus:
         with pytest.raises(CoderError, match="does not take 11"):
             coder.open_encoder(LIBRARIES, codecs.OPUS, row, memory, OpusSettings(complexity=11))
         assert not row.any()
+
+
+class TestStates:
+    """What lets one encoding serve all who hear the same (`kernels.shared`)."""
+
+    @pytest.mark.parametrize("number", [codecs.G726_32, codecs.AAL2_G726_32, codecs.OPUS])
+    def test_a_copy_goes_on_where_the_first_one_is(self, number: int) -> None:
+        rate = codecs.codec(number).pcm_rate
+        frame = rate // 50
+        noise = np.random.default_rng(7).integers(-9000, 9000, 60 * frame).astype(np.int16)
+        with encoder(number) as one, encoder(number) as other:
+            one.frames(noise[: 25 * frame], frame)
+            other.frames(noise[25 * frame : 50 * frame], frame)
+            octets = min(int(it.row[coder_row.SIZE]) for it in (one, other))
+            assert octets > 0
+            source, target = (int(it.row[coder_row.STATE]) for it in (one, other))
+            behind = noise[50 * frame :]
+            ctypes.memmove(target, source, octets)
+            packets = one.frames(behind, frame)
+            assert other.frames(behind, frame) == packets
+        with encoder(number) as fresh:
+            assert fresh.frames(behind, frame)[0] != packets[0]
+
+    @pytest.mark.parametrize("number", [codecs.GSM, codecs.G729])
+    def test_others_are_not_copied(self, number: int) -> None:
+        if number not in LIBRARIES.codecs:
+            pytest.skip("no plug-in")
+        with encoder(number) as one:
+            assert one.row[coder_row.SIZE] == 0
 
 
 class TestG729:
@@ -258,6 +328,11 @@ class TestOnlyWhatTheCodecCan:
 
 
 class TestHostile:
+    @settings(deadline=None)
+    @given(st.binary(max_size=40))
+    def test_any_octets_may_have_a_copy(self, data: bytes) -> None:
+        _has_copy(data)
+
     @pytest.mark.parametrize("number", SPEAKING)
     @settings(deadline=None, max_examples=60)
     @given(data=st.data())

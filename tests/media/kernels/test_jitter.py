@@ -62,7 +62,8 @@ packets = st.tuples(
 class Pair:
     """One row and its twin, told the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, copies: bool = False) -> None:
+        self.copies = copies
         self.twin = JitterTwin()
         self.row = np.zeros(c.WIDTH, np.int64)
         self.payloads = np.zeros(8 << 9, np.uint8)
@@ -86,6 +87,9 @@ class Pair:
             self.row, self.payloads, octets, 0, length, sequence, timestamp, marker, kind, ssrc, now
         )
         assert verdict == self.twin.put(length, sequence, timestamp, bool(marker), kind, ssrc, now)
+        if self.copies and verdict == c.STORED:
+            self.row[c.COPIES] = 1
+            self.twin.copies = True
         self.compare()
 
     def tick(self, now: int) -> None:
@@ -144,7 +148,7 @@ class TestBesideTheTwin:
         sent: list[tuple[int, int, float, int, int, int, int]],
         data: st.DataObject,
     ) -> None:
-        pair = Pair()
+        pair = Pair(copies=data.draw(st.booleans()))
         now, next_tick = START_NS, START_NS + 7 * MS
         for move, leap, pause_ms, length, marker, kind, ssrc in sent:
             now += round(pause_ms * MS)
@@ -342,6 +346,29 @@ class TestLoss:
                     playout.filled(ear.row)
             playout.take(ear.row, ear.line, ear.frame)
         assert named[0] == (sent[20].sequence) & 0xFFFF
+
+    @pytest.mark.parametrize("copies", [False, True])
+    def test_its_follower_is_there_where_that_has_a_copy(self, *, copies: bool) -> None:
+        """After the first losses the delay holds a packet more; without copies that is no use."""
+        listener = Listener()
+        arrived = Network(3, loss=0.1).carry(Talker().packets(12.0))
+        named: list[bool] = []
+        waiting = iter(arrived)
+        packet = next(waiting, None)
+        for tick in range(600):
+            now = START_NS + 7 * MS + tick * TICK
+            while packet is not None and packet.arrival_ns <= now:
+                listener.put(packet)
+                listener.row[c.COPIES] = int(copies)
+                packet = next(waiting, None)
+            if c.CONCEAL in listener.tick(now) and tick > 200:
+                named.append(listener.row[c.AFTER_LOSS] >= 0)
+        assert len(named) > 20
+        if copies:
+            assert np.mean(named) > 0.6
+            assert max(listener.delays[300:]) <= 45
+        else:
+            assert np.mean(named) < 0.2
 
     def test_doubled(self) -> None:
         talker = Talker()

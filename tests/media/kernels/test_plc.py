@@ -96,11 +96,11 @@ class TestSound:
         assert [concealer.conceal(rate // 50)[1] for _ in range(4)] == [True, True, False, False]
 
     @pytest.mark.parametrize("rate", RATES)
-    def test_sound_comes_back_untouched_after_5_ms(self, rate: int) -> None:
+    def test_sound_comes_back_untouched_after_1_25_ms(self, rate: int) -> None:
         frame = rate // 50
         tone = sine(1004, 20 * frame, rate, peak=10000)
         heard = with_holes(tone, rate, {8, 9, 10, 11})
-        blended = rate // 200
+        blended = rate // 800
         assert (heard[12 * frame + blended :] == tone[12 * frame + blended :]).all()
         assert (heard[: 8 * frame] == tone[: 8 * frame]).all()
 

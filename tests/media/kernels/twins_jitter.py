@@ -58,6 +58,8 @@ class JitterTwin:
     slot: Stored | None = None
     wanted: int = 0
     after: Stored | None = None
+    copies: bool = False
+    copies_wanted: int = 0
     counts: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,6 +106,7 @@ class JitterTwin:
         self.ssrc, self.changed = ssrc, now
         self.started = self.running = self.silent = False
         self.fresh = True
+        self.copies, self.copies_wanted = False, 0
         self.target = self.initial
         self.newest_sequence = None
         self.seen.clear()
@@ -131,11 +134,14 @@ class JitterTwin:
         self.window = [*self.window, distance][-c.WINDOW :]
         self.arrived += 1
         self.base = min(self.base, distance)
+        self.copies_wanted = max(self.copies_wanted - 1, 0)
         if self.arrived % 8 == 0 or distance - self.base > self.target:
             self.target -= max(min(self.window) - self.base, 0)
             self.base = min(self.window)
             allowed = len(self.window) // 128
             wanted = sorted(self.window)[-1 - allowed] - self.base + self.clock // 500
+            if self.copies_wanted:
+                wanted += self.duration
             wanted = min(max(wanted, self.shortest), self.longest - 3 * self.frame)
             if wanted > self.target:
                 self.target = wanted
@@ -284,6 +290,10 @@ class JitterTwin:
         self.count(c.CONCEALED, missing)
         return c.CONCEAL
 
+    def note_loss(self) -> None:
+        if self.copies:
+            self.copies_wanted = 500
+
     def step(self, now: int) -> int:
         if now != self.tick:
             self.begin_tick(now)
@@ -303,17 +313,21 @@ class JitterTwin:
             self.bridged += self.frame
             return self.conceal(self.frame)
         first = self.waiting[0]
-        self.next += max(min(first.timestamp - self.next, self.bridged), 0)
+        follows = (
+            self.last_sequence is not None and first.sequence == (self.last_sequence + 1) % 65536
+        )
+        skipped = max(min(first.timestamp - self.next, self.bridged), 0)
+        if skipped and not follows:
+            self.note_loss()
+        self.next += skipped
         self.bridged = 0
         hole = first.timestamp - self.next
         if hole <= self.clock // 400:
             return self.play()
-        follows = (
-            self.last_sequence is not None and first.sequence == (self.last_sequence + 1) % 65536
-        )
         if quiet or follows or self.concealing + hole > 6 * self.frame:
             self.pause()
             return self.wait()
+        self.note_loss()
         missing = min(hole, self.frame)
         if hole <= max(self.duration, missing):
             self.after = first

@@ -64,7 +64,7 @@ class ConcealerTwin:
     def heard(self, pcm: list[int]) -> list[int]:
         pcm = list(pcm)
         if self.missing and pcm:
-            blend = min(self.ms(5), len(pcm))
+            blend = min(self.ms(1.25), len(pcm))
             for index in range(blend):
                 share = (index + 1) * (32768 // (blend + 1))
                 pcm[index] = (pcm[index] * share + self.following() * (32768 - share)) // 32768

@@ -7,6 +7,8 @@ beyond the arrays that are handed in. What a library that isn't there would have
 
 from typing import Any
 
+import numpy as np
+
 from pbx.media import codecs
 from pbx.media.engine import coder_row as row
 from pbx.media.engine import libraries
@@ -192,6 +194,38 @@ def encode(functions: Any, coder: Any, memory: Any, pcm: Any, samples: Any, payl
     elif number == codecs.G729:
         octets = _encode_g729(functions[libraries.G729_ENCODE], coder, pcm, samples, payload)
     return max(octets, 0)
+
+
+@kernel
+def opus_has_copy(payload: Any, length: Any) -> Any:
+    """Return whether an Opus packet has a copy of the sound before it (RFC 6716 §4.2.3, its LBRR flag).
+
+    It may be in the first of several frames; packets of more than two are taken for having none.
+
+    Args:
+        payload, length: see `decode`.
+    """
+    if length < 2 or length > payload.shape[0]:
+        return False
+    # §3.1: mode, bandwidth and length of a frame, s for stereo, and how many frames there are.
+    first = np.int64(payload[0])
+    config, code = first >> 3, first & 3
+    if config >= 16 or code > 2:
+        return False
+    begin = 1
+    if code == 2:
+        # §3.2.1: the first frame's length, in one octet or two.
+        begin = 2 if payload[1] < 252 else 3
+        if length <= begin:
+            return False
+    # A frame of the LP layer is as long as it says, where it stands alone; beside CELT 20 ms at most.
+    tens = config & 3
+    frames = 1 if config >= 12 or tens == 0 else tens
+    flags = np.int64(payload[begin])
+    found = flags >> (7 - frames) & 1
+    if first & 4 != 0:
+        found |= flags >> (6 - 2 * frames) & 1
+    return found != 0
 
 
 @kernel

@@ -192,17 +192,20 @@ def _strongest(row: Any, first: Any) -> Any:
 @kernel
 def _digit(row: Any) -> Any:
     """Return the digit that the newest window holds, as code + 1; 0 none."""
-    low, low_power, low_second = _strongest(row, 0)
-    high, high_power, high_second = _strongest(row, 4)
     piece = row[_PIECE]
     whole = 0
     for back in range(3):
         whole += row[_ENERGIES + ((piece - back) & (_PIECES - 1))]
-    if min(low_power, high_power) < _LEAST:
+    # What speech and noise fail at comes first. Two frequencies have no more than twice the whole.
+    if whole < _LEAST:
+        return 0
+    low, low_power, low_second = _strongest(row, 0)
+    if low_power < _LEAST or 8 * low_second > low_power:
+        return 0
+    high, high_power, high_second = _strongest(row, 4)
+    if high_power < _LEAST or 8 * high_second > high_power:
         return 0
     if high_power > _TWIST * low_power or low_power > _REVERSE_TWIST * high_power:
-        return 0
-    if 8 * low_second > low_power or 8 * high_second > high_power:
         return 0
     low_off, high_off = _off_frequency(row, low), _off_frequency(row, high)
     if low_off > _OFF_TAN[low] or high_off > _OFF_TAN[high]:
@@ -263,8 +266,8 @@ def _tone_energy(pcm: Any, samples: Any, turns: Any) -> Any:
     step, quarter = np.int32(turns), np.int32(1 << 30)
     for i in range(samples):
         phase = mul32(i, step)
-        real = add32(real, sar32(mul16(pcm[i], sine(add32(phase, quarter))), 10))
-        imaginary = add32(imaginary, sar32(mul16(pcm[i], sine(phase)), 10))
+        real = add32(real, sar32(mul16(pcm[i], np.int16(sine(add32(phase, quarter)))), 10))
+        imaginary = add32(imaginary, sar32(mul16(pcm[i], np.int16(sine(phase))), 10))
     whole = np.int64(real) * np.int64(real) + np.int64(imaginary) * np.int64(imaginary)
     # A sine of peak 1 gives 16 a sample, and has the energy 1/2 a sample.
     return whole // (512 * samples)

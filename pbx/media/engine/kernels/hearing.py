@@ -1,9 +1,18 @@
-"""The sockets of voices: each tick empties them, and what has come goes where it is heard."""
+"""The sockets of voices: each tick empties them, and what has come goes where it is heard.
+
+Most phones send one packet in a tick. To find out that a socket has no second one costs a third of
+what fetching the first one does: so a socket that had one in the last tick is asked for one only,
+and emptied every now and then. A packet that is left was sent after the one that was fetched, and
+is early for the next tick.
+"""
 
 from typing import Any
 
-from pbx.media.engine import stream_row
+import numpy as np
+
+from pbx.media.engine import stream_row, voice_row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import jitter_row, quality_row
 from pbx.media.engine.kernels.joining import join_peer, note_emptied
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.relay import accept, slot_of
@@ -15,10 +24,14 @@ from pbx.media.engine.native import (
     MSG_TRUNC,
     SO_TIMESTAMPNS,
     SOL_SOCKET,
+    epoll_wait,
+    fetch_lines_ahead,
     kernel,
+    load_32,
     monotonic_ns,
     realtime_ns,
     recvmmsg,
+    recvmsg,
     row_of,
 )
 
@@ -30,8 +43,8 @@ _BATCH = 8
 _MOST_BATCHES = 16
 """Of one socket in a tick: a flood must not hold up the other voices."""
 
-_RTCP_TICKS = 5
-"""A peer's reports are seconds apart: only a part of the voices is looked at for them in each tick."""
+_EMPTIED_TICKS = 5
+"""Ticks from one time that a voice's own socket is emptied to the next."""
 
 _STAMP_KIND = SOL_SOCKET | SO_TIMESTAMPNS << 32
 """Level and type of the control message with a time stamp, as one word."""
@@ -69,8 +82,24 @@ def _take(tables: Any, voices: Any, socket: Any, index: Any, came: Any) -> None:
 
 
 @kernel
-def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
-    """Take all that has come to a voice's socket.
+def _take_one(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> Any:
+    """Take one packet, for which nobody need ask who has sent it; returns its octets, 0 for none."""
+    header = row_of(tables.read_headers, 0)
+    header[0] = 0
+    header[5] = t.STAMP
+    length = recvmsg(tables.fds[socket], tables.read_headers.ctypes.data, MSG_DONTWAIT)
+    header[0] = tables.names.ctypes.data
+    header[1] = tables.facts[t.NAME_LENGTH]
+    if length <= 0:
+        return 0
+    header[7] = length
+    _take(tables, voices, socket, 0, _came(tables, 0, now, ahead))
+    return length
+
+
+@kernel
+def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> Any:
+    """Take all that has come to a voice's socket; returns the number of packets.
 
     Args:
         tables, voices: the packet thread's.
@@ -78,6 +107,7 @@ def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
         now: CLOCK_MONOTONIC in nanoseconds.
         ahead: how far CLOCK_REALTIME is before it.
     """
+    taken = 0
     for _ in range(_MOST_BATCHES):
         for index in range(_BATCH):
             tables.read_headers[index, 1] = tables.facts[t.NAME_LENGTH]
@@ -88,46 +118,105 @@ def _empty(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
             _take(tables, voices, socket, index, _came(tables, index, now, ahead))
             # As the next one who receives wants it.
             tables.read_headers[index, 1] = tables.facts[t.NAME_LENGTH]
+        taken += max(received, 0)
         if received < _BATCH:
             if received > 0:
                 note_emptied(tables, slot_of(tables, socket), socket)
+            break
+    return taken
+
+
+@kernel
+def _one_comes(voices: Any, slot: Any) -> Any:
+    """Return whether a tick needs no more than one packet of a voice's peer, and gets one."""
+    row = row_of(voices.voices, slot)
+    duration = row[voice_row.JITTER + jitter_row.DURATION]
+    return row[voice_row.CAME] == 1 and duration >= row[voice_row.JITTER + jitter_row.FRAME_UNITS]
+
+
+@kernel
+def _fetch_ahead(tables: Any, voices: Any, slot: Any) -> None:
+    """Have fetched what a packet of the voice's peer will be judged by, while the kernel copies it."""
+    fetch_lines_ahead(row_of(tables.streams, slot).ctypes.data, 8 * stream_row.WIDTH)
+    row = row_of(voices.voices, slot).ctypes.data
+    fetch_lines_ahead(row, 8 * voice_row.SENDER)
+    fetch_lines_ahead(row + 8 * voice_row.QUALITY, 8 * quality_row.WIDTH)
+    fetch_lines_ahead(row + 8 * voice_row.JITTER, 8 * jitter_row.ORDER)
+
+
+@kernel
+def _hear_peer(tables: Any, voices: Any, slot: Any, emptied: Any, now: Any, ahead: Any) -> None:
+    """Take what has come to the source's own socket; `emptied`: all of it."""
+    latched = tables.streams[slot, stream_row.LATCHED_RTP]
+    if latched < stream_row.JOINING:
+        return
+    socket = 2 * tables.streams.shape[0] + slot
+    row = row_of(voices.voices, slot)
+    taken = 0
+    if not emptied and latched == stream_row.JOINED and _one_comes(voices, slot):
+        octets = _take_one(tables, voices, socket, now, ahead)
+        same = octets == row[voice_row.CAME_OCTETS]
+        row[voice_row.CAME_OCTETS] = octets
+        if same:
+            return
+        # More or fewer than before: it may hold more or less of sound.
+        taken = 1 if octets > 0 else 0
+    row[voice_row.CAME] = taken + _empty(tables, voices, socket, now, ahead)
+
+
+@kernel
+def _hear_others(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> None:
+    """Take what has come to RTCP's socket, or to the one that everybody may send to."""
+    slot = slot_of(tables, socket)
+    if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT != 0:
+        return
+    _empty(tables, voices, socket, now, ahead)
+    # What has come before a source was known must not be overtaken.
+    if socket == 2 * slot and join_peer(tables, slot):
+        _empty(tables, voices, socket, now, ahead)
+
+
+@kernel
+def _hear_seldom(tables: Any, voices: Any, now: Any, ahead: Any) -> None:
+    """Take what has come to sockets that seldom have anything."""
+    events = tables.seldom_events.ctypes.data
+    for _ in range(2 * tables.streams.shape[0] // t.EVENTS + 1):
+        ready = epoll_wait(tables.facts[t.SELDOM_FD], events, t.EVENTS, 0)
+        for index in range(ready):
+            event = events + index * tables.facts[t.EVENT_SIZE]
+            socket = load_32(event + tables.facts[t.EVENT_DATA])
+            _hear_others(tables, voices, np.int64(socket), now, ahead)
+        if ready < t.EVENTS:
             return
 
 
 @kernel
-def _hear(tables: Any, voices: Any, slot: Any, reports: Any, now: Any, ahead: Any) -> None:
-    if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT != 0:
-        return
-    joined = tables.streams[slot, stream_row.LATCHED_RTP] >= stream_row.JOINING
-    if reports or not joined:
-        _empty(tables, voices, 2 * slot, now, ahead)
-        # What has come before a source was known must not be overtaken.
-        if join_peer(tables, slot):
-            _empty(tables, voices, 2 * slot, now, ahead)
-    if tables.streams[slot, stream_row.LATCHED_RTP] >= stream_row.JOINING:
-        _empty(tables, voices, 2 * tables.streams.shape[0] + slot, now, ahead)
-    if reports:
-        _empty(tables, voices, 2 * slot + 1, now, ahead)
-
-
-@kernel
-def hear_all(tables: Any, voices: Any, due: Any) -> None:
+def hear_all(tables: Any, voices: Any, due: Any, passed: Any) -> None:
     """Take what has come to all voices since the tick before.
 
     Args:
         tables, voices: the packet thread's.
         due: the tick's nominal time, CLOCK_MONOTONIC in nanoseconds.
+        passed: ticks since the one before, 1 unless some never were.
     """
     now = monotonic_ns(tables.scratch)
     ahead = realtime_ns(tables.scratch) - now
+    _hear_seldom(tables, voices, now, ahead)
     for place in range(tables.totals[t.VOICES]):
         slot = voices.active[place]
-        reports = (slot + due // TICK_NS) % _RTCP_TICKS == 0
-        _hear(tables, voices, slot, reports, now, ahead)
+        if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT == 0:
+            _fetch_ahead(tables, voices, slot)
+            emptied = passed > 1 or (slot + due // TICK_NS) % _EMPTIED_TICKS == 0
+            _hear_peer(tables, voices, slot, emptied, now, ahead)
 
 
 @kernel
 def hear_now(tables: Any, voices: Any, slot: Any) -> None:
     """Take what has come to a voice that changes or ends: it was meant for the voice as it was."""
+    if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT != 0:
+        return
     now = monotonic_ns(tables.scratch)
-    _hear(tables, voices, slot, True, now, realtime_ns(tables.scratch) - now)
+    ahead = realtime_ns(tables.scratch) - now
+    _hear_others(tables, voices, 2 * slot, now, ahead)
+    _hear_peer(tables, voices, slot, True, now, ahead)
+    _hear_others(tables, voices, 2 * slot + 1, now, ahead)

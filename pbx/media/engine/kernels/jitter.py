@@ -142,6 +142,8 @@ def _listen_to(row: Any, ssrc: Any, now: Any) -> None:
     row[c.RUNNING] = 0
     row[c.FRESH] = 1
     row[c.SILENT] = 0
+    row[c.COPIES] = 0
+    row[c.COPIES_WANTED] = 0
     row[c.TARGET] = row[c.INITIAL]
     row[c.NEWEST_SEQ] = -1
     row[c.SEEN] = 0
@@ -206,6 +208,9 @@ def _retarget(row: Any) -> None:
     row[c.BASE] = low
     # The engine's own tick isn't exact either.
     wanted = _latest(row, low) + row[c.CLOCK] // 500
+    if row[c.COPIES_WANTED] > 0:
+        # Where a packet is lost, the one behind it must be there in time.
+        wanted += row[c.DURATION]
     wanted = max(wanted, row[c.MIN_DELAY])
     wanted = min(wanted, row[c.MAX_DELAY] - 3 * row[c.FRAME_UNITS])
     excess = row[c.TARGET] - wanted
@@ -223,6 +228,7 @@ def _observe(row: Any, distance: Any, now: Any) -> None:
     row[c.ARRIVED] += 1
     row[c.FILLED] = min(row[c.FILLED] + 1, c.WINDOW)
     row[c.BASE] = min(row[c.BASE], distance)
+    row[c.COPIES_WANTED] = max(row[c.COPIES_WANTED] - 1, 0)
     if row[c.ARRIVED] & (EVALUATE - 1) == 0 or distance - row[c.BASE] > row[c.TARGET]:
         _retarget(row)
 

@@ -1,4 +1,4 @@
-"""Words of one voice's jitter buffer: 512 int64, 4 KiB, and what its verdicts are called.
+"""Words of one voice's jitter buffer: 520 int64, 4 KiB, and what its verdicts are called.
 
 Times are in units of the stream's RTP clock unless a name says otherwise; timestamps are extended
 beyond their 32 bits. The *delay* of the buffer is counted from the fastest packet of the last ones
@@ -6,7 +6,7 @@ beyond their 32 bits. The *delay* of the buffer is counted from the fastest pack
 larger than that.
 """
 
-WIDTH = 512
+WIDTH = 520
 
 MAX_SLOTS = 64
 WINDOW = 256
@@ -173,6 +173,16 @@ FACTS = 192
 """Length, sequence number << 16, payload type << 32."""
 
 DISTANCES = 256
+
+# --- copies of lost packets in the next ones (Opus) -----------------------------------------------------
+COPIES = 512
+"""1: this source's packets have them."""
+
+COPIES_WANTED = 513
+"""Packets that have still to come, none of them after a loss, before the delay holds none for its copy."""
+
+COPIES_KEPT = 500
+"""What that begins with at each loss: 10 s."""
 """Arrival less timestamp of the last packets."""
 
 # --- verdicts of `put` ---------------------------------------------------------------------------------

@@ -10,12 +10,14 @@ from pbx.media.engine import group_row, player_row, ring_row, stream_row, tape_r
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.ticking import (
+    begin_stream,
+    end_stream,
     join_tick,
     leave_tick,
     need_no_ticks,
     need_ticks,
 )
-from pbx.media.engine.kernels.watching import is_watched, watch_stream
+from pbx.media.engine.kernels.watching import is_watched, watch_seldom, watch_stream
 from pbx.media.engine.native import EPOLL_CTL_ADD, EPOLL_CTL_DEL, kernel, row_of, words_at
 
 
@@ -27,10 +29,11 @@ def _let_go(tables: Any, voices: Any, slot: Any) -> None:
         return
     if stream[stream_row.VOICE] != 0:
         leave_tick(tables, voices, slot)
+        watch_seldom(tables, EPOLL_CTL_DEL, slot)
     if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_DEL, slot)
     stream[stream_row.STATE] = group_row.AWAY
-    tables.totals[t.RUNNING] -= 1
+    end_stream(tables)
 
 
 @kernel
@@ -39,11 +42,12 @@ def _take(tables: Any, voices: Any, slot: Any) -> None:
     if stream[stream_row.STATE] != group_row.AWAY:
         return
     stream[stream_row.STATE] = tables.facts[t.THREAD]
-    tables.totals[t.RUNNING] += 1
+    begin_stream(tables)
     if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_ADD, slot)
     if stream[stream_row.VOICE] != 0:
         join_tick(tables, voices, slot)
+        watch_seldom(tables, EPOLL_CTL_ADD, slot)
 
 
 @kernel

@@ -16,7 +16,7 @@ from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import set_tap, tap
-from pbx.media.engine.kernels.ticking import make_timer
+from pbx.media.engine.kernels.ticking import begin_stream, end_stream, make_timer
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
     release_voice,
@@ -83,7 +83,7 @@ def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
         for word in range(row.WIDTH):
             stream[word] = 0
         clear(row_of(tables.sessions, slot))
-        tables.totals[t.RUNNING] += 1
+        begin_stream(tables)
     elif stream[row.VOICE] != 0:
         hear_now(tables, voices, slot)
     watched = not fresh and is_watched(stream, stream[row.FLAGS])
@@ -119,7 +119,7 @@ def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     leave_peer(tables, slot)
     _use_sessions(tables, slot, 0, 0)
     stream[row.STATE] = 0
-    tables.totals[t.RUNNING] -= 1
+    end_stream(tables)
     # Last: the next call may have the row in another thread.
     report(tables, ring_row.RELEASED, slot)
 
@@ -188,13 +188,10 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
 
 
 @kernel
-def _wait_ms(tables: Any, until_tick_ns: Any) -> Any:
-    """Return how long the loop may sleep; commands and the voices' ticks wake it."""
-    if waiting(tables.command_cursors) > 0 or tables.totals[t.QUERY_ROW] >= 0:
-        return 1
-    if tables.totals[t.RUNNING] == 0 or tables.totals[t.TICKED] != 0:
-        return FOR_EVER
-    return max(until_tick_ns // 1_000_000 + 1, 1)
+def _wait_ms(tables: Any) -> Any:
+    """Return how long the loop may sleep; packets, commands and the timer wake it."""
+    owed = waiting(tables.command_cursors) > 0 or tables.totals[t.QUERY_ROW] >= 0
+    return 1 if owed else FOR_EVER
 
 
 @kernel
@@ -206,9 +203,8 @@ def _wake_main(tables: Any) -> None:
 
 
 @kernel
-def _serve(tables: Any, voices: Any, socket: Any) -> Any:
+def _serve(tables: Any, voices: Any, socket: Any, came: Any) -> Any:
     """Pass on what has come to a socket, and record it; returns the number of packets."""
-    came = monotonic_ns(tables.scratch)
     received = relay(tables, voices, socket, came)
     slot = slot_of(tables, socket)
     if tables.streams[slot, row.TAPPED] != 0 and socket != 2 * slot + 1:
@@ -217,15 +213,15 @@ def _serve(tables: Any, voices: Any, socket: Any) -> Any:
 
 
 @kernel
-def _serve_and_join(tables: Any, voices: Any, socket: Any) -> None:
+def _serve_and_join(tables: Any, voices: Any, socket: Any, came: Any) -> None:
     """Serve a socket; where it has made the source known, the source gets a socket for itself."""
-    received = _serve(tables, voices, socket)
+    received = _serve(tables, voices, socket, came)
     slot = slot_of(tables, socket)
     if received == 0 or socket != 2 * slot or not join_peer(tables, slot):
         return
     # What has come before must not be overtaken; a flood must not hold up the others.
     for _ in range(_MOST_BATCHES):
-        if _serve(tables, voices, socket) == 0:
+        if _serve(tables, voices, socket, monotonic_ns(tables.scratch)) == 0:
             return
 
 
@@ -249,8 +245,7 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
     next_tick = now + tables.facts[t.TICK_NS]
     events = tables.events.ctypes.data
     while load_acquire(tables.stop.ctypes.data) == 0:
-        wait = _wait_ms(tables, next_tick - now)
-        ready = epoll_wait(tables.facts[t.EPOLL_FD], events, t.EVENTS, wait)
+        ready = epoll_wait(tables.facts[t.EPOLL_FD], events, t.EVENTS, _wait_ms(tables))
         if ready < 0 and errno() != EINTR:
             return errno()
         now = monotonic_ns(tables.scratch)
@@ -259,10 +254,16 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
             socket = load_32(event + tables.facts[t.EVENT_DATA])
             if socket == WAKE:
                 read(tables.facts[t.COMMAND_FD], tables.scratch.ctypes.data, 8)
-            elif socket == TICK:
+                continue
+            came = monotonic_ns(tables.scratch)
+            if came >= tables.totals[t.NEXT_TICK_NS]:
+                # Before all sockets that wait: hundreds of packets are no reason to be late.
                 tick_voices(tables, voices)
-            else:
-                _serve_and_join(tables, voices, socket)
+                came = monotonic_ns(tables.scratch)
+            elif socket == TICK and read(timer, tables.scratch.ctypes.data, 8) == 8:
+                next_tick = now
+            if socket != TICK:
+                _serve_and_join(tables, voices, socket, came)
         _obey(tables, voices, now)
         answer_query(tables, voices)
         if now >= next_tick:

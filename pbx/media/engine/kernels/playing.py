@@ -9,7 +9,7 @@ from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
 from pbx.media.engine.kernels.ring import room
-from pbx.media.engine.kernels.ticking import need_no_ticks, need_ticks
+from pbx.media.engine.kernels.ticking import is_playing, need_no_ticks, need_ticks
 from pbx.media.engine.native import clear, kernel, part, row_of, samples_at, words_at
 
 
@@ -81,6 +81,8 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
 @kernel
 def play_all(tables: Any, voices: Any) -> None:
     """Fill every player's frame."""
+    if not is_playing(tables):
+        return
     for number in range(p.PLAYERS):
         row = row_of(voices.players, number)
         if row[p.STATE] != tables.facts[t.THREAD]:
@@ -113,6 +115,8 @@ def bring(voices: Any, number: Any, rate: Any, out: Any) -> Any:
 @kernel
 def play_for_voices(tables: Any, voices: Any) -> None:
     """Add to each voice's output what is played for it alone."""
+    if not is_playing(tables):
+        return
     for number in range(p.PLAYERS):
         row = row_of(voices.players, number)
         slot = row[p.VOICE]
@@ -129,6 +133,8 @@ def play_for_voices(tables: Any, voices: Any) -> None:
 @kernel
 def end_players(tables: Any, voices: Any) -> None:
     """Let those say so that have come to their end; last, for then others may have their rows."""
+    if not is_playing(tables):
+        return
     for number in range(p.PLAYERS):
         row = row_of(voices.players, number)
         if row[p.STATE] == tables.facts[t.THREAD] and row[p.ENDED] != 0:

@@ -79,11 +79,25 @@ def _drop_passed(row: Any) -> None:
 
 
 @kernel
-def _play(row: Any) -> Any:
-    """Hand the first packet out."""
+def _free_first(row: Any) -> Any:
+    """Return the slot of the first packet, which is the next one to be filled from now on.
+
+    Its memory is in the processor's cache, that of the others was.
+    """
     slot = slot_at(row, row[c.HEAD])
     row[c.HEAD] += 1
     row[c.COUNT] -= 1
+    first = (row[c.HEAD] + row[c.COUNT] + row[c.CANDIDATE]) & row[c.SLOT_MASK]
+    last = (row[c.HEAD] - 1) & row[c.SLOT_MASK]
+    row[c.ORDER + last] = row[c.ORDER + first]
+    row[c.ORDER + first] = slot
+    return slot
+
+
+@kernel
+def _play(row: Any) -> Any:
+    """Hand the first packet out."""
+    slot = _free_first(row)
     facts = row[c.FACTS + slot]
     timestamp = row[c.TIMESTAMPS + slot]
     row[c.SLOT] = slot
@@ -138,6 +152,20 @@ def _conceal(row: Any, missing: Any) -> Any:
 
 
 @kernel
+def _follows(row: Any, slot: Any) -> Any:
+    """Return whether a packet is the one behind the last one played."""
+    sequence = (row[c.FACTS + slot] >> 16) & 0xFFFF
+    return row[c.LAST_SEQ] >= 0 and sequence == (row[c.LAST_SEQ] + 1) & 0xFFFF
+
+
+@kernel
+def _note_loss(row: Any) -> None:
+    """Have the delay hold a packet more for a while, if packets have copies of those before."""
+    if row[c.COPIES] != 0:
+        row[c.COPIES_WANTED] = c.COPIES_KEPT
+
+
+@kernel
 def _bridge(row: Any) -> Any:
     """Conceal a hole before the first packet, or wait where nothing has been lost.
 
@@ -146,13 +174,12 @@ def _bridge(row: Any) -> Any:
     """
     slot = slot_at(row, row[c.HEAD])
     hole = row[c.TIMESTAMPS + slot] - row[c.NEXT_TS]
-    sequence = (row[c.FACTS + slot] >> 16) & 0xFFFF
-    follows = row[c.LAST_SEQ] >= 0 and sequence == (row[c.LAST_SEQ] + 1) & 0xFFFF
-    silent = follows or row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
+    silent = _follows(row, slot) or row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
     longest = CONCEAL_TICKS * row[c.FRAME_UNITS]
     if silent or row[c.CONCEALING] + hole > longest + row[c.FRAME_UNITS]:
         _pause(row)
         return _wait(row)
+    _note_loss(row)
     missing = min(hole, row[c.FRAME_UNITS])
     if hole <= max(row[c.DURATION], missing):
         row[c.AFTER_LOSS] = slot
@@ -193,9 +220,12 @@ def next_step(row: Any, now: Any) -> Any:
         return _wait(row)
     if row[c.COUNT] == 0:
         return _starve(row)
-    ahead = row[c.TIMESTAMPS + slot_at(row, row[c.HEAD])] - row[c.NEXT_TS]
+    first = slot_at(row, row[c.HEAD])
+    ahead = row[c.TIMESTAMPS + first] - row[c.NEXT_TS]
     # What was concealed while nothing was there turns out to have been this hole.
     skipped = max(min(ahead, row[c.BRIDGED]), 0)
+    if skipped > 0 and not _follows(row, first):
+        _note_loss(row)
     row[c.NEXT_TS] += skipped
     row[c.BRIDGED] = 0
     if ahead - skipped > row[c.CLOCK] // 400:

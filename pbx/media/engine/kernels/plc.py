@@ -3,7 +3,9 @@
 A lost stretch is filled with repetitions of the last pitch period, which fade out from 10 to 60 ms.
 Unlike the appendix this one delays nothing: what the beginning lacks in smoothness because sound
 that has been played can't be altered any more, a correction that decays within a quarter of a
-period makes good. A concealer's state is a row of `WIDTH` int64 and `MEMORY` int16.
+period makes good. Nor does it spend up to 10 ms of received sound on leading back to it, but
+1.25: what has come is worth more than what was made up, and longer ones spoil more than they smooth.
+A concealer's state is a row of `WIDTH` int64 and `MEMORY` int16.
 """
 
 from typing import Any
@@ -22,7 +24,7 @@ LONGEST = 2
 STEP = 3
 """How many samples one stands for in the rough search."""
 BLEND = 4
-"""Samples that lead back to what is received: 5 ms."""
+"""Samples that lead back to what is received: 1.25 ms."""
 FADE_FROM = 5
 """Concealed samples after which the fade begins: 10 ms."""
 FADE_END = 6
@@ -34,11 +36,13 @@ MISSING = 8
 PERIOD = 9
 PHASE = 10
 """Where in the period the next sample is."""
+END = 11
+"""Where in the memory the history ends."""
 WIDTH = 12
 
 # --- the memory -----------------------------------------------------------------------------------
-_HISTORY = 0
-"""The last `SPAN` + `LONGEST` samples, the newest last."""
+# First the history, the last `SPAN` + `LONGEST` samples before `END`. At the low rates there is room
+# for several frames more, so that it needn't be moved with each.
 _CYCLE = 1680
 """The period that is repeated."""
 _ROUGH = 2400
@@ -67,10 +71,11 @@ def start(concealer: Any, memory: Any, rate: Any) -> Any:
     concealer[SHORTEST] = 5 * per_ms // 2
     concealer[LONGEST] = 15 * per_ms
     concealer[STEP] = step
-    concealer[BLEND] = 5 * per_ms
+    concealer[BLEND] = 5 * per_ms // 4
     concealer[FADE_FROM] = 10 * per_ms
     concealer[FADE_END] = 60 * per_ms
     concealer[SLOPE] = (1 << 20) // (50 * per_ms)
+    concealer[END] = concealer[SPAN] + concealer[LONGEST]
     return True
 
 
@@ -104,15 +109,16 @@ def _find_period(concealer: Any, memory: Any) -> Any:
     span = concealer[SPAN]
     shortest = concealer[SHORTEST]
     longest = concealer[LONGEST]
-    end = span + longest
+    end = concealer[END]
     if step == 1:
         return _best_lag(memory, end, span, shortest, longest)
     rough = memory[_ROUGH:MEMORY]
-    rough_end = end // step
+    begin = end - span - longest
+    rough_end = (span + longest) // step
     for index in range(rough_end):
         total = 0
         for part in range(step):
-            total += memory[_HISTORY + index * step + part]
+            total += memory[begin + index * step + part]
         rough[index] = total // step
     lag = step * _best_lag(rough, rough_end, span // step, shortest // step, longest // step)
     first = max(lag - step + 1, shortest)
@@ -123,7 +129,7 @@ def _find_period(concealer: Any, memory: Any) -> Any:
 def _begin(concealer: Any, memory: Any) -> None:
     """Find the period to repeat, and make its end lead smoothly into its beginning."""
     period = _find_period(concealer, memory)
-    end = concealer[SPAN] + concealer[LONGEST]
+    end = concealer[END]
     overlap = period >> 2
     for index in range(period):
         memory[_CYCLE + index] = memory[end - period + index]
@@ -154,13 +160,19 @@ def _next(concealer: Any, memory: Any) -> Any:
 @kernel
 def _remember(concealer: Any, memory: Any, pcm: Any, count: Any) -> None:
     """Append `count` samples to the history."""
-    length = concealer[SPAN] + concealer[LONGEST]
-    kept = max(length - count, 0)
-    for index in range(kept):
-        memory[_HISTORY + index] = memory[_HISTORY + length - kept + index]
-    newest = count - (length - kept)
-    for index in range(length - kept):
-        memory[_HISTORY + kept + index] = pcm[newest + index]
+    fresh = min(count, concealer[SPAN] + concealer[LONGEST])
+    end = concealer[END]
+    if end + fresh > _CYCLE:
+        kept = concealer[SPAN] + concealer[LONGEST] - fresh
+        late = memory[end - kept : end]
+        for index in range(kept):
+            memory[index] = late[index]
+        end = kept
+    newest = pcm[count - fresh : count]
+    target = memory[end : end + fresh]
+    for index in range(fresh):
+        target[index] = newest[index]
+    concealer[END] = end + fresh
 
 
 @kernel
@@ -178,7 +190,7 @@ def conceal(concealer: Any, memory: Any, pcm: Any, samples: Any) -> Any:
     overlap = 1
     if concealer[MISSING] == 0:
         _begin(concealer, memory)
-        end = concealer[SPAN] + concealer[LONGEST]
+        end = concealer[END]
         overlap = concealer[PERIOD] >> 2
         error = memory[end - 1] - memory[end - concealer[PERIOD] - 1]
     weight = _UNIT // (overlap + 1)

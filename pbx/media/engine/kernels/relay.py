@@ -24,9 +24,11 @@ from pbx.media.engine.native import (
     MSG_TRUNC,
     errno,
     kernel,
+    recv_octets,
     recvmmsg,
     recvmsg,
     row_of,
+    send_octets,
     sendmmsg,
     sendmsg,
 )
@@ -56,14 +58,16 @@ def receive(tables: Any, slot: Any, socket: Any, now: Any) -> Any:
     latched = tables.streams[slot, row.LATCHED_RTP]
     if latched == row.JOINING or now - tables.streams[slot, row.LAST_NS] < _BURST_NS:
         return recvmmsg(fd, headers, t.BATCH, MSG_DONTWAIT, 0)
-    if socket >= 2 * tables.streams.shape[0]:
+    if socket < 2 * tables.streams.shape[0]:
+        length = recvmsg(fd, headers, MSG_DONTWAIT)
+    else:
         # Who sends to the source's own socket needn't be told.
-        tables.read_headers[0, 0] = 0
-    length = recvmsg(fd, headers, MSG_DONTWAIT)
-    tables.read_headers[0, 0] = tables.names.ctypes.data
+        place = tables.read_vectors[0, 0]
+        length = recv_octets(fd, place, t.PACKET, MSG_DONTWAIT | MSG_TRUNC)
+        tables.read_headers[0, 6] = MSG_TRUNC if length > t.PACKET else 0
     if length < 0:
         return 0
-    tables.read_headers[0, 7] = length
+    tables.read_headers[0, 7] = min(length, t.PACKET)
     return 1
 
 
@@ -123,6 +127,16 @@ def accept(tables: Any, voices: Any, socket: Any, index: Any, now: Any) -> Any:
 
 
 @kernel
+def _send_one(tables: Any, fd: Any, at: Any) -> Any:
+    """Hand one prepared packet to the kernel; returns whether it was taken."""
+    header = row_of(tables.write_headers, at)
+    if header[0] == 0 and header[5] == 0:
+        vector = row_of(tables.write_vectors, at)
+        return send_octets(fd, vector[0], vector[1], MSG_DONTWAIT) >= 0
+    return sendmsg(fd, tables.write_headers.ctypes.data + 64 * at, MSG_DONTWAIT) >= 0
+
+
+@kernel
 def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
     """Hand `count` prepared packets to the kernel; what it won't take is counted and dropped."""
     stream = tables.streams[slot]
@@ -131,7 +145,7 @@ def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
     told = False
     while done < count:
         if count - done == 1:
-            sent = 1 if sendmsg(fd, headers + 64 * done, MSG_DONTWAIT) >= 0 else 0
+            sent = 1 if _send_one(tables, fd, done) else 0
         else:
             sent = sendmmsg(fd, headers + 64 * done, count - done, MSG_DONTWAIT)
         if sent <= 0:
@@ -189,18 +203,15 @@ def prepare_message(
 
 
 @kernel
-def _protect(
-    tables: Any, voices: Any, sink: Any, index: Any, at: Any, length: Any, as_rtcp: Any
-) -> Any:
-    """Make packet `index` the sink's, protected, in row `at` of `protected`; returns its length, 0: none.
+def _copy(tables: Any, index: Any, at: Any, length: Any) -> None:
+    """Copy packet `index` to row `at` of `changed`.
 
-    Not where it has come: a tap still wants to read it there.
+    What is changed on its way isn't where it has come: a tap still wants to read it there.
     """
     source = row_of(tables.packets, index)
-    out = row_of(tables.protected, at)
+    out = row_of(tables.changed, at)
     for octet in range(length):
         out[octet] = source[octet]
-    return protect(voices.functions, row_of(tables.sessions, sink), out, length, as_rtcp)
 
 
 @kernel
@@ -247,12 +258,19 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
             pending = 0
         if kind == RTP:
             notice_event(tables.streams[sink], tables.packets[index], length)
-            if tables.streams[sink, row.DIAL_PHASE] != row.DIAL_IDLE:
-                length = put_digit(tables.streams[sink], tables.packets[index], length, now)
+        dialling = kind == RTP and tables.streams[sink, row.DIAL_PHASE] != row.DIAL_IDLE
+        secure = tables.streams[sink, row.FLAGS] & row.SECURE != 0
         address = tables.read_vectors[index, 0]
-        if tables.streams[sink, row.FLAGS] & row.SECURE != 0:
-            length = _protect(tables, voices, sink, index, pending, length, as_rtcp)
-            address = tables.protected.ctypes.data + t.PROTECTED * pending
+        if dialling or secure:
+            _copy(tables, index, pending, length)
+            out = row_of(tables.changed, pending)
+            address = out.ctypes.data
+            if dialling:
+                length = put_digit(tables.streams[sink], out, length, now)
+            if secure:
+                length = protect(
+                    voices.functions, row_of(tables.sessions, sink), out, length, as_rtcp
+                )
             if length == 0:
                 tables.streams[sink, row.UNSENT] += 1
                 continue

@@ -79,7 +79,9 @@ def take(voices: Any, place: Any, coder: Any, payload: Any) -> Any:
     source = entry[CODER]
     if entry[CODEC] == codecs.G722:
         _copy(row_of(voices.memories, source), row_of(voices.memories, coder), coder_row.MEMORY)
-    count = voices.coders[source, coder_row.SIZE] >> 1
+    # What a library has allocated twice may differ by what its allocator has rounded up.
+    sizes = voices.coders[source, coder_row.SIZE], voices.coders[coder, coder_row.SIZE]
+    count = min(sizes[0], sizes[1]) >> 1
     if count > 0:
         state = samples_at(voices.coders[source, coder_row.STATE], count)
         _copy(state, samples_at(voices.coders[coder, coder_row.STATE], count), count)

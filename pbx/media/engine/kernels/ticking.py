@@ -1,6 +1,8 @@
-"""The timer of the tick of 20 ms, which runs as long as there is somebody to serve.
+"""The timer of a packet thread: each 20 ms while voices or players run, seldom while streams only do.
 
-The ticks are at the same moments in all packet threads: whoever moves has one each 20 ms.
+The ticks are at the same moments in all packet threads: whoever moves has one each 20 ms. A timer
+that goes on by itself costs a relayed packet nothing; a limit to how long the loop sleeps would be
+set and taken back with each.
 """
 
 from typing import Any
@@ -17,10 +19,13 @@ from pbx.media.engine.native import (
     timerfd_create,
 )
 
+_NEVER = 1 << 62
+
 
 @kernel
 def make_timer(tables: Any) -> Any:
     """Make the timer of the tick, which stands still; returns its descriptor, below 0 for none."""
+    tables.totals[t.NEXT_TICK_NS] = _NEVER
     tables.facts[t.TIMER_FD] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)
     return tables.facts[t.TIMER_FD]
 
@@ -40,7 +45,38 @@ def need_no_ticks(tables: Any) -> None:
     """Tick for one less; the last one lets the ticks end."""
     tables.totals[t.TICKED] -= 1
     if tables.totals[t.TICKED] == 0:
-        set_timer(tables.facts[t.TIMER_FD], 0, 0, tables.scratch)
+        tables.totals[t.NEXT_TICK_NS] = _NEVER
+        _look_after_streams(tables)
+
+
+@kernel
+def _look_after_streams(tables: Any) -> None:
+    """Go off now and then while there are streams, or not at all."""
+    pace = tables.facts[t.TICK_NS] if tables.totals[t.RUNNING] != 0 else 0
+    first = monotonic_ns(tables.scratch) + pace if pace != 0 else 0
+    set_timer(tables.facts[t.TIMER_FD], first, pace, tables.scratch)
+
+
+@kernel
+def begin_stream(tables: Any) -> None:
+    """Have one stream more to look after."""
+    tables.totals[t.RUNNING] += 1
+    if tables.totals[t.RUNNING] == 1 and tables.totals[t.TICKED] == 0:
+        _look_after_streams(tables)
+
+
+@kernel
+def end_stream(tables: Any) -> None:
+    """Have one stream less to look after."""
+    tables.totals[t.RUNNING] -= 1
+    if tables.totals[t.RUNNING] == 0 and tables.totals[t.TICKED] == 0:
+        _look_after_streams(tables)
+
+
+@kernel
+def is_playing(tables: Any) -> Any:
+    """Return whether any player runs."""
+    return tables.totals[t.TICKED] > tables.totals[t.VOICES]
 
 
 @kernel

@@ -65,7 +65,7 @@ _C1 = round(0.99997 * 1.57079101 * 2**30)
 
 @kernel
 def sine(phase: Any) -> Any:
-    """Return the sine of a phase, as int16 in 1/32768.
+    """Return the sine of a phase, an int32 of -32767 to 32767 in 1/32768.
 
     Args:
         phase: int32; a whole turn is 2**32.
@@ -78,17 +78,17 @@ def sine(phase: Any) -> Any:
     total = np.int16(sar32(add32(mul16(square, _C7), _C5), 14))
     total = np.int16(sar32(add32(mul16(square, total), _C3), 15))
     total = np.int16(sar32(add32(add32(mul16(square, total), _C1), 1 << 15), 16))
-    return np.int16(sar32(add32(mul16(z, total), 1 << 13), 14))
+    return sar32(add32(mul16(z, total), 1 << 13), 14)
 
 
 @kernel
 def _add_sine(phase: Any, turns: Any, peak: Any, out: Any) -> None:
     """Add one sine to all of `out`."""
-    start, step, amplitude = np.int32(phase), np.int32(turns), np.int16(peak)
+    angle, step, amplitude = np.int32(phase), np.int32(turns), np.int32(peak)
     for i in range(out.shape[0]):
-        wave = sine(add32(start, mul32(i, step)))
-        heard = sar32(add32(mul16(wave, amplitude), 1 << 14), 15)
+        heard = sar32(add32(mul32(sine(angle), amplitude), 1 << 14), 15)
         out[i] = sat16(add32(heard, out[i]))
+        angle = add32(angle, step)
 
 
 @kernel

@@ -17,6 +17,7 @@ from pbx.media.engine.kernels import (
 from pbx.media.engine.kernels.counting import report_voice
 from pbx.media.engine.kernels.dialling import dial
 from pbx.media.engine.kernels.hearing import hear_now
+from pbx.media.engine.kernels.outbox import send_posted
 from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
@@ -156,6 +157,7 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         return
     hear_now(tables, voices, slot)
     send_report(tables, voices, slot, now, 1)
+    send_posted(tables, voices)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
     voices.taps[slot, tap_row.CURRENT] = -1

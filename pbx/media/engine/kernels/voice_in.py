@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine import ring_row, voice_row
+from pbx.media import codecs
+from pbx.media.engine import coder_row, ring_row, voice_row
 from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
@@ -16,7 +17,7 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels import jitter as jitter_in
 from pbx.media.engine.kernels import jitter_row as j
-from pbx.media.engine.kernels.codec import conceal_natively, decode, recover
+from pbx.media.engine.kernels.codec import conceal_natively, decode, opus_has_copy, recover
 from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
 from pbx.media.engine.kernels.reporting import report_words
@@ -89,6 +90,9 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         ssrc,
         now,
     )
+    is_opus = voices.coders[row[voice_row.DECODER], coder_row.CODEC] == codecs.OPUS
+    if is_opus and verdict == j.STORED and opus_has_copy(rest(packet, offset), octets):
+        row[voice_row.JITTER + j.COPIES] = 1
     in_time = 0 if verdict == j.TOO_LATE else 1
     statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
     quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)
@@ -198,10 +202,13 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
     telephone_event.expire(part(row, voice_row.EVENT_IN, telephone_event.WIDTH), now)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
-        window = part(sound, voice_row.TO_DETECTOR, WINDOW)
-        rate = row[voice_row.RATE]
-        count = resample(window, frame, rate // 50, rate, _DETECTOR_RATE, voices.spare)
+        rate, count = row[voice_row.RATE], row[voice_row.RATE] // 50
+        heard = frame
+        if rate != _DETECTOR_RATE:
+            window = part(sound, voice_row.TO_DETECTOR, WINDOW)
+            count = resample(window, frame, count, rate, _DETECTOR_RATE, voices.spare)
+            heard = voices.spare
         digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
-        digit = detect.detect_dtmf(digits, voices.spare, count)
+        digit = detect.detect_dtmf(digits, heard, count)
         if digit >= 0:
             _report_digit(tables, row, slot, digit, 1, now)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pbx.media.engine import stream_row, voice_row
+from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
     jitter_row,
     quality_row,
@@ -13,31 +14,14 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.counting import measure
+from pbx.media.engine.kernels.outbox import post
 from pbx.media.engine.kernels.playout import TICK_NS
-from pbx.media.engine.kernels.relay import destination, outlet, prepare_message, send
 from pbx.media.engine.kernels.rtp import RTP_HEADER
-from pbx.media.engine.kernels.srtp import protect
-from pbx.media.engine.native import kernel, monotonic_ns, ntp_time, part, row_of
+from pbx.media.engine.native import kernel, monotonic_ns, ntp_time, part, rest, row_of
+from pbx.media.engine.voice_tables import PACKET
 
 _VOLUME = 10
 """-dBm0 of the digits that are sent."""
-
-
-@kernel
-def _send_packet(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any) -> None:
-    """Send the octets of `voices.packet` to a voice's peer, if it has an address and wants any."""
-    stream = row_of(tables.streams, slot)
-    column = destination(stream, as_rtcp)
-    octets = length if column >= 0 else 0
-    if octets > 0 and stream[stream_row.FLAGS] & stream_row.SECURE != 0:
-        sessions = row_of(tables.sessions, slot)
-        octets = protect(voices.functions, sessions, voices.packet, length, as_rtcp)
-    if octets == 0:
-        if not as_rtcp:
-            stream[stream_row.UNSENT] += 1
-        return
-    prepare_message(tables, 0, voices.packet.ctypes.data, octets, slot, column)
-    send(tables, slot, outlet(tables, slot, as_rtcp), 1, as_rtcp)
 
 
 @kernel
@@ -72,58 +56,59 @@ def _send_event(tables: Any, voices: Any, slot: Any, units: Any) -> Any:
         row[voice_row.OFF_LEFT] = max(row[voice_row.OFF_LEFT] - units, 0)
         if row[voice_row.OFF_LEFT] == 0:
             _next_digit(row)
-    octets = telephone_event.packet(events, voices.packet, RTP_HEADER, units)
+    packet = part(voices.outbox, tables.totals[t.OUTBOX_END], PACKET)
+    octets = telephone_event.packet(events, packet, RTP_HEADER, units)
     if octets == 0:
         return row[voice_row.DIGITS_LEFT] != 0
     rtp_out.put_event(
         sender,
-        voices.packet,
+        packet,
         row[voice_row.EVENT_TYPE],
         octets,
         events[telephone_event.TIMESTAMP],
         events[telephone_event.MARKER],
     )
-    _send_packet(tables, voices, slot, RTP_HEADER + octets, False)
+    post(tables, voices, slot, RTP_HEADER + octets, False)
     return True
 
 
 @kernel
-def _encode(tables: Any, voices: Any, slot: Any, packing: Any, samples: Any) -> Any:
-    """Encode a packet into `voices.packet`, or take it from another who hears the same."""
+def _encode(tables: Any, voices: Any, slot: Any, sound: Any, samples: Any, payload: Any) -> Any:
+    """Encode a packet's sound, or take its payload from another who hears the same."""
     row = row_of(voices.voices, slot)
     coder = row[voice_row.ENCODER]
-    payload = part(voices.packet, RTP_HEADER, voices.packet.shape[0] - RTP_HEADER)
     # Of shorter packets a voice sends several in a tick, and only the last one has its encoder's state.
     sharing = row[voice_row.ROOM] >= 0 and samples >= row[voice_row.RATE] // 50
-    place = shared.find(tables, voices, coder, packing, samples) if sharing else -1
+    place = shared.find(tables, voices, coder, sound, samples) if sharing else -1
     if place >= 0:
         return shared.take(voices, place, coder, payload)
     octets = encode(
         voices.functions,
         row_of(voices.coders, coder),
         row_of(voices.memories, coder),
-        packing,
+        sound,
         samples,
         payload,
     )
     if sharing:
-        shared.keep(tables, voices, coder, packing, samples, payload, octets)
+        shared.keep(tables, voices, coder, sound, samples, payload, octets)
     return octets
 
 
 @kernel
-def _send_sound(tables: Any, voices: Any, slot: Any, packing: Any, quiet: Any) -> None:
-    """Encode and send the packet that is full; `quiet`: an event is being sent in its place."""
+def _send_sound(tables: Any, voices: Any, slot: Any, sound: Any, quiet: Any) -> None:
+    """Encode and send a whole packet of `sound`; `quiet`: an event is being sent in its place."""
     row = row_of(voices.voices, slot)
     sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
     samples = row[voice_row.PACKET]
     wanted = tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0 and not quiet
     octets = 0
+    packet = part(voices.outbox, tables.totals[t.OUTBOX_END], PACKET)
     if wanted:
-        octets = _encode(tables, voices, slot, packing, samples)
+        octets = _encode(tables, voices, slot, sound, samples, rest(packet, RTP_HEADER))
     if octets > 0:
-        rtp_out.put_sound(sender, voices.packet, row[voice_row.PAYLOAD_TYPE], octets)
-        _send_packet(tables, voices, slot, RTP_HEADER + octets, False)
+        rtp_out.put_sound(sender, packet, row[voice_row.PAYLOAD_TYPE], octets)
+        post(tables, voices, slot, RTP_HEADER + octets, False)
     else:
         rtp_out.pause(sender)
     rtp_out.pass_time(sender, samples * row[voice_row.CLOCK] // row[voice_row.RATE])
@@ -152,12 +137,14 @@ def speak(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     if tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0:
         quiet = _send_event(tables, voices, slot, row[voice_row.EVENT_CLOCK] // 50)
     out = part(sound, voice_row.OUT, voice_row.FRAME)
+    pending, packet = row[voice_row.PENDING], row[voice_row.PACKET]
+    if pending == 0 and packet == frame:
+        _send_sound(tables, voices, slot, out, quiet)
+        return
     packing = part(sound, voice_row.PACKING, voice_row.PACKING_SAMPLES)
-    pending = row[voice_row.PENDING]
     for index in range(frame):
         packing[pending + index] = out[index]
     pending += frame
-    packet = row[voice_row.PACKET]
     while pending >= packet:
         _send_sound(tables, voices, slot, packing, quiet)
         pending -= packet
@@ -183,14 +170,14 @@ def _put_delays(row: Any, out: Any) -> Any:
 
 @kernel
 def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> None:
-    """Send a sender or receiver report now (RFC 3550 §6.4); `leaving` 1 adds BYE."""
+    """Post a sender or receiver report (RFC 3550 §6.4); `leaving` 1 adds BYE."""
     row = row_of(voices.voices, slot)
     ntp = ntp_time(tables.scratch)
     length = rtcp.write(
         part(row, voice_row.RTCP, rtcp.WIDTH),
         part(row, voice_row.SENDER, rtp_out.WIDTH),
         part(row, voice_row.QUALITY, quality_row.WIDTH),
-        voices.packet,
+        part(voices.outbox, tables.totals[t.OUTBOX_END], PACKET),
         voices.name,
         ntp,
         now,
@@ -198,7 +185,7 @@ def send_report(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> 
         leaving,
     )
     if length > 0:
-        _send_packet(tables, voices, slot, length, True)
+        post(tables, voices, slot, length, True)
 
 
 @kernel

@@ -4,7 +4,9 @@ from typing import Any
 
 from pbx.media.engine import tables as t
 from pbx.media.engine import voice_row
+from pbx.media.engine.kernels import jitter_row, plc
 from pbx.media.engine.kernels.hearing import hear_all
+from pbx.media.engine.kernels.outbox import send_posted
 from pbx.media.engine.kernels.pairs import hear_partners
 from pbx.media.engine.kernels.playing import add, end_players, play_all, play_for_voices
 from pbx.media.engine.kernels.playout import TICK_NS
@@ -17,6 +19,7 @@ from pbx.media.engine.native import (
     call_function,
     clear,
     entry_kernel,
+    fetch_lines_ahead,
     kernel,
     monotonic_ns,
     part,
@@ -30,7 +33,8 @@ LATE_NS = 5_000_000
 @kernel
 def _silence(voices: Any, slot: Any) -> None:
     """Begin a voice's output."""
-    clear(part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME))
+    samples = voices.voices[slot, voice_row.RATE] // 50
+    clear(part(row_of(voices.sound, slot), voice_row.OUT, samples))
 
 
 @kernel
@@ -43,6 +47,21 @@ def _echo(voices: Any, slot: Any) -> None:
         add(part(sound, voice_row.OUT, voice_row.FRAME), own, row[voice_row.RATE] // 50)
 
 
+@kernel
+def _fetch_ahead(voices: Any, slot: Any) -> None:
+    """Have fetched what `play` and `listen` need of a voice, while they serve another."""
+    row = row_of(voices.voices, slot)
+    at = row.ctypes.data
+    fetch_lines_ahead(at + 8 * voice_row.JITTER, 8 * jitter_row.ORDER)
+    fetch_lines_ahead(at + 8 * voice_row.LEVEL, 8 * (voice_row.RTCP - voice_row.LEVEL))
+    frame = 2 * row[voice_row.RATE] // 50
+    sound = row_of(voices.sound, slot).ctypes.data
+    fetch_lines_ahead(sound + 2 * voice_row.LINE, frame)
+    fetch_lines_ahead(sound + 2 * voice_row.OWN, frame)
+    end = row[voice_row.CONCEALER + plc.END]
+    fetch_lines_ahead(sound + 2 * (voice_row.CONCEALER_MEMORY + end), frame)
+
+
 @entry_kernel
 def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
     """Begin a tick: take from every voice what its peer says.
@@ -53,7 +72,9 @@ def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
     """
     tables = tables_view(tables_at)
     voices = voices_view(voices_at)
-    for place in range(tables.totals[t.VOICES]):
+    count = tables.totals[t.VOICES]
+    for place in range(count):
+        _fetch_ahead(voices, voices.active[min(place + 1, count - 1)])
         play(voices, voices.active[place], now)
         listen(tables, voices, voices.active[place], now)
     return 0
@@ -81,6 +102,7 @@ def serve_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
         _echo(voices, slot)
         speak(tables, voices, slot, now)
         send_report_if_due(tables, voices, slot, now)
+    send_posted(tables, voices)
     end_players(tables, voices)
     return 0
 
@@ -98,7 +120,7 @@ def tick_voices(tables: Any, voices: Any) -> None:
     tables.totals[t.TICKS] += passed
     late = monotonic_ns(tables.scratch) - due > LATE_NS
     tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
-    hear_all(tables, voices, due)
+    hear_all(tables, voices, due, passed)
     # Each is compiled by itself, at the same time as the loop.
     call_function(tables.facts[t.HEAR_VOICES], (tables, voices, due))
     call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due))

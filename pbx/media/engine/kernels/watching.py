@@ -1,7 +1,9 @@
 """What the packet thread waits for: its epoll set.
 
 A voice's sockets aren't in it: the tick empties them, and their packets wake nobody. So that what
-is reckoned of the moments when they came stays right, the kernel stamps them.
+is reckoned of the moments when they came stays right, the kernel stamps them. The source's own
+socket is looked at in each tick; the two that seldom have anything, RTCP's and the one that
+everybody may send to, are in a set of their own, which tells the tick of all of them at once.
 """
 
 from typing import Any
@@ -22,13 +24,18 @@ from pbx.media.engine.native import (
 
 
 @kernel
-def watch(tables: Any, operation: Any, fd: Any, data: Any) -> Any:
-    """Add a descriptor to the epoll set, or take it out; returns epoll_ctl's answer."""
+def _change(tables: Any, epoll: Any, operation: Any, fd: Any, data: Any) -> Any:
     event = tables.events.ctypes.data
     store_32(event, EPOLLIN)
     # The data's high half is never read: socket indices are small, and the others are negative.
     store_32(event + tables.facts[t.EVENT_DATA], data)
-    return epoll_ctl(tables.facts[t.EPOLL_FD], operation, fd, event)
+    return epoll_ctl(tables.facts[epoll], operation, fd, event)
+
+
+@kernel
+def watch(tables: Any, operation: Any, fd: Any, data: Any) -> Any:
+    """Add a descriptor to the epoll set, or take it out; returns epoll_ctl's answer."""
+    return _change(tables, t.EPOLL_FD, operation, fd, data)
 
 
 @kernel
@@ -42,6 +49,13 @@ def watch_stream(tables: Any, operation: Any, slot: Any) -> None:
     socket = 2 * tables.streams.shape[0] + slot
     if tables.fds[socket] >= 0:
         watch(tables, operation, tables.fds[socket], socket)
+
+
+@kernel
+def watch_seldom(tables: Any, operation: Any, slot: Any) -> None:
+    """Add those sockets of a voice that seldom have anything to the tick's set, or take them out."""
+    for socket in range(2 * slot, 2 * slot + 2):
+        _change(tables, t.SELDOM_FD, operation, tables.fds[socket], socket)
 
 
 @kernel
@@ -78,6 +92,7 @@ def become_voice(tables: Any, slot: Any) -> None:
         watch_stream(tables, EPOLL_CTL_DEL, slot)
     stream[stream_row.VOICE] = 1
     _stamp_all(tables, slot, 1)
+    watch_seldom(tables, EPOLL_CTL_ADD, slot)
 
 
 @kernel
@@ -86,5 +101,6 @@ def become_relayed(tables: Any, slot: Any) -> None:
     stream = tables.streams[slot]
     stream[stream_row.VOICE] = 0
     _stamp_all(tables, slot, 0)
+    watch_seldom(tables, EPOLL_CTL_DEL, slot)
     if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_ADD, slot)
