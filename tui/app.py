@@ -15,17 +15,18 @@ from tui.screens.base import ExchangeScreen
 from tui.screens.calls import CallsScreen
 from tui.screens.help import HelpDialog
 from tui.screens.home import HomeScreen
+from tui.screens.lines import LinesScreen
 from tui.screens.log import LogScreen
 from tui.screens.phones import PhonesScreen
 
 TICK_S = 1.0
 """How often ages and times are shown anew."""
 
-SCREENS = (HomeScreen, CallsScreen, PhonesScreen, LogScreen)
+SCREENS = (HomeScreen, CallsScreen, PhonesScreen, LogScreen, LinesScreen)
 
 
 class ConsoleApp(App[None]):
-    """Home, Calls, Phones and Log of one exchange.
+    """Home, Calls, Phones, Log and Lines of one exchange.
 
     It starts no other program, writes no file, and has no command palette: who is logged in here
     can do what the screens offer and nothing else.

@@ -3,28 +3,29 @@
 The texts are in the language that the environment names when the program starts.
 """
 
-import getpass
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.api.schema import NewUser
-from tui import program, report, terminal
+from tui import plan_commands, program, report, terminal
+from tui.asking import Json, ask, given_secret, refused, show
+from tui.doctor_command import doctor
+from tui.line_commands import EXTERNAL_LINE, SIP_TRUNK, line_commands
 from tui.locale import say, translate
 from tui.places import socket_path
 from tui.program import EX_USAGE
-from tui.update.command import exit_code, look, show, update
+from tui.route_command import route
+from tui.update.command import exit_code, look, update
+from tui.update.command import show as show_update
 from tui.update.package_file import refuse
 from tui.update.steps import STORE, Store
-from tui.usage import TranslatedCommand, TranslatedGroup
-
-T = TypeVar("T")
+from tui.usage import TranslatedCommand, TranslatedGroup, assignments
 
 POLL_S = 0.1
 
@@ -36,7 +37,6 @@ HEALTH_CODES = {"ready": 0, "attention": 1, "failed": 2}
 EX_UNAVAILABLE = 69
 EX_NOPERM = 77
 
-Json = Annotated[bool, typer.Option("--json", metavar="", help=say("help-json"))]
 Number = Annotated[str, typer.Argument(metavar=say("metavar-number"), help=say("help-number"))]
 Password = Annotated[
     str | None,
@@ -60,6 +60,10 @@ user_app = typer.Typer(
     subcommand_metavar=say("metavar-command"),
 )
 app.add_typer(user_app, name="user")
+app.add_typer(line_commands(EXTERNAL_LINE), name="line")
+app.add_typer(line_commands(SIP_TRUNK), name="trunk")
+app.add_typer(plan_commands.app, name="plan")
+app.command("route", help=say("help-route"), cls=TranslatedCommand)(route)
 
 
 def run() -> int:
@@ -104,28 +108,30 @@ def _console(ctx: typer.Context) -> None:
 
 @app.command(help=say("help-status"), cls=TranslatedCommand)
 def status(ctx: typer.Context, json: Json = False) -> None:
-    """Show how the exchange is."""
-    _show(_ask(ctx, Client.status), json, report.show_status)
+    """Show how the exchange is, and what wants looking at."""
+    show(ask(ctx, Client.status), json, report.show_status)
+    if not json:
+        report.show_problems(ask(ctx, Client.health))
 
 
 @app.command(help=say("help-health"), cls=TranslatedCommand)
 def health(ctx: typer.Context, json: Json = False) -> None:
     """Tell what wants looking at; the exit code is a monitoring plug-in's."""
-    found = _ask(ctx, Client.health)
-    _show(found, json, report.show_health)
+    found = ask(ctx, Client.health)
+    show(found, json, report.show_health)
     raise typer.Exit(HEALTH_CODES.get(found.state, HEALTH_CODES["failed"]))
 
 
 @app.command(help=say("help-users"), cls=TranslatedCommand)
 def users(ctx: typer.Context, json: Json = False) -> None:
     """List the users and their phones."""
-    _show(_ask(ctx, Client.users), json, report.show_users)
+    show(ask(ctx, Client.users), json, report.show_users)
 
 
 @app.command(help=say("help-calls"), cls=TranslatedCommand)
 def calls(ctx: typer.Context, json: Json = False) -> None:
     """List the running calls."""
-    _show(_ask(ctx, Client.calls), json, report.show_calls)
+    show(ask(ctx, Client.calls), json, report.show_calls)
 
 
 @app.command(help=say("help-hangup"), cls=TranslatedCommand)
@@ -135,8 +141,8 @@ def hangup(
     json: Json = False,
 ) -> None:
     """End a call."""
-    _ask(ctx, lambda client: client.hangup(call))
-    _show(None, json, lambda _: report.show_sentence(say("call-ended", call=call)))
+    ask(ctx, lambda client: client.hangup(call))
+    show(None, json, lambda _: report.show_sentence(say("call-ended", call=call)))
 
 
 @app.command(help=say("help-record"), cls=TranslatedCommand)
@@ -151,12 +157,12 @@ def record(
 ) -> None:
     """Record a call, or end its recording."""
     if stop:
-        _ask(ctx, lambda client: client.stop_recording(call))
-        _show(None, json, lambda _: report.show_sentence(say("recording-ended", call=call)))
+        ask(ctx, lambda client: client.stop_recording(call))
+        show(None, json, lambda _: report.show_sentence(say("recording-ended", call=call)))
         return
-    recording = _ask(ctx, lambda client: client.record(call, stereo=stereo))
+    recording = ask(ctx, lambda client: client.record(call, stereo=stereo))
     sentence = say("recording-begun", call=call, file=recording.file)
-    _show(recording, json, lambda _: report.show_sentence(sentence))
+    show(recording, json, lambda _: report.show_sentence(sentence))
 
 
 @app.command(help=say("help-welcome"), cls=TranslatedCommand)
@@ -174,13 +180,13 @@ def welcome(
     deadline = time.monotonic() + wait
     while True:
         try:
-            answer = _ask(ctx, Client.welcome)
+            answer = ask(ctx, Client.welcome)
             break
         except ExchangeUnreachable as error:
             if error.key == "exchange-forbidden" or time.monotonic() >= deadline:
                 raise
         time.sleep(POLL_S)
-    _show(answer, json, report.show_welcome)
+    show(answer, json, report.show_welcome)
 
 
 @app.command("update", help=say("help-update"), cls=TranslatedCommand)
@@ -198,13 +204,16 @@ def update_program(
     store = Store(STORE)
     if status:
         job = look(store)
-        _show(job, json, show)
+        show(job, json, show_update)
         return exit_code(job)
     if file is None:
         raise refuse("update-no-file")
     asked = str(ctx.obj or os.environ.get("MINISIP_SOCKET", ""))
     command = str(Path(sys.argv[0]).absolute())
     return update(store, file, socket_path(ctx.obj), asked, [command, *sys.argv[1:]])
+
+
+app.command("doctor", help=say("help-doctor"), cls=TranslatedCommand)(doctor)
 
 
 @user_app.command("add", help=say("help-user-add"), cls=TranslatedCommand)
@@ -218,9 +227,9 @@ def add_user(
     json: Json = False,
 ) -> None:
     """Add a user."""
-    secret = _secret(password)
-    _show(
-        _ask(ctx, lambda client: client.add_user(number, secret, name)),
+    secret = given_secret(password)
+    show(
+        ask(ctx, lambda client: client.add_user(number, secret, name)),
         json,
         lambda user: _show_user("user-added", user),
     )
@@ -229,8 +238,8 @@ def add_user(
 @user_app.command("remove", help=say("help-user-remove"), cls=TranslatedCommand)
 def remove_user(ctx: typer.Context, number: Number, json: Json = False) -> None:
     """Remove a user."""
-    _ask(ctx, lambda client: client.remove_user(number))
-    _show(None, json, lambda _: report.show_sentence(say("user-removed", number=number)))
+    ask(ctx, lambda client: client.remove_user(number))
+    show(None, json, lambda _: report.show_sentence(say("user-removed", number=number)))
 
 
 @user_app.command("password", help=say("help-user-password"), cls=TranslatedCommand)
@@ -238,9 +247,9 @@ def set_password(
     ctx: typer.Context, number: Number, password: Password = None, json: Json = False
 ) -> None:
     """Give a user another password."""
-    secret = _secret(password)
-    _show(
-        _ask(ctx, lambda client: client.set_password(number, secret)),
+    secret = given_secret(password)
+    show(
+        ask(ctx, lambda client: client.set_password(number, secret)),
         json,
         lambda user: _show_user("user-password", user),
     )
@@ -256,34 +265,35 @@ def set_algorithm(
     json: Json = False,
 ) -> None:
     """Choose how a user proves its password."""
-    _ask(ctx, lambda client: client.set_algorithm(number, algorithm))
+    ask(ctx, lambda client: client.set_algorithm(number, algorithm))
     sentence = say("user-algorithm", number=number, algorithm=algorithm)
-    _show(None, json, lambda _: report.show_sentence(sentence))
+    show(None, json, lambda _: report.show_sentence(sentence))
+
+
+@user_app.command("show", help=say("help-user-show"), cls=TranslatedCommand)
+def show_rights(ctx: typer.Context, number: Number, json: Json = False) -> None:
+    """Show what a user may do."""
+    user = next((one for one in ask(ctx, Client.users) if one.number == number), None)
+    if user is None:
+        raise refused("unknown-user", number=number)
+    show(user, json, report.show_rights)
+
+
+@user_app.command("set", help=say("help-user-set"), cls=TranslatedCommand)
+def set_rights(
+    ctx: typer.Context,
+    number: Number,
+    rights: Annotated[
+        list[str],
+        typer.Argument(metavar=say("metavar-assignments"), help=say("help-user-rights")),
+    ],
+    json: Json = False,
+) -> None:
+    """Change what a user may do."""
+    given = assignments(rights)
+    ask(ctx, lambda client: client.set_user(number, given))
+    show(None, json, lambda _: report.show_sentence(say("user-set", number=number)))
 
 
 def _show_user(key: str, user: NewUser) -> None:
     report.show_sentence(say(key, number=user.number, password=user.password))
-
-
-def _ask(ctx: typer.Context, call: Callable[[Client], T]) -> T:
-    with Client(socket_path(ctx.obj)) as client:
-        return call(client)
-
-
-def _show(answer: T, json: bool, show: Callable[[T], None]) -> None:
-    if json:
-        program.print_json(answer)
-    else:
-        show(answer)
-
-
-def _secret(password: str | None) -> str | None:
-    """Return the password given; ``-`` has it read, so that `ps` doesn't show it."""
-    if password == "-":
-        if sys.stdin.isatty():
-            password = getpass.getpass(say("prompt-password"))
-        else:
-            password = sys.stdin.readline().rstrip("\r\n")
-    if password == "":
-        raise CommandError("no-password", say("no-password"))
-    return password

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pbx.api.client import AsyncClient, CommandError, ExchangeUnreachable
-from pbx.api.schema import TOPICS, Health, LogLine, RunningCall, Status, User
+from pbx.api.schema import TOPICS, Health, Line, LogLine, RunningCall, Status, User
 from tui.locale import say, translate
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ class Picture:
     health: Health | None = None
     users: tuple[User, ...] = ()
     calls: tuple[RunningCall, ...] = ()
+    lines: tuple[Line, ...] = ()
     log: tuple[LogLine, ...] = ()
     log_count: int = 0
 
@@ -119,6 +120,9 @@ class ExchangeLink:
         if "users" in topics or not topics:
             # Nobody tells of a phone that registers again, but its time starts anew.
             seen["users"] = tuple(await client.users())
+        if not topics or {"lines", "calls"} & set(topics):
+            # Their calls, too; and nobody tells of a round-trip time.
+            seen["lines"] = tuple(await client.lines())
         if "log" in topics:
             # Another process counts its lines from the beginning.
             same = old.status is not None and old.status.pid == status.pid
@@ -131,5 +135,5 @@ class ExchangeLink:
         """Forget all that may be true no longer; what the log said stays said."""
         old = self.picture
         self.picture = replace(
-            old, taken=self.now(), trouble=trouble, health=None, users=(), calls=()
+            old, taken=self.now(), trouble=trouble, health=None, users=(), calls=(), lines=()
         )

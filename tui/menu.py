@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from tui import report
+from tui.line_report import show_lines
 from tui.locale import say, translate
 
 
@@ -18,6 +19,7 @@ def run_menu(socket: Path) -> None:
         ("menu-status", lambda client: report.show_status(client.status())),
         ("status-users", lambda client: report.show_users(client.users())),
         ("status-calls", lambda client: report.show_calls(client.calls())),
+        ("bind-lines", lambda client: show_lines(client.lines())),
         ("menu-hangup", _hang_up),
     )
     leave = str(len(choices) + 1)

@@ -3,6 +3,7 @@
 from pbx.api.schema import Problem
 from pbx.locale import say as say_of_exchange
 from tui.clean import clean
+from tui.locale import with_reason
 
 
 def sentence(problem: Problem) -> str:
@@ -17,7 +18,7 @@ def remedy(problem: Problem) -> str:
 
 def _say(kind: str, problem: Problem) -> str:
     try:
-        return clean(say_of_exchange(f"{kind}-{problem.slug}", **problem.values))
+        return clean(say_of_exchange(f"{kind}-{problem.slug}", **with_reason(problem.values)))
     except LookupError:
         # No such sentence, or a value for it is missing: the exchange is of another version.
         return ""

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from pbx import __version__
 from tui.clean import clean
-from tui.locale import say
+from tui.locale import reason, say
 from tui.usage import translate_headings, usage_hint, usage_sentence
 
 EX_USAGE = 2
@@ -54,7 +54,9 @@ def run(
         if (refused := refusal(error)) is not None:
             return _fail(name, *refused)
         if isinstance(error, OSError):
-            return _fail(name, say("cannot-write", why=error.strerror or error), EX_IOERR)
+            return _fail(
+                name, say("cannot-write", why=reason(error.strerror or str(error))), EX_IOERR
+            )
         return _fail(name, say("unexpected", why=repr(error)), EX_SOFTWARE)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.api.schema import Health, RunningCall, Sound, Status, User, Welcome, WelcomeUser
+from pbx.api.schema import Health, Problem, RunningCall, Sound, Status, User, Welcome, WelcomeUser
 from tui import problems, symbols
 from tui.clean import clean
 from tui.locale import say
@@ -103,12 +103,22 @@ def database_sentence(status: Status) -> str:
 
 def show_health(health: Health) -> None:
     """Print the state in a word, and each problem with what to do about it."""
+    console().print(symbols.state(health.state), style="bold")
+    show_problems(health)
+
+
+def show_problems(health: Health) -> None:
+    """Print each problem with what to do about it."""
     out = console()
-    out.print(symbols.state(health.state), style="bold")
     for problem in health.problems:
-        out.print(f"  {problems.sentence(problem)}", soft_wrap=True)
-        if remedy := problems.remedy(problem):
-            out.print(f"    {remedy}", soft_wrap=True)
+        show_problem(out, problem)
+
+
+def show_problem(out: Console, problem: Problem) -> None:
+    """Print a problem with what to do about it."""
+    out.print(f"  {problems.sentence(problem)}", soft_wrap=True)
+    if remedy := problems.remedy(problem):
+        out.print(f"    {remedy}", soft_wrap=True)
 
 
 def show_users(users: Sequence[User]) -> None:
@@ -117,18 +127,29 @@ def show_users(users: Sequence[User]) -> None:
     if not users:
         out.print(say("no-users"))
         return
-    table = _table("column-number", "column-name", "column-state", "column-phone", "column-expires")
+    rows = table("column-number", "column-name", "column-state", "column-phone", "column-expires")
     for user in users:
         phones = [f"{one.source}  {one.user_agent}".rstrip() for one in user.contacts]
         expiries = [duration(one.expires_s) for one in user.contacts]
-        table.add_row(
+        rows.add_row(
             clean(user.number),
             clean(user.display_name),
             _state(user.state),
             "\n".join(map(clean, phones)),
             "\n".join(expiries),
         )
-    out.print(table)
+    out.print(rows)
+
+
+RIGHTS = ("call_level", "outside_number", "emergency_number", "most_calls", "most_outgoing")
+"""What `minisip user set` changes, by its names."""
+
+
+def show_rights(user: User) -> None:
+    """Print what a user may do."""
+    out = console()
+    out.print(Text(clean(f"{user.number} {user.display_name}".rstrip()), style="bold"))
+    print_pairs(out, [(name, clean(str(getattr(user, name)))) for name in RIGHTS])
 
 
 def show_calls(calls: Sequence[RunningCall]) -> None:
@@ -137,7 +158,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
     if not calls:
         out.print(say("no-calls"))
         return
-    table = _table(
+    rows = table(
         "column-call",
         "column-caller",
         "column-called",
@@ -148,7 +169,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
         "column-sound",
     )
     for call in calls:
-        table.add_row(
+        rows.add_row(
             clean(call.id),
             clean(call.caller),
             clean(call.called),
@@ -158,7 +179,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
             clean("/".join(filter(None, (call.codec, call.called_codec)))),
             _scores(call.caller_sound, call.called_sound),
         )
-    out.print(table)
+    out.print(rows)
 
 
 def _scores(*sounds: Sound | None) -> str:
@@ -259,11 +280,17 @@ def _can_show(text: str, encoding: str) -> bool:
     return True
 
 
-def _table(*keys: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for key in keys:
-        table.add_column(say(key), overflow="fold")
-    return table
+def table(*keys: str) -> Table:
+    """Return an empty table; `keys` are those of its columns' names in the locale."""
+    return named_table(*map(say, keys))
+
+
+def named_table(*names: str) -> Table:
+    """Return an empty table with columns of these names."""
+    empty = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in names:
+        empty.add_column(name, overflow="fold")
+    return empty
 
 
 def print_pairs(out: Console, pairs: Sequence[tuple[str, str]]) -> None:

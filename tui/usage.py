@@ -2,6 +2,7 @@
 command line.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -24,6 +25,18 @@ class TranslatedCommand(TyperCommand):
     def get_help_option(self, ctx: Any) -> TyperOption | None:
         """Return ``--help``."""
         return _with_text(super().get_help_option(ctx))
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments.
+
+        Raises:
+            typer.BadParameter: there are more than the command takes.
+        """
+        ctx.allow_extra_args = True
+        more = super().parse_args(ctx, args)
+        if more:
+            raise typer.BadParameter(say("usage-extra", text=" ".join(more)), ctx=ctx)
+        return more
 
 
 class TranslatedGroup(TyperGroup):
@@ -49,6 +62,21 @@ class TranslatedGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
+def assignments(texts: Sequence[str]) -> dict[str, str]:
+    """Return what arguments such as ``NAME=VALUE`` say.
+
+    Raises:
+        typer.BadParameter: one of them is none.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(say("usage-assignment", text=text))
+        found[name] = value
+    return found
+
+
 def translate_headings() -> None:
     """Set the headings of help; typer keeps them as settings of a module."""
     rich_utils.OPTIONS_PANEL_TITLE = say("title-options")
@@ -70,8 +98,11 @@ def usage_sentence(error: Any) -> str:
     if isinstance(error, typer.BadParameter):
         return error.message
     if option := getattr(error, "option_name", ""):
-        unknown = hasattr(error, "possibilities")
-        return say("usage-option" if unknown else "usage-option-value", name=option)
+        if hasattr(error, "possibilities"):
+            minus = option[1:].isdigit()
+            return say("usage-minus" if minus else "usage-option", name=option)
+        wanted = "requires" in error.message
+        return say("usage-option-value" if wanted else "usage-option-bare", name=option)
     return say("usage-other", why=error.format_message().rstrip("."))
 
 

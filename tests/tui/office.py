@@ -2,7 +2,8 @@
 
 import datetime
 
-from pbx.api.schema import Contact, LogLine, NewUser, Problem, RunningCall, User
+from pbx.api.schema import Contact, LineState, LogLine, NewUser, Problem, RunningCall, User
+from pbx.config.line import Line
 from tests.api.fakes import FakeExchange
 
 NOON = datetime.datetime(
@@ -15,13 +16,44 @@ STEERING = "\x1b[2Jevil\x9b31m[bold]:smile:[/bold][@click=app.quit]x[/]"
 """What a phone may say of itself, and what must not happen then."""
 
 
+IMS = Line(
+    name="ims",
+    kind="external-line",
+    server="ims.example",
+    user="+861012345678",
+    password="line-secret",
+    description=f"总机 {STEERING}",
+    most=4,
+)
+PEER = Line(name="peer", kind="sip-trunk", server="192.0.2.9")
+SPARE = Line(name="spare", kind="external-line", server="sip.example", user="u", enabled=False)
+REGISTERED = LineState(
+    phase="up",
+    usable=True,
+    since_s=60.0,
+    server="udp 192.0.2.7:5060",
+    rtt_ms=12.4,
+    expires_s=540.0,
+    incoming_s=3605.0,
+    identities=["sip:+861012345678@ims.example"],
+)
+SILENT = LineState(
+    phase="down",
+    usable=False,
+    since_s=60.0,
+    trouble="silent",
+    values={"server": "udp 192.0.2.9:5060"},
+    next_try_s=12.0,
+)
+
+
 def noon() -> datetime.datetime:
     """Return the time at which the tests' clock stands."""
     return NOON
 
 
 class Office(FakeExchange):
-    """Three users, 101 with two phones, two calls, two problems, a log; it tells of changes."""
+    """Three users, 101 with two phones, two calls, three lines, a log; it tells of changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,6 +70,10 @@ class Office(FakeExchange):
             call("c1", "100", "+4930123456", "talking", "2026-11-25T11:57:19+08:00", 150.0),
             call("c2", "0791 555", "101", "ringing", "2026-11-25T11:59:56+08:00", 0.0),
         ]
+        self.configured.kept = {line.name: line for line in (IMS, PEER, SPARE)}
+        self.configured.states = {"ims": REGISTERED, "peer": SILENT}
+        self.configured.calls = {"ims": (1, 1)}
+        self.examined.lines = {"ims", "peer"}
         for level, text in (
             ("info", "phone of 100 registered from udp 192.0.2.7:5062"),
             ("warning", f"phone of 101 says {STEERING!r}"),

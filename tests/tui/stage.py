@@ -1,12 +1,15 @@
 """The console in memory: what it shows as text, and whether all of it has room."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from textual.pilot import Pilot
+from textual.app import App
+from textual.pilot import Pilot, WaitForScreenTimeout
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
@@ -21,12 +24,13 @@ SIZES = ((80, 24), (120, 40), (300, 90))
 LIMIT_S = 20.0
 
 
-class Stage:
-    """A running console, and the keys that are pressed on it."""
+class Shown:
+    """A program on a terminal in memory, and the keys that are pressed on it."""
 
-    def __init__(self, app: ConsoleApp, pilot: Pilot[None]) -> None:
+    def __init__(self, app: App[None], pilot: Pilot[None]) -> None:
         self.app = app
         self._pilot = pilot
+        pilot._wait_for_screen = partial(_settled, pilot)  # type: ignore[method-assign]
 
     @property
     def text(self) -> str:
@@ -35,22 +39,8 @@ class Stage:
         return "\n".join(strip.text.rstrip() for strip in strips)
 
     async def press(self, *keys: str) -> None:
-        """Press keys, and let the console do what they ask for."""
+        """Press keys, and let the program do what they ask for."""
         await self._pilot.press(*keys)
-        await self._pilot.pause()
-
-    async def type(self, text: str) -> None:
-        """Press the keys of a text without spaces."""
-        await self.press(*text)
-
-    async def click(self, selector: str) -> None:
-        """Click on a widget."""
-        await self._pilot.click(selector)
-        await self._pilot.pause()
-
-    async def resize(self, columns: int, lines: int) -> None:
-        """Give the terminal another size."""
-        await self._pilot.resize_terminal(columns, lines)
         await self._pilot.pause()
 
     async def until(self, seen: str | Callable[[], bool]) -> None:
@@ -70,6 +60,66 @@ class Stage:
     async def until_not(self, seen: str) -> None:
         """Wait until a text is on the screen no longer."""
         await self.until(lambda: seen not in self.text)
+
+    async def is_picture(self, picture: Path, clipped: Callable[[], list[str]]) -> None:
+        """Wait until the screen is what a file shows, and nothing on it is clipped.
+
+        A pause waits for the program to be idle; where the machine is busy, it only looks so, and
+        the screen (its last line above all, which Textual makes anew) is half done.
+        """
+        if os.environ.get("MINISIP_NEW_SCREENS"):
+            await self._pilot.pause(0.5)
+            _draw(picture, self.text)
+        wanted = _lines(picture)
+        with suppress(AssertionError):
+            await self.until(lambda: self.text.splitlines() == wanted and clipped() == [])
+        assert clipped() == []
+        assert self.text.splitlines() == wanted
+
+
+async def _settled(pilot: Pilot[None], longest_s: float = LIMIT_S) -> bool:
+    """Wait until every widget has done what it has to do.
+
+    Textual's own way asks each once and waits for all answers; one that is removed meanwhile, as the
+    keys in the last line are, never gives its answer. So those who are there then are asked again.
+    """
+    patience = 0.25
+    while True:
+        try:
+            return await Pilot._wait_for_screen(pilot, patience)
+        except WaitForScreenTimeout:
+            if patience > longest_s:
+                raise
+            patience *= 2
+
+
+def _draw(picture: Path, text: str) -> None:
+    picture.parent.mkdir(exist_ok=True)
+    picture.write_text(text + "\n", "utf-8")
+
+
+def _lines(picture: Path) -> list[str]:
+    return picture.read_text("utf-8").splitlines()
+
+
+class Stage(Shown):
+    """A running console."""
+
+    app: ConsoleApp
+
+    async def type(self, text: str) -> None:
+        """Press the keys of a text without spaces."""
+        await self.press(*text)
+
+    async def click(self, selector: str) -> None:
+        """Click on a widget."""
+        await self._pilot.click(selector)
+        await self._pilot.pause()
+
+    async def resize(self, columns: int, lines: int) -> None:
+        """Give the terminal another size."""
+        await self._pilot.resize_terminal(columns, lines)
+        await self._pilot.pause()
 
     def clipped(self) -> list[str]:
         """Return what has no room: widgets outside their container, texts larger than their widget."""

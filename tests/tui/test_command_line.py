@@ -73,10 +73,19 @@ class TestWrongCommandLine:
             (["welcome", "--wait", "-1"], "The value of --wait is wrong.", "--wait 的值不对。"),
             (
                 ["welcome", "--wait"],
-                "The option --wait needs a value, or takes none.",
-                "选项 --wait 需要一个值，或者不带值。",
+                "The option --wait needs a value.",
+                "选项 --wait 需要一个值。",
             ),
-            (["status", "more"], "That is not a command line", "命令行有误"),
+            (
+                ["status", "--json=x"],
+                "The option --json takes no value.",
+                "选项 --json 不带值。",
+            ),
+            (
+                ["status", "more"],
+                "That is too much for this command: more",
+                "这个命令不需要这么多参数：more",
+            ),
         ],
     )
     async def test_one_sentence_and_a_hint(
@@ -254,7 +263,9 @@ class TestCatalogues:
         source = "".join(path.read_text() for path in Path("tui").rglob("*.py"))
         families = (
             *("state-", "exchange-", "title-", "column-", "console-", "home-", "add-"),
-            *("level-", "log-from-", "symbol-", "bind-", "update-why-"),
+            *("level-", "log-from-", "symbol-", "bind-", "update-why-", "what-"),
+            *("line-usable-", "step-", "mark-", "route-", "option-"),
+            *("help-external-line-", "help-sip-trunk-", "errno-"),
         )
         # Of the steps of an update, each has a sentence.
         source += "".join(f'"update-{step}"' for step in STEPS)

@@ -53,6 +53,16 @@ class TestStatus:
         exchange.status_values = {"engine_pid": 0}
         assert "no media engine is running" in (await minisip(server, "status")).out
 
+    async def test_what_wants_looking_at(self, server: Path, exchange: FakeExchange) -> None:
+        values = {"contact": "sip:gw@192.0.2.9"}
+        exchange.problems = [Problem(slug="prack-refused", severity="attention", values=values)]
+        ran = await minisip(server, "status")
+        assert ran.code == 0
+        assert "sip:gw@192.0.2.9 asks for PRACK and refuses it" in ran.out
+        ran = await minisip(server, "status", locale=CHINESE)
+        assert "sip:gw@192.0.2.9 要求 PRACK" in ran.out
+        json.loads((await minisip(server, "status", "--json")).out)
+
 
 class TestHealth:
     async def test_ready(self, server: Path) -> None:
@@ -221,6 +231,7 @@ class TestJson:
             ("user.password", ("user", "password", "101")),
             ("user.algorithm", ("user", "algorithm", "101", "SHA-256")),
             ("welcome", ("welcome",)),
+            ("route", ("route", "100", "101")),
         ],
     )
     async def test_every_command_has_it(

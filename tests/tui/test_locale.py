@@ -3,7 +3,7 @@
 import pytest
 
 from pbx.api.client import CommandError
-from tui.locale import translate
+from tui.locale import translate, with_reason
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +24,17 @@ def _chinese(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_chinese(code: str, sentence: str, shown: str) -> None:
     assert translate(CommandError(code, sentence)) == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("Connection refused", "连接被拒绝"), ("gone to lunch", "gone to lunch"), ("", "")],
+)
+def test_what_the_system_says(said: str, shown: str) -> None:
+    assert with_reason({"why": said, "server": "Connection refused"}) == {
+        "why": shown,
+        "server": "Connection refused",
+    }
 
 
 def test_english_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:

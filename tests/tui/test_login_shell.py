@@ -192,17 +192,18 @@ class TestPlainMenu:
             await self.choose(shown, b"2", "Linphone/5.1")
             assert b"\x1b" not in shown.raw
             await self.choose(shown, b"3", "0791 555")
+            await self.choose(shown, b"4", "udp 192.0.2.7:5060")
             await self.choose(shown, b"9", "There is nothing under that number.")
             await self.choose(shown, b"\x03\x1a\xff", "There is nothing under that number.")
             shown.forget()
-            shown.type(b"4\n")
+            shown.type(b"5\n")
             await shown.until("Which call? ")
             await self.choose(shown, b"c9", "There is no such call.")
-            shown.type(b"4\n")
+            shown.type(b"5\n")
             await shown.until("Which call? ")
             await self.choose(shown, b"c1", "The call c1 has been ended.")
             assert [one.id for one in office.calls_now] == ["c2"]
-            shown.type(b"5\n")
+            shown.type(b"6\n")
             assert await shown.ended() == 0
 
     async def test_chinese_and_the_end_of_input(self, folder: Path) -> None:

@@ -1,15 +1,38 @@
 """What the console and the commands say, beside the sentences of `pbx.locale`."""
 
+import errno
+import os
 import re
+from collections.abc import Mapping
 
 from pbx.api.client import CommandError
 from pbx.locale import catalogue, language
 from pbx.locale import say as say_of_exchange
 
 
+def sentences() -> Mapping[str, str]:
+    """Return all sentences in the language of the environment, by their keys."""
+    return catalogue(language(), __name__)
+
+
 def say(key: str, **values: object) -> str:
     """Return the sentence `key` in the language of the environment, with `values` put in."""
-    return catalogue(language(), __name__)[key].format(**values)
+    return sentences()[key].format(**values)
+
+
+def reason(text: str) -> str:
+    """Return what the system says of a failure, in the language of the environment.
+
+    It comes as the C library's English words, which the exchange passes on; what is not known here
+    stays as it is.
+    """
+    names = (name for number, name in errno.errorcode.items() if os.strerror(number) == text)
+    return sentences().get(f"errno-{next(names, '')}", text)
+
+
+def with_reason(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of a sentence of the exchange's, ``why`` of them by `reason`."""
+    return {name: reason(value) if name == "why" else value for name, value in values.items()}
 
 
 def translate(error: CommandError) -> str:

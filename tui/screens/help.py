@@ -12,10 +12,12 @@ from tui.locale import say
 from tui.screens.dialogs import Dialog
 
 KEYS = (
-    ("1 2 3 4", "help-screens"),
+    ("1 2 3 4 5", "help-screens"),
     ("/", "help-filter"),
     ("h", "help-key-hangup"),
     ("a d p w", "help-key-users"),
+    ("d e", "help-key-lines"),
+    ("t", "help-key-route"),
     ("l", "help-level"),
     ("p", "help-pause"),
     ("Esc", "help-back"),

@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from tui import problems, symbols
 from tui.clean import clean
+from tui.line_report import ready
 from tui.link import Picture
 from tui.locale import say
 from tui.report import database_sentence, duration, engine_sentence
@@ -40,7 +41,15 @@ class HomeScreen(ExchangeScreen):
         self.query_one("#problems Static", Static).update(_problems(picture))
 
     def _figures(self, picture: Picture) -> Table:
-        keys = ("phones", "calls", "engine", "database", "uptime", "version", "addresses")
+        keys: tuple[str, ...] = (
+            "phones",
+            "calls",
+            "engine",
+            "database",
+            "uptime",
+            "version",
+            "addresses",
+        )
         values = [UNKNOWN] * len(keys)
         status = picture.status
         if status is not None and not picture.trouble:
@@ -54,6 +63,11 @@ class HomeScreen(ExchangeScreen):
                 f"miniSIPServer {clean(status.version)}",
                 "\n".join(gathered(status.addresses)) or UNKNOWN,
             ]
+            if picture.lines:
+                keys = (*keys[:2], "lines", *keys[2:])
+                values.insert(
+                    2, say("home-of-lines", part=ready(picture.lines), whole=len(picture.lines))
+                )
         return _pairs(
             [
                 (Text(say(f"home-{key}"), style="bold"), Text(value))

@@ -1,5 +1,6 @@
 """The first line of every screen: where one is, where one can go, and how the exchange is."""
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Static
@@ -8,8 +9,11 @@ from tui import symbols
 from tui.link import Picture
 from tui.locale import say
 
-MODES = ("home", "calls", "phones", "log")
+MODES = ("home", "calls", "phones", "log", "lines")
 """The screens, in the order of their keys."""
+
+NAMES_WIDTH = 70
+"""Columns that the names of all screens and the longest state take."""
 
 
 class Tab(Static):
@@ -22,9 +26,15 @@ class Tab(Static):
     """
 
     def __init__(self, mode: str, key: int, here: bool) -> None:
-        super().__init__(f" {key} {say(f'bind-{mode}')} ", id=f"tab-{mode}", markup=False)
+        self._whole = f" {key} {say(f'bind-{mode}')} "
+        self._short = self._whole if here else f" {key} "
+        super().__init__(self._whole, id=f"tab-{mode}", markup=False)
         self.set_class(here, "-here")
         self._mode = mode
+
+    def shorten(self, short: bool) -> None:
+        """Show the key alone, but of the screen that is seen; or the whole name."""
+        self.update(self._short if short else self._whole)
 
     async def on_click(self) -> None:
         """Go there."""
@@ -47,6 +57,11 @@ class TopLine(Horizontal):
         for key, mode in enumerate(MODES, 1):
             yield Tab(mode, key, mode == self._mode)
         yield Static(id="state", markup=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Leave room for the state, which says more than the names."""
+        for tab in self.query(Tab):
+            tab.shorten(event.size.width < NAMES_WIDTH)
 
     def show(self, picture: Picture) -> None:
         """Show how the exchange is."""

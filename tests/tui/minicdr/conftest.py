@@ -77,14 +77,14 @@ def office(exchange: Exchange) -> Exchange:
     exchange.call(
         ago_s=DAY_S,
         talk_s=30.5,
-        caller_outside=True,
+        caller_line="trunk",
         caller_number="+8613901088888",
         caller_addr="udp 203.0.113.7:5060",
     )
     exchange.call(
         ago_s=3600,
         talk_s=600.0,
-        called_outside=True,
+        called_line="trunk",
         dialed_number="9555",
         called_number="555",
         called_addr="udp 203.0.113.7:5060",
