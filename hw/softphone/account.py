@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from pbx.sip.digest import answer_challenge, find_challenge, parse_credentials
-from pbx.sip.message import Request, Response
 from pbx.sip.uri import SipUri
 
 
@@ -36,55 +34,3 @@ class Account:
     def address(self) -> str:
         """Our own address-of-record."""
         return self.address_of(self.user)
-
-    def authorized(self, request: Request, response: Response, cnonce: str) -> Request | None:
-        """Return the request once more, with credentials (RFC 3261 §22.2, §22.3).
-
-        Args:
-            request: what was challenged, as sent.
-            response: the 401 or 407.
-            cnonce: a fresh token.
-
-        Returns:
-            None where there is no challenge that we can answer, or where it was answered already:
-            then the password is wrong.
-        """
-        asked, answer = _HEADERS[response.status]
-        challenge = find_challenge(response.all(asked))
-        if challenge is None or not self.password:
-            return None
-        others = []
-        for value in request.all(answer):
-            given = parse_credentials(value)
-            if given.realm != challenge.realm:
-                others.append((answer, value))
-            elif not challenge.stale or given.nonce == challenge.nonce:
-                return None
-        again = Request(request.method, request.uri, _without(request, answer), request.body)
-        # "the UAC [...] MUST increment the CSeq header field value" (§22.2)
-        again.set("CSeq", f"{request.cseq.number + 1} {request.method}")
-        credentials = answer_challenge(
-            challenge,
-            request.method,
-            request.uri,
-            self.user,
-            self.password,
-            cnonce=cnonce,
-            body=request.body,
-        )
-        for name, value in (*others, (answer, str(credentials))):
-            again.add(name, value)
-        return again
-
-
-_HEADERS = {
-    401: ("WWW-Authenticate", "Authorization"),
-    407: ("Proxy-Authenticate", "Proxy-Authorization"),
-}
-
-CHALLENGES = frozenset(_HEADERS)
-"""The statuses that ask for credentials."""
-
-
-def _without(request: Request, name: str) -> list[tuple[str, str]]:
-    return [header for header in request.headers if header[0] not in (name, "Via")]

@@ -44,7 +44,6 @@ class Call:
         self.incoming = incoming
         self.state = CallState.RINGING if incoming else CallState.CALLING
         self.negotiation: Negotiation | None = None
-        self.challenges = 0
 
     @property
     def agreed(self) -> Agreed | None:

@@ -18,8 +18,7 @@ from hw.softphone.stream import Start, Stream
 from hw.softphone.user_agent import UserAgent
 from pbx import __version__
 from pbx.errors import PeerError, StartError
-from pbx.sip.endpoint import DEFAULT_PORT
-from pbx.sip.flow import Address, Flow
+from pbx.sip.flow import DEFAULT_PORT, Address, Flow
 from pbx.sip.uri import SipUri, parse_uri
 
 FAREWELL_S = 2.0

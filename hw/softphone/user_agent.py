@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
-from hw.softphone.account import CHALLENGES, Account
+from hw.softphone.account import Account
 from hw.softphone.call import Call, CallState
 from hw.softphone.happenings import (
     Alerting,
@@ -16,11 +16,13 @@ from hw.softphone.happenings import (
     Reason,
     Why,
 )
-from hw.softphone.registration import CHALLENGES_LIMIT, Registration
+from hw.softphone.registration import Registration
 from hw.softphone.session import Negotiation, check_offer
 from pbx.errors import PeerError
 from pbx.sdp.offer_answer import reject_all
 from pbx.sip import usage_events as usage
+from pbx.sip.authorization import CHALLENGES, Authorizer
+from pbx.sip.capabilities import SDP_TYPE, Capabilities
 from pbx.sip.dialog_usage import usage_key
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import (
@@ -31,17 +33,18 @@ from pbx.sip.events import (
     ResponseReceived,
 )
 from pbx.sip.flow import Flow
-from pbx.sip.inspection import SDP_TYPE, inspect, session_description
+from pbx.sip.inspection import inspect, session_description
 from pbx.sip.invite_uac import Outgoing
 from pbx.sip.invite_uas import Incoming
-from pbx.sip.invite_usage import State, Usage
+from pbx.sip.invite_usage import Usage
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.server_transaction import ServerTransaction
 from pbx.sip.timers import TRANSACTION_LIMIT_S, TimerQueue
 from pbx.sip.uri import SipUri
+from pbx.sip.usage_state import State
 
-ALLOW = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
-"""The methods that the phone serves."""
+SERVES = Capabilities(("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"))
+"""What the phone can do."""
 
 
 class UserAgent:
@@ -60,15 +63,17 @@ class UserAgent:
         self._account = account
         self._flow = flow
         self._tokens = tokens
-        self._endpoint = Endpoint(tokens, user_agent=name, allow=ALLOW)
+        self._endpoint = Endpoint(tokens, user_agent=name, serves=SERVES, streams=False)
         self._timers = TimerQueue()
         self._happenings: deque[Happening] = deque()
         # By usage, until no message of theirs can come any more
         self._calls: dict[tuple[str, str], Call] = {}
         self.call: Call | None = None
         """The call that isn't over; None for none."""
+        self._authorizer = Authorizer(account.user, account.password, tokens)
         self.registration = Registration(
             account,
+            self._authorizer,
             self._endpoint,
             self._timers,
             flow,
@@ -242,10 +247,7 @@ class UserAgent:
         begins = transaction is call.usage.transaction
         if begins and call.ended:
             return False
-        call.challenges += 1
-        if call.challenges > CHALLENGES_LIMIT:
-            return False
-        again = self._account.authorized(transaction.request, event.response, self._tokens())
+        again = self._authorizer.answer(transaction.request, event.response)
         if again is None:
             return False
         if begins:
@@ -262,7 +264,7 @@ class UserAgent:
         if request.to.tag is not None:
             self._respond(transaction, 481, "Call/Transaction Does Not Exist", now)
             return
-        refusal = inspect(request, ALLOW, (), self._tokens())
+        refusal = inspect(request, SERVES, self._tokens())
         if refusal is not None:
             self._endpoint.respond(transaction, refusal, now)
         elif request.method not in ("INVITE", "OPTIONS"):
@@ -272,7 +274,7 @@ class UserAgent:
             self._respond(transaction, 486, "Busy Here", now)
         elif request.method == "OPTIONS":
             response = self._response(transaction, 200, "OK")
-            response.add("Allow", ", ".join(ALLOW))
+            response.add("Allow", ", ".join(SERVES.allow))
             response.add("Accept", SDP_TYPE)
             self._endpoint.respond(transaction, response, now)
         else:

@@ -214,7 +214,6 @@ class Stage:
     def called(self, body: bytes | None = None) -> tuple[Call, Request, Response]:
         """Return a call to the agent, not yet answered, its INVITE and the 180."""
         invite = self.request("INVITE", body=sdp() if body is None else body)
-        self.response(100)
         ringing = self.response(180)
         call = self.agent.call
         assert call is not None

@@ -28,7 +28,6 @@ class TestRfc3261Section13_3:
     def test_a_whole_call(self) -> None:
         stage = Stage()
         stage.request("INVITE", body=sdp("8 0 101"))
-        stage.response(100)
         stage.response(180)
         invited = stage.told(Invited)
         assert isinstance(invited, Invited)
@@ -105,7 +104,6 @@ class TestRfc3261Section13_3:
         stage = Stage()
         stage.called()
         stage.request("INVITE", call_id="second", body=sdp())
-        stage.response(100)
         stage.response(486)
         assert stage.silent()
 
@@ -120,7 +118,6 @@ class TestRfc3261Section13_3:
     def test_a_caller_without_a_common_codec_does_not_ring(self, body: bytes) -> None:
         stage = Stage()
         stage.request("INVITE", body=body)
-        stage.response(100)
         stage.response(488)
         assert stage.silent()
 
@@ -166,7 +163,7 @@ class TestRfc3261Section8_2:
         stage = Stage()
         stage.request("OPTIONS")
         response = stage.response(200)
-        assert response.get("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS"
+        assert response.get("Allow") == "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
         assert response.get("Accept") == "application/sdp"
 
     def test_options_in_a_call_gets_what_an_invitation_would_get(self) -> None:
@@ -186,7 +183,6 @@ class TestRfc3261Section8_2:
     def test_an_extension_that_must_be_known(self) -> None:
         stage = Stage()
         stage.request("INVITE", ("Require", "100rel"), body=sdp())
-        stage.response(100)
         assert stage.response(420).get("Unsupported") == "100rel"
 
     def test_rubbish_is_no_call(self) -> None:

@@ -155,7 +155,7 @@ class TestRfc3261Section22:
         assert stage.silent()
         stage.respond(second, 200, body=sdp())
         ack = stage.hears("ACK")
-        # §22.1: "the ACK MUST contain the same credentials"
+        # §13.2.2.4: "The ACK MUST contain the same credentials as the INVITE."
         assert ack.get(name) == second.get(name)
         stage.told(Answered)
         assert call.state is CallState.TALKING
@@ -279,7 +279,6 @@ class TestRfc3261Section14:
             cseq=cseq,
             body=body,
         )
-        stage.response(100)
 
     @pytest.fixture
     def stage(self) -> Stage:

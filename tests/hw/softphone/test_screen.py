@@ -4,7 +4,7 @@ The pictures lie in ``screens/``. After a change that is meant, run this with
 ``MINISIP_NEW_SCREENS=1``, and look at them in the diff.
 """
 
-import os
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,6 +22,7 @@ from hw.softphone.session import Negotiation
 from hw.softphone.stream import Start, Stream
 from pbx.sip.message import Response
 from tests.hw.softphone.stage import MEDIA, SERVER, Stage, sdp
+from tests.tui.stage import LIMIT_S, Shown
 
 PICTURES = Path(__file__).with_name("screens")
 
@@ -82,24 +83,13 @@ class BenchPhone:
         self.closed = True
 
 
-class Bench:
+class Bench(Shown):
     """The screen, and the phone below it."""
 
     def __init__(self, app: PhoneApp, pilot: Pilot[None], phones: list[BenchPhone]) -> None:
-        self.app = app
-        self._pilot = pilot
+        super().__init__(app, pilot)
         (self.phone,) = phones
         self.stage = self.phone.stage
-
-    @property
-    def text(self) -> str:
-        """What is on the screen, a line a line."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join(strip.text.rstrip() for strip in strips)
-
-    async def press(self, *keys: str) -> None:
-        await self._pilot.press(*keys)
-        await self._pilot.pause()
 
     async def settle(self) -> None:
         self.phone.settle()
@@ -137,7 +127,9 @@ async def bench(size: tuple[int, int] = SIZES[1]) -> AsyncIterator[Bench]:
 
     app = PhoneApp(turn_on, f"100@{SERVER.host}")  # type: ignore[arg-type]
     async with app.run_test(size=size, notifications=True) as pilot:
-        await pilot.pause()
+        async with asyncio.timeout(LIMIT_S):
+            while not phones:
+                await pilot.pause(0.01)
         yield Bench(app, pilot, phones)
 
 
@@ -168,34 +160,29 @@ async def test_pictures(
 ) -> None:
     monkeypatch.setenv("LC_ALL", {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}[language])
     async with bench(size) as here:
-        check(here, "connecting", size, language)
+        await check(here, "connecting", size, language)
         await here.registered()
-        check(here, "ready", size, language)
+        await check(here, "ready", size, language)
         await here.press("1", "0", "1", "enter")
         invite = here.stage.hears("INVITE")
         here.stage.respond(invite, 180)
         await here.settle()
-        check(here, "alerting", size, language)
+        await check(here, "alerting", size, language)
         here.stage.respond(invite, 200, body=sdp())
         here.stage.hears("ACK")
         await here.settle()
         await here.press("5", "number_sign", "m")
-        check(here, "muted", size, language)
+        await check(here, "muted", size, language)
         await here.press("h")
         here.stage.request("INVITE", body=sdp())
         await here.settle()
-        check(here, "ringing", size, language)
+        await check(here, "ringing", size, language)
 
 
-def check(here: Bench, name: str, size: tuple[int, int], language: str) -> None:
-    """Compare the screen with its picture, and see that nothing is clipped."""
-    assert here.clipped() == []
+async def check(here: Bench, name: str, size: tuple[int, int], language: str) -> None:
+    """See that the screen is its picture, and that nothing is clipped."""
     picture = PICTURES / f"{name}-{size[0]}x{size[1]}-{language}.txt"
-    text = here.text + "\n"
-    if os.environ.get("MINISIP_NEW_SCREENS"):
-        PICTURES.mkdir(exist_ok=True)
-        picture.write_text(text, "utf-8")
-    assert text.splitlines() == picture.read_text("utf-8").splitlines()
+    await here.is_picture(picture, here.clipped)
 
 
 class TestKeys:
@@ -204,23 +191,23 @@ class TestKeys:
             await here.registered()
             await here.press("asterisk", "4", "3", "enter")
             assert here.stage.hears("INVITE").uri == f"sip:*43@{SERVER.host}"
-            assert "CALLING" in here.text
-            assert "→  *43" in here.text
+            await here.until("CALLING")
+            await here.until("→  *43")
 
     async def test_a_call_from_beginning_to_end(self) -> None:
         async with bench() as here:
             await here.registered()
             await here.talking()
-            assert "TALKING" in here.text
+            await here.until("TALKING")
             await here.press("h")
             here.stage.hears("BYE")
-            assert "READY" in here.text
-            assert "this side has hung up" in here.text
+            await here.until("READY")
+            await here.until("this side has hung up")
 
     async def test_letters_are_no_numbers(self) -> None:
         async with bench() as here:
             await here.press("a", "h", "m", "x", "enter")
-            assert "READY" in here.text
+            await here.until("READY")
             assert len(here.stage.sent) == 1  # the REGISTER
 
     async def test_a_call_comes_and_is_answered(self) -> None:
@@ -228,13 +215,13 @@ class TestKeys:
             await here.registered()
             here.stage.request("INVITE", body=sdp())
             await here.settle()
-            assert "YOU ARE CALLED" in here.text
-            assert "←  Bob (101)" in here.text
+            await here.until("YOU ARE CALLED")
+            await here.until("←  Bob (101)")
             await here.press("a")
             final = here.stage.sent[-1]
             assert isinstance(final, Response)
             assert final.status == 200
-            assert "TALKING" in here.text
+            await here.until("TALKING")
 
     async def test_a_call_comes_and_is_refused(self) -> None:
         async with bench() as here:
@@ -253,7 +240,7 @@ class TestKeys:
             await here.press("1", "asterisk")
             assert here.phone.stream is not None
             assert here.phone.stream.pressing
-            assert "keys 1*" in here.text
+            await here.until("keys 1*")
 
     async def test_mute_and_back(self) -> None:
         async with bench() as here:
@@ -262,9 +249,9 @@ class TestKeys:
             assert here.phone.stream is not None
             await here.press("m")
             assert here.phone.stream.muted
-            assert "MUTED" in here.text
+            await here.until("MUTED")
             await here.press("m")
-            assert "TALKING" in here.text
+            await here.until("TALKING")
 
     async def test_hold_is_shown(self) -> None:
         async with bench() as here:
@@ -280,7 +267,7 @@ class TestKeys:
                 body=sdp(direction="sendonly", version=2),
             )
             await here.settle()
-            assert "on hold" in here.text
+            await here.until("on hold")
 
     async def test_q_leaves_and_turns_the_phone_off(self) -> None:
         async with bench() as here:
@@ -293,14 +280,14 @@ class TestKeys:
             await here.press("7", "enter")
             here.stage.respond(here.stage.hears("INVITE"), 486)
             await here.settle()
-            assert "busy (486)" in here.text
+            await here.until("busy (486)")
 
     async def test_a_wrong_password_is_told_with_what_to_do(self) -> None:
         async with bench() as here:
             here.stage.respond(here.stage.hears("REGISTER"), 401)
             await here.settle()
-            assert "✗ not registered" in here.text
-            assert "minisipphone setup" in here.text
+            await here.until("✗ not registered")
+            await here.until("minisipphone setup")
 
 
 def test_every_picture_is_of_a_screen() -> None:
