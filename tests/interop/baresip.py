@@ -39,7 +39,7 @@ module sndfile.so
 module_tmp account.so
 module_app menu.so
 module_app ctrl_tcp.so
-"""
+{more}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ class Baresip:
         tone_hz: what it plays.
         answer: ``auto`` or ``manual``.
         address: its own, where it is not loopback.
+        certificate: a PEM file with certificate and key, which it shows to who connects to it by TLS.
+        modules: more of its modules, such as ``mwi``.
+        friends: numbers whose presence it watches.
     """
 
     def __init__(
@@ -81,6 +84,9 @@ class Baresip:
         answer: str = "auto",
         register_s: int = 120,
         address: str = "",
+        certificate: Path | None = None,
+        modules: tuple[str, ...] = (),
+        friends: tuple[str, ...] = (),
     ) -> None:
         program = find("baresip")
         folder.mkdir(parents=True)
@@ -99,13 +105,17 @@ class Baresip:
             rtp_last=first + 31,
             control=first + 4,
             folder=folder,
+            more="".join(f"module_app {name}.so\n" for name in modules),
         )
+        if certificate is not None:
+            config += f"sip_certificate {certificate}\n"
         (folder / "config").write_text(config)
-        (folder / "contacts").write_text("")
+        known = [f'"{one}" <sip:{one}@{server}>;presence=p2p\n' for one in friends]
+        (folder / "contacts").write_text("".join(known))
         (folder / "accounts").write_text(
             f"<sip:{number}@{server};transport={transport}>;auth_user={number};"
             f"auth_pass={password};answermode={answer};audio_codecs={codec};"
-            f"regint={register_s};ptime=20\n"
+            f"regint={register_s};ptime=20{';mwi=yes' if 'mwi' in modules else ''}\n"
         )
         family = ["-6"] if host == "[::1]" else ["-4"]
         self.program = Program(
@@ -177,9 +187,9 @@ class Baresip:
         """How many events there have been: for `wait_event(after=...)`."""
         return len(self._events)
 
-    def events(self, kind: str) -> list[Event]:
-        """Return all events of this kind so far."""
-        return [event for event in self._events if event.kind == kind]
+    def events(self, kind: str, after: int = 0) -> list[Event]:
+        """Return all events of this kind so far, from the `after`-th event on."""
+        return [event for event in self._events[after:] if event.kind == kind]
 
     def why(self) -> str:
         """Return what it has seen and printed, for a failure."""
@@ -225,9 +235,15 @@ class Baresip:
 
     def packets_received(self) -> int:
         """Return how many RTP packets the call has brought."""
-        found = re.search(r"rcvd=(\d+)", self.command("audio_debug"))
-        assert found, self.why()
-        return int(found.group(1))
+        found = self.try_packets_received()
+        assert found is not None, self.why()
+        return found
+
+    def try_packets_received(self) -> int | None:
+        """Return how many RTP packets the call has brought; None where it can't say just now."""
+        # One count for each source (SSRC) that it has heard
+        counts = re.findall(r"rcvd=(\d+)", self.command("audio_debug"))
+        return sum(map(int, counts)) if counts else None
 
     def recording(self) -> Recording:
         """Return the newest recording."""

@@ -26,6 +26,8 @@ _SETTINGS = """\
 [sip]
 port = {sip_port}
 tls_port = {tls_port}
+ws_port = {ws_port}
+wss_port = {wss_port}
 addresses = ["127.0.0.1", "::1"]
 {sip}
 [media]
@@ -97,6 +99,8 @@ class Exchange:
         self.folder = folder
         self.port = ports.one()
         self.tls_port = ports.one()
+        self.ws_port = ports.one()
+        self.wss_port = ports.one()
         self.first_rtp = ports.block(2 * streams)
         self.last_rtp = self.first_rtp + 2 * streams - 1
         self.socket = folder / "control.sock"
@@ -104,6 +108,8 @@ class Exchange:
             top=top,
             sip_port=self.port,
             tls_port=self.tls_port,
+            ws_port=self.ws_port,
+            wss_port=self.wss_port,
             sip=sip,
             first_port=self.first_rtp,
             last_port=self.last_rtp,
@@ -252,17 +258,43 @@ class Exchange:
                 found += [Record(row) for row in csv.DictReader(lines)]
         return found
 
-    def wait_records(self, count: int, within_s: float = 10.0) -> list[Record]:
-        """Wait until there are at least `count` records; there must not be more."""
+    def wait_records(
+        self, count: int, within_s: float = 10.0, *, naming: str | None = None
+    ) -> list[Record]:
+        """Wait until there are at least `count` records (`naming` a user); there must not be more.
+
+        A call is over before its record is in the file: `wait_idle` doesn't wait for that.
+        """
+
+        def found() -> list[Record]:
+            records = self.records()
+            return (
+                records if naming is None else [r for r in records if naming in r.fields.values()]
+            )
+
         until(
             f"{count} call records",
-            lambda: len(self.records()) >= count,
+            lambda: len(found()) >= count,
             within_s,
-            why_not=lambda: f"there are {len(self.records())}\n{self.why()}",
+            why_not=lambda: f"there are {len(found())}\n{self.why()}",
         )
-        records = self.records()
+        records = found()
         assert len(records) == count
         return records
+
+    def wait_transferred(self, before: int) -> dict[str, str]:
+        """Wait until no call is left; return the charging items of the one that a transfer has made.
+
+        Args:
+            before: how many records there had been.
+        """
+        self.wait_idle()
+
+        def found() -> dict[str, str] | None:
+            fcis = [record.fci for record in self.records()[before:]]
+            return next((fci for fci in fcis if "transferredBy" in fci), None)
+
+        return until("the transferred call leaves a record", found, 10, why_not=self.why)
 
     def assert_sane(self) -> None:
         """Assert that it runs, answers, and never logged a traceback."""

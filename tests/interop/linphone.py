@@ -1,5 +1,6 @@
 """linphonec (Debian's linphone-cli): a phone of another make, driven by its command line."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -23,6 +24,11 @@ default_proxy=0
 register_only_when_network_is_up=0
 guess_hostname=1
 media_encryption=none
+use_info={info}
+use_rfc2833={events}
+session_expires_enabled={lasting}
+session_expires_value=90
+session_expires_min_value=90
 [rtp]
 audio_rtp_port={rtp}
 audio_jitt_comp=60
@@ -42,7 +48,7 @@ reg_proxy=<sip:{server};transport={transport}>
 reg_identity=sip:{number}@{server}
 reg_expires=120
 reg_sendregister={register}
-publish=0
+publish={publish}
 [auth_info_0]
 username={number}
 passwd={password}
@@ -97,6 +103,9 @@ class Linphone:
         answer: True to answer calls at once.
         register: False for a phone without exchange.
         codecs: which it uses.
+        publish: True to tell the exchange of its presence.
+        info: True to send keys by INFO.
+        lasting: True for session timers, of 90 seconds.
     """
 
     def __init__(
@@ -113,6 +122,9 @@ class Linphone:
         answer: bool = True,
         register: bool = True,
         codecs: tuple[str, ...] = ("PCMU", "PCMA"),
+        publish: bool = False,
+        info: bool = False,
+        lasting: bool = False,
     ) -> None:
         program = find("linphonec")
         # Without its folder for databases linphonec complains, and goes on.
@@ -122,6 +134,7 @@ class Linphone:
         first = ports.block(8)
         self.sip = f"127.0.0.1:{first}"
         self._heard = folder / "heard.wav"
+        self._recordings = itertools.count(1)
         tone = folder / "tone.wav"
         write_tone(tone, tone_hz, 60.0)
         own = {kind: first if transport == kind else 0 for kind in ("udp", "tcp", "tls")}
@@ -135,6 +148,10 @@ class Linphone:
                 number=number,
                 password=password,
                 register=int(register),
+                publish=int(publish),
+                info=int(info),
+                events=int(not info),
+                lasting=int(lasting),
             )
             + _codecs(codecs)
         )
@@ -174,6 +191,19 @@ class Linphone:
     def hang_up(self) -> None:
         """End the call."""
         self.command("terminate")
+
+    def record_anew(self) -> None:
+        """Record what it hears to another file, from the next call on."""
+        self._heard = self._heard.with_name(f"heard{next(self._recordings)}.wav")
+        self.command(f"record {self._heard}")
+
+    def calls(self) -> list[int]:
+        """Return its numbers of all its calls so far."""
+        return [int(one) for one in re.findall(r"assigned id (\d+)", self.program.said())]
+
+    def keys(self, after: int = 0) -> list[str]:
+        """Return the keys that have come, as it prints them; from the `after`-th character on."""
+        return re.findall(r"Receiving tone (.) from", self.program.said()[after:])
 
     def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 20.0) -> None:
         """Wait until its recording holds so much of the tone."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pbx.media import codecs
+from pbx.media.engine.coder import OpusSettings
 from pbx.sip.message import Request, Response
 from tests.app import phone as sip
 from tests.media.kernels.coders import decoder, encoder
@@ -66,6 +67,12 @@ class NetPhone(sip.Phone):
     first_sequence = 65000
     """Of what it says: the numbers begin anew in the talk."""
 
+    fmtp = ""
+    """What it says of its codec in ``a=fmtp``."""
+
+    opus: OpusSettings | None = None
+    """How it encodes Opus."""
+
     def __init__(
         self,
         port: int,
@@ -103,10 +110,12 @@ class NetPhone(sip.Phone):
     @property
     def sdp(self) -> bytes:
         host, port = self.rtp.getsockname()
+        explained = f"a=fmtp:{self.payload_type} {self.fmtp}\r\n" if self.fmtp else ""
         return (
             f"v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
             f"m=audio {port} RTP/AVP {self.payload_type}{' 101' if self.events else ''}\r\n"
             f"a=rtpmap:{self.payload_type} {self._name}\r\n"
+            f"{explained}"
             f"{'a=rtpmap:101 telephone-event/8000' if self.events else 'a=sendrecv'}\r\n"
         ).encode()
 
@@ -167,7 +176,7 @@ class NetPhone(sip.Phone):
 
     def deliveries(self, sound: Sound, path: Path) -> list[tuple[float, Packet]]:
         """Return when each packet gets to the exchange, in seconds from the beginning."""
-        with encoder(self.codec) as coder:
+        with encoder(self.codec, self.opus) as coder:
             payloads = coder.frames(sound, self.rate // 50)
         self.spoken = len(payloads)
         units = codecs.codec(self.codec).rtp_clock // 50

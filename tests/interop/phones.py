@@ -8,6 +8,9 @@ from tests.interop.exchange import Exchange
 from tests.interop.ports import Ports
 from tests.interop.sipp import Account, Load, Sipp, account, register
 
+_SIPPS = {"udp": "u1", "tcp": "t1"}
+"""sipp's words for transports."""
+
 
 @dataclass(frozen=True, slots=True)
 class Users:
@@ -20,13 +23,14 @@ class Users:
 
 @dataclass(frozen=True, slots=True)
 class Phones:
-    """Makes sipp phones of one exchange's users, and ends them."""
+    """Makes sipp phones of one exchange's users, and ends them; all by UDP, or by TCP."""
 
     exchange: Exchange
     users: Users
     folder: Path
     ports: Ports
     closing: ExitStack
+    transport: str = "udp"
 
     def callee(
         self,
@@ -37,10 +41,13 @@ class Phones:
         at: Account | None = None,
     ) -> Sipp:
         """Register the callee's user from a new port and start sipp there, with scenario `text`."""
-        who = at or account(self.ports, self.users.callee, self.users.password, self.exchange.host)
-        if at is None:
-            register(self.folder, who)
-        return self._start(name, text, who, load=load)
+        return self._start(name, text, at or self.registered(self.users.callee), load=load)
+
+    def registered(self, number: str) -> Account:
+        """Register a user from a new port."""
+        who = account(self.ports, number, self.users.password, self.exchange.host)
+        register(self.folder, who, transport=_SIPPS[self.transport])
+        return who
 
     def caller(
         self,
@@ -58,6 +65,7 @@ class Phones:
     def _start(
         self, name: str, text: str, who: Account, *, number: str = "", load: Load | None = None
     ) -> Sipp:
-        sipp = Sipp(name, self.folder, text, who, number=number, load=load)
+        way = _SIPPS[self.transport]
+        sipp = Sipp(name, self.folder, text, who, number=number, load=load, transport=way)
         self.closing.callback(sipp.close)
         return sipp

@@ -1,9 +1,26 @@
 """Ports that nothing else uses, below the range that the kernel gives away by itself."""
 
+import os
 import random
 import socket
 
-LOWEST, HIGHEST = 10000, 32000
+
+def _own_range() -> tuple[int, int]:
+    """Return the range of this process: several that test at once each have a part of it.
+
+    A port that is free now, and is opened later, must not be given away by another process.
+    """
+    lowest, highest = 10000, 32000
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = (highest - lowest) // count
+    return lowest + number * share, lowest + (number + 1) * share
+
+
+LOWEST, HIGHEST = _own_range()
+
+BIG = 400
+"""Blocks of so many ports come from the upper half, which no smaller ones break into pieces."""
 
 _BOTH = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
@@ -21,13 +38,15 @@ class Ports:
 
     def block(self, count: int) -> int:
         """Return the first of `count` free ports in a row; the first is even."""
+        middle = (LOWEST + HIGHEST) // 2
+        lowest, highest = (middle, HIGHEST) if count >= BIG else (LOWEST, middle)
         for _ in range(2000):
-            first = self._random.randrange(LOWEST, HIGHEST - count) & ~1
+            first = self._random.randrange(lowest, highest - count) & ~1
             wanted = range(first, first + count)
             if self._given.isdisjoint(wanted) and all(_free(port) for port in wanted):
                 self._given.update(wanted)
                 return first
-        raise AssertionError(f"found no {count} free ports between {LOWEST} and {HIGHEST}")
+        raise AssertionError(f"found no {count} free ports between {lowest} and {highest}")
 
 
 def has_ipv6() -> bool:

@@ -19,6 +19,7 @@ _PACKAGES = {
     "mariadbd": "mariadb-server-core",
     "mariadb-install-db": "mariadb-server-core",
     "kamailio": "kamailio",
+    "node": "nodejs",
     "aplay": "alsa-utils",
     "jackd": "jackd2",
     "jack_lsp": "jackd2",

@@ -82,15 +82,35 @@ def request(
     return _send(lines, _SDP if sdp else "", retrans=retrans)
 
 
-def response(
-    status: str, *, sdp: bool = False, extra: Iterable[str] = (), retrans: bool = False
+def in_dialog(
+    method: str,
+    *,
+    cseq: int,
+    extra: Iterable[str] = (),
+    sdp: bool = False,
+    retrans: bool = True,
 ) -> str:
-    """Return the step that answers the last request of the callee."""
+    """Return the step that sends a request of the caller in the call."""
+    to = "[last_To:]\n[routes]"
+    return request(
+        method, cseq=cseq, uri="[next_url]", to=to, extra=extra, sdp=sdp, retrans=retrans
+    )
+
+
+def response(
+    status: str,
+    *,
+    sdp: bool = False,
+    extra: Iterable[str] = (),
+    retrans: bool = False,
+    tagged: bool = False,
+) -> str:
+    """Return the step that answers the last request of the callee, whose To may have a tag."""
     lines = [
         f"SIP/2.0 {status}",
         "[last_Via:]",
         "[last_From:]",
-        "[last_To:];tag=[pid]s[call_number]",
+        "[last_To:]" if tagged else "[last_To:];tag=[pid]s[call_number]",
         "[last_Call-ID:]",
         "[last_CSeq:]",
         "[last_Record-Route:]",
@@ -101,10 +121,10 @@ def response(
     return _send(lines, _SDP if sdp else "", retrans=retrans)
 
 
-def answer_in_dialog(*, tag: str = "") -> str:
-    """Return the step that answers a request inside the dialog, whose To has its tag, with 200."""
-    lines = ["SIP/2.0 200 OK", "[last_Via:]", "[last_From:]", f"[last_To:]{tag}"]
-    return _send([*lines, "[last_Call-ID:]", "[last_CSeq:]"], "", retrans=False)
+def answer_in_dialog(status: str = "200 OK", *, tag: str = "", extra: Iterable[str] = ()) -> str:
+    """Return the step that answers a request inside the dialog, whose To has its tag."""
+    lines = [f"SIP/2.0 {status}", "[last_Via:]", "[last_From:]", f"[last_To:]{tag}"]
+    return _send([*lines, "[last_Call-ID:]", "[last_CSeq:]", *extra], "", retrans=False)
 
 
 def expect(
@@ -129,9 +149,7 @@ def linger(milliseconds: int = 500) -> str:
 
 def ack(*, cseq: int, sdp: bool = False) -> str:
     """Return the ACK for a 200."""
-    return request(
-        "ACK", cseq=cseq, uri="[next_url]", to="[last_To:]\n[routes]", sdp=sdp, retrans=False
-    )
+    return in_dialog("ACK", cseq=cseq, sdp=sdp, retrans=False)
 
 
 def ack_refusal(*, cseq: int) -> str:
@@ -139,24 +157,44 @@ def ack_refusal(*, cseq: int) -> str:
     return request("ACK", cseq=cseq, to="[last_To:]", via="[last_Via:]", retrans=False)
 
 
-def authorized_invite(*, sdp: bool = True) -> list[str]:
+def authorized_invite(*, sdp: bool = True, extra: Iterable[str] = ()) -> list[str]:
     """Return the steps from the first INVITE to the one with credentials."""
     return [
         request("INVITE", cseq=1, sdp=sdp),
         expect(100, optional=True),
         expect(407, more=' auth="true"'),
         ack_refusal(cseq=1),
-        request("INVITE", cseq=2, sdp=sdp, extra=[_AUTH]),
+        request("INVITE", cseq=2, sdp=sdp, extra=[_AUTH, *extra]),
         expect(100, optional=True),
     ]
 
 
+def answered(*, action: str = "", sdp: bool = False) -> list[str]:
+    """Return the 200 for the INVITE with credentials, and its ACK."""
+    return [expect(200, action=action, more=' rrs="true"'), ack(cseq=2, sdp=sdp)]
+
+
+def within(method: str, cseq: int, *, sdp: bool = False) -> list[str]:
+    """Return the caller's request in the call, and its 200."""
+    return [in_dialog(method, cseq=cseq, sdp=sdp), expect(100, optional=True), expect(200)]
+
+
 def bye_by_caller() -> list[str]:
     """Return the caller's BYE and its answer."""
+    return within("BYE", 3)
+
+
+def hung_up(*, linger_ms: int = 500) -> list[str]:
+    """Return the other side's BYE, answered."""
+    return [expect("BYE"), answer_in_dialog(), linger(linger_ms)]
+
+
+def callee_answers(*, action: str = "", extra: Iterable[str] = ()) -> list[str]:
+    """Return the steps from the callee's INVITE, whose sound isn't looked at, to the ACK."""
     return [
-        request("BYE", cseq=3, uri="[next_url]", to="[last_To:]\n[routes]"),
-        expect(100, optional=True),
-        expect(200),
+        *_ring(""),
+        response("200 OK", sdp=True, retrans=True, extra=extra),
+        expect("ACK", action=action),
     ]
 
 
@@ -166,8 +204,20 @@ def caller() -> str:
         *authorized_invite(),
         expect(180, optional=True),
         expect(183, optional=True),
+        *answered(action=SDP_TALK),
+        pause(),
+        *bye_by_caller(),
+    )
+
+
+def caller_of_a_phone(*, late_offer: bool = False) -> str:
+    """Return: call a phone itself, which asks for no password, talk for a while, hang up."""
+    return xml(
+        request("INVITE", cseq=1, sdp=not late_offer),
+        expect(100, optional=True),
+        expect(180, optional=True),
         expect(200, action=SDP_TALK, more=' rrs="true"'),
-        ack(cseq=2),
+        ack(cseq=1, sdp=late_offer),
         pause(),
         *bye_by_caller(),
     )
@@ -178,11 +228,8 @@ def caller_waiting_for_bye() -> str:
     return xml(
         *authorized_invite(),
         expect(180, optional=True),
-        expect(200, action=SDP_TALK, more=' rrs="true"'),
-        ack(cseq=2),
-        expect("BYE"),
-        answer_in_dialog(),
-        linger(),
+        *answered(action=SDP_TALK),
+        *hung_up(),
     )
 
 
@@ -224,8 +271,7 @@ def caller_with_late_offer() -> str:
     return xml(
         *authorized_invite(sdp=False),
         expect(180, optional=True),
-        expect(200, action=SDP_TALK, more=' rrs="true"'),
-        ack(cseq=2, sdp=True),
+        *answered(action=SDP_TALK, sdp=True),
         pause(),
         *bye_by_caller(),
     )
@@ -237,8 +283,7 @@ def caller_with_early_media() -> str:
         *authorized_invite(),
         expect(180, optional=True),
         expect(183, action=SDP_TALK),
-        expect(200, more=' rrs="true"'),
-        ack(cseq=2),
+        *answered(),
         pause(),
         *bye_by_caller(),
     )
@@ -249,12 +294,7 @@ def _ring(action: str = SDP_LEARN) -> list[str]:
 
 
 def _until_bye(*, linger_ms: int) -> list[str]:
-    return [
-        expect("ACK", action=TALK),
-        expect("BYE"),
-        answer_in_dialog(),
-        linger(linger_ms),
-    ]
+    return [expect("ACK", action=TALK), *hung_up(linger_ms=linger_ms)]
 
 
 def callee(*, linger_ms: int = 500) -> str:
@@ -287,23 +327,13 @@ def callee_with_early_media() -> str:
         pause(),
         response("200 OK", sdp=True, retrans=True),
         expect("ACK"),
-        expect("BYE"),
-        answer_in_dialog(),
-        linger(),
+        *hung_up(),
     )
 
 
 def callee_of_late_offer() -> str:
     """Return: ring, answer with our own offer, take the answer from the ACK, talk."""
-    return xml(
-        expect("INVITE", more=' rrs="true"'),
-        response("180 Ringing"),
-        response("200 OK", sdp=True, retrans=True),
-        expect("ACK", action=SDP_TALK),
-        expect("BYE"),
-        answer_in_dialog(),
-        linger(),
-    )
+    return xml(*callee_answers(action=SDP_TALK), *hung_up())
 
 
 def callee_answering_later() -> str:
@@ -324,8 +354,7 @@ def callee_refusing(status: str, *, extra: Iterable[str] = ()) -> str:
 def callee_cancelled() -> str:
     """Return: ring until the exchange cancels."""
     return xml(
-        expect("INVITE", more=' rrs="true"'),
-        response("180 Ringing"),
+        *_ring(""),
         expect("CANCEL"),
         answer_in_dialog(tag=";tag=[pid]s[call_number]"),
         _terminated(),
@@ -388,3 +417,56 @@ def registration_refused() -> str:
 def caller_rejected() -> str:
     """Return: call, answer the challenge, and get a 403 or another challenge."""
     return xml(*authorized_invite(), *_refused_for_good(407), ack_refusal(cseq=2), linger())
+
+
+def caller_with_a_place() -> str:
+    """Return: as `caller`, with the place that it calls from beside the SDP (RFC 6442)."""
+    place = '<presence xmlns="urn:ietf:params:xml:ns:pidf" entity="pres:a@b"/>'
+    body = (
+        f"--here\nContent-Type: application/pidf+xml\nContent-ID: <a@b>\n\n{place}\n"
+        f"--here\nContent-Type: application/sdp\n\n{_SDP}\n--here--"
+    )
+
+    def invite(cseq: int, *extra: str) -> str:
+        lines = ["Geolocation: <cid:a@b>", *extra, "Content-Type: multipart/mixed;boundary=here"]
+        bare = request("INVITE", cseq=cseq, extra=lines)
+        return bare.replace("Content-Length: 0\n\n\n", f"Content-Length: [len]\n\n{body}\n")
+
+    return xml(
+        invite(1),
+        expect(100, optional=True),
+        expect(407, more=' auth="true"'),
+        ack_refusal(cseq=1),
+        invite(2, _AUTH),
+        expect(100, optional=True),
+        expect(180, optional=True),
+        *answered(action=SDP_TALK),
+        pause(),
+        *bye_by_caller(),
+        linger(),
+    )
+
+
+def watcher(*states: str) -> str:
+    """Return: watch the calls of the number, and be told what matches, one after the other."""
+
+    def subscribe(cseq: int, *extra: str) -> str:
+        lines = ["Event: dialog", "Accept: application/dialog-info+xml", "Expires: 300"]
+        return request("SUBSCRIBE", cseq=cseq, extra=[*extra, *lines])
+
+    def told(state: str) -> list[str]:
+        check = f'regexp="{state}" search_in="body" check_it="true" assign_to="c"'
+        log = f'<log message="told {state}"/>'
+        return [
+            expect("NOTIFY", action=f"<action><ereg {check}/>{log}</action>"),
+            answer_in_dialog(),
+        ]
+
+    return xml(
+        subscribe(1),
+        expect(401, more=' auth="true"'),
+        subscribe(2, _AUTH),
+        expect(200, more=' rrs="true"'),
+        *[step for state in states for step in told(state)],
+        linger(),
+    )

@@ -42,6 +42,8 @@ class Load:
         rtp_ports: RTP ports that its SDP names, one call after the other.
         limit_s: sipp gives up after so long.
         at_once: the most calls at the same time.
+        echo: sound comes back as it was, on the first of the RTP ports.
+        traced: all messages are kept, however many calls there are.
         patient: what comes once more is passed over: the network is bad, or the machine was busy
             for longer than the half second after which a request is repeated.
     """
@@ -53,6 +55,8 @@ class Load:
     limit_s: int = 60
     at_once: int = 10000
     patient: bool = False
+    echo: bool = False
+    traced: bool = False
 
 
 class Sipp:
@@ -83,6 +87,7 @@ class Sipp:
         load = load or Load()
         folder.mkdir(parents=True, exist_ok=True)
         self.name = name
+        self.port = account.port
         self.log = folder / f"{name}.log"
         self.log.touch()
         self.messages = folder / f"{name}.messages"
@@ -95,7 +100,8 @@ class Sipp:
         own = ["-i", account.address, "-mi", account.address, "-p", str(account.port)]
         argv += ["-t", transport, *own]
         argv += ["-au", account.user, "-ap", account.password]
-        argv += ["-key", "user", account.user, "-key", "expires", "300"]
+        argv += ["-key", "user", account.user, "-key", "password", account.password]
+        argv += ["-key", "expires", "300", "-key", "fold", " "]
         argv += ["-key", "contact_port", str(account.contact_port)]
         if number:
             argv += ["-key", "number", number, "-auth_uri", f"{number}@{account.server}"]
@@ -103,11 +109,12 @@ class Sipp:
         argv += ["-r", str(load.rate), "-d", str(load.talk_ms), "-l", str(load.at_once)]
         argv += ["-timeout", f"{load.limit_s}s", "-timeout_error"]
         argv += ["-max_retrans", "12", "-max_invite_retrans", "8", "-nostdin"]
+        argv += ["-rtp_echo", "-mp", str(next(iter(load.rtp_ports)))] if load.echo else []
         argv += ["-trace_err", "-error_file", self._errors.name]
         argv += ["-trace_logs", "-log_file", self.log.name]
         argv += ["-trace_stat", "-stf", self._statistics.name, "-fd", "1"]
         argv += ["-default_behaviors", "all,-abortunexp"] if load.patient else []
-        if load.calls and load.calls <= 5:
+        if load.traced or 0 < load.calls <= 5:
             argv += ["-trace_msg", "-message_file", self.messages.name]
         self.program = Program(name, argv, folder)
         try:

@@ -17,16 +17,13 @@ pytestmark = pytest.mark.interop
 
 PACKETS = 25
 
+OVER_BOTH = pytest.mark.parametrize("phones", ["udp", "tcp"], indirect=True)
+"""Transports of sipp's."""
+
 
 def _record_of(phones: Phones) -> Record:
     """Return the one record of the test's caller."""
-
-    def own() -> list[Record]:
-        records = phones.exchange.records()
-        return [record for record in records if record["caller_number"] == phones.users.caller]
-
-    until("the call's record", own, why_not=phones.exchange.why)
-    (record,) = own()
+    (record,) = phones.exchange.wait_records(1, naming=phones.users.caller)
     return record
 
 
@@ -53,6 +50,7 @@ def test_the_callees_reason_is_the_cause(phones: Phones) -> None:
     assert _record_of(phones).fci["cause"] == "34"
 
 
+@OVER_BOTH
 def test_the_caller_gives_up_while_it_rings(phones: Phones) -> None:
     callee = phones.callee(scenario.callee_cancelled())
     caller = phones.caller(scenario.caller_cancelling(), load=Load(talk_ms=200))
@@ -127,6 +125,7 @@ def _talkers(phones: Phones) -> tuple[Talkers, Load, Load]:
     return talkers, caller, callee
 
 
+@OVER_BOTH
 @pytest.mark.parametrize(
     ("caller", "callee"),
     [

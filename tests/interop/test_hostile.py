@@ -3,7 +3,6 @@
 import random
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,6 @@ from tests.interop.sipp import Load, Sipp, account
 
 pytestmark = pytest.mark.interop
 
-VECTORS = Path(__file__).parents[1] / "torture" / "vectors"
 
 UDP_LIMIT = 65507
 """The most octets that one datagram of IPv4 can carry."""
@@ -138,16 +136,6 @@ def test_broken_requests(peer: RawPeer, phones: Phones) -> None:
                     data[at:at] = data[at : at + numbers.randrange(1, 20)]
             data = data or bytearray(b"x")
         peer.send(bytes(data))
-
-
-def test_the_torture_messages(peer: RawPeer, exchange: Exchange) -> None:
-    """RFC 4475's and RFC 5118's messages, as a peer would send them: by UDP and by TCP."""
-    vectors = sorted(VECTORS.rglob("*.dat"))
-    assert len(vectors) > 40
-    for vector in vectors:
-        peer.send(vector.read_bytes())
-        with socket.create_connection(("127.0.0.1", exchange.port), 5) as link:
-            link.sendall(vector.read_bytes())
 
 
 def test_random_bytes_by_tcp(exchange: Exchange) -> None:

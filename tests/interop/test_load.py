@@ -8,7 +8,7 @@ import pytest
 
 from tests.interop import scenario
 from tests.interop.exchange import Exchange
-from tests.interop.lossy import LossyPath
+from tests.interop.lossy import LossyPath, Weather
 from tests.interop.phones import Phones
 from tests.interop.sipp import Account, Load, register
 from tests.interop.talkers import Talkers
@@ -69,17 +69,17 @@ def test_two_thousand_calls_with_sound_at_fifty_a_second(
     exchange.assert_sane()
 
 
-LOSS = 0.1
+BAD = Weather(lost=0.1, twice=0.1, late=0.1)
 LOSSY_CALLS = 200
 
 
-def test_every_call_succeeds_when_a_tenth_of_sip_is_lost_each_way(
+def test_every_call_succeeds_when_a_tenth_of_sip_is_lost_doubled_and_late_each_way(
     new_exchange: NewExchange, phones_of: PhonesOf
 ) -> None:
     exchange = new_exchange(streams=600)
     phones = phones_of(exchange)
-    calling = _behind_loss(phones, phones.users.caller, seed=1)
-    answering = _behind_loss(phones, phones.users.callee, seed=2)
+    calling = _behind_bad_path(phones, phones.users.caller, seed=1)
+    answering = _behind_bad_path(phones, phones.users.callee, seed=2)
     register(phones.folder, answering)
     callee = phones.callee(
         scenario.callee_over_lossy_path(),
@@ -94,7 +94,11 @@ def test_every_call_succeeds_when_a_tenth_of_sip_is_lost_each_way(
     def ended() -> int:
         return len({line for line in callee.log.read_text().splitlines() if "ended" in line})
 
-    until("every call ends at the callee", lambda: ended() == LOSSY_CALLS, 40)
+    def why() -> str:
+        states = f"{ended()} have ended, sipp has {callee.current} now"
+        return f"{states}\n{callee.why()}\n{exchange.why()}"
+
+    until("every call ends at the callee", lambda: ended() == LOSSY_CALLS, 40, why_not=why)
     assert callee.failed == 0, callee.why()
     exchange.wait_idle()
 
@@ -104,9 +108,9 @@ def test_every_call_succeeds_when_a_tenth_of_sip_is_lost_each_way(
     exchange.assert_sane()
 
 
-def _behind_loss(phones: Phones, user: str, *, seed: int) -> Account:
-    """Return an account whose only path to the exchange loses packets."""
+def _behind_bad_path(phones: Phones, user: str, *, seed: int) -> Account:
+    """Return an account whose only path to the exchange is a bad one."""
     port, near, far = (phones.ports.one() for _ in range(3))
-    path = LossyPath(phones.exchange.port, port, near, far, loss=LOSS, seed=seed)
+    path = LossyPath(phones.exchange.port, port, near, far, weather=BAD, seed=seed)
     phones.closing.callback(path.close)
     return Account(user, phones.users.password, port, far, f"127.0.0.1:{near}")

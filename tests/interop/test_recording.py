@@ -1,7 +1,10 @@
 """Calls that are recorded by command, with phones as judges of what is in the file."""
 
+import os
+import signal
 import wave
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +103,38 @@ def test_it_goes_on_when_the_exchange_dies(
         # Were a part of it missing, there would be less.
         assert abs(said.level_db(own) - LEVEL_DB) < 1
     exchange.assert_sane()
+
+
+def test_it_goes_on_in_another_file_when_the_media_engine_dies(
+    new_exchange: Callable[..., Exchange], new_phone: NewPhone
+) -> None:
+    exchange = new_exchange()
+    caller, callee = conversation.two_phones(exchange, new_phone)
+    conversation.talk(caller, callee)
+    (call,) = exchange.running_calls()
+    first = Path(exchange.minisip("record", call.id, "--stereo").rpartition(" ")[2].strip())
+    second = first.with_name(f"{first.stem}-part2.wav")
+    high_hz = conversation.HIGH_HZ
+    caller.wait_heard(high_hz, caller.heard_s(high_hz) + TALK_S)
+
+    os.kill(exchange.status().engine_pid, signal.SIGKILL)
+
+    until("there is another file", second.exists, 10.0, why_not=exchange.why)
+    (call,) = exchange.running_calls()
+    assert call.recording
+    caller.wait_heard(high_hz, caller.heard_s(high_hz) + TALK_S)
+    exchange.minisip("record", call.id, "--stop")
+    caller.hang_up()
+    callee.wait_event("CALL_CLOSED")
+    (record,) = exchange.wait_records(1)
+    named = [f"{one.parent.name}/{one.name}" for one in (first, second)]
+    assert record.fci["recording"] == ",".join(named)
+    for path in (first, second):
+        tracks = until("the file is whole", partial(_whole, path), why_not=exchange.why)
+        for track, own in zip(tracks, (conversation.LOW_HZ, high_hz), strict=True):
+            said = track.talking(own)
+            assert said.seconds >= TALK_S - 1
+            assert abs(said.level_db(own) - LEVEL_DB) < 1
 
 
 def _whole(path: Path, times: int = 1) -> list[Recording]:

@@ -15,6 +15,7 @@ from tests.interop.baresip import Baresip
 from tests.interop.exchange import Exchange
 from tests.interop.linphone import Linphone
 from tests.interop.phones import Users
+from tests.interop.pjsua_talker import PjsuaTalker
 from tests.interop.ports import Ports
 from tests.interop.program import find
 from tests.interop.tones import assert_pure_tone
@@ -28,20 +29,14 @@ TALK_S = 3.0
 NewPhone = Callable[..., Baresip]
 
 
-@pytest.mark.parametrize("ways", [("tls", "tls"), ("tls", "udp"), ("udp", "tls")], ids="-".join)
 @pytest.mark.parametrize("ending", ["caller", "callee"])
 def test_each_hears_the_other(
-    exchange: Exchange, users: Users, new_phone: NewPhone, ways: tuple[str, str], ending: str
+    exchange: Exchange, users: Users, new_phone: NewPhone, ending: str
 ) -> None:
-    def phone(number: str, transport: str, tone_hz: float) -> Baresip:
-        if transport == "udp":
-            return new_phone(number, exchange.host, tone_hz)
-        return new_phone(number, exchange.secure_host, tone_hz, transport="tls")
-
-    callee, caller = phone(users.callee, ways[1], HIGH_HZ), phone(users.caller, ways[0], LOW_HZ)
-    for number, way in ((users.caller, ways[0]), (users.callee, ways[1])):
-        (contact,) = exchange.users()[number].contacts
-        assert contact.source.startswith(f"{way} ")
+    callee, caller = (
+        new_phone(number, exchange.secure_host, tone_hz, transport="tls")
+        for number, tone_hz in ((users.callee, HIGH_HZ), (users.caller, LOW_HZ))
+    )
     caller.dial(users.callee)
     for one in (caller, callee):
         one.wait_event("CALL_ESTABLISHED")
@@ -58,29 +53,6 @@ def test_each_hears_the_other(
 
 class TestLinphone:
     """It checks the certificate, and the name in it."""
-
-    @pytest.mark.parametrize("calling", ["linphone", "baresip"])
-    def test_each_hears_the_other(
-        self,
-        exchange: Exchange,
-        users: Users,
-        new_phone: NewPhone,
-        new_linphone: Callable[..., Linphone],
-        calling: str,
-    ) -> None:
-        baresip = new_phone(users.callee, exchange.secure_host, LOW_HZ, transport="tls")
-        linphone = new_linphone(
-            users.caller, exchange, HIGH_HZ, transport="tls", trusts=exchange.certificate
-        )
-        if calling == "linphone":
-            linphone.dial(users.callee)
-        else:
-            baresip.dial(users.caller)
-        baresip.wait_event("CALL_ESTABLISHED")
-        baresip.wait_heard(HIGH_HZ, TALK_S)
-        linphone.wait_heard(LOW_HZ, TALK_S)
-        linphone.hang_up()
-        baresip.wait_event("CALL_CLOSED")
 
     def test_another_certificate_keeps_it_from_registering(
         self, exchange: Exchange, users: Users, tmp_path: Path, ports: Ports, closing: ExitStack
@@ -104,6 +76,142 @@ class TestLinphone:
             why_not=phone.program.last_words,
         )
         assert exchange.users()[users.caller].contacts == []
+        exchange.assert_sane()
+
+
+class TestReachedAfterARestart:
+    """The exchange connects to a phone's Contact by TLS, if the phone proves who it is (RFC 5922)."""
+
+    @pytest.fixture
+    def certificate(self, tmp_path: Path) -> Path:
+        """A phone's certificate for 127.0.0.1, and its key, in one file."""
+        folder = DataFolder(tmp_path / "made")
+        own_identity(TlsSettings(), folder, ["127.0.0.1"])
+        both = tmp_path / "phone.pem"
+        parts = [folder.tls / "certificate.pem", folder.tls / "key.pem"]
+        both.write_text("".join(part.read_text() for part in parts))
+        return both
+
+    @pytest.mark.parametrize("trusted", [True, False])
+    def test_a_call_to_it(
+        self,
+        new_exchange: Callable[..., Exchange],
+        new_phone: NewPhone,
+        certificate: Path,
+        tmp_path: Path,
+        trusted: bool,
+    ) -> None:
+        whom = certificate if trusted else tmp_path / "made" / "tls" / "other.pem"
+        if not trusted:
+            other = DataFolder(tmp_path / "other")
+            own_identity(TlsSettings(), other, ["127.0.0.1"])
+            whom.write_bytes((other.tls / "certificate.pem").read_bytes())
+        exchange = new_exchange(top=f'[tls]\nauthorities = "{whom}"')
+        exchange.add_user("110", "secret")
+        exchange.add_user("111", "secret")
+        caller = new_phone("110", exchange.host, LOW_HZ, register_s=3600)
+        callee = new_phone(
+            "111",
+            exchange.secure_host,
+            HIGH_HZ,
+            transport="tls",
+            certificate=certificate,
+            register_s=3600,
+        )
+        assert exchange.stop() == 0
+        exchange.start()
+        caller.dial("111")
+        if trusted:
+            caller.wait_event("CALL_ESTABLISHED")
+            caller.wait_heard(HIGH_HZ, TALK_S)
+            callee.wait_heard(LOW_HZ, TALK_S)
+            caller.hang_up()
+            callee.wait_event("CALL_CLOSED")
+            # It has not come by itself.
+            assert callee.program.said().count("{0/TLS/v4} 200 OK") == 1
+        else:
+            caller.wait_event("CALL_CLOSED")
+            assert "no TLS with it: " in exchange.log()
+            assert callee.events("CALL_INCOMING") == []
+        exchange.wait_idle()
+        exchange.assert_sane()
+
+
+class TestSips:
+    """Calls by sips between PJSIP phones, which check the certificate (RFC 5630)."""
+
+    @pytest.fixture
+    def new_talker(
+        self, exchange: Exchange, users: Users, tmp_path: Path, ports: Ports, closing: ExitStack
+    ) -> Callable[..., PjsuaTalker]:
+        """Return a function that starts a pjsua phone registered by sips."""
+
+        def start(number: str, tone_hz: float) -> PjsuaTalker:
+            phone = PjsuaTalker(
+                tmp_path / f"pjsua{number}",
+                ports,
+                number=number,
+                password=users.password,
+                server=exchange.secure_host,
+                tone_hz=tone_hz,
+                scheme="sips",
+                trusts=exchange.certificate,
+            )
+            closing.callback(phone.close)
+            return phone
+
+        return start
+
+    def test_each_hears_the_other(
+        self, exchange: Exchange, users: Users, new_talker: Callable[..., PjsuaTalker]
+    ) -> None:
+        callee, caller = new_talker(users.callee, HIGH_HZ), new_talker(users.caller, LOW_HZ)
+        (contact,) = exchange.users()[users.callee].contacts
+        assert contact.uri.startswith("sips:")
+        caller.dial(users.callee)
+        caller.wait_heard(1, HIGH_HZ, TALK_S)
+        callee.wait_heard(1, LOW_HZ, TALK_S)
+        until(
+            "PJSIP logs the INVITE",
+            lambda: "INVITE sips:" in callee.log(),
+            why_not=callee.program.last_words,
+        )
+        callee.command(do="hangup", call=1)
+        caller.wait("state", "DISCONNECTED")
+        exchange.wait_idle()
+        exchange.assert_sane()
+
+    def test_a_phone_by_udp_is_not_called(
+        self,
+        exchange: Exchange,
+        users: Users,
+        new_talker: Callable[..., PjsuaTalker],
+        new_phone: NewPhone,
+    ) -> None:
+        callee = new_phone(users.callee, exchange.host, HIGH_HZ)
+        caller = new_talker(users.caller, LOW_HZ)
+        caller.dial(users.callee)
+        assert caller.wait("state", "DISCONNECTED")["status"] == 480
+        assert callee.events("CALL_INCOMING") == []
+        exchange.wait_idle()
+        exchange.assert_sane()
+
+    def test_a_phone_by_udp_calls_it(
+        self,
+        exchange: Exchange,
+        users: Users,
+        new_talker: Callable[..., PjsuaTalker],
+        new_phone: NewPhone,
+    ) -> None:
+        """By sip, over the connection that it has registered by."""
+        callee = new_talker(users.callee, HIGH_HZ)
+        caller = new_phone(users.caller, exchange.host, LOW_HZ)
+        caller.dial(users.callee)
+        caller.wait_heard(HIGH_HZ, TALK_S)
+        callee.wait_heard(1, LOW_HZ, TALK_S)
+        caller.hang_up()
+        callee.wait("state", "DISCONNECTED")
+        exchange.wait_idle()
         exchange.assert_sane()
 
 

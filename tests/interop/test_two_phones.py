@@ -104,21 +104,19 @@ def test_from_ipv4_to_ipv6(exchange: Exchange, users: Users, new_phone: NewPhone
     _assert_both_hear(caller, callee)
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
 @pytest.mark.parametrize("calling", ["linphone", "baresip"])
 def test_with_linphone_on_one_side(
     exchange: Exchange,
     users: Users,
     new_phone: NewPhone,
     new_linphone: NewLinphone,
-    transport: str,
     calling: str,
 ) -> None:
     baresip_number, linphone_number = (
         (users.callee, users.caller) if calling == "linphone" else (users.caller, users.callee)
     )
     baresip = new_phone(baresip_number, exchange.host, LOW_HZ)
-    linphone = new_linphone(linphone_number, exchange, HIGH_HZ, transport=transport)
+    linphone = new_linphone(linphone_number, exchange, HIGH_HZ)
     if calling == "linphone":
         linphone.dial(baresip_number)
     else:

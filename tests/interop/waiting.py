@@ -48,9 +48,11 @@ def until_still(what: str, value: Callable[[], float]) -> None:
     until(f"{what} no longer change", still, 10)
 
 
-def throughout(what: str, holds: Callable[[], bool], for_s: float) -> None:
-    """Fail as soon as `holds` is false within `for_s` seconds: for what must not happen."""
+def throughout(
+    what: str, holds: Callable[[], bool], for_s: float, *, every_s: float = _LOOK_EVERY_S
+) -> None:
+    """Fail as soon as `holds`, looked at so often, is false within `for_s` seconds."""
     end = time.monotonic() + for_s
     while time.monotonic() < end:
         assert holds(), what
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(every_s)
