@@ -26,11 +26,14 @@ usage() {
   setup      make the environment (.venv) that the others use    准备运行环境
   run        start the exchange; Ctrl-C stops it                 启动交换机，Ctrl-C 停止
   test       run every test; arguments go to pytest              运行全部测试
+             test interop: with programs of others, as a table   test interop：与其他程序互通
   check      style, types, import contracts, files               检查代码
   bench      measure calls per second and CPU per packet;        测量性能
              bench arm: what a Pi makes of the sound kernels     bench arm：树莓派上的音频内核
+             bench calls: calls a second beside Asterisk         bench calls：与 Asterisk 比较每秒呼叫数
              bench media: calls' sound beside Asterisk's         bench media：与 Asterisk 等比较
              bench networks: the same over bad networks          bench networks：劣质网络下的音质
+  fuzz       hand broken messages to every reader; --minutes N    模糊测试
   lock       renew requirements/*.txt; arguments go to uv        更新依赖锁定文件
   deb        make the Debian package; --arch, --python, --out    生成 Debian 安装包
   deb-test   install it into clean systems, thoroughly          在干净系统中测试安装包
@@ -302,6 +305,7 @@ greet() { # greet PID FOLDER: beside the exchange: what a person needs to regist
 test_programs=(
   sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 sfdisk:fdisk mkfs.vfat:dosfstools
   mcopy:mtools espeak-ng:espeak-ng sox:sox aplay:alsa-utils jackd:jackd2 mmdebstrap:mmdebstrap
+  kamailio:kamailio node:nodejs npm:npm
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"
 )
 
@@ -313,10 +317,68 @@ media_libraries=(
 # What it does without, but its tests don't.
 test_libraries=("${media_libraries[@]}" libbcg729.so.0:libbcg729-0)
 
+jssip_ready() { # the SIP stack of web pages, for the interop tests; as package-lock.json has it
+  local from=tests/interop/jssip
+  cmp -s $from/package-lock.json build/jssip/package-lock.json && [ -d build/jssip/node_modules ] && return
+  mkdir -p build/jssip
+  cp $from/package.json $from/package-lock.json build/jssip/
+  npm ci --prefix build/jssip --no-audit --no-fund --ignore-scripts >>build/setup.log 2>&1 ||
+    die 69 "JsSIP could not be installed: build/setup.log says why." "无法安装 JsSIP，原因见 build/setup.log。"
+}
+
+# Packages of the tests that have a service: nothing starts, no port is taken.
+without_service() { # without_service PROGRAM: its unit is masked where the package isn't there yet
+  command -v "$1" >/dev/null || [ ! -d /etc/systemd/system ] || [ -e "/etc/systemd/system/$1.service" ] ||
+    as_root ln -s /dev/null "/etc/systemd/system/$1.service"
+}
+
+# Debian's releases have no Asterisk, its sid has: unpacked, not installed, it runs with sid's libraries.
+asterisk_ready() { # where nobody offers it, its tests are skipped and say so
+  local mirror
+  [ ! -e build/asterisk ] && ! command -v asterisk >/dev/null || return 0
+  if obtainable asterisk; then
+    without_service asterisk
+    need_programs asterisk:asterisk
+    return
+  fi
+  tell "Unpacking Asterisk, which the exchange is tested with ..." "正在解压用于互通测试的 Asterisk ……"
+  # shellcheck disable=SC2016
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
+  mkdir -p build
+  rm -rf build/asterisk.new
+  if mmdebstrap --quiet --variant=extract --include=asterisk --aptopt='APT::Install-Recommends "false"' \
+    --aptopt='Acquire::Check-Valid-Until "false"' sid build/asterisk.new "$mirror" >>build/setup.log 2>&1; then
+    mv build/asterisk.new build/asterisk
+  else
+    rm -rf build/asterisk.new
+    tell "Asterisk is not to be had here (build/setup.log says why): its tests are skipped." \
+      "此处无法取得 Asterisk（原因见 build/setup.log），跳过相关测试。"
+  fi
+}
+
+kamailio_ready() { # its modules for TLS and WebSocket are packages of their own
+  local name
+  for name in tls websocket; do
+    compgen -G "/usr/lib/*/kamailio/modules/$name.so" >/dev/null || install_packages "kamailio-$name-modules"
+  done
+}
+
 run_tests() {
+  without_service kamailio
   need_programs "${test_programs[@]}"
+  kamailio_ready
+  asterisk_ready
   need_libraries "${test_libraries[@]}"
   prepare test
+  jssip_ready
+  if [ "${1:-}" = interop ]; then # only what drives programs of others, with a table of what became of each
+    shift
+    export MINISIP_INTEROP_MATRIX=1
+    set -- tests/interop tests/carriers "$@"
+  fi
+  if [ $# -eq 0 ] && [ "$(nproc)" -gt 1 ]; then # most of them wait for programs: two at once, each file in one process
+    set -- --numprocesses 2 --dist loadfile
+  fi
   exec .venv/bin/python -m pytest "$@"
 }
 
@@ -354,7 +416,7 @@ run_benches() {
       shift
       bench_arm "$@"
       ;;
-    media | networks) bench_beside "$@" ;;
+    media | networks | calls) bench_beside "$@" ;;
   esac
   need_programs "${test_programs[@]}"
   need_libraries "${test_libraries[@]}"
@@ -371,6 +433,14 @@ run_benches() {
     .venv/bin/python "$bench" "$@" || failed=1
   done
   exit $failed
+}
+
+fuzz() { # what peers write, broken in every way, guided by the branches that it reaches
+  prepare test
+  .venv/bin/python -c 'import atheris' 2>/dev/null ||
+    die 69 "atheris is not to be had here: fuzzing takes x86-64 and Python 3.11 or 3.12." \
+      "此处没有 atheris：模糊测试需要 x86-64 和 Python 3.11 或 3.12。"
+  exec .venv/bin/python -m tests.fuzz "$@"
 }
 
 source_files() { # the project's own files, also before they are committed
@@ -492,6 +562,7 @@ case $verb in
   test) run_tests "$@" ;;
   check) check ;;
   bench) run_benches "$@" ;;
+  fuzz) fuzz "$@" ;;
   lock) lock "$@" ;;
   deb) deb "$@" ;;
   image) image "$@" ;;

@@ -7,31 +7,11 @@ dialogs and writes a line per call, but handles no media and is one step, not tw
 import os
 from pathlib import Path
 
-from tests.interop.program import Program, find
-from tests.interop.waiting import until
+from tests.interop import kamailio
 
-_CONFIG = """\
-#!KAMAILIO
-debug=0
-log_stderror=yes
-fork=yes
-children=1
-disable_tcp=yes
-auto_aliases=no
-listen=udp:127.0.0.1:{port}
-mpath="{modules}"
-loadmodule "tm.so"
-loadmodule "sl.so"
-loadmodule "rr.so"
-loadmodule "pv.so"
-loadmodule "maxfwd.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
-loadmodule "dialog.so"
-loadmodule "acc.so"
+_MODULES = "tm sl rr pv maxfwd textops siputils usrloc registrar auth dialog acc"
+
+_ROUTES = """\
 modparam("usrloc", "db_mode", 0)
 modparam("auth", "nonce_count", 0)
 modparam("auth", "qop", "auth")
@@ -78,49 +58,17 @@ request_route {{
 """
 
 
-class Kamailio:
+class Kamailio(kamailio.Kamailio):
     """One Kamailio with one worker process; every user has the same password."""
 
     def __init__(self, folder: Path, port: int, password: str) -> None:
-        program = find("kamailio")
-        modules = next(
-            (
-                path
-                for path in (
-                    *Path("/usr/lib").glob("*/kamailio/modules"),
-                    Path("/usr/lib/kamailio/modules"),
-                )
-                if path.is_dir()
-            ),
-            None,
-        )
-        assert modules is not None, "Kamailio's modules are not below /usr/lib"
-        folder.mkdir(parents=True, exist_ok=True)
         self.host = f"127.0.0.1:{port}"
-        (folder / "kamailio.cfg").write_text(
-            _CONFIG.format(port=port, modules=modules, password=password)
-        )
-        argv = [program, "-DD", "-E", "-f", str(folder / "kamailio.cfg")]
-        argv += ["-Y", str(folder), "-P", str(folder / "pid"), "-w", str(folder)]
-        self.program = Program("kamailio", argv, folder)
-        try:
-            until(
-                "Kamailio listens",
-                lambda: f":{port:04X} " in Path("/proc/net/udp").read_text(),
-                15,
-                why_not=self.program.last_words,
-            )
-        except AssertionError:
-            self.program.end()
-            raise
+        config = kamailio.head([f"udp:{self.host}"], _MODULES, debug=0)
+        super().__init__(folder, config + _ROUTES.format(password=password), port)
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that all its processes have used."""
         return sum(cpu_of(pid) for pid in session_of(self.program.pid))
-
-    def close(self) -> None:
-        """End it."""
-        self.program.end()
 
 
 def session_of(leader: int) -> list[int]:

@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from pbx.media import codecs
 from pbx.media.protocol import Address, Record, Recorded, StopRecording, Tap
+from tests.bench import command_line
 from tests.bench.crowd import Crowd, Talk
 from tests.bench.relay_bench import cpu_s
 from tests.media.engine_process import EngineProcess, Link, stream
@@ -161,13 +162,9 @@ def compare(wanted: argparse.Namespace, number: int) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--calls", type=int, nargs="+", default=[20, 100])
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser = command_line.in_rounds(__doc__, calls=[20, 100], rounds=11, seconds=1.0)
     parser.add_argument("--stereo", action="store_true", help="a track for each party")
     parser.add_argument("--verbose", action="store_true", help="thread by thread")
-    # `./build.sh bench` gives its arguments to every bench.
     wanted, _ = parser.parse_known_args()
     for number in wanted.calls:
         compare(wanted, number)
@@ -175,4 +172,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.leave(main)

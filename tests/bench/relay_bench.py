@@ -6,7 +6,6 @@ On a machine that does other work too, CPU time per packet is the figure to trus
 what the phones saw, with all that the machine did meanwhile.
 """
 
-import argparse
 import contextlib
 import subprocess
 import sys
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from pbx.media.protocol import Address
+from tests.bench import command_line
 from tests.bench.crowd import Crowd, Talk
 from tests.media.engine_process import REPOSITORY, EngineProcess, stream
 
@@ -112,11 +112,7 @@ def compare(calls: int, rounds: int, seconds: float) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--calls", type=int, nargs="+", default=[5, 100])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.5)
-    # `./build.sh bench` gives its arguments to every bench.
+    parser = command_line.in_rounds(__doc__, calls=[5, 100], rounds=3, seconds=1.5)
     wanted, _ = parser.parse_known_args()
     for calls in wanted.calls:
         compare(calls, wanted.rounds, wanted.seconds)
@@ -124,4 +120,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.leave(main)

@@ -176,6 +176,8 @@ def run(linked: Linked, name: str, arguments: Sequence[Argument], *, numba: bool
         ValueError: the function calls what isn't there, or has raised an exception.
     """
     machine = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+    # Its usual processor is a Cortex-A57, which lacks what a Cortex-A76 has more (RDM, dot products).
+    machine.ctl_set_cpu_model(arm.UC_CPU_ARM64_MAX)
     machine.mem_map(_CODE, len(linked.image) + -len(linked.image) % _PAGE + _PAGE)
     machine.mem_map(_STUBS, _PAGE)
     machine.mem_map(_STACK, _STACK_SIZE)

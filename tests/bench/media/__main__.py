@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.bench import command_line
 from tests.bench.media import cases, harness, programs, sessions
 from tests.bench.media.cases import CASES, Found
 from tests.bench.media.reach import lines
@@ -29,15 +30,9 @@ Keep = Callable[[str, str, harness.Run], None]
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="./build.sh bench media",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
+    parser = command_line.beside("media", __doc__)
     parser.add_argument("--only", nargs="+", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--lasting", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--nice", type=int, default=-19, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
@@ -114,4 +109,4 @@ def _summary(run: harness.Run) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.leave(main)

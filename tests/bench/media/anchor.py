@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from pbx.call.call import MediaCommands, Output
+from pbx.call.outputs import MediaCommands, Output
 from pbx.call.passage import Passage
 from pbx.call.services.directory import Services, SoundFiles
 from pbx.call.services.service import Service

@@ -1,6 +1,5 @@
 """The programs that are measured, as the harness' peers: its own, the C loop, and we."""
 
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.bench.media.activity import switches
+from tests.bench.media.asterisk import ETC, asterisk
 from tests.bench.media.harness import BUILD, REPOSITORY
 
 OURS, OURS_MUSIC, ASTERISK, ASTERISK_MUSIC = "ours", "ours-music", "asterisk", "asterisk-music"
@@ -90,48 +90,16 @@ class Ours:
         return "127.0.0.1", int(self.ask(f"{self._command} {phone[0]} {phone[1]}"))
 
 
-class AsteriskMusic:
-    """Asterisk, which plays its music on hold to whoever calls the conference's number.
+_MUSIC_FILES = {
+    "extensions.conf": b"[bench]\nexten => _8XXX,1,Answer()\n same => n,MusicOnHold(bench)\n",
+    "musiconhold.conf": f"[bench]\nmode = files\ndirectory = {ETC}/music\n".encode(),
+}
 
-    Args:
-        peers: the harness' module.
-        run, options: as for `Ours`.
-    """
 
-    _DIALPLAN = "[bench]\nexten => _8XXX,1,Answer()\n same => n,MusicOnHold(bench)\n"
-
-    def __init__(self, peers: Any, run: str, **options: Any) -> None:
-        self._asterisk = peers.Asterisk(run, **options)
-        self._root = peers.CHROOT
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._asterisk, name)
-
-    def start(self) -> None:
-        """Start it, and let it load what the harness' configuration hasn't."""
-        self._asterisk.start()
-        run = "/tmp/bench-asterisk"  # noqa: S108 as the harness has it, inside the chroot
-        inside = Path(f"{self._root}{run}")
-        (inside / "music").mkdir()
-        shutil.copy(BUILD / "music.wav", inside / "music" / "music.wav")
-        (inside / "etc" / "extensions.conf").write_text(self._DIALPLAN)
-        (inside / "etc" / "musiconhold.conf").write_text(
-            f"[bench]\nmode = files\ndirectory = {run}/music\n"
-        )
-        for command in ("module load res_musiconhold.so", "dialplan reload"):
-            subprocess.run(
-                [
-                    "chroot",
-                    str(self._root),
-                    "asterisk",
-                    "-C",
-                    f"{run}/etc/asterisk.conf",
-                    "-rx",
-                    command,
-                ],
-                check=True,
-                capture_output=True,
-            )
+def _asterisk_music(peers: Any, run: str, **options: Any) -> Any:
+    """Return Asterisk that plays its music on hold to whoever calls the conference's number."""
+    files = {**_MUSIC_FILES, "music/music.wav": (BUILD / "music.wav").read_bytes()}
+    return asterisk(peers, run, files, ["res_musiconhold"], **options)
 
 
 def register(bench: Any) -> dict[str, str]:
@@ -145,7 +113,7 @@ def register(bench: Any) -> dict[str, str]:
         OURS: partial(Ours, peers, "C", LAST_PORT),
         OURS_LARGE: partial(Ours, peers, "C", _LARGE_LAST_PORT),
         OURS_MUSIC: partial(Ours, peers, "M", LAST_PORT),
-        ASTERISK_MUSIC: partial(AsteriskMusic, peers),
+        ASTERISK_MUSIC: partial(_asterisk_music, peers),
         C_LOOP: lambda run, **more: peers.TextRelay(
             C_LOOP, [str(BUILD / "relay_floor"), "ports"], run, **more
         ),

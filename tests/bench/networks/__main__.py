@@ -1,6 +1,7 @@
 """`./build.sh bench networks`: sound over bad networks, through our exchange and through Asterisk.
 
-The same packets, from seeds, go through both: calls that have to be decoded (PCMU to G.722) and
+The networks are models in the sending phones, from seeds; the kernel's netem isn't needed. So the
+same packets go through both: calls that have to be decoded (PCMU to G.722) and
 conferences; through Asterisk without and with its jitter buffer. Prints one Markdown table of what
 is heard. Exit code 1 where ours is more than 0.1 MOS worse than the better of Asterisk's.
 
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench import command_line
 from tests.bench.media import harness
 from tests.bench.networks import programs
 from tests.bench.networks.roads import roads
@@ -37,14 +39,8 @@ _HOW = """\
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="./build.sh bench networks",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--fast", action="store_true", help=argparse.SUPPRESS)
+    parser = command_line.beside("networks", __doc__)
     parser.add_argument("--seeds", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--seconds", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--long", type=float, help=argparse.SUPPRESS)
     parser.add_argument("--only", default="", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
@@ -93,4 +89,4 @@ def _measure(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line.leave(main)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pbx.media import codecs
+from tests.bench.media.asterisk import asterisk
 from tests.bench.networks.phones import BenchPhone
 from tests.interop.exchange import Exchange
 from tests.interop.ports import Ports
@@ -148,7 +149,8 @@ def running(peers: Any, folder: Path, calls: int) -> Iterator[dict[str, Switch]]
         for pid in (exchange.pid, exchange.status().engine_pid):
             # As the harness does with Asterisk: each session has its own place in the line.
             peers.first_in_line(pid, PROMPT)
-        other = _asterisk(peers, folder)
+        files = {"extensions.conf": _DIALPLAN.encode(), "codecs.conf": _CONCEALMENT.encode()}
+        other = asterisk(peers, folder, files, ["func_jitterbuffer"], nice=PROMPT)
         stack.callback(other.stop)
         other.start()
         port = int(other.sip[1])
@@ -157,20 +159,3 @@ def running(peers: Any, folder: Path, calls: int) -> Iterator[dict[str, Switch]]
             ASTERISK: Asterisk(port, buffered=False),
             ASTERISK_BUFFERED: Asterisk(port, buffered=True),
         }
-
-
-def _asterisk(peers: Any, folder: Path) -> Any:
-    """Return the harness' Asterisk with our numbers, its jitter buffer and its concealment."""
-    asterisk = peers.Asterisk(folder, nice=PROMPT)
-    lay = asterisk.lay
-
-    def lay_more(source: str, target: str, **words: str) -> None:
-        lay(source, target, **words)
-        etc = Path(target)
-        (etc / "extensions.conf").write_text(_DIALPLAN)
-        (etc / "codecs.conf").write_text(_CONCEALMENT)
-        with (etc / "modules.conf").open("a") as modules:
-            modules.write("load = func_jitterbuffer.so\n")
-
-    asterisk.lay = lay_more
-    return asterisk

@@ -1,4 +1,8 @@
-"""The networks that the sound crosses: each the same for every program, from a seed."""
+"""The networks that the sound crosses: each the same for every program, from a seed.
+
+Not made by the kernel (tc netem, which many machines haven't got, and which loses other packets each
+time), but by the phones: each packet is sent when such a network would have delivered it, or never.
+"""
 
 from dataclasses import dataclass
 
