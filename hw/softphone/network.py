@@ -5,17 +5,18 @@ import contextlib
 import errno
 import os
 import re
-import selectors
 import socket
 import struct
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hw.softphone.locale import say
 from pbx.errors import StartError
 from pbx.sip.flow import Address
 
 PORTS_TRIED = 40
+
+BURST = 64
+"""Datagrams that are read between two ticks of the sound: a flood must not hold it up."""
 
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 """ip(7), ipv6(7)."""
@@ -157,47 +158,42 @@ class UdpPort:
 
 
 class RtpPort:
-    """A UDP socket for RTP, with a thread that waits for packets.
+    """A UDP socket for RTP, which the sound's thread reads and writes.
 
-    The event loop isn't that thread: what is drawn on the screen meanwhile delays no sound.
+    No thread waits for packets: the sound's, when it has been held up and catches up, would take
+    what is due before that one has passed on what has come meanwhile.
 
     Args:
         host: its own address.
-        receive: takes each datagram and where it came from; on the thread.
 
     Raises:
         StartError: the socket can't be had.
     """
 
-    def __init__(self, host: str, receive: Callable[[bytes, Address], None]) -> None:
+    def __init__(self, host: str) -> None:
         self._socket = _even_port(host)
         self.local = Address(host, int(self._socket.getsockname()[1]))
-        self._receive = receive
-        self._wake, self._stop = socket.socketpair()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as ready:
-            ready.register(self._socket, selectors.EVENT_READ)
-            ready.register(self._wake, selectors.EVENT_READ)
-            while all(key.fileobj is self._socket for key, _ in ready.select()):
+    def receive(self) -> Iterator[tuple[bytes, Address]]:
+        """Return the datagrams that have come, each with where from: `BURST` at most."""
+        for _ in range(BURST):
+            try:
+                data, where = self._socket.recvfrom(65536)
+            except BlockingIOError:
+                return
+            except OSError:
                 # A refusal of what was sent before is no packet.
-                with contextlib.suppress(OSError):
-                    data, where = self._socket.recvfrom(65536)
-                    self._receive(data, Address(where[0], where[1]))
+                continue
+            yield data, Address(where[0], where[1])
 
     def send(self, data: bytes, remote: Address) -> None:
-        """Send a packet, or lose it, as networks do. Any thread may call it."""
+        """Send a packet, or lose it, as networks do."""
         with contextlib.suppress(OSError):
             self._socket.sendto(data, (remote.host, remote.port))
 
     def close(self) -> None:
         """Close the socket."""
-        self._stop.send(b"x")
-        self._thread.join()
-        for one in (self._socket, self._wake, self._stop):
-            one.close()
+        self._socket.close()
 
 
 def _even_port(host: str) -> socket.socket:

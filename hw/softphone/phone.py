@@ -287,8 +287,8 @@ class Phone:
         """Take a port for the sound of a new call."""
         self._silence()
         start = Start(secrets.randbits(32), secrets.randbits(16), secrets.randbits(32))
-        stream = self._stream = Stream(start)
-        self._rtp = RtpPort(self._sip.local.host, stream.receive)
+        self._stream = Stream(start)
+        self._rtp = RtpPort(self._sip.local.host)
         return Negotiation(self._rtp.local, secrets.randbits(31))
 
     def _follow(self, call: Call) -> None:
@@ -306,6 +306,8 @@ class Phone:
         stream, rtp = self._stream, self._rtp
         if stream is None or rtp is None:
             return spoken * 0
+        for packet in rtp.receive():
+            stream.receive(*packet)
         heard, datagram = stream.exchange(spoken)
         if datagram is not None:
             rtp.send(*datagram)

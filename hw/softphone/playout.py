@@ -7,9 +7,13 @@ from hw.softphone.g711 import Samples
 DELAY = 480
 """Samples that wait at the beginning: 60 ms, what packets may be late against the first one."""
 
-MOST = 1600
-"""Samples that may wait at the most, 200 ms: then the sender's clock is faster than ours, or a
-backlog has come at once."""
+MUCH = 2 * DELAY
+"""Samples that have been waiting all through a `WINDOW` when the sender's clock is faster than ours,
+or a backlog has come at once. After a moment in which this program was held up, so many wait only
+until the sound's thread has caught up."""
+
+WINDOW = 1600
+"""Samples after which that is looked at: 200 ms, what the sound's thread catches up with."""
 
 SIZE = 8192
 """Samples that there is room for; a power of two, so that timestamps wrap around in it."""
@@ -28,6 +32,9 @@ class Playout:
         self._position = 0
         self._end = 0
         self._late = 0
+        # In this window: samples that are due until its end, and the fewest that have waited
+        self._window = WINDOW
+        self._fewest = SIZE
         self.lost = 0
         """Samples that were due and not there."""
 
@@ -52,8 +59,6 @@ class Playout:
         ahead = max(0, ahead)
         self._ring[(self._position + ahead + np.arange(len(samples))) % SIZE] = samples
         self._end = max(self._end, ahead + len(samples))
-        if self._end > MOST:
-            self.pull(self._end - DELAY)
 
     def _ahead(self, timestamp: int) -> int | None:
         """Samples from what is due now to `timestamp`, which wraps around (RFC 3550 §5.1)."""
@@ -74,8 +79,17 @@ class Playout:
             return np.zeros(count, np.int16)
         places = (self._position + np.arange(count)) % SIZE
         samples = self._ring[places]
-        self._ring[places] = 0
         self.lost += max(0, min(count, count - self._end))
+        self._skip(count)
+        self._window -= count
+        self._fewest = min(self._fewest, self._end)
+        if self._window <= 0:
+            if self._fewest > MUCH:
+                self._skip(self._fewest - DELAY)
+            self._window, self._fewest = WINDOW, SIZE
+        return samples
+
+    def _skip(self, count: int) -> None:
+        self._ring[(self._position + np.arange(count)) % SIZE] = 0
         self._position = (self._position + count) & 0xFFFFFFFF
         self._end = max(0, self._end - count)
-        return samples

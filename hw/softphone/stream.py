@@ -1,6 +1,6 @@
 """The sound of one call: RTP both ways (RFC 3550), keys in it (RFC 4733), no I/O.
 
-Three threads use it: the socket's, the sound's, and the event loop's, which agrees and presses keys.
+Two threads use it: the sound's, and the event loop's, which agrees and presses keys.
 """
 
 import threading

@@ -43,6 +43,12 @@ def find(name: str) -> str:
     return found
 
 
+def before_others(pid: int) -> None:
+    """Give a process that has just begun its turn before others, where we may say so."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, PROMPT)
+
+
 class Program:
     """A child process in its own session, with what it prints in a file.
 
@@ -79,8 +85,7 @@ class Program:
                 start_new_session=True,
             )
         if prompt:
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self.process.pid, PROMPT)
+            before_others(self.process.pid)
 
     @property
     def pid(self) -> int:

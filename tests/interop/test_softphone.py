@@ -360,6 +360,7 @@ class TestTheScreen:
             *files,
             socket=tmp_path / "no.sock",
             env={"MINISIPPHONE_PASSWORD": PASSWORD},
+            prompt=True,
         ) as screen:
             await screen.until("● registered")
             screen.type(users.callee.encode() + b"\r")

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.interop.program import before_others
+
 LIMIT_S = 60.0
 
 ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_78=>])")
@@ -90,8 +92,13 @@ async def terminal(
     socket: Path,
     size: tuple[int, int] = (80, 24),
     env: Mapping[str, str] | None = None,
+    prompt: bool = False,
 ) -> AsyncIterator[Terminal]:
-    """Run a Python module with arguments in a terminal of `size` (columns, lines)."""
+    """Run a Python module with arguments in a terminal of `size` (columns, lines).
+
+    Args:
+        prompt: as `Program` has it.
+    """
     end, other = pty.openpty()
     os.set_blocking(end, False)
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
@@ -109,6 +116,8 @@ async def terminal(
         env={**kept, **wanted, **(env or {})},
     )
     os.close(other)
+    if prompt:
+        before_others(process.pid)
     shown = Terminal(process, end)
     try:
         yield shown
