@@ -303,7 +303,7 @@ greet() { # greet PID FOLDER: beside the exchange: what a person needs to regist
 
 # mariadb-server-core has the programs without the service: nothing starts, no port is taken.
 test_programs=(
-  sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 sfdisk:fdisk mkfs.vfat:dosfstools
+  sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 nft:nftables sfdisk:fdisk mkfs.vfat:dosfstools
   mcopy:mtools espeak-ng:espeak-ng sox:sox aplay:alsa-utils jackd:jackd2 mmdebstrap:mmdebstrap
   kamailio:kamailio node:nodejs npm:npm
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"

@@ -132,6 +132,8 @@ def moments(line: Line) -> list[tuple[str, str]]:
     never = now.incoming_s is None
     ago = say("line-never") if never else say("line-ago", time=report.duration(now.incoming_s or 0))
     pairs.append(("line-incoming", ago))
+    if now.public:
+        pairs.append(("line-public", clean(now.public)))
     if now.identities:
         pairs.append(("line-identities", clean(", ".join(now.identities))))
     return pairs

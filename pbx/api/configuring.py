@@ -205,6 +205,7 @@ def _state(state: LineState, now: float) -> schema.LineState:
         next_try_s=ahead(state.next_try),
         incoming_s=None if state.last_incoming is None else now - state.last_incoming,
         identities=list(state.identities),
+        public=state.public,
     )
 
 

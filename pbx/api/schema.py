@@ -102,6 +102,8 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True):
     """How long ago a call came by it last; None for never since the start."""
     identities: list[str] = []
     """Addresses that the carrier says are ours, the first one first."""
+    public: str = ""
+    """Our address as the server sees it, where a router translates addresses; else empty."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -213,7 +213,7 @@ class Exchange:
         Raises:
             PeerError: it can't be used.
         """
-        media = self.leg_media(invite.flow, [])
+        media = self.leg_media(invite.flow, [], manner)
         if offer:
             media.remote(offer)
         secure = is_sips(invite.request.request_uri)
@@ -391,13 +391,14 @@ class Exchange:
         if self.prove is not None:
             leg.usage.prove = partial(self.prove, leg.party)
 
-    def leg_media(self, flow: Flow, call: list[LegMedia]) -> LegMedia:
+    def leg_media(self, flow: Flow, call: list[LegMedia], manner: Manner | None) -> LegMedia:
         """Return a leg's media, that has no port yet, beside those of its call."""
         self._media_sessions += 1
         return LegMedia(
             self.pool,
             flow.local.host,
             self._media_sessions,
+            shown_address="" if manner is None else manner.sound_address(flow),
             call=call,
             timeout_s=self.settings.media.timeout_s,
         )

@@ -85,7 +85,7 @@ class Invitations:
             NoPortsLeft: nothing has been sent.
         """
         manner = target.manner
-        media = self._exchange.leg_media(target.flow, together)
+        media = self._exchange.leg_media(target.flow, together, manner)
         told = as_it_is if manner is None else manner.told
         interpreter = Interpreter(media, self._exchange.convertible, told)
         try:

@@ -32,6 +32,9 @@ class Manner(Protocol):
     def contact(self, flow: Flow, *, secure: bool) -> str:
         """Return our Contact header value; arguments as for `pbx.call.party.contact`."""
 
+    def sound_address(self, flow: Flow) -> str:
+        """Return the address for our session descriptions on this path; empty for our own."""
+
     def asserted(self, party: Party) -> Headers:
         """Return the header fields that tell the line who our party is, or that it hides."""
 

@@ -72,7 +72,7 @@ def host_port(field: str, value: str) -> Iterator[CommandError]:
 def is_host(value: str) -> bool:
     """Whether it is a name, an IPv4 address, or an IPv6 address in brackets."""
     if value.startswith("[") and value.endswith("]"):
-        return _is_address(value[1:-1]) and ":" in value
+        return is_address(value[1:-1]) and ":" in value
     return bool(_HOST.fullmatch(value))
 
 
@@ -101,7 +101,8 @@ def once(table: str, field: str, values: Collection[str]) -> Iterator[CommandErr
         seen.add(value)
 
 
-def _is_address(value: str) -> bool:
+def is_address(value: str) -> bool:
+    """Whether it is a numeric address; an IPv6 one without brackets."""
     try:
         ipaddress.ip_address(value)
     except ValueError:

@@ -40,6 +40,9 @@ three go along with any."""
 
 UNLIMITED = -1
 
+LEARNED = "learned"
+"""An address that is what the server sees (RFC 3581)."""
+
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """An external line or a SIP trunk.
@@ -61,6 +64,12 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         auth_name: the name in credentials where it isn't `user`; may be a whole URI.
         password: may be empty.
         contact_user: user part of the Contact; empty for `user`, or a trunk's name.
+        contact_address: the address of ours in the Contact: `LEARNED`, a fixed ``host[:port]``
+            that a router forwards to us, or empty for our own. Our own is what works with most
+            carriers behind a NAT, too: a private Contact tells them that there is one, so they
+            send requests, and often sound, to where ours comes from. A public one makes some of
+            them believe that there is none.
+        sdp_address: the address in our session descriptions, likewise; without a port.
         expires_s: how long a registration is to last.
         keep_alive: ``crlf``, ``options``, ``none``, or empty: ``crlf`` for a line, ``options`` for
             a trunk.
@@ -115,6 +124,8 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     auth_name: str = ""
     password: str = ""
     contact_user: str = ""
+    contact_address: str = ""
+    sdp_address: str = ""
     expires_s: int = 600
     keep_alive: str = ""
     keep_alive_s: float = 30.0

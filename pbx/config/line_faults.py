@@ -56,6 +56,10 @@ def _address_faults(one: Line) -> Iterator[CommandError]:
     for peer in one.peers:
         if not (faults.is_network(peer) or faults.is_host(peer)):
             yield command_error("field-peer", field="peers", value=peer)
+    if one.contact_address != line.LEARNED:
+        yield from faults.host_port("contact_address", one.contact_address)
+    if one.sdp_address not in ("", line.LEARNED) and not faults.is_address(one.sdp_address):
+        yield command_error("field-address", field="sdp_address", value=one.sdp_address)
     yield from faults.span("expires_s", one.expires_s, 30, 604_800)
     yield from faults.choice("keep_alive", one.keep_alive, line.KEEP_ALIVES)
     yield from faults.span("keep_alive_s", one.keep_alive_s, 1, 3600)

@@ -2,14 +2,17 @@
 
 import ipaddress
 
-from pbx.config.line import Line
+from pbx.config.line import LEARNED, Line
 from pbx.errors import PeerError
-from pbx.lines.evidence import Evidence, Seen, public_address
+from pbx.lines.evidence import Evidence, Seen
 from pbx.lines.finding import Finding, Mark, finding
+from pbx.lines.public_address import seen_by
+from pbx.lines.server import hop_of
 from pbx.lines.state import LineState
 from pbx.sip.digest import Challenge, find_challenge, parse_challenge
-from pbx.sip.flow import Flow
+from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Response
+from pbx.sip.numeric_host import numeric
 
 _CHALLENGES = {401: "WWW-Authenticate", 407: "Proxy-Authenticate"}
 _HEADERS = {
@@ -137,14 +140,34 @@ def _user(identity: str) -> str:
     return identity.partition(":")[2].partition("@")[0].partition(";")[0]
 
 
-def translation(evidence: Evidence, answer: tuple[Response, Flow] | None) -> str:
-    """Return our address as the server sees it where a NAT lies between; else empty."""
+def translation(evidence: Evidence, answer: tuple[Response, Flow] | None) -> Address | None:
+    """Return our address as the server sees it where a NAT lies between; else None."""
     heard = [*([answer] if answer else []), *_taken(evidence)]
     for response, flow in reversed(heard):
-        seen, own = public_address(response), flow.local
-        if seen and _host(seen) != own.host:
+        seen, own = seen_by(response), flow.local
+        if seen is not None and seen.host != own.host:
             return seen
-    return ""
+    return None
+
+
+def translated(line: Line, seen: Address, path: Flow) -> Finding:
+    """Return what a NAT means for a line; whether its Contact says where calls reach it.
+
+    Args:
+        line: the line.
+        seen: our address as the server sees it.
+        path: to the server.
+    """
+    values = {"seen": seen, "own": path.local, "seconds": round(line.keep_alive_s)}
+    fixed = hop_of(line.contact_address, "")
+    if not line.contact_address or fixed is None:
+        return finding("identity", Mark.NOTE, "identity-translated", **values)
+    learned = line.contact_address == LEARNED
+    values["told"] = seen if learned else line.contact_address
+    host = numeric(fixed.host.strip("[]"))
+    wrong = not learned and host is not None and host != numeric(seen.host)
+    slug = "identity-translated-wrong" if wrong else "identity-translated-told"
+    return finding("identity", Mark.BAD if wrong else Mark.NOTE, slug, **values)
 
 
 def is_private(host: str) -> bool:
@@ -158,11 +181,6 @@ def is_private(host: str) -> bool:
 def account(line: Line) -> str:
     """Return the account's address, without a scheme."""
     return f"{line.user}@{line.account_domain}"
-
-
-def _host(address: str) -> str:
-    host = address if address.count(":") > 1 and "]" not in address else address.rpartition(":")[0]
-    return (host or address).strip("[]")
 
 
 def _taken(evidence: Evidence) -> list[tuple[Response, Flow]]:

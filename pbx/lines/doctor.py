@@ -10,7 +10,7 @@ from typing import Protocol
 
 from pbx.config.line import Line
 from pbx.lines.call_diagnosis import incoming, outgoing, sound
-from pbx.lines.diagnosis import authentication, identity, registration, translation
+from pbx.lines.diagnosis import authentication, identity, registration, translated, translation
 from pbx.lines.evidence import Evidence
 from pbx.lines.finding import STEPS, Finding, Mark, finding
 from pbx.lines.reach import Answers
@@ -292,9 +292,7 @@ class Doctor:
         seen = translation(self._evidence, self._reach.answer)
         own = self._server.flow
         if seen and own is not None:
-            every = round(self.line.keep_alive_s)
-            values = {"seen": seen, "own": own.local, "seconds": every}
-            self._say(finding("identity", Mark.NOTE, "identity-translated", **values))
+            self._say(translated(self.line, seen, own))
         if not self._number:
             self._not_called(state, now)
         elif not state.usable:

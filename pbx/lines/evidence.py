@@ -97,14 +97,3 @@ class Evidence:
                 continue
             if response.cseq.method == method and call_id in ("", response.call_id):
                 yield response, one.flow
-
-
-def public_address(response: Response) -> str:
-    """Return what the server has seen as our address (RFC 3581 §4), ``host:port``; empty: untold."""
-    try:
-        via = response.via
-    except PeerError:
-        return ""
-    if not via.received and not via.rport:
-        return ""
-    return f"{via.received or via.host}:{via.rport or via.port or ''}".rstrip(":")

@@ -9,6 +9,7 @@ from pbx.config.line import Line
 from pbx.lines.link import Link
 from pbx.lines.liveness import KeepAlive, TrunkLink
 from pbx.lines.peers import REFRESH_S, Peers
+from pbx.lines.public_address import PublicAddress
 from pbx.lines.registration import Registration
 from pbx.lines.server import LocalFor, Server
 from pbx.lines.state import LinePath, LineState, Phase
@@ -24,7 +25,10 @@ log = logging.getLogger(__name__)
 _ACCOUNT = ("kind", "server", "domain", "proxy", "transport", "user", "contact_user")
 """The options that make another account, or another server, of a line."""
 
-_ASKED = (*_ACCOUNT, "auth_name", "password", "expires_s", "keep_alive", "keep_alive_s", "peers")
+_ASKED = (
+    *(*_ACCOUNT, "contact_address", "auth_name", "password", "expires_s"),
+    *("keep_alive", "keep_alive_s", "peers"),
+)
 """The options that the server hears of."""
 
 
@@ -97,6 +101,7 @@ class Lines:
             next_try=link.next_try,
             last_incoming=member.last_incoming,
             identities=registration.identities if registration else (),
+            public=link.public_address,
         )
 
     def states(self) -> list[LineState]:
@@ -137,6 +142,11 @@ class Lines:
         if member.line.transport == "tls" and not flow.is_secure:
             return False
         return host in link.server.hosts or host in link.heard_from
+
+    def public(self, name: str) -> PublicAddress:
+        """Return our address as a line's server sees it; nothing is known of it where it is off."""
+        member = self._members.get(name)
+        return member.link.public if member is not None else PublicAddress()
 
     @property
     def flows(self) -> list[Flow]:
@@ -339,4 +349,5 @@ def _differ(one: Line, other: Line, options: tuple[str, ...]) -> bool:
 
 
 def _seen(state: LineState) -> tuple[object, ...]:
-    return state.phase, state.usable, state.trouble, state.server, state.identities
+    now = (state.phase, state.usable, state.trouble, state.server)
+    return *now, state.identities, state.public

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pbx.config.line import Line
 from pbx.lines.back_off import back_off_s
 from pbx.lines.link_table import IGNORE, TABLE, LinkAction, LinkInput
+from pbx.lines.public_address import PublicAddress
 from pbx.lines.server import Server
 from pbx.lines.state import LinePath, Phase, Trouble
 from pbx.sip.client_transaction import ClientTransaction
@@ -53,6 +54,7 @@ class Link(ABC):
         self.next_try: float | None = None
         self.heard_from: set[str] = set()
         """The addresses that have answered us."""
+        self.public = PublicAddress()
         self.server = server
         self._endpoint = endpoint
         self._tokens = tokens
@@ -110,6 +112,13 @@ class Link(ABC):
     def path(self) -> LinePath | None:
         """Where a request goes now; None where no address is known."""
 
+    @property
+    def public_address(self) -> str:
+        """Our address as the server sees it, where a router translates it; else empty."""
+        flow = self.server.flow
+        seen = None if flow is None else self.public.seen(flow)
+        return "" if flow is None or seen is None or seen.host == flow.local.host else str(seen)
+
     # ---------------------------------------------------------------- in
 
     def start(self, now: float) -> None:
@@ -136,6 +145,10 @@ class Link(ABC):
             self._doubt, self.since = True, now
             self._step(LinkInput.LOST, now)
 
+    def told(self, event: ResponseReceived, now: float) -> None:
+        """Take note of what an answer of the server's says of our address, whatever it answers."""
+        self.public.learn(event.response, _path_of(event))
+
     def resolved(self, now: float) -> None:
         """Take note that DNS has answered."""
         if self.phase is Phase.LOCATING:
@@ -155,6 +168,7 @@ class Link(ABC):
         assert isinstance(transaction, ClientTransaction)
         current = transaction is self._transaction
         if isinstance(event, ResponseReceived):
+            self.public.learn(event.response, _path_of(event))
             if len(self.heard_from) < MOST_HEARD:
                 self.heard_from.add(event.flow.remote.host)
             if event.response.status < 200:
@@ -179,8 +193,7 @@ class Link(ABC):
         if fails_here(event):
             self._of_no_use(refusal(event.response, transaction), now)
         else:
-            flow = event.flow if transaction.flow.is_stream else transaction.flow
-            self._answered(transaction, event.response, flow, now)
+            self._answered(transaction, event.response, _path_of(event), now)
 
     def fired(self, name: str, now: float) -> None:
         """Take a timer's firing."""
@@ -300,6 +313,15 @@ class Link(ABC):
         """The server has said no; another address of it would say the same."""
         self.trouble = trouble
         self._step(LinkInput.FAILED, now)
+
+
+def _path_of(event: ResponseReceived) -> Flow:
+    """The path that the request has taken: with its connection, where it has one.
+
+    A datagram's answer may come from elsewhere.
+    """
+    transaction = event.transaction
+    return event.flow if transaction is None or transaction.flow.is_stream else transaction.flow
 
 
 _SLUGS = {401: "password", 407: "password", 403: "forbidden", 404: "unknown-account"}

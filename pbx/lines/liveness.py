@@ -6,6 +6,7 @@ from pbx.call.party import contact
 from pbx.config.line import Line, host_part
 from pbx.lines.link import Link
 from pbx.lines.link_table import LinkInput
+from pbx.lines.public_address import PublicAddress
 from pbx.lines.server import hop_of
 from pbx.lines.state import LinePath, Phase, Trouble
 from pbx.sip.capabilities import SDP_TYPE
@@ -76,7 +77,7 @@ class TrunkLink(Link):
             self._step(LinkInput.GRANTED, now)
 
     def _question(self, flow: Flow) -> Request:
-        return options(self.line, self._endpoint, flow, self._tokens)
+        return options(self.line, self._endpoint, flow, self._tokens, self.public)
 
     def _answered(
         self, transaction: ClientTransaction, response: Response, flow: Flow, now: float
@@ -143,6 +144,7 @@ class KeepAlive:
             if event.response.status >= 200:
                 self._transaction = None
                 self._link.rtt_s = now - self._sent_at
+                self._link.told(event, now)
         elif isinstance(event, TransactionTimedOut | TransportFailed):
             self._silent(now)
 
@@ -156,7 +158,8 @@ class KeepAlive:
         if self._link.phase is not Phase.UP or flow is None or self._transaction is not None:
             return
         if self._form == "options":
-            request = options(self._link.line, self._endpoint, flow, self._tokens)
+            link = self._link
+            request = options(link.line, self._endpoint, flow, self._tokens, link.public)
             self._transaction, self._sent_at = self._endpoint.send_request(request, flow, now), now
             self._timers.set((self, "silent"), now + SILENCE_S)
         elif flow.connection or not flow.reliable:
@@ -168,7 +171,13 @@ class KeepAlive:
         self._link.doubted(now)
 
 
-def options(line: Line, endpoint: Endpoint, flow: Flow, tokens: Callable[[], str]) -> Request:
+def options(
+    line: Line,
+    endpoint: Endpoint,
+    flow: Flow,
+    tokens: Callable[[], str],
+    public: PublicAddress,
+) -> Request:
     """Build the OPTIONS that asks a line's server whether it is there (RFC 3261 §11.1).
 
     Args:
@@ -176,6 +185,7 @@ def options(line: Line, endpoint: Endpoint, flow: Flow, tokens: Callable[[], str
         endpoint: says what we can do.
         flow: the path there.
         tokens: fresh random strings.
+        public: our address as the server sees it.
     """
     domain = host_part(line.domain or line.server).strip("[]")
     target = SipUri("sip", None, None, domain) if line.domain else hop_of(line.server, "")
@@ -191,7 +201,7 @@ def options(line: Line, endpoint: Endpoint, flow: Flow, tokens: Callable[[], str
             ("To", f"<{uri}>"),
             ("Call-ID", tokens()),
             ("CSeq", "1 OPTIONS"),
-            ("Contact", contact(line.own_user, flow)),
+            ("Contact", contact(line.own_user, public.shown(line, flow))),
             ("Accept", SDP_TYPE),
         ],
     )

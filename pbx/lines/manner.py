@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pbx.call.party import Party, contact
 from pbx.config.line import Line
 from pbx.lines import descriptions
+from pbx.lines.public_address import PublicAddress
 from pbx.lines.request_uri import address, called
 from pbx.sdp.precondition import met
 from pbx.sip.authorization import Authorizer
@@ -23,6 +24,7 @@ class LineManner:
         options: the line's.
         theirs: the other party's number in the line's format; for an incoming call the caller's.
         ours: our party's number as the line is told it; for an incoming call the called one.
+        public: our address as the line's server sees it.
         authorizer: answers challenges.
         server: the path to the line's server, or to the outbound proxy before it.
         calls_us: it is an incoming call.
@@ -31,6 +33,7 @@ class LineManner:
     options: Line
     theirs: str
     ours: str
+    public: PublicAddress
     authorizer: Authorizer | None = None
     server: Flow | None = None
     calls_us: bool = False
@@ -60,7 +63,12 @@ class LineManner:
 
     def contact(self, flow: Flow, *, secure: bool) -> str:
         """The Contact that a carrier has registered, too."""
-        return contact(self.options.own_user, flow, secure=secure)
+        shown = self.public.shown(self.options, flow)
+        return contact(self.options.own_user, shown, secure=secure)
+
+    def sound_address(self, flow: Flow) -> str:
+        """As the line has it."""
+        return self.public.of_sound(self.options, flow)
 
     def asserted(self, party: Party) -> Headers:
         """The identity header field that the line wants, and Privacy."""

@@ -38,7 +38,8 @@ class LinesOutside:
         uri = request_uri(line, called)
         others = tuple(next_hop.Way(uri, flow, path.route) for flow in path.others)
         authorizer = self._lines.authorizer(line.name)
-        manner = LineManner(line, called, way.caller, authorizer, path.flow)
+        public = self._lines.public(line.name)
+        manner = LineManner(line, called, way.caller, public, authorizer, path.flow)
         return Target(number, uri, path.flow, path.route, ways=others, manner=manner)
 
     def trouble(self, line: str) -> str:
@@ -67,7 +68,8 @@ class LinesOutside:
         dialed = called_number(request, line)
         authorizer = self._lines.authorizer(line.name)
         server = self._server(line.name)
-        manner = LineManner(line, number, dialed, authorizer, server, calls_us=True)
+        public = self._lines.public(line.name)
+        manner = LineManner(line, number, dialed, public, authorizer, server, calls_us=True)
         party = Party(number, name, hidden, line.name)
         return Guest(party, dialed, manner, line.most_incoming, line.most)
 
@@ -84,7 +86,8 @@ class LinesOutside:
         options = self._snapshot().lines.get(line)
         if options is None:
             return None
-        return LineManner(options, "", "", self._lines.authorizer(line), self._server(line))
+        public, authorizer = self._lines.public(line), self._lines.authorizer(line)
+        return LineManner(options, "", "", public, authorizer, self._server(line))
 
     def unanswered(self, line: str, now: float) -> None:
         """See `Outside`."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pbx.config.line import Line
 from pbx.lines.finding import Finding, Mark, finding
 from pbx.lines.liveness import options
+from pbx.lines.public_address import PublicAddress
 from pbx.sip.client_transaction import ClientTransaction
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Event, ResponseReceived, TransactionTimedOut, TransportFailed
@@ -36,7 +37,7 @@ class Answers:
     def ask(self, paths: Sequence[Flow], now: float) -> None:
         """Ask each address, `MOST_ADDRESSES` at the most."""
         for path in paths[:MOST_ADDRESSES]:
-            request = options(self._line, self._endpoint, path, self._tokens)
+            request = options(self._line, self._endpoint, path, self._tokens, PublicAddress())
             transaction = self._endpoint.send_request(request, path, now)
             self._open[transaction] = path, now
 

@@ -14,6 +14,7 @@ from pbx.lines.state import LinePath, Phase, Trouble
 from pbx.sip.authorization import CHALLENGES, Authorizer
 from pbx.sip.client_transaction import ClientTransaction
 from pbx.sip.endpoint import Endpoint
+from pbx.sip.events import ResponseReceived
 from pbx.sip.failover import PATIENCE_S
 from pbx.sip.flow import Flow
 from pbx.sip.headers import parse_name_addr
@@ -37,6 +38,10 @@ LONGEST_S = 604_800
 
 LENGTHENINGS_LIMIT = 3
 """Intervals Too Brief (423) in a row that are followed: a server may want more each time."""
+
+CORRECTION_GAP_S = 300.0
+"""How long a Contact stays that has just been corrected: a router may give us another port each
+time, and then no Contact is ever right."""
 
 REDIRECTS_LIMIT = 5
 """Redirections in a row that are followed: two servers may name each other."""
@@ -74,6 +79,8 @@ class Registration(Link):
         self._asked_contact = ""
         self._registrar = ""
         self._redirects = self._lengthenings = 0
+        # When the Contact was corrected last, and by which connection
+        self._corrected: tuple[float, int] | None = None
 
     # ---------------------------------------------------------------- what is known
 
@@ -118,15 +125,28 @@ class Registration(Link):
     # ---------------------------------------------------------------- what is asked
 
     def _question(self, flow: Flow) -> Request:
-        self._asked_contact = contact(self.line.own_user, flow)
-        contacts = [self._asked_contact]
-        if self._contact not in ("", self._asked_contact):
-            # What is left of our former address would only delay the calls that come to us.
-            contacts.append(f"{self._contact};expires=0")
-        return self._request(contacts, self._asked_s)
+        return self._request(self._contacts(flow), self._asked_s)
 
     def _farewell(self, flow: Flow) -> Request:
-        return self._request([self._contact or contact(self.line.own_user, flow)], 0)
+        return self._request([self._contact or self._contact_by(flow)], 0)
+
+    def _contact_by(self, flow: Flow) -> str:
+        return contact(self.line.own_user, self.public.shown(self.line, flow))
+
+    def _contacts(self, flow: Flow) -> list[str]:
+        """Our Contact's values; what is left of our former address goes, for it would only delay
+        the calls that come to us."""
+        self._asked_contact = self._contact_by(flow)
+        gone = self._contact not in ("", self._asked_contact)
+        return [self._asked_contact, *([f"{self._contact};expires=0"] if gone else [])]
+
+    def _readdressed(self, request: Request, flow: Flow) -> Request:
+        """The same request with our Contact as it is to be now."""
+        again = Request(request.method, request.uri, list(request.headers), request.body)
+        again.remove("Contact")
+        for value in self._contacts(flow):
+            again.add("Contact", value)
+        return again
 
     def _request(self, contacts: list[str], expires_s: int) -> Request:
         line = self.line
@@ -158,6 +178,9 @@ class Registration(Link):
         if status < 300:
             self._accepted(response, flow, now)
         elif status in CHALLENGES:
+            if self.phase is Phase.ASKING and self._misplaced(self._asked_contact, flow):
+                # The challenge has told our public address: what we prove may name it at once
+                request = self._readdressed(request, flow)
             self._again = self.authorizer.answer(request, response)
             if self._again is None:
                 self._refused(refusal(response, transaction), now)
@@ -194,6 +217,28 @@ class Registration(Link):
         )
         self.identities = _uris(response, "P-Associated-URI")
         self._step(LinkInput.GRANTED, now)
+        self._correct(now)
+
+    def told(self, event: ResponseReceived, now: float) -> None:
+        """Take note of what an answer says of our address: the router may have got another one."""
+        super().told(event, now)
+        self._correct(now)
+
+    def _misplaced(self, contact_value: str, flow: Flow) -> bool:
+        """Whether a Contact has another address than the public one that it is to have."""
+        return bool(self.line.contact_address) and contact_value != self._contact_by(flow)
+
+    def _correct(self, now: float) -> None:
+        """Register once more where our Contact isn't any more what it is to be."""
+        flow = self.server.flow
+        if self.phase is not Phase.UP or flow is None or not self._misplaced(self._contact, flow):
+            return
+        if self._corrected is not None:
+            before, connection = self._corrected
+            if connection == flow.connection and now < before + CORRECTION_GAP_S:
+                return
+        self._corrected = now, flow.connection
+        self._step(LinkInput.DUE, now)
 
     def _lengthened(self, response: Response) -> bool:
         """Ask for the time that a 423 wants (§10.2.8); False where that makes no sense."""

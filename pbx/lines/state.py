@@ -67,6 +67,8 @@ class LineState:
         next_try: when the server is asked again; None for never.
         last_incoming: when a call came by it last; None for never since the start.
         identities: addresses that the carrier says are ours (P-Associated-URI), the first one first.
+        public: our address as the server sees it, ``203.0.113.7:40000``, where a router translates
+            addresses; else empty.
     """
 
     name: str
@@ -81,6 +83,7 @@ class LineState:
     next_try: float | None = None
     last_incoming: float | None = None
     identities: tuple[str, ...] = ()
+    public: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class MediaState(msgspec.Struct, frozen=True):
     """A leg's media as the journal keeps it over a crash of the exchange.
 
     Args:
-        local_address, session_id: as given to `LegMedia`.
+        local_address, session_id, shown_address: as given to `LegMedia`.
         version: of the ``o=`` line that we sent last.
         ports: our RTP ports by the place of their media.
         generations: of the streams, by place.
@@ -174,6 +174,7 @@ class MediaState(msgspec.Struct, frozen=True):
     generations: list[tuple[int, int]]
     told: bytes
     remote: bytes
+    shown_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,9 @@ class LegMedia:
         pool: where its ports come from.
         local_address: our own numeric address towards this peer.
         session_id: of our ``o=`` lines to this peer (RFC 8866 §5.2).
+        shown_address: where the peer is told to send media: a router's public address before ours;
+            empty for our own. The ``o=`` line keeps our own: it must stay as it is for the whole
+            session (RFC 3264 §8), and nobody sends anything there.
         call: the media of every leg of its call; this one is added.
         latch: accept media from another source than the description says (symmetric RTP).
         timeout_s: report a peer that should send and is silent for so long; 0 never.
@@ -209,6 +213,7 @@ class LegMedia:
         local_address: str,
         session_id: int,
         *,
+        shown_address: str = "",
         call: list["LegMedia"] | None = None,
         latch: bool = True,
         timeout_s: float,
@@ -218,6 +223,7 @@ class LegMedia:
         self.call.append(self)
         self._local_address = local_address
         self._session_id = session_id
+        self._shown_address = shown_address
         self._latch = latch
         self._timeout_s = timeout_s
         self._ports: dict[int, int] = {}
@@ -269,7 +275,9 @@ class LegMedia:
             PeerError: `other` is no session description.
             NoPortsLeft: there is no port for one of its media.
         """
-        told = self._rewritten(normalise(parse_sdp(other), self._local_address))
+        told = self._rewritten(
+            normalise(parse_sdp(other), self._shown_address or self._local_address)
+        )
         # RFC 3264 §8: 'the version in the origin field MUST increment by one from the previous
         # SDP' where it differs, and stays where it doesn't.
         if told != self._last_told:
@@ -383,6 +391,7 @@ class LegMedia:
             generations=sorted(self._generations.items()),
             told=told.encode() if told else b"",
             remote=self._agreement.sdp,
+            shown_address=self._shown_address,
         )
 
     @classmethod
@@ -400,7 +409,14 @@ class LegMedia:
             NoPortsLeft: one of its ports is not to be had any more.
             PeerError: the state holds no session description.
         """
-        media = cls(pool, state.local_address, state.session_id, call=call, timeout_s=timeout_s)
+        media = cls(
+            pool,
+            state.local_address,
+            state.session_id,
+            shown_address=state.shown_address,
+            call=call,
+            timeout_s=timeout_s,
+        )
         told = parse_sdp(state.told)
         media._version = state.version
         media._last_told = told

@@ -80,6 +80,7 @@ class TestLines:
                 next_try=95.0,
                 last_incoming=40.0,
                 identities=("sip:a@b",),
+                public="203.0.113.7:40000",
             ),
             LineState("peer", Phase.DOWN, registers=False, usable=False, trouble=trouble),
         ]
@@ -91,6 +92,7 @@ class TestLines:
             "",
             ["sip:a@b"],
         )
+        assert telco.public == "203.0.113.7:40000"
         assert (telco.since_s, telco.rtt_ms, telco.incoming_s) == (10.0, 12.0, 60.0)
         # What is overdue is due now.
         assert (telco.expires_s, telco.next_try_s) == (600.0, 0.0)

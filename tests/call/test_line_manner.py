@@ -62,6 +62,29 @@ class TestFrom:
         _, invite = asked(office, alice, LINE)
         assert invite.get("Contact") == f"<sip:4930100@{HOME}>"
 
+    def test_a_fixed_public_contact_and_the_address_for_sound(
+        self, office: Office, alice: Phone
+    ) -> None:
+        options = {"contact_address": "203.0.113.7:5066", "sdp_address": "203.0.113.8"}
+        _, invite = asked(office, alice, changed(LINE, **options))
+        assert invite.get("Contact") == "<sip:4930100@203.0.113.7:5066>"
+        lines = invite.body.decode().splitlines()
+        assert [one for one in lines if one.startswith("c=")] == ["c=IN IP4 203.0.113.8"]
+        assert [one.split()[-1] for one in lines if one.startswith("o=")] == [HOME.host]
+
+    def test_the_same_of_a_call_from_there(self, office: Office, alice: Phone) -> None:
+        options = {"contact_address": "203.0.113.7:5066", "sdp_address": "203.0.113.8"}
+        peer = telco(office, changed(LINE, destination="100", **options))
+        call = peer.calls("4930100")
+        peer.trying()
+        ring = alice.hears("INVITE")
+        alice.respond(ring, 200, "OK", alice.sdp())
+        answer = call.answered()
+        assert answer.get("Contact") == "<sip:4930100@203.0.113.7:5066>"
+        assert b"c=IN IP4 203.0.113.8\r\n" in answer.body
+        # The phone is told nothing of it
+        assert f"c=IN IP4 {HOME.host}\r\n".encode() in ring.body
+
     @pytest.mark.parametrize(
         ("identity", "name", "value"),
         [

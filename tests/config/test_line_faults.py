@@ -39,6 +39,8 @@ class TestGood:
                 proxy="[::1]:5060",
                 transport="tls",
                 peers=("192.0.2.0/24", "2001:db8::/32", "peer.example"),
+                contact_address="learned",
+                sdp_address="2001:db8::7",
                 auth_name="user@ims.example",
                 password="geheim ü",
                 number_format="local",

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +29,7 @@ port = {sip_port}
 tls_port = {tls_port}
 ws_port = {ws_port}
 wss_port = {wss_port}
-addresses = ["127.0.0.1", "::1"]
+addresses = {addresses}
 {sip}
 [media]
 first_port = {first_port}
@@ -81,6 +82,7 @@ class Exchange:
         folder: its data folder, made if missing.
         ports: where SIP and RTP ports come from.
         streams: how many RTP/RTCP port pairs it gets.
+        addresses: where it listens.
         top, sip, media, calls: further lines of minisip.toml, by section.
     """
 
@@ -90,6 +92,7 @@ class Exchange:
         ports: Ports,
         *,
         streams: int = 40,
+        addresses: Sequence[str] = ("127.0.0.1", "::1"),
         top: str = "",
         sip: str = "",
         media: str = "",
@@ -110,6 +113,7 @@ class Exchange:
             tls_port=self.tls_port,
             ws_port=self.ws_port,
             wss_port=self.wss_port,
+            addresses=json.dumps(list(addresses)),
             sip=sip,
             first_port=self.first_rtp,
             last_port=self.last_rtp,

@@ -190,7 +190,17 @@ class TestAGoodLine:
         found = of(examine(machine), "incoming")
         assert found.sentence == "The last call came in 10 minutes ago."
 
-    def test_behind_a_nat(self) -> None:
+    @pytest.mark.parametrize(
+        ("contact_address", "mark", "says"),
+        [
+            ("", Mark.NOTE, "If no call comes in, set contact_address=learned"),
+            ("learned", Mark.NOTE, "Contact says 203.0.113.7:40000"),
+            ("203.0.113.7:5060", Mark.NOTE, "Contact says 203.0.113.7:5060"),
+            ("office.example", Mark.NOTE, "Contact says office.example"),
+            ("203.0.113.8", Mark.BAD, "but contact_address says 203.0.113.8"),
+        ],
+    )
+    def test_behind_a_nat(self, contact_address: str, mark: Mark, says: str) -> None:
         def translated(carrier: Carrier, request: Request) -> Response:
             response = granted(request)
             via = request.via.with_params(received="203.0.113.7", rport="40000")
@@ -198,13 +208,15 @@ class TestAGoodLine:
             response.prepend("Via", str(via))
             return response
 
-        machine = Machine(LINE, home="192.168.1.5")
+        one = changed(contact_address=contact_address)
+        machine = Machine(one, home="192.168.1.5")
         machine.carrier(to_register(translated))
         machine.begin()
-        doctor = examine(machine)
+        doctor = examine(machine, one)
         found = doctor.findings[5]
-        assert (found.step, found.mark) == ("identity", Mark.NOTE)
-        assert "at 203.0.113.7:40000, not at 192.168.1.5:5060" in found.sentence
+        assert (found.step, found.mark) == ("identity", mark)
+        assert "at 203.0.113.7:40000" in found.sentence
+        assert says in found.sentence
 
 
 class TestDns:

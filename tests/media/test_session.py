@@ -521,6 +521,17 @@ class TestResume:
         assert (held.origin.session_id, held.origin.version) == ("8", "2")
         assert held.media[0].port == 20000
 
+    def test_a_public_address_stays_what_the_peer_was_told(self) -> None:
+        pool = PortPool([20000])
+        leg = LegMedia(pool, SERVER, 7, shown_address="203.0.113.7", timeout_s=60)
+        first = leg.describe(sdp(*AUDIO))
+        leg.remote(sdp(*AUDIO))
+        after = LegMedia.resume(PortPool([20000]), leg.state(), timeout_s=60)
+        assert after.describe(sdp(*AUDIO)) == first
+        told = parse_sdp(first)
+        assert str(told.session_connection) == "IN IP4 203.0.113.7"
+        assert told.origin.connection.address == SERVER
+
     def test_what_has_not_changed_keeps_its_version(self) -> None:
         before, after = Call(), Call()
         before.start()

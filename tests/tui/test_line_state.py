@@ -22,6 +22,7 @@ GOOD = LineState(
     next_try_s=508.0,
     incoming_s=3605.0,
     identities=["sip:+8610@ims.example", "tel:+8610"],
+    public="203.0.113.7:40000",
 )
 BAD = LineState(
     phase="down",
@@ -73,6 +74,7 @@ async def test_one_that_works(server: Path) -> None:
     out = await shown(server, "line", "show", "telco")
     for text in (
         "udp 192.0.2.7:5060",
+        "203.0.113.7:40000",
         "12 ms",
         "in 0:09:00",
         "1:00:05 ago",
