@@ -106,6 +106,10 @@ def change(
         if not given.get("emergency_numbers", "-").strip(", "):
             _done(json, say("plan-no-emergency"))
             return
+        if "country" in given:
+            numbers = ask(ctx, Client.plan).tables[BASICS]["emergency_numbers"]
+            _done(json, say("plan-country", numbers=", ".join(numbers)))
+            return
     else:
         number = values[0]
         if not (number.isascii() and number.isdigit() and len(number) < LONGEST_ROW):

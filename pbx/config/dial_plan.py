@@ -169,12 +169,19 @@ class Holiday(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     description: str = ""
 
 
+GENERAL_EMERGENCY_NUMBERS: tuple[str, ...] = ("112", "110", "119", "120", "122", "911", "999")
+"""While nobody has said in which country the exchange is: those of several. One too many costs an
+extension its number, and is told; one too few may cost a life."""
+
+
 class PlanBasics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What stands above the tables; there is one of it.
 
     Args:
         out_prefix: out-group prefix: what a local user dials first to call outside; empty for none.
         default_route: of calls outside that no row sends elsewhere; empty: all lines, by name.
+        country: where the exchange is (ISO 3166-1 alpha-2), which fills in `emergency_numbers`; empty:
+            nobody has said.
         emergency_numbers: dialled as they are, with or without the out-group prefix.
         emergency_route: their route; empty for the default one, then every other line.
         unknown_outside: numbers that are nobody's here go outside without the prefix, too.
@@ -182,7 +189,8 @@ class PlanBasics(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     out_prefix: str = "9"
     default_route: str = ""
-    emergency_numbers: tuple[str, ...] = ("112", "110", "119", "120", "122", "911", "999")
+    country: str = ""
+    emergency_numbers: tuple[str, ...] = GENERAL_EMERGENCY_NUMBERS
     emergency_route: str = ""
     unknown_outside: bool = False
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from pbx.config import dial_plan, faults
 from pbx.config.dial_plan import DialPlan, Incoming, PlanBasics, Route, TimeCondition
+from pbx.config.emergency_numbers import countries
 from pbx.config.refusal import command_error
 from pbx.errors import CommandError
 
@@ -73,6 +74,8 @@ def _basics_faults(basics: PlanBasics, routes: Collection[str]) -> Iterator[Comm
     yield from faults.digits("basics.out_prefix", basics.out_prefix)
     yield from faults.known("basics.default_route", basics.default_route, routes, "route")
     yield from faults.known("basics.emergency_route", basics.emergency_route, routes, "route")
+    if basics.country:
+        yield from faults.choice("basics.country", basics.country, countries())
     for number in basics.emergency_numbers:
         if not number:
             yield command_error("field-missing", field="basics.emergency_numbers")

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pbx.config.database_url import parse_database
+from pbx.config.emergency_numbers import ALWAYS
 from pbx.config.name_server import parse_name_server
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
@@ -428,6 +429,8 @@ def _service_faults(services: ServiceSettings) -> Iterator[str]:
         setting = f"services.{name}"
         if not _SERVICE_NUMBER.fullmatch(number):
             yield say("setting-service-number", setting=setting, value=number)
+        if number in ALWAYS:
+            yield say("setting-service-emergency", setting=setting, value=number)
         for other, same in numbers.items():
             if other == name:
                 break

@@ -1,5 +1,6 @@
 """Emergency numbers: those of ours that nobody can call because of them, and whether there are any."""
 
+from pbx.config.emergency_numbers import reserved
 from pbx.config.settings import ServiceSettings
 from pbx.store.snapshot import Snapshot
 
@@ -12,11 +13,7 @@ def shadowed(snapshot: Snapshot, services: ServiceSettings) -> tuple[str, ...]:
     if not any(line.enabled for line in snapshot.lines.values()):
         return ()
     ours = {*snapshot.users, *services.numbers.values()}
-    basics = snapshot.plan.basics
-    emergency = {*basics.emergency_numbers}
-    emergency |= {basics.out_prefix + number for number in basics.emergency_numbers}
-    emergency |= {row.prefix for row in snapshot.plan.analyze_called if row.emergency}
-    return tuple(sorted(ours & emergency))
+    return tuple(sorted(ours & reserved(snapshot.plan)))
 
 
 def no_emergency_numbers(snapshot: Snapshot) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from pbx.config import fields
 from pbx.config.dial_plan import TABLES, DialPlan
 from pbx.config.dial_plan_faults import dial_plan_faults, line_uses
+from pbx.config.emergency_numbers import numbers_of, reserved
 from pbx.config.line import Line
 from pbx.config.line_faults import line_faults
 from pbx.config.refusal import command_error
@@ -97,6 +98,20 @@ def set_plan(connection: Connection, tables: Mapping[str, object], version: int 
     return " ".join(sorted(fresh))
 
 
+def check_free(snapshot: Snapshot, number: str) -> None:
+    """Refuse a number for a new user that leads to the emergency services.
+
+    Without a line they can't be reached, and without a country the numbers are a guess: where there
+    is neither, the number may be had, and a health check tells as soon as it can't be called.
+
+    Raises:
+        CommandError: ``emergency-reserved``.
+    """
+    in_force = snapshot.plan.basics.country or any(line.enabled for line in snapshot.lines.values())
+    if in_force and number in reserved(snapshot.plan):
+        raise command_error("emergency-reserved", number=number)
+
+
 def change_user(connection: Connection, user: LocalUser, options: Mapping[str, object]) -> str:
     """Give a user other rights.
 
@@ -123,15 +138,26 @@ def _table(plan: DialPlan, name: str, value: object) -> object:
     if name == "basics":
         if not isinstance(given, dict):
             raise command_error("bad-basics")
-        return fields.build(
-            type(plan.basics), {**msgspec.structs.asdict(plan.basics), **given}, name
-        )
+        whole = {**msgspec.structs.asdict(plan.basics), **_with_numbers(given)}
+        return fields.build(type(plan.basics), whole, name)
     if name not in TABLES:
         raise command_error("unknown-table", name=name, choices=", ".join(("basics", *TABLES)))
     if not isinstance(given, list | tuple) or not all(isinstance(row, dict) for row in given):
         raise command_error("bad-table", name=name)
     kind = TABLES[name]
     return tuple(fields.build(kind, row, f"{name}[{at}]") for at, row in enumerate(given, 1))
+
+
+def _with_numbers(basics: dict[str, object]) -> dict[str, object]:
+    """Return changes of the basics; a country comes with its emergency numbers.
+
+    An explicit list beside it counts more.
+    """
+    country = basics.get("country")
+    if not isinstance(country, str):
+        return basics
+    code = country.strip().upper()
+    return {"emergency_numbers": numbers_of(code), **basics, "country": code}
 
 
 def _refuse(found: Iterator[CommandError]) -> None:

@@ -253,7 +253,8 @@ class Store:
             password: None for a random one.
             display_name: what called parties see; may be empty.
             done: gets the account, or why there is none (``bad-number``, ``bad-password``,
-                ``bad-display-name``, ``user-exists``, ``database-down`` ...).
+                ``bad-display-name``, ``user-exists``, ``emergency-reserved``,
+                ``database-down`` ...).
             actor: who wants it, for the audit.
         """
 
@@ -261,8 +262,10 @@ class Store:
             check_number(number)
             check_display_name(display_name)
             account = self._account(number, password)
-            if _find(connection, number) is not None:
+            snapshot = rows.load_snapshot(connection)
+            if number in snapshot.users:
                 raise command_error("user-exists", number=number)
+            changes.check_free(snapshot, number)
             user = make_user(number, account.password, self._realm, display_name)
             rows.insert_users(connection, [user])
             rows.note_change(connection, self._wall(), actor, "user.add", number, display_name)

@@ -10,6 +10,7 @@ from pbx.api.configuring import describe, new_line
 from pbx.api.route_test import explain_route
 from pbx.config import fields
 from pbx.config.dial_plan import DialPlan
+from pbx.config.emergency_numbers import numbers_of
 from pbx.config.line import Line
 from pbx.config.refusal import command_error
 from pbx.config.settings import ServiceSettings
@@ -53,7 +54,11 @@ class FakeConfiguring:
     async def set_plan(self, tables: str, version: str) -> None:
         if version and int(version) != self.version:
             raise command_error("plan-changed")
-        self.dial_plan = msgspec.structs.replace(self.dial_plan, **json.loads(tables))
+        given = json.loads(tables)
+        basics = given.get("basics", {})
+        if "country" in basics:
+            basics.setdefault("emergency_numbers", numbers_of(basics["country"].upper()))
+        self.dial_plan = msgspec.structs.replace(self.dial_plan, **given)
         self.version += 1
 
     async def set_user(self, number: str, options: str) -> None:

@@ -29,6 +29,9 @@ from tests.api.fake_examining import FakeExamining
 
 PASSWORDS = {"100": "first-secret", "101": "second-secret", "102": "third-secret"}
 
+EMERGENCY_NUMBER = "119"
+"""The number that no user may have."""
+
 
 class FakeExchange:
     """Three users, 100 registered and called 「前台」, and one call."""
@@ -147,6 +150,8 @@ class FakeExchange:
         await self.database_answers.wait()
         if number in self.passwords:
             raise CommandError("user-exists", english("user-exists", number=number))
+        if number == EMERGENCY_NUMBER:
+            raise CommandError("emergency-reserved", english("emergency-reserved", number=number))
         if password is not None and len(password) < 4:
             raise CommandError("bad-password", english("bad-password", least=4, most=64))
         self.passwords[number] = password or "made-up"

@@ -14,6 +14,7 @@ from pbx.config.dial_plan_faults import dial_plan_faults
 from pbx.config.line import Line
 from pbx.config.line_faults import line_faults
 from pbx.errors import CommandError
+from tests.routing.plans import untimed
 
 TEXTS = st.one_of(
     st.text(max_size=20),
@@ -40,6 +41,7 @@ def sentences(work: Callable[[], list[CommandError]]) -> list[str]:
         return [error.sentence]
 
 
+@untimed
 @given(objects(Line))
 def test_lines(values: dict[str, Any]) -> None:
     given_values = {"name": "x", "kind": "sip-trunk", "server": "x", **values}
@@ -56,6 +58,7 @@ def test_lines(values: dict[str, Any]) -> None:
         assert sentence.endswith(".")
 
 
+@untimed
 @given(st.sampled_from(sorted(TABLES)), st.data())
 def test_rows(table: str, data: st.DataObject) -> None:
     kind = TABLES[table]

@@ -58,6 +58,7 @@ class TestFaults:
             ({"basics": {"default_route": "x"}}, "no-such-route", "basics.default_route"),
             ({"basics": {"emergency_route": "x"}}, "no-such-route", "basics.emergency_route"),
             ({"basics": {"emergency_numbers": ["11a"]}}, "field-digits", "emergency_numbers"),
+            ({"basics": {"country": "XX"}}, "field-choice", "basics.country"),
             ({"basics": {"emergency_numbers": [""]}}, "field-missing", "emergency_numbers"),
             ({"analyze_caller": [{"prefix": "a"}]}, "field-digits", "analyze_caller[1].prefix"),
             (

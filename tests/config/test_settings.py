@@ -172,6 +172,7 @@ class TestFaults:
             ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
             ('[cdr]\nsides = ["LO", "LO"]', "cdr.sides"),
             ('[services]\necho = "echo"', "services.echo"),
+            ('[services]\nmusic = "112"', "services.music"),
             ('[services]\nmusic = "*4321*4321*43"', "services.music"),
             ("[services]\nconference_parties = 1", "services.conference_parties"),
             ("[services]\nconference_parties = 101", "services.conference_parties"),

@@ -15,6 +15,7 @@ from pbx.config.dial_plan import (
     Route,
     TimeCondition,
 )
+from pbx.config.emergency_numbers import numbers_of
 from pbx.config.settings import ServiceSettings
 from pbx.routing.decision import RouteKind
 from pbx.routing.shadowed import no_emergency_numbers, shadowed
@@ -214,6 +215,19 @@ class TestNumbers:
         assert caller(exchange.dials("110", "100")) == ["01062340000", "+861062340000"]
         assert caller(exchange.dials("110", "101")) == ["01066660000", "701062345678"]
         assert caller(exchange.dials("110", "102")) == ["01066660000", "7102"]
+
+
+class TestCountry:
+    """The numbers of a country are there; what is one elsewhere only, belongs to whoever has it."""
+
+    def test_elsewhere_only(self) -> None:
+        plan = DialPlan(basics=PlanBasics(country="GB", emergency_numbers=numbers_of("GB")))
+        exchange = Plan("a", plan=plan, users=(user("100"), user("110"), user("120")))
+        for dialed in ("999", "112", "911", "9999", "9112"):
+            assert exchange.dials(dialed).emergency
+        for dialed in ("110", "120"):
+            assert exchange.dials(dialed).kind is RouteKind.LOCAL_USER
+        assert shadowed(exchange.snapshot, exchange.services) == ()
 
 
 class TestShadowed:

@@ -194,6 +194,14 @@ class TestUser:
         [
             (("user", "remove", "999"), "There is no user 999.", "没有用户 999。"),
             (("user", "add", "100"), "There is a user 100 already.", "用户 100 已经存在。"),
+            (
+                ("user", "add", "119"),
+                "119 is an emergency number: whoever dials it reaches the emergency services, not a"
+                " user. Choose another number, or say in which country this is, if it has others:"
+                " minisip plan set basics country=DE.",
+                "119 是紧急号码：拨打它的人会接到紧急服务，而不是用户。请换一个号码；若所在国家的紧急号码"
+                "不同，请设置国家：minisip plan set basics country=CN。",
+            ),
             (("hangup", "x"), "There is no such call.", "没有这个呼叫。"),
             (
                 ("user", "add", "103", "--password", "x"),

@@ -212,6 +212,9 @@ class TestPhones:
             await stage.type("100")
             await stage.press("enter", "enter", "enter")
             await stage.until("There is a user 100 already.")
+            stage.app.screen.query_one("#number", Input).value = "119"
+            await stage.press("enter")
+            await stage.until("119 is an emergency number")
             stage.app.screen.query_one("#number", Input).value = "103"
             stage.app.screen.query_one("#name", Input).value = "李明"
             stage.app.screen.query_one("#password", Input).focus()

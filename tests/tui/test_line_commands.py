@@ -320,6 +320,14 @@ class TestPlan:
             "basics is changed. There is no emergency number now",
         )
 
+    async def test_country(self, server: Path, exchange: FakeExchange) -> None:
+        for locale, told in (
+            (ENGLISH, "basics is changed. Emergency numbers are now: 110, 112, 911\n"),
+            (CHINESE, "basics 已修改。现在的紧急号码：110, 112, 911\n"),
+        ):
+            ran = await minisip(server, "plan", "set", "basics", "country=de", locale=locale)
+            assert (ran.code, ran.out) == (0, told)
+
 
 class TestPlanFile:
     async def test_out_and_in_again(
