@@ -58,7 +58,8 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         domain: of the account's address, where it isn't the server's name: the host of REGISTER's
             Request-URI, From and To.
         proxy: the outbound proxy that every request is sent to, ``host[:port]``; empty for none.
-        transport: ``udp``, ``tcp``, ``tls``, or empty for what DNS says, else UDP.
+        transport: ``udp``, ``tcp``, ``tls``, or empty for what DNS says, else UDP; by TLS only
+            where nothing else is there.
         peers: who else's requests are taken for the line's: addresses, networks or names.
         user: the account, which is the user part of its address.
         auth_name: the name in credentials where it isn't `user`; may be a whole URI.

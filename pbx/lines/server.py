@@ -106,7 +106,7 @@ class Server:
             remote = Address(str(address), port_of(hop, transport))
             return [Flow(transport, _NOWHERE, remote)]
         for local in ANY:
-            paths = self._endpoint.paths(replace(base_path(local), named=hop), now)
+            paths = self._endpoint.paths(replace(base_path(local), named=hop), now, tls=True)
             if paths is None:
                 return None
             if found := [path for path in paths if path.remote != _NOWHERE]:

@@ -177,16 +177,16 @@ class Endpoint:
         first, *others = self._attempts(request, paths, ways, now)
         return self._layer.send_request(first.request, first.flow, now, others=others)
 
-    def paths(self, flow: Flow, now: float) -> list[Flow] | None:
+    def paths(self, flow: Flow, now: float, *, tls: bool = False) -> list[Flow] | None:
         """Return the paths that lead where `flow` is to lead; None while DNS is being asked.
 
-        Where DNS knows nothing, that is the path itself, without its name.
+        Where DNS knows nothing, that is the path itself, without its name. `tls`: see `locate`.
         """
         if not self._streams:
             flow = replace(flow, transport="udp")
         if flow.named is not None and not self._names:
             flow = replace(flow, named=None)
-        return self._locator.find(flow, now)
+        return self._locator.find(flow, now, tls=tls)
 
     def _attempts(
         self, request: Request, paths: list[Flow], ways: tuple[Way, ...], now: float

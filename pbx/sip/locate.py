@@ -90,7 +90,9 @@ _PREFIX = {"udp": "_sip._udp.", "tcp": "_sip._tcp.", "tls": "_sips._tcp."}
 Some = TypeVar("Some", Naptr, Srv, str)
 
 
-def locate(hop: SipUri, flow: Flow, known: Known, pick: Pick) -> tuple[list[Question], list[Place]]:
+def locate(
+    hop: SipUri, flow: Flow, known: Known, pick: Pick, *, tls: bool = False
+) -> tuple[list[Question], list[Place]]:
     """Return what is still to be asked, or else the places to try, the first one first.
 
     Args:
@@ -99,8 +101,10 @@ def locate(hop: SipUri, flow: Flow, known: Known, pick: Pick) -> tuple[list[Ques
             addresses can be reached.
         known: what DNS has said.
         pick: for the weights of SRV records.
+        tls: it may be gone to by TLS, too, though the URI is a sip one. A server may; a phone
+            that speaks TLS is reached by its own connection alone.
     """
-    search = _Search(flow, known, pick)
+    search = _Search(flow, known, pick, tls=tls)
     places = search.places(hop)
     return search.missing, [] if search.missing else list(dict.fromkeys(places))[:MOST_PLACES]
 
@@ -108,10 +112,11 @@ def locate(hop: SipUri, flow: Flow, known: Known, pick: Pick) -> tuple[list[Ques
 class _Search:
     """One look at what DNS has said so far."""
 
-    def __init__(self, flow: Flow, known: Known, pick: Pick) -> None:
+    def __init__(self, flow: Flow, known: Known, pick: Pick, *, tls: bool) -> None:
         self._flow = flow
         self._known = known
         self._pick = pick
+        self._transports = ("udp", "tcp", "tls") if tls else ("udp", "tcp")
         self._addresses = Kind.AAAA if ":" in flow.local.host else Kind.A
         self.missing: list[Question] = []
 
@@ -134,19 +139,25 @@ class _Search:
         return self._hosts(transport, name, port_of(hop, transport))
 
     def _services(self, name: str) -> list[tuple[str, str]]:
-        """Transports and the names of their SRV records, the preferred first (§4.1)."""
-        records = [
-            (one.order, one.preference, _SERVICES[one.service.upper()], one.replacement)
+        """Transports and the names of their SRV records, the preferred first (§4.1).
+
+        "A client resolving a SIP URI SHOULD retain records with "SIPS" as the protocol, if the
+        client supports TLS." They come last all the same, whatever their order: who wants TLS
+        first wants SRTP with it, which we don't have yet, and may refuse calls without it that
+        another transport's server takes.
+        """
+        records = sorted(
+            (transport == "tls", one.order, one.preference, transport, one.replacement)
             for one in self._ask(Kind.NAPTR, name, Naptr)
-            # "the client discards any records whose services fields are not applicable"; with
-            # a sip URI we use TLS to nobody: it would have to be his own connection
-            if one.flags.lower() == "s" and one.service.upper() in ("SIP+D2U", "SIP+D2T")
-        ]
+            # "the client discards any records whose services fields are not applicable"
+            if one.flags.lower() == "s"
+            and (transport := _SERVICES.get(one.service.upper(), "")) in self._transports
+        )
         if records:
-            return [(transport, where) for _, _, transport, where in sorted(records)]
+            return [(transport, where) for _, _, _, transport, where in records]
         # "If no NAPTR records are found, the client constructs SRV queries for those transport
         # protocols it supports, and does a query for each."
-        return [(transport, _PREFIX[transport] + name) for transport in ("udp", "tcp")]
+        return [(transport, _PREFIX[transport] + name) for transport in self._transports]
 
     def _service(self, transport: str, where: str) -> list[Place]:
         places: list[Place] = []

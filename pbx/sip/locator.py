@@ -30,11 +30,16 @@ class Locator:
         self._open: set[Question] = set()
         self._new: list[Question] = []
 
-    def find(self, flow: Flow, now: float) -> list[Flow] | None:
+    def find(self, flow: Flow, now: float, *, tls: bool = False) -> list[Flow] | None:
         """Return the paths that lead where `flow` is to lead, the best first.
 
         What the peer spoke from last stays first where it is among them (RFC 3263 §4: the same
         server for the whole of a dialog). Where DNS knows nothing, that path itself is left.
+
+        Args:
+            flow: the path, with the name.
+            now: the time.
+            tls: see `locate`.
 
         Returns:
             None while questions are open: ask again after `resolved`.
@@ -42,7 +47,7 @@ class Locator:
         if flow.named is None:
             return [flow]
         itself = replace(flow, named=None)
-        missing, places = locate(flow.named, flow, self._known(now), self._pick)
+        missing, places = locate(flow.named, flow, self._known(now), self._pick, tls=tls)
         if missing:
             fresh = [one for one in missing if one not in self._open]
             if len(self._open) + len(fresh) > MOST_OPEN:

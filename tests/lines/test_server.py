@@ -65,6 +65,39 @@ class TestRfc3263Section4:
         machine.begin()
         assert carrier.take().via.transport == "TCP"
 
+    def test_by_naptr_that_leads_to_tls_alone(self) -> None:
+        machine = Machine(NAMED)
+        machine.names[Question(Kind.NAPTR, "telco.example")] = (
+            Naptr(1, 1, "s", "SIPS+D2T", "_sips._tcp.telco.example"),
+        )
+        srv(machine, (1, "b.telco.example"), transport="tls")
+        machine.knows("b.telco.example", "198.51.100.2")
+        carrier = machine.carrier(registrar(), "198.51.100.2")
+        machine.begin()
+        request = carrier.take()
+        assert request.via.transport == "TLS"
+        assert request.get("Contact") == "<sip:100@192.0.2.1:5061;transport=tls>"
+        assert carrier.flow is not None
+        # RFC 5922 §4: DNS must not say who the peer has to be
+        assert carrier.flow.name == "telco.example"
+        assert machine.state().usable
+
+    def test_where_there_is_no_tls_the_rest_is_left(self) -> None:
+        machine = Machine(NAMED)
+        machine.names[Question(Kind.NAPTR, "telco.example")] = (
+            Naptr(1, 1, "s", "SIPS+D2T", "_sips._tcp.telco.example"),
+            Naptr(2, 1, "s", "SIP+D2U", "_sip._udp.telco.example"),
+        )
+        srv(machine, (1, "b.telco.example"), transport="tls")
+        srv(machine, (1, "c.telco.example"))
+        machine.knows("b.telco.example", "198.51.100.2")
+        machine.knows("c.telco.example", "198.51.100.3")
+        machine.unreachable.add(Address("198.51.100.2", 5060))
+        carrier = machine.carrier(registrar(), "198.51.100.3")
+        machine.begin()
+        assert carrier.take().via.transport == "UDP"
+        assert machine.state().usable
+
     def test_tls_by_its_own_srv_and_the_peer_proves_the_domain(self) -> None:
         machine = Machine(named(transport="tls"))
         srv(machine, (1, "b.telco.example"), transport="tls")
@@ -174,7 +207,8 @@ class TestFailover:
         machine = Machine(NAMED)
         first, second = two(machine, silent, silent)
         machine.begin()
-        machine.advance(PATIENCE_S + 32)
+        # Each has had its turn, and the next try is some time away, whatever the dice say
+        machine.advance(2 * PATIENCE_S + 1)
         assert machine.slug == "silent"
         assert len(first.all()) == len(second.all()) == 1
 

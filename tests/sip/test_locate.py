@@ -34,10 +34,16 @@ def sip(text: str) -> SipUri:
     return uri
 
 
-def found(uri: str, zone: Zone, flow: Flow = FLOW, pick: int = 0) -> list[Place]:
+def found(
+    uri: str, zone: Zone, flow: Flow = FLOW, pick: int = 0, *, tls: bool = False
+) -> list[Place]:
     """The places, with all else unknown to DNS."""
     missing, places = locate(
-        sip(uri), flow, lambda question: zone.get(question, ()), lambda most: min(pick, most)
+        sip(uri),
+        flow,
+        lambda question: zone.get(question, ()),
+        lambda most: min(pick, most),
+        tls=tls,
     )
     assert missing == []
     return places
@@ -73,6 +79,37 @@ class TestRfc3263Section4_1:
             at("tcp", "192.0.2.12", 5060),
             at("udp", "192.0.2.13", 5070),
         ]
+
+    def test_a_server_by_tls_where_nothing_else_answers(self) -> None:
+        zone: Zone = {
+            **self.EXAMPLE,
+            srv("_sips._tcp.example.com"): (Srv(0, 0, 5061, "server4.example.com"),),
+            a("server4.example.com"): ("192.0.2.14",),
+        }
+        assert found("sip:a@example.com", zone, tls=True) == [
+            at("tcp", "192.0.2.11", 5060),
+            at("tcp", "192.0.2.12", 5060),
+            at("udp", "192.0.2.13", 5070),
+            at("tls", "192.0.2.14", 5061),
+        ]
+
+    def test_a_server_by_tls_alone(self) -> None:
+        zone: Zone = {
+            naptr("h.example"): (Naptr(50, 50, "s", "sips+d2t", "_sips._tcp.h.example"),),
+            srv("_sips._tcp.h.example"): (Srv(0, 0, 5443, "t.example"),),
+            a("h.example"): ("192.0.2.9",),
+            a("t.example"): ("192.0.2.2",),
+        }
+        assert found("sip:h.example", zone, tls=True) == [at("tls", "192.0.2.2", 5443)]
+        # To a phone there is no such way
+        assert found("sip:h.example", zone) == [at("udp", "192.0.2.9", 5060)]
+
+    def test_a_server_by_tls_alone_without_naptr(self) -> None:
+        zone: Zone = {
+            srv("_sips._tcp.h.example"): (Srv(0, 0, 5443, "t.example"),),
+            a("t.example"): ("192.0.2.2",),
+        }
+        assert found("sip:h.example", zone, tls=True) == [at("tls", "192.0.2.2", 5443)]
 
     def test_the_parameter_decides(self) -> None:
         assert found("sip:a@example.com;transport=udp", self.EXAMPLE) == [
