@@ -22,6 +22,7 @@ from pbx.api.server import ControlServer
 from pbx.call.exchange import Exchange
 from pbx.call.outputs import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.services.directory import SoundFiles
+from pbx.call.without_prack import KEPT_AS, WithoutPrack
 from pbx.cdr.ledger import Ledger
 from pbx.cdr.record import facts_of
 from pbx.cdr.words import tag_words
@@ -231,6 +232,10 @@ class App:
 
         self._lines = Lines(self._endpoint, token, lambda: self._store.snapshot, own)
         self._exchange.outside = LinesOutside(self._lines, lambda: self._store.snapshot)
+        kept = self._store.take_kept(KEPT_AS)
+        self._exchange.without_prack = WithoutPrack(
+            self._store.keep, self._epoch, lambda: self._store.snapshot.lines, kept
+        )
         self._surgery = Surgery(
             self._endpoint, token, self._lines, own, Trials(self._exchange).call
         )

@@ -132,6 +132,9 @@ def moments(line: Line) -> list[tuple[str, str]]:
     never = now.incoming_s is None
     ago = say("line-never") if never else say("line-ago", time=report.duration(now.incoming_s or 0))
     pairs.append(("line-incoming", ago))
+    if now.prack_refused_s is not None:
+        refused = say("line-prack-refused-ago", time=report.duration(now.prack_refused_s))
+        pairs.append(("line-prack-refused", refused))
     if now.public:
         pairs.append(("line-public", clean(now.public)))
     if now.identities:

@@ -68,6 +68,7 @@ class Configuring:
         services: the numbers that the exchange itself answers.
         states: how the lines are now, by name.
         calls: how many calls have come in by a line, and how many have gone out, and go on.
+        retried: is told of a line whose owner has said what it can do about PRACK.
     """
 
     def __init__(
@@ -76,11 +77,13 @@ class Configuring:
         services: ServiceSettings,
         states: Callable[[], Mapping[str, schema.LineState]] = dict,
         calls: Callable[[str], tuple[int, int]] = lambda name: (0, 0),
+        retried: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._store = store
         self._services = services
         self._states = states
         self._calls = calls
+        self._retried = retried
 
     def lines(self) -> list[schema.Line]:
         """Return all lines, by name."""
@@ -99,6 +102,8 @@ class Configuring:
         """Give a line other options."""
         given = _object(options)
         await settled(partial(self._store.change_line, name, given))
+        if "prack" in given:
+            self._retried(name)
 
     async def remove_line(self, name: str) -> None:
         """Remove a line."""
@@ -177,17 +182,20 @@ def _object(text: str) -> dict[str, Any]:
         raise command_error("bad-json") from None
 
 
-def states_of(states: Iterable[LineState], now: float) -> dict[str, schema.LineState]:
+def states_of(
+    states: Iterable[LineState], now: float, refused: Mapping[str, float]
+) -> dict[str, schema.LineState]:
     """Return what clients are told of how lines are, by name.
 
     Args:
         states: how they are.
         now: of the exchange's clock, seconds.
+        refused: the lines that have asked for PRACK and refused it, and when.
     """
-    return {state.name: _state(state, now) for state in states}
+    return {state.name: _state(state, now, refused.get(state.name)) for state in states}
 
 
-def _state(state: LineState, now: float) -> schema.LineState:
+def _state(state: LineState, now: float, refused: float | None) -> schema.LineState:
     trouble = state.trouble
 
     def ahead(when: float | None) -> float | None:
@@ -206,6 +214,7 @@ def _state(state: LineState, now: float) -> schema.LineState:
         incoming_s=None if state.last_incoming is None else now - state.last_incoming,
         identities=list(state.identities),
         public=state.public,
+        prack_refused_s=None if refused is None else now - refused,
     )
 
 

@@ -136,8 +136,9 @@ class Control:
         self.configuring = Configuring(
             store,
             services,
-            lambda: states_of(outside.line_states(), outside.clock()),
+            lambda: states_of(outside.line_states(), outside.clock(), exchange.without_prack.lines),
             exchange.capacity.of_line,
+            lambda name: exchange.without_prack.forget(name),
         )
         self.examining = Examining(
             outside.surgery, lambda: store.snapshot, outside.clock, outside.changed, outside.counts

@@ -104,6 +104,9 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True):
     """Addresses that the carrier says are ours, the first one first."""
     public: str = ""
     """Our address as the server sees it, where a router translates addresses; else empty."""
+    prack_refused_s: float | None = None
+    """How long ago it asked for PRACK and refused it, whereupon it isn't asked any more; None for
+    never, or since the option ``prack`` was set."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

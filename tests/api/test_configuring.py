@@ -84,7 +84,7 @@ class TestLines:
             ),
             LineState("peer", Phase.DOWN, registers=False, usable=False, trouble=trouble),
         ]
-        told = states_of(states, 100.0)
+        told = states_of(states, 100.0, {"telco": 70.0})
         telco = told["telco"]
         assert (telco.phase, telco.usable, telco.trouble, telco.identities) == (
             "up",
@@ -92,6 +92,7 @@ class TestLines:
             "",
             ["sip:a@b"],
         )
+        assert (telco.prack_refused_s, told["peer"].prack_refused_s) == (30.0, None)
         assert telco.public == "203.0.113.7:40000"
         assert (telco.since_s, telco.rtt_ms, telco.incoming_s) == (10.0, 12.0, 60.0)
         # What is overdue is due now.

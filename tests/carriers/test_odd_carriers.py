@@ -3,15 +3,20 @@
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.carriers import steps
-from tests.carriers.lines import state, wait_trouble
+from tests.carriers.lines import add_line, set_line, state, wait_trouble, wait_usable
 from tests.carriers.odd import OddCarrier, seen
-from tests.carriers.office import NUMBER, Office, plain
+from tests.carriers.office import NUMBER, PASSWORD, SECOND, Office, plain
 from tests.carriers.side_door import SideDoor
+from tests.interop import scenario
+from tests.interop.exchange import Exchange
 from tests.interop.plain_sip import parameter
+from tests.interop.ports import Ports
+from tests.interop.sipp import Account, Sipp
 from tests.interop.waiting import until
 from tests.net.zone import Zone
 
@@ -118,6 +123,45 @@ def test_t2_6_405_to_the_prack_that_was_demanded(office: Office, new_carrier: Ne
     office.dial("9030123456")
     again = carrier.got("INVITE", 2).message
     assert "100rel" not in again.get("supported") + again.get("require")
+
+
+def test_t2_6_the_line_is_remembered_over_a_restart_until_its_owner_has_it_tried_again(
+    new_exchange: Callable[..., Exchange],
+    new_carrier: NewCarrier,
+    tmp_path: Path,
+    ports: Ports,
+    closing: ExitStack,
+) -> None:
+    text = steps.carrier(
+        *steps.taken(),
+        *steps.reliable("405 Method Not Allowed"),
+        registering=steps.registrar(),
+    )
+    carrier, exchange = new_carrier(text), new_exchange()
+    exchange.add_user(SECOND, PASSWORD)
+    given = {"server": carrier.host, "user": carrier.user, "password": carrier.password}
+    add_line(exchange, "carrier", kind="external-line", **given)
+
+    def offered(nth: int) -> bool:
+        """Whether the `nth` call to the carrier offers 100rel."""
+        wait_usable(exchange, "carrier")
+        port = ports.one()
+        own = Account(SECOND, PASSWORD, port, port, exchange.host)
+        sipp = Sipp(f"caller{nth}", tmp_path, scenario.caller(), own, number="9030123456")
+        closing.callback(sipp.close)
+        invite = carrier.got("INVITE", nth).message
+        return "100rel" in invite.get("supported") + invite.get("require")
+
+    assert offered(1)
+    carrier.answered("PRACK", 405)
+    assert until("it is told", lambda: state(exchange, "carrier").prack_refused_s is not None)
+    exchange.stop()
+    exchange.start()
+    assert state(exchange, "carrier").prack_refused_s is not None
+    assert not offered(2)
+    set_line(exchange, "carrier", prack="supported")
+    assert state(exchange, "carrier").prack_refused_s is None
+    assert offered(3)
 
 
 def test_t2_5_a_line_without_100rel(office: Office, new_carrier: NewCarrier) -> None:

@@ -23,6 +23,7 @@ GOOD = LineState(
     incoming_s=3605.0,
     identities=["sip:+8610@ims.example", "tel:+8610"],
     public="203.0.113.7:40000",
+    prack_refused_s=90.0,
 )
 BAD = LineState(
     phase="down",
@@ -75,6 +76,7 @@ async def test_one_that_works(server: Path) -> None:
     for text in (
         "udp 192.0.2.7:5060",
         "203.0.113.7:40000",
+        "0:01:30 ago, not offered since (prack=supported tries again)",
         "12 ms",
         "in 0:09:00",
         "1:00:05 ago",
