@@ -1,5 +1,8 @@
 """The two roots of every error: the peer's fault and ours."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class PeerError(Exception):
     """A peer sent what no rule allows; carries the answer to give it.
@@ -41,9 +44,13 @@ class CommandError(Exception):
     Args:
         code: a stable slug, such as ``unknown-user``; clients translate by it.
         sentence: the same in plain English.
+        values: what stands in the sentence beside its own words.
     """
 
-    def __init__(self, code: str, sentence: str) -> None:
+    def __init__(
+        self, code: str, sentence: str, values: Mapping[str, object] = MappingProxyType({})
+    ) -> None:
         super().__init__(sentence)
         self.code = code
         self.sentence = sentence
+        self.values = values

@@ -3,7 +3,7 @@
 import re
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +12,18 @@ from rich.console import Console
 from rich.text import Text
 
 from pbx.api.client import Client, CommandError
-from pbx.api.schema import Plan
+from pbx.api.schema import Line, Plan
 from tui import report, toml_text
 from tui.asking import Json, ask, refused, show
 from tui.clean import clean
+from tui.line_commands import EXTERNAL_LINE
 from tui.line_report import in_words
 from tui.locale import reason, say
+from tui.private_file import write_private
 from tui.usage import TranslatedCommand, TranslatedGroup, assignments
 
 BASICS = "basics"
+LINES = "lines"
 
 NOBODY = ("unknown", "incomplete")
 """Kinds of a route test's answer by which a number is nobody's."""
@@ -139,11 +142,19 @@ def remove(ctx: typer.Context, table: TableName, row: Row, json: Json = False) -
 
 
 @app.command("export", help=say("help-plan-export"), cls=TranslatedCommand)
-def export(ctx: typer.Context, file: File = None) -> None:
-    """Write the dial plan as TOML."""
-    text = toml_text.document(ask(ctx, Client.plan).tables)
+def export(
+    ctx: typer.Context,
+    file: File = None,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", metavar="", help=say("help-plan-secrets"))
+    ] = False,
+) -> None:
+    """Write the dial plan and the lines as TOML."""
+    text = toml_text.document(ask(ctx, lambda client: client.export(secrets=secrets)).tables)
     if file is None or str(file) == "-":
         sys.stdout.write(text)
+    elif secrets:
+        write_private(file, text)
     else:
         file.write_text(text, "utf-8")
 
@@ -165,8 +176,27 @@ def import_plan(ctx: typer.Context, file: File = None, json: Json = False) -> No
         raise CommandError("no-toml", sentence) from error
     if not tables:
         raise CommandError("plan-empty", say("plan-empty", path=file or "-"))
+    before = [line.name for line in ask(ctx, Client.lines)] if LINES in tables else []
     ask(ctx, lambda client: client.set_plan(tables))
-    _done(json, say("plan-imported", tables=", ".join(tables)))
+    told = [say("plan-imported", tables=", ".join(tables))]
+    if LINES in tables:
+        told += _of_lines(ask(ctx, Client.lines), before)
+
+    def show_all(_: None) -> None:
+        for sentence in told:
+            report.show_sentence(sentence)
+
+    show(None, json, show_all)
+
+
+def _of_lines(lines: Iterable[Line], before: Iterable[str]) -> Iterator[str]:
+    """Yield what is to be told of the lines that an import has led to."""
+    gone = sorted({*before} - {line.name for line in lines})
+    if gone:
+        yield say("plan-lines-gone", names=", ".join(gone))
+    bare = [line.name for line in lines if line.kind == EXTERNAL_LINE and not line.has_password]
+    if bare:
+        yield say("plan-lines-bare", names=", ".join(bare), name=bare[0])
 
 
 def _change(ctx: typer.Context, table: str, how: Callable[[list[Any]], list[Any]]) -> None:

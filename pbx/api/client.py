@@ -204,6 +204,11 @@ class Client:
         plan: Plan = self._call("plan")
         return plan
 
+    def export(self, *, secrets: bool = False) -> Plan:
+        """Return the dial plan with the lines; their passwords only with `secrets`."""
+        plan: Plan = self._call("plan.export", secrets="yes" if secrets else None)
+        return plan
+
     def set_plan(self, tables: Mapping[str, object], version: int | None = None) -> None:
         """Give the dial plan other tables; with a version, unless there is a later one."""
         seen = None if version is None else str(version)

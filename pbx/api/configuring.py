@@ -1,6 +1,7 @@
 """Lines, dial plan and users' rights for the control API."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -17,6 +18,8 @@ from pbx.errors import CommandError
 from pbx.lines.profile import fill, profile_of
 from pbx.lines.state import LineState, Phase
 from pbx.store.repository import Store
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -47,8 +50,12 @@ class ConfiguringTarget(Protocol):
         """Return the dial plan."""
         ...
 
+    def export(self, *, secrets: bool) -> schema.Plan:
+        """Return the dial plan with the lines, their passwords only with `secrets`."""
+        ...
+
     async def set_plan(self, tables: str, version: str) -> None:
-        """Give the dial plan other tables (a JSON object)."""
+        """Give the dial plan other tables (a JSON object), all lines perhaps among them."""
         ...
 
     async def set_user(self, number: str, options: str) -> None:
@@ -113,6 +120,15 @@ class Configuring:
         """Return the dial plan."""
         snapshot = self._store.snapshot
         return schema.Plan(version=snapshot.version, tables=msgspec.to_builtins(snapshot.plan))
+
+    def export(self, *, secrets: bool) -> schema.Plan:
+        """Return the dial plan with the lines, as `set_plan` takes them."""
+        snapshot = self._store.snapshot
+        if secrets:
+            log.info("a client of the control API was told the passwords of the lines")
+        lines = [exported(line, secrets=secrets) for _, line in sorted(snapshot.lines.items())]
+        tables = {"lines": lines, **msgspec.to_builtins(snapshot.plan)}
+        return schema.Plan(version=snapshot.version, tables=tables)
 
     async def set_plan(self, tables: str, version: str) -> None:
         """Give the dial plan other tables; with a version, unless there is a later one."""
@@ -216,6 +232,20 @@ def _state(state: LineState, now: float, refused: float | None) -> schema.LineSt
         public=state.public,
         prack_refused_s=None if refused is None else now - refused,
     )
+
+
+def exported(line: Line, *, secrets: bool) -> dict[str, Any]:
+    """Return a line as `fields.build` reads it: what is as usual is left out.
+
+    Args:
+        line: the line.
+        secrets: with its password, also an empty one; without, whoever reads it keeps theirs.
+    """
+    values: dict[str, Any] = msgspec.to_builtins(line)
+    usual: dict[str, Any] = msgspec.to_builtins(Line(name="", kind="", server=""))
+    password = values.pop("password")
+    chosen = {name: value for name, value in values.items() if value != usual[name]}
+    return {**chosen, "password": password} if secrets else chosen
 
 
 def describe(

@@ -130,13 +130,15 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """The dial plan (answer to ``plan``)."""
+    """The dial plan (answer to ``plan``), with the lines (answer to ``plan.export``)."""
 
     version: int
     """Of the configuration; ``plan.set`` takes it, so as not to overrule a later change."""
     tables: dict[str, Any]
     """``basics``, an object, and the tables, each a list of its rows, as
-    `pbx.config.dial_plan` explains them."""
+    `pbx.config.dial_plan` explains them; of ``plan.export`` also ``lines``, as
+    `pbx.config.line.Line` explains them, without what is as usual. Passwords are in them with the
+    parameter ``secrets`` = ``yes`` alone."""
 
 
 class ProfileAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -401,6 +403,7 @@ METHODS: dict[str, object] = {
     "doctor.more": Examination,
     "doctor.stop": None,
     "plan": Plan,
+    "plan.export": Plan,
     "plan.set": None,
     "route": RouteTest,
     "welcome": Welcome,

@@ -371,6 +371,10 @@ def _configuring_methods(target: ConfiguringTarget) -> dict[str, _Method]:
         ),
         "line.remove": _Method(lambda given: target.remove_line(given["name"]), name),
         "plan": _Method(lambda _: target.plan()),
+        "plan.export": _Method(
+            lambda given: target.export(secrets=given.get("secrets") == "yes"),
+            optional=frozenset({"secrets"}),
+        ),
         "plan.set": _Method(
             lambda given: target.set_plan(given["tables"], given.get("version", "")),
             frozenset({"tables"}),

@@ -88,7 +88,7 @@ def _number_faults(one: Line) -> Iterator[CommandError]:
         if value == "local" and not one.area:
             yield command_error("line-needs", field="area", other=field, value=value)
     if one.country and not re.fullmatch(r"[1-9][0-9]{0,3}", one.country):
-        yield command_error("line-country", value=one.country)
+        yield command_error("line-country", field="country", value=one.country)
     for field in ("area", "trunk_prefix", "international_prefix"):
         if not re.fullmatch(r"[0-9]{0,8}", getattr(one, field)):
             yield command_error("field-digits", field=field, value=getattr(one, field))
@@ -113,7 +113,7 @@ def _source_faults(field: str, sources: tuple[str, ...]) -> Iterator[CommandErro
 def _signalling_faults(one: Line) -> Iterator[CommandError]:
     yield from faults.choice("uri_form", one.uri_form, line.URI_FORMS)
     if one.uri_parameters and not _PARAMETERS.fullmatch(one.uri_parameters):
-        yield command_error("line-parameters", value=one.uri_parameters)
+        yield command_error("line-parameters", field="uri_parameters", value=one.uri_parameters)
     yield from faults.text("uri_parameters", one.uri_parameters)
     yield from faults.choice("prack", one.prack, line.PRACK_CHOICES)
     yield from faults.choice("session_timer", one.session_timer, line.TIMER_CHOICES)
@@ -127,7 +127,9 @@ def _signalling_faults(one: Line) -> Iterator[CommandError]:
     known = {codec.lower() for codec in line.CODECS}
     for codec in one.codecs:
         if codec.lower() not in known:
-            yield command_error("line-codec", value=codec, choices=", ".join(line.CODECS))
+            yield command_error(
+                "line-codec", field="codecs", value=codec, choices=", ".join(line.CODECS)
+            )
 
 
 def _call_faults(one: Line) -> Iterator[CommandError]:

@@ -3,19 +3,19 @@
 Each function checks what the change leads to and returns what the audit says of it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import msgspec
 from sqlalchemy import Connection
 
-from pbx.config import fields
+from pbx.config import faults, fields
 from pbx.config.dial_plan import TABLES, DialPlan
 from pbx.config.dial_plan_faults import dial_plan_faults, line_uses
 from pbx.config.emergency_numbers import numbers_of, reserved
 from pbx.config.line import Line
 from pbx.config.line_faults import line_faults
-from pbx.config.refusal import command_error
+from pbx.config.refusal import command_error, within
 from pbx.config.user_rights import UserRights, user_rights_faults
 from pbx.errors import CommandError
 from pbx.store import entries, rows
@@ -23,6 +23,9 @@ from pbx.store.snapshot import LocalUser, Snapshot
 
 MAX_DETAIL = 4000
 """Characters of the audit's detail."""
+
+LINES = "lines"
+"""What lines are called among a dial plan's tables."""
 
 _SECRET = "password"
 
@@ -71,31 +74,42 @@ def remove_line(connection: Connection, name: str) -> str:
 
 
 def set_plan(connection: Connection, tables: Mapping[str, object], version: int | None) -> str:
-    """Give the dial plan other tables.
+    """Give the dial plan other tables, and perhaps all lines in place of ours: all of it or nothing.
 
     Args:
         connection: the transaction.
         tables: by name, each all of its rows as structs or mappings; of ``basics`` the fields that
-            change.
+            change. `LINES` are lines; one without ``password`` keeps the one that it has here.
         version: the configuration's that this is a change of; None for whichever there is.
 
     Raises:
         CommandError: ``plan-changed`` where somebody else was faster, ``unknown-table``, what
-            `fields.build` says, what `dial_plan_faults` says, or ``time-condition-in-use``.
+            `fields.build` says, what `line_faults` and `dial_plan_faults` say, or ``time-condition-in-use``.
     """
     snapshot = rows.load_snapshot(connection)
     if version is not None and version != snapshot.version:
         raise command_error("plan-changed")
-    fresh = {name: _table(snapshot.plan, name, value) for name, value in tables.items()}
+    ours = {name: value for name, value in tables.items() if name != LINES}
+    fresh = {name: _table(snapshot.plan, name, value) for name, value in ours.items()}
     plan = msgspec.structs.replace(snapshot.plan, **fresh)
-    _refuse(dial_plan_faults(plan, snapshot.lines))
     times = {condition.name for condition in plan.time_conditions}
-    for line in snapshot.lines.values():
+    lines = snapshot.lines
+    if LINES in tables:
+        given = _lines(snapshot, tables[LINES])
+        _refuse(_lines_faults(given, times, snapshot.users))
+        lines = {line.name: line for line in given}
+    _refuse(dial_plan_faults(plan, lines))
+    for line in lines.values():
         if line.time_condition and line.time_condition not in times:
             raise command_error("time-condition-in-use", name=line.time_condition, line=line.name)
     for name, value in fresh.items():
         entries.put_entry(connection, entries.PLAN, name, value)
-    return " ".join(sorted(fresh))
+    for name in snapshot.lines.keys() - lines.keys():
+        entries.drop_entry(connection, entries.LINE, name)
+    for name, line in lines.items():
+        if line != snapshot.lines.get(name):
+            entries.put_entry(connection, entries.LINE, name, line)
+    return " ".join(sorted(tables))
 
 
 def check_free(snapshot: Snapshot, number: str) -> None:
@@ -134,18 +148,41 @@ def _put_line(connection: Connection, snapshot: Snapshot, former: Line | None, l
 
 
 def _table(plan: DialPlan, name: str, value: object) -> object:
-    given = msgspec.to_builtins(value)
     if name == "basics":
+        given = msgspec.to_builtins(value)
         if not isinstance(given, dict):
             raise command_error("bad-basics")
         whole = {**msgspec.structs.asdict(plan.basics), **_with_numbers(given)}
         return fields.build(type(plan.basics), whole, name)
     if name not in TABLES:
         raise command_error("unknown-table", name=name, choices=", ".join(("basics", *TABLES)))
+    kind, given_rows = TABLES[name], _rows(name, value)
+    return tuple(fields.build(kind, row, f"{name}[{at}]") for at, row in enumerate(given_rows, 1))
+
+
+def _lines(snapshot: Snapshot, value: object) -> list[Line]:
+    found = []
+    for at, row in enumerate(_rows(LINES, value), 1):
+        former = snapshot.lines.get(str(row.get("name", "")))
+        kept = {} if former is None else {_SECRET: former.password}
+        found.append(fields.build(Line, {**kept, **row}, f"{LINES}[{at}]"))
+    return found
+
+
+def _lines_faults(
+    lines: Iterable[Line], times: Collection[str], users: Collection[str]
+) -> Iterator[CommandError]:
+    yield from faults.once(LINES, "name", [line.name for line in lines])
+    for at, line in enumerate(lines, 1):
+        for error in line_faults(line, times, users):
+            yield within(f"{LINES}[{at}]", error)
+
+
+def _rows(name: str, value: object) -> list[dict[str, object]]:
+    given = msgspec.to_builtins(value)
     if not isinstance(given, list | tuple) or not all(isinstance(row, dict) for row in given):
         raise command_error("bad-table", name=name)
-    kind = TABLES[name]
-    return tuple(fields.build(kind, row, f"{name}[{at}]") for at, row in enumerate(given, 1))
+    return list(given)
 
 
 def _with_numbers(basics: dict[str, object]) -> dict[str, object]:

@@ -414,7 +414,7 @@ class Store:
 
         Args:
             tables: by the fields of `DialPlan`; each is all of the table's rows, as structs or as
-                mappings; of ``basics`` the fields that change.
+                mappings; of ``basics`` the fields that change. ``lines`` among them are all lines.
             done: gets None, or why not (``plan-changed``, and what `dial_plan_faults` says).
             version: of the configuration that this changes; None for whichever there is.
             actor: who wants it, for the audit.

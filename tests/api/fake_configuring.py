@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pbx.api import schema
-from pbx.api.configuring import describe, new_line
+from pbx.api.configuring import describe, exported, new_line
 from pbx.api.route_test import explain_route
 from pbx.config import fields
 from pbx.config.dial_plan import DialPlan
@@ -51,10 +51,20 @@ class FakeConfiguring:
     def plan(self) -> schema.Plan:
         return schema.Plan(version=self.version, tables=msgspec.to_builtins(self.dial_plan))
 
+    def export(self, *, secrets: bool) -> schema.Plan:
+        lines = [exported(line, secrets=secrets) for _, line in sorted(self.kept.items())]
+        return schema.Plan(version=self.version, tables={"lines": lines, **self.plan().tables})
+
     async def set_plan(self, tables: str, version: str) -> None:
         if version and int(version) != self.version:
             raise command_error("plan-changed")
         given = json.loads(tables)
+        if "lines" in given:
+            rows = [
+                {"password": getattr(self.kept.get(row["name"]), "password", ""), **row}
+                for row in given.pop("lines")
+            ]
+            self.kept = {row["name"]: fields.build(Line, row) for row in rows}
         basics = given.get("basics", {})
         if "country" in basics:
             basics.setdefault("emergency_numbers", numbers_of(basics["country"].upper()))
