@@ -13,15 +13,13 @@ from hw.locale import say
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES
 from pbx.locale import say as say_of_exchange
+from pbx.locale.decoding import fault_of_settings
 
 FIRST_PIN, LAST_PIN = 2, 27
 """The header's GPIO numbers; 0 and 1 belong to the EEPROM of HATs."""
 
 MINUTES = 24 * 60
 
-# What msgspec says: "Expected `int`, got `str` - at `$.button_pin`"
-_COMPLAINT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?\Z", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
 _NIGHT = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
@@ -84,7 +82,7 @@ def read_settings(path: Path) -> Settings:
     try:
         settings = msgspec.toml.decode(text, type=Settings)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _bad(path, _complaint(str(error))) from error
+        raise _bad(path, fault_of_settings(str(error))) from error
     for why in _faults(settings):
         raise _bad(path, why)
     return settings
@@ -92,17 +90,6 @@ def read_settings(path: Path) -> Settings:
 
 def _bad(path: Path, why: str) -> StartError:
     return StartError(say_of_exchange("bad-settings", path=path, why=why), os.EX_CONFIG)
-
-
-def _complaint(text: str) -> str:
-    """What the decoder says, with the setting's path in the words of the file."""
-    match = _COMPLAINT.fullmatch(text)
-    why, path = (match["why"], match["path"] or "") if match else (text, "")
-    unknown = _UNKNOWN.fullmatch(why)
-    if unknown:
-        return say_of_exchange("setting-unknown", setting=unknown["name"])
-    why = why.replace("`", "'")
-    return say_of_exchange("setting-type", setting=path, why=why) if path else why
 
 
 def _faults(settings: Settings) -> Iterator[str]:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 import msgspec
 
 from pbx.config.refusal import command_error
+from pbx.locale import decoding, english
+from pbx.locale.decoding import Complaint
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -20,11 +22,6 @@ _FORMS = {
     float: (re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?"), "field-number"),
 }
 """How a text has to look for a number of each kind, and what is said of another one."""
-
-# What msgspec says: "Expected `int`, got `str` - at `$.expires_s`"
-_COMPLAINT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?\Z", re.DOTALL)
-_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
 
 
 def build(kind: type[T], values: Mapping[str, object], where: str = "") -> T:
@@ -45,14 +42,14 @@ def build(kind: type[T], values: Mapping[str, object], where: str = "") -> T:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        match = _COMPLAINT.fullmatch(str(error))
-        why, path = (match["why"], match["path"] or "") if match else (str(error), "")
-    if found := _UNKNOWN.fullmatch(why):
+        found = Complaint.read(str(error))
+    if found.unknown:
         known = ", ".join(kind.__struct_fields__)
-        raise command_error("field-unknown", field=at(where, found["name"]), choices=known)
-    if found := _MISSING.fullmatch(why):
-        raise command_error("field-missing", field=at(where, found["name"]))
-    raise command_error("field-type", field=at(where, path), why=why.replace("`", "'"))
+        raise command_error("field-unknown", field=at(where, found.unknown), choices=known)
+    if found.missing:
+        raise command_error("field-missing", field=at(where, found.missing))
+    words = {name: decoding.kind(getattr(found, name), english) for name in ("wanted", "given")}
+    raise command_error("field-type", field=at(where, found.path), **words)
 
 
 def changed(value: T, values: Mapping[str, object]) -> T:

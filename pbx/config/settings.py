@@ -15,6 +15,7 @@ from pbx.config.emergency_numbers import ALWAYS
 from pbx.config.name_server import parse_name_server
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
+from pbx.locale.decoding import fault_of_settings
 
 CDR_SIDES: tuple[str, ...] = ("LO", "LT", "OO", "OT")
 """The half-calls of miniSIPServer's model, as `CdrSettings` names them."""
@@ -50,10 +51,6 @@ TLS_PORT = 5061
 
 # RFC 6454 §6.2: scheme, host and a port that isn't the scheme's own; browsers write it in lower case
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
-
-# What msgspec says: "Expected `int`, got `str` - at `$.sip.port`"
-_COMPLAINT = re.compile(r"(?P<why>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?\Z", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`")
 
 
 class SipSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -292,21 +289,11 @@ def parse_settings(text: bytes, name: str) -> Settings:
     try:
         settings = msgspec.toml.decode(text, type=Settings)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        sentence = say("bad-settings", path=name, why=_complaint(str(error)))
+        sentence = say("bad-settings", path=name, why=fault_of_settings(str(error)))
         raise StartError(sentence, os.EX_CONFIG) from error
     for why in _faults(settings):
         raise StartError(say("bad-settings", path=name, why=why), os.EX_CONFIG)
     return settings
-
-
-def _complaint(text: str) -> str:
-    """What the decoder says, with the setting's path in the words of the file."""
-    match = _COMPLAINT.fullmatch(text)
-    why, path = (match["why"], match["path"] or "") if match else (text, "")
-    unknown = _UNKNOWN.fullmatch(why)
-    if unknown:
-        return say("setting-unknown", setting=".".join(filter(None, (path, unknown["name"]))))
-    return say("setting-type", setting=path, why=why.replace("`", "'")) if path else why
 
 
 def _faults(settings: Settings) -> Iterator[str]:

@@ -16,6 +16,11 @@ def _chinese(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("unknown-user", "There is no user 999.", "没有用户 999。"),
         ("unknown-user", "There is no user {0}\n.", "没有用户 {0}\n。"),
+        (
+            "field-type",
+            "routes[1].lines has the wrong kind of value: it must be a list, not a whole number.",
+            "routes[1].lines 的值类型不对：应为列表，而不是整数。",
+        ),
         ("unknown-call", "There is no call c9.", "没有这个呼叫。"),
         ("internal", "Whatever.", "交换机未能完成此操作；原因见日志。"),
         ("unknown-user", "Nobody has that number.", "Nobody has that number."),

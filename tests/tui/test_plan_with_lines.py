@@ -167,6 +167,11 @@ class TestAllOrNothing:
                 "lines[2].name 是“x”，已经存在。",
             ),
             (
+                '[[lines]]\nname = "y"\nkind = "sip-trunk"\nserver = 5\n',
+                "lines[2].server has the wrong kind of value: it must be a text, not a whole",
+                "lines[2].server 的值类型不对：应为文本，而不是整数。",
+            ),
+            (
                 '[[lines]]\nkind = "sip-trunk"\nserver = "b"\n',
                 "lines[2].name is missing.",
                 "缺少 lines[2].name。",

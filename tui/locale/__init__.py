@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from pbx.api.client import CommandError
 from pbx.locale import catalogue, language
 from pbx.locale import say as say_of_exchange
+from pbx.locale.decoding import kind_translated
+
+_KINDS = ("wanted", "given")
+"""The values of a refusal that are words for a kind of value."""
 
 
 def sentences() -> Mapping[str, str]:
@@ -54,4 +58,10 @@ def translate(error: CommandError) -> str:
         for position, part in enumerate(parts)
     )
     match = re.fullmatch(pattern, error.sentence, re.DOTALL)
-    return say_of_exchange(key, **match.groupdict()) if match else error.sentence
+    if match is None:
+        return error.sentence
+    values = {
+        name: kind_translated(value) if name in _KINDS else value
+        for name, value in match.groupdict().items()
+    }
+    return say_of_exchange(key, **values)
