@@ -52,6 +52,7 @@ from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
 from pbx.registrar.lamps import Lamps
 from pbx.registrar.rows import binding_of, row_of
+from pbx.routing.nowhere import leading_nowhere
 from pbx.routing.shadowed import no_emergency_numbers, shadowed
 from pbx.sip.capabilities import EXCHANGE
 from pbx.sip.dispatch import Dispatch, Ticking
@@ -405,6 +406,7 @@ class App:
 
     def _problems(self) -> list[Problem]:
         now, database = self._loop.time(), self._store.status
+        snapshot, services = self._store.snapshot, self._settings.services
         return examine(
             Facts(
                 wall_s=time.time(),
@@ -419,8 +421,9 @@ class App:
                 disk_used=_disk_used(self._folder.path),
                 tls_why=self._no_tls(),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
-                shadowed=shadowed(self._store.snapshot, self._settings.services),
-                no_emergency_numbers=no_emergency_numbers(self._store.snapshot),
+                shadowed=shadowed(snapshot, services),
+                no_emergency_numbers=no_emergency_numbers(snapshot),
+                nowhere=leading_nowhere(snapshot, services, datetime.now().astimezone()),
                 prack_refused={
                     contact: now - since
                     for contact, since in self._exchange.without_prack.contacts.items()
@@ -428,8 +431,7 @@ class App:
                 prack_lines=tuple(
                     name
                     for name in self._exchange.without_prack.lines
-                    if name in self._store.snapshot.lines
-                    and self._store.snapshot.lines[name].prack != "off"
+                    if name in snapshot.lines and snapshot.lines[name].prack != "off"
                 ),
                 emergency_calls=tuple(
                     (call.facts.caller_number, call.facts.dialed_number)

@@ -13,6 +13,7 @@ from pbx.api.client import Client, CommandError
 from pbx.api.schema import Line, Profile
 from tui import report
 from tui.asking import Json, ask, read_secret, refused, show
+from tui.destination import and_whose
 from tui.line_report import show_line, show_lines, show_options
 from tui.locale import say
 from tui.profile_asking import answers
@@ -89,10 +90,12 @@ def line_commands(kind: str) -> typer.Typer:
             given = answers(known, given) | {"profile": profile}
         ask(ctx, lambda client: client.add_line(name, given))
         if made != kind:
-            _done(json, say("line-added-as", name=name, **_way(made)))
+            sentence = say("line-added-as", name=name, **_way(made))
+            _done(json, and_whose(ctx, sentence, str(given.get("destination", ""))))
             return
         secret = given.get("password") or kind != EXTERNAL_LINE
-        _done(json, say("line-added" if secret else "line-without-password", name=name))
+        sentence = say("line-added" if secret else "line-without-password", name=name)
+        _done(json, and_whose(ctx, sentence, str(given.get("destination", ""))))
 
     @app.command("profiles", help=say("help-line-profiles"), cls=TranslatedCommand)
     def providers(
@@ -126,7 +129,7 @@ def line_commands(kind: str) -> typer.Typer:
             raise typer.BadParameter(say("usage-nothing"))
         _line(ctx, name, kind)
         ask(ctx, lambda client: client.set_line(name, given))
-        _done(json, say("line-set", name=name))
+        _done(json, and_whose(ctx, say("line-set", name=name), str(given.get("destination", ""))))
 
     @app.command("remove", help=say("help-line-remove"), cls=TranslatedCommand)
     def remove(ctx: typer.Context, name: Name, json: Json = False) -> None:

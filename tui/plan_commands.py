@@ -16,6 +16,7 @@ from pbx.api.schema import Line, Plan
 from tui import report, toml_text
 from tui.asking import Json, ask, refused, show
 from tui.clean import clean
+from tui.destination import and_whose
 from tui.line_commands import EXTERNAL_LINE
 from tui.line_report import in_words
 from tui.locale import reason, say
@@ -24,9 +25,6 @@ from tui.usage import TranslatedCommand, TranslatedGroup, assignments
 
 BASICS = "basics"
 LINES = "lines"
-
-NOBODY = ("unknown", "incomplete")
-"""Kinds of a route test's answer by which a number is nobody's."""
 
 LONGEST_ROW = 16
 """Digits of a row's number, beyond which it is a slip of the keyboard."""
@@ -89,7 +87,7 @@ def add(
         return [*rows[:place], given, *rows[place:]]
 
     _change(ctx, table, added)
-    _done(json, _and_where(ctx, say("plan-added", table=table), table, given))
+    _done(json, and_whose(ctx, say("plan-added", table=table), _leads_to(table, given)))
 
 
 @app.command("set", help=say("help-plan-set"), cls=TranslatedCommand)
@@ -126,7 +124,7 @@ def change(
             return [*rows[: row - 1], {**rows[row - 1], **given}, *rows[row:]]
 
         _change(ctx, table, changed)
-    _done(json, _and_where(ctx, say("plan-set", table=table), table, given))
+    _done(json, and_whose(ctx, say("plan-set", table=table), _leads_to(table, given)))
 
 
 @app.command("remove", help=say("help-plan-remove"), cls=TranslatedCommand)
@@ -208,13 +206,9 @@ def _change(ctx: typer.Context, table: str, how: Callable[[list[Any]], list[Any]
     ask(ctx, lambda client: client.set_plan({table: how(rows)}, plan.version))
 
 
-def _and_where(ctx: typer.Context, sentence: str, table: str, given: dict[str, str]) -> str:
-    """Return the sentence, and where calls from outside are led to nobody, that they are."""
-    number = given.get("destination", "") if table == "incoming" else ""
-    users = ask(ctx, Client.users) if number else []
-    # What leads a user of ours nowhere leads whoever the plan sends there nowhere, too.
-    nobody = users and ask(ctx, lambda client: client.route(users[0].number, number)).kind in NOBODY
-    return f"{sentence} {say('plan-nobody', number=number)}" if nobody else sentence
+def _leads_to(table: str, given: dict[str, str]) -> str:
+    """Return the number that a row leads calls from outside to; empty where it doesn't say."""
+    return given.get("destination", "") if table == "incoming" else ""
 
 
 def _table(plan: Plan, name: str) -> Any:

@@ -41,6 +41,16 @@ def route(
     return _Search(snapshot, services, origin, when).find(dialed)
 
 
+def route_ordered(
+    snapshot: Snapshot, services: ServiceSettings, number: str, origin: Origin, when: datetime
+) -> RouteDecision:
+    """Decide where a number leads that the plan itself puts in the place of the one called.
+
+    Arguments as for `route`; `number` is a destination of calls from outside.
+    """
+    return _Search(snapshot, services, origin, when).find_ordered(number)
+
+
 class _Search:
     """One search, which writes down its steps."""
 
@@ -75,10 +85,15 @@ class _Search:
         if found is not None and found.row.refuse:
             return self._end(RouteKind.REFUSED, dialed, step("caller-refused", **_named(found)))
         if found is not None and found.row.destination:
-            number, self._not_by = found.row.destination, ""
+            number = found.row.destination
             self._note(step("caller-destination", destination=number, **_named(found)))
-            return self._lookup(number, ordered=True)
+            return self.find_ordered(number)
         return self._lookup(dialed) if self._of_user else self._incoming(dialed, caller)
+
+    def find_ordered(self, number: str) -> RouteDecision:
+        """Return where a number leads that the plan has put in the place of the one dialled."""
+        self._not_by = ""
+        return self._lookup(number, ordered=True)
 
     def _incoming(self, dialed: str, caller: tuple[str, ...]) -> RouteDecision:
         """Return where a call leads that comes from outside."""
@@ -90,8 +105,7 @@ class _Search:
             to = destination(self._plan, line, self._written(dialed), caller, self._when)
             if to is not None:
                 self._note(to[1])
-                self._not_by = ""
-                return self._lookup(to[0], ordered=True)
+                return self.find_ordered(to[0])
         number, called = refine(self._plan.refine_called, dialed, name, "in")
         if called is not None:
             self._note(step("refine-called", place=called.place, number=number))

@@ -27,6 +27,7 @@ FINE = Facts(
     no_emergency_numbers=False,
     lines={},
     prack_lines=(),
+    nowhere={},
     emergency_calls=(),
 )
 
@@ -44,6 +45,7 @@ WRONG = [
     ("phone-lost", replace(FINE, lost={"105": 600.0})),
     ("emergency-taken", replace(FINE, shadowed=("110", "119"))),
     ("no-emergency-numbers", replace(FINE, no_emergency_numbers=True)),
+    ("line-leads-nowhere", replace(FINE, nowhere={"telco": "199"})),
     ("line-prack-refused", replace(FINE, prack_lines=("telco",))),
     ("emergency-call", replace(FINE, emergency_calls=(("100", "112"),))),
     ("prack-refused", replace(FINE, prack_refused={"sip:gw@192.0.2.9": 600.0})),

@@ -66,6 +66,20 @@ class TestLineAdd:
             assert SECRET not in shown.text
         assert exchange.configured.kept["ims"].password == SECRET
 
+    async def test_a_destination_that_is_nobodys(
+        self, server: Path, lines: dict[str, Line]
+    ) -> None:
+        nobody = "But 555 is nobody's number, and leads nowhere: who calls is told so.\n"
+        ran = await minisip(server, "line", "set", "ims", "destination=555")
+        assert (ran.code, ran.out) == (0, f"ims is changed. {nobody}")
+        assert lines["ims"].destination == "555"
+        ran = await minisip(server, "trunk", "add", "more", "server=x", "destination=555")
+        assert (ran.code, ran.out) == (0, f"more is there. {nobody}")
+        ran = await minisip(server, "line", "set", "ims", "destination=101")
+        assert (ran.code, ran.out) == (0, "ims is changed.\n")
+        ran = await minisip(server, "line", "set", "ims", "destination=")
+        assert (ran.code, ran.out) == (0, "ims is changed.\n")
+
     async def test_without_one_it_says_how(self, server: Path) -> None:
         ran = await minisip(server, "line", "add", "ims", "server=x", "user=u")
         assert "`minisip line set ims --password`" in ran.out

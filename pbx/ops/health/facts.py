@@ -57,6 +57,7 @@ class Facts:
         lines: external lines and SIP trunks that can't be used, and why.
         shadowed: numbers of ours that are emergency numbers, and so can't be called.
         no_emergency_numbers: calls can go outside, and no number is an emergency number.
+        nowhere: destinations of lines that are nobody's numbers, by line.
         prack_lines: lines that ask for PRACK and refuse it.
         emergency_calls: who is in an emergency call, and the number.
     """
@@ -77,5 +78,6 @@ class Facts:
     lines: Mapping[str, Trouble]
     shadowed: tuple[str, ...]
     no_emergency_numbers: bool
+    nowhere: Mapping[str, str]
     prack_lines: tuple[str, ...]
     emergency_calls: tuple[tuple[str, str], ...]
