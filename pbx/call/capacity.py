@@ -85,11 +85,7 @@ class Capacity:
 
 def _sent_on(call: AnyCall, number: str) -> bool:
     """Whether a call is outside, or on its way there, because a local user has forwarded it."""
-    return isinstance(call, Call) and any(
-        leg in call.asked and call.asked[leg].forwarder == number
-        for leg in _alive(call.legs)
-        if leg.party.line
-    )
+    return any(leg.forwarder == number for leg in _alive(call.legs) if leg.party.line)
 
 
 def _alive(legs: Iterable[Leg]) -> list[Leg]:

@@ -60,6 +60,7 @@ class Invitations:
                 leg = self.branch(
                     f"b{place}", asking, target, call.offer, together, now, late_answer=alone
                 )
+                leg.forwarder = asking.forwarder
                 branches.append(leg)
                 call.asked[leg] = asking
                 self._exchange.add(call, leg)

@@ -54,6 +54,7 @@ class LegState(msgspec.Struct, frozen=True):
         name, hidden: as in `Party`; the name octet by octet.
         session_s, refreshes: its session timer's interval, 0 for none, and that we refresh it.
         line, poses: as in `Party`.
+        forwarder: as in `Leg`.
     """
 
     number: str
@@ -67,6 +68,7 @@ class LegState(msgspec.Struct, frozen=True):
     refreshes: bool = False
     line: str = ""
     poses: bool = False
+    forwarder: str = ""
 
 
 class CallState(msgspec.Struct, frozen=True):

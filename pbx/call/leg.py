@@ -128,6 +128,8 @@ class Leg:
         self.party = party
         self.ended = False
         self.fork = name
+        self.forwarder = ""
+        """The local user whose phone has sent the call on to it; empty for none."""
         self._interpreter = interpreter
         self._offered = offered
         self._offers = bool(media.last_remote)
@@ -153,6 +155,7 @@ class Leg:
             timer.ours if timer else False,
             who.line,
             who.poses,
+            self.forwarder,
         )
 
     @property

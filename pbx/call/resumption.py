@@ -98,4 +98,6 @@ class Resumption:
         if manner is not None:
             behave(usage, manner)
         told = as_it_is if manner is None else manner.told
-        return Leg(name, usage, media, Interpreter(media, coded, told), party, manner=manner)
+        leg = Leg(name, usage, media, Interpreter(media, coded, told), party, manner=manner)
+        leg.forwarder = state.forwarder
+        return leg

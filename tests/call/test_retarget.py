@@ -1,12 +1,14 @@
 """Phones that forward calls: 3xx followed (RFC 3261 §8.1.3.4), Diversion, History-Info."""
 
+import msgspec
 import pytest
 
+from pbx.call.journal import CallState
 from pbx.config.dial_plan import DialPlan, NumberChange
 from pbx.config.settings import CallSettings
 from pbx.sip.message import Request
 from tests.call.office import HOME, Office, Phone
-from tests.call.telco import telco
+from tests.call.telco import LINE, PLAN, telco
 
 
 @pytest.fixture
@@ -82,6 +84,35 @@ class TestFollowed:
         carol.invite("101", call_id="call-4")
         moves(bob, "4930555")
         assert peer.hears("INVITE")
+
+    def test_a_forwarded_call_counts_for_the_user_after_a_restart_too(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        peer = telco(office)
+        call = alice.invite("101")
+        moves(bob, "4930555")
+        answers(peer, peer.hears("INVITE"))
+        alice.response(181)
+        call.answered()
+        call.ack()
+        (before,) = office.exchange.calls.values()
+        state = before.state()
+        assert state is not None
+        kept = msgspec.json.decode(msgspec.json.encode(state), type=CallState)
+        after = Office()
+        after.now = office.now
+        for phone in (alice, bob, peer):
+            phone.office = after
+            after.phones[phone.address] = phone
+        after.configure(LINE, plan=PLAN)
+        after.exchange.resume(before.facts, kept, after.now)
+        after.engine_ready(kept.ports)
+        after.change_user("101", most_outgoing=1)
+        bob.inbox.clear()
+        bob.invite("4930555", call_id="call-2")
+        bob.response(403)
+        after.exchange.stop(after.now)
+        after.pump()
+        assert peer.hears("BYE")
 
     def test_nor_for_a_user_who_is_gone(self, office: Office) -> None:
         alice, bob = office.phone("100"), office.phone("101")
