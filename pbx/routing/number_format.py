@@ -2,6 +2,12 @@
 
 A number that can't be told for sure, above all a short or a service number such as 110 or 10086, has
 no E.164 form here and stays as it was dialled: nothing is worse than a number that a format broke.
+
+Rules instead of libphonenumber (``phonenumbers``), which was tried beside them on some ninety numbers
+of twelve countries: it knows each country's lengths, but neither a line's area code (62345678 in
+Beijing became +8662345678) nor service numbers (10086, 95105105, and 116117 in Germany got a country
+code), so these rules would have to stand before it; 6 MB and a country's tables read within a call
+would be the price. What it did better, numbers of countries without area codes, is `_CLOSED`.
 """
 
 import re
@@ -15,7 +21,20 @@ _LONGEST = 15
 _SUBSCRIBER = 8
 """Digits up to which a number without any prefix is a subscriber's of its area."""
 
+_CLOSED = {
+    7: "238 239 248 269 297 501 592 673 679 680 691 960",
+    8: "45 47 65 216 222 223 226 227 228 235 236 253 257 266 268 350 356 357 371 502 503 504 505 506"
+    " 509 689 852 853 965 968 973 974",
+}
+"""Countries whose numbers all have so many digits, without area code and trunk prefix (ITU-T, national
+numbering plans)."""
+
 _WITHOUT_TRUNK_PREFIX = {
+    **{
+        country: re.compile(rf"[2-9][0-9]{{{digits - 1}}}")
+        for digits, countries in _CLOSED.items()
+        for country in countries.split()
+    },
     # mobiles, and the 400 and 800 numbers: no trunk prefix stands before them
     "86": re.compile(r"1[3-9][0-9]{9}|[48]00[0-9]{7}"),
     # 10 digits, with and without the 1 that is trunk prefix and country code in one
@@ -58,8 +77,10 @@ def _national(digits: str, line: Line) -> str:
     whole = _WITHOUT_TRUNK_PREFIX.get(country)
     if whole is not None and whole.fullmatch(digits):
         return country + digits
-    if digits.startswith(country) and len(digits) - len(country) > _SUBSCRIBER:
-        return digits  # E.164 without its plus sign
+    if digits.startswith(country):
+        rest = digits.removeprefix(country)
+        if len(rest) > _SUBSCRIBER or (whole is not None and whole.fullmatch(rest)):
+            return digits  # E.164 without its plus sign
     service = _SERVICE.get(country)
     if service is not None and service.fullmatch(digits):
         return ""

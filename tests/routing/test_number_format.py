@@ -12,6 +12,9 @@ BEIJING = line("cn", country="86", area="10")
 BERLIN = line("de", country="49", area="30")
 NEW_YORK = line("us", country="1", area="212", trunk_prefix="1", international_prefix="011")
 COPENHAGEN = line("dk", country="45", trunk_prefix="")
+HONG_KONG = line("hk", country="852")
+MALDIVES = line("mv", country="960")
+ROME = line("it", country="39", trunk_prefix="")
 CHINA = line("cn", country="86")
 NOWHERE = line("x")
 
@@ -39,7 +42,16 @@ class TestToE164:
             (NEW_YORK, "0114930123456", "+4930123456"),
             (COPENHAGEN, "33123456", "+4533123456"),
             (COPENHAGEN, "45123456", "+4545123456"),
-            (COPENHAGEN, "4533123456", "+454533123456"),
+            (COPENHAGEN, "4533123456", "+4533123456"),
+            (HONG_KONG, "21234567", "+85221234567"),
+            (HONG_KONG, "85221234567", "+85221234567"),
+            (HONG_KONG, "85221234", "+85285221234"),
+            (HONG_KONG, "008613800138000", "+8613800138000"),
+            (MALDIVES, "3321234", "+9603321234"),
+            (MALDIVES, "9603321234", "+9603321234"),
+            (ROME, "3921234567", "+393921234567"),
+            (ROME, "393921234567", "+393921234567"),
+            (BEIJING, "864001234567", "+864001234567"),
             (NOWHERE, "+4930123456", "+4930123456"),
             (NOWHERE, "004930123456", "+4930123456"),
         ],
@@ -73,6 +85,10 @@ class TestToE164:
     def test_what_is_too_short_or_too_long_or_no_digits_has_none(self, dialed: str) -> None:
         assert to_e164(dialed, BEIJING) == ""
 
+    @pytest.mark.parametrize("dialed", ["999", "18222", "1878200", "1000", "992"])
+    def test_nor_one_of_hong_kong(self, dialed: str) -> None:
+        assert to_e164(dialed, HONG_KONG) == ""
+
     def test_without_a_country_nobody_can_tell(self) -> None:
         assert to_e164("01062345678", NOWHERE) == ""
 
@@ -94,6 +110,7 @@ class TestFromE164:
             (BERLIN, "local", "00861062345678"),
             (NEW_YORK, "national", "011861062345678"),
             (NOWHERE, "national", "00861062345678"),
+            (HONG_KONG, "national", "00861062345678"),
         ],
     )
     def test_in_every_format(self, where: object, form: str, written: str) -> None:
@@ -102,6 +119,11 @@ class TestFromE164:
     def test_a_mobile_needs_no_trunk_prefix_in_china(self) -> None:
         assert from_e164("+8613800138000", BEIJING, "national") == "13800138000"
         assert from_e164("+8613800138000", BEIJING, "local") == "13800138000"
+
+    def test_nor_does_any_number_where_there_are_no_area_codes(self) -> None:
+        """Whatever the trunk prefix is said to be; 0 is what a line has unless it is told."""
+        for form in ("national", "local"):
+            assert from_e164("+85221234567", HONG_KONG, form) == "21234567"
 
     def test_what_would_be_a_service_number_without_area_code_keeps_it(self) -> None:
         assert from_e164("+861095588123", BEIJING, "local") == "01095588123"
@@ -112,8 +134,10 @@ class TestFromE164:
 
     @untimed
     @given(
-        st.sampled_from([BEIJING, BERLIN, NEW_YORK, NOWHERE, CHINA]),
-        st.sampled_from(["+861062345678", "+8613800138000", "+4930123456", "+16465551234", "+33"]),
+        st.sampled_from([BEIJING, BERLIN, NEW_YORK, NOWHERE, CHINA, HONG_KONG]),
+        st.sampled_from(
+            ["+861062345678", "+8613800138000", "+4930123456", "+16465551234", "+33", "+8522123456"]
+        ),
         st.text("123456789", min_size=0, max_size=3),
         st.sampled_from(["+e164", "00", "national", "local"]),
     )
