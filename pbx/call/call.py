@@ -77,7 +77,7 @@ class Call:
         max_duration_s: float,
     ) -> None:
         self.facts = facts
-        facts.caller_line = caller.party.line
+        facts.caller_line, facts.caller_was_called = caller.party.line, caller.called
         self.caller = caller
         self.offer = offer
         self.callee: Leg | None = None
@@ -456,6 +456,7 @@ class Call:
     def _begin_talk(self, leg: Leg, now: float) -> None:
         self.facts.talk = now
         self.facts.called_number, self.facts.called_line = leg.number, leg.party.line
+        self.facts.called_has_called = not leg.called
         self.facts.called_addr = leg.address
         for party in (self.caller, leg):
             self._limits.shorten(party.max_duration_s)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 
 from pbx.call.any_call import AnyCall
-from pbx.call.call import Call
 from pbx.call.leg import Leg
 
 UNLIMITED = -1
@@ -25,20 +24,25 @@ class Capacity:
         for call in self._running():
             for leg in _alive(call.legs):
                 if leg.party.line == line:
-                    calls_us = isinstance(call, Call) and leg is call.caller
-                    incoming, outgoing = incoming + calls_us, outgoing + (not calls_us)
+                    incoming, outgoing = incoming + (not leg.called), outgoing + leg.called
         return incoming, outgoing
 
-    def of_user(self, number: str) -> tuple[int, int]:
+    def of_user(self, number: str, leaving: AnyCall | None = None) -> tuple[int, int]:
         """Return how many calls a local user takes part in, or is rung by, and makes.
 
-        What its phone has forwarded outside it makes, though it takes no part in it.
+        What it has transferred or its phone has forwarded outside it makes, though it takes no part in it.
+
+        Args:
+            number: the user.
+            leaving: a call that the user is about to leave.
         """
         every = made = 0
         for call in self._running():
+            if call is leaving:
+                continue
             legs = [leg for leg in _alive(call.legs) if not leg.party.line and leg.number == number]
             every += bool(legs)
-            made += any(leg.name == "a" for leg in legs) or _sent_on(call, number)
+            made += not all(leg.called for leg in legs) or _sent_on(call, number)
         return every, made
 
     def takes(self, line: str, *, most: int, most_outgoing: int = -1) -> bool:
@@ -51,9 +55,11 @@ class Capacity:
         incoming, outgoing = self.of_line(line)
         return _below(incoming + outgoing, most) and _below(incoming, most_incoming)
 
-    def user_may_call(self, number: str, *, most: int, most_outgoing: int) -> bool:
-        """Whether a local user may make one more call; -1 for no limit."""
-        every, made = self.of_user(number)
+    def user_may_call(
+        self, number: str, *, most: int, most_outgoing: int, leaving: AnyCall | None = None
+    ) -> bool:
+        """Whether a local user may make one more call, `leaving` another one; -1 for no limit."""
+        every, made = self.of_user(number, leaving)
         return _below(every, most) and _below(made, most_outgoing)
 
     def user_may_be_called(self, number: str, *, most: int) -> bool:
@@ -84,8 +90,12 @@ class Capacity:
 
 
 def _sent_on(call: AnyCall, number: str) -> bool:
-    """Whether a call is outside, or on its way there, because a local user has forwarded it."""
-    return any(leg.forwarder == number for leg in _alive(call.legs) if leg.party.line)
+    """Whether a call is outside, or on its way there, because a local user has sent it there."""
+    return any(
+        number in (leg.forwarder, call.facts.transferred_by)
+        for leg in _alive(call.legs)
+        if leg.party.line and leg.called
+    )
 
 
 def _alive(legs: Iterable[Leg]) -> list[Leg]:

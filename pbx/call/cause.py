@@ -87,7 +87,12 @@ _OF_THE_CALLED_PARTY = frozenset(
 """Failures that say something of the called party, so that the caller may hear them as they are.
 
 Others are of the hop between the phone and us: a 401 or 407 asks for our password, a 405 or 420
-lists what the phone lacks, a 482 or 491 is about our request.
+lists what the phone lacks, a 491 is about our request.
+"""
+
+_OF_THE_WAY = frozenset({482, 483})
+"""Failures that say that the way which the number takes leads round in circles. Of their Q.850 cause,
+25, RFC 3398 would make a 500: our own fault, that is, and nothing that a person could mend.
 """
 
 
@@ -175,6 +180,8 @@ def by_response(status: int, reason: str, reasons: list[str], headers: Headers =
     if status >= 600 or (told is None and status in _OF_THE_CALLED_PARTY):
         # §21.6: nobody else is to be tried, which no Q.850 cause can say
         answer, phrase = status, reason if reason.isprintable() else REASONS.get(status, "")
+    elif status in _OF_THE_WAY and q850 == q850_of_status(status):
+        answer, phrase = status, REASONS[status]
     elif told is not None:
         answer, phrase = status_of_q850(told)
     elif status < 400:

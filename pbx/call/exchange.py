@@ -110,8 +110,9 @@ class Exchange:
         """The external lines and SIP trunks; set by whom they are known to."""
         self.prove: Callable[[Party, ServerTransaction, float], bool] | None = None
         """Whether a request within a call is this party's, which may move the dialog; see `Usage`."""
-        self.over_limit: Callable[[str], Cause | None] = lambda number: None
-        """Why a local user may make no more calls now; set by whom the users are known to."""
+        self.over_limit: Callable[[str, AnyCall | None], Cause | None] = lambda *_: None
+        """Why a local user may make no more calls now, but for one that it leaves; set by whom the
+        users are known to."""
         self.services = Services(settings.services, files, tokens(), self._outputs.append)
         self.pool = PortPool([])
         self.calls: dict[str, AnyCall] = {}

@@ -25,6 +25,8 @@ class CallFacts:
         transferred_by: who has transferred the caller to where it calls; empty for nobody.
         caller_line, called_line: the external line or SIP trunk that the party is reached by; empty
             for a local user.
+        caller_was_called, called_has_called: a transfer has made who was called the caller, or who has
+            called the called party.
         emergency: it is an emergency call.
         max_duration_s: the longest talk that the dial plan allows; 0 for no limit of its own.
         quality: how the caller's and the called party's sound came here, when the call has ended.
@@ -45,6 +47,8 @@ class CallFacts:
     transferred_by: str = ""
     caller_line: str = ""
     called_line: str = ""
+    caller_was_called: bool = False
+    called_has_called: bool = False
     emergency: bool = False
     max_duration_s: float = 0.0
     quality: tuple[Quality | None, Quality | None] = (None, None)

@@ -55,6 +55,7 @@ class LegState(msgspec.Struct, frozen=True):
         session_s, refreshes: its session timer's interval, 0 for none, and that we refresh it.
         line, poses: as in `Party`.
         forwarder: as in `Leg`.
+        called: we have called it; None in the journal of an older version.
     """
 
     number: str
@@ -69,6 +70,7 @@ class LegState(msgspec.Struct, frozen=True):
     line: str = ""
     poses: bool = False
     forwarder: str = ""
+    called: bool | None = None
 
 
 class CallState(msgspec.Struct, frozen=True):

@@ -156,7 +156,13 @@ class Leg:
             who.line,
             who.poses,
             self.forwarder,
+            self.called,
         )
+
+    @property
+    def called(self) -> bool:
+        """True where we have called the party, false where it has called us; a transfer changes nothing."""
+        return self.usage.owns_call_id
 
     @property
     def number(self) -> str:

@@ -82,6 +82,10 @@ class Manner(Protocol):
         """An INVITE of the line's that requires RFC 3312 is ``answer``-ed as met, or ``refuse``-d."""
 
     @property
+    def may_refer(self) -> bool:
+        """Whether a call's party on the line may transfer the other one, which is ours."""
+
+    @property
     def diversion(self) -> bool:
         """Whether the line is told of forwarded calls by Diversion and History-Info."""
 

@@ -39,6 +39,11 @@ class Reached:
     max_duration_s: float = 0.0
     caller: str = ""
 
+    @property
+    def outside(self) -> bool:
+        """True where a line is what it is reached by."""
+        return bool(self.targets) and self.targets[0].manner is not None
+
 
 def by_scheme(reached: Reached, *, secure: bool) -> Reached:
     """Return what is left of it for a call by sips, or by sip.

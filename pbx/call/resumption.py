@@ -87,7 +87,7 @@ class Resumption:
             flow,
             lambda offer: reject_all(offer, flow.local.host),
             dialog,
-            owns_call_id=name != "a",
+            owns_call_id=name != "a" if state.called is None else state.called,
             behind_nat=state.behind_nat,
             session=self._exchange.session if manner is None else manner.session,
             told=media.described,

@@ -72,10 +72,9 @@ class Retargets:
 
     def _may(self, leg: Leg, reached: Reached) -> bool:
         """Whether a phone's user may send a call there now: one that goes outside is a call of its."""
-        outside = reached.targets[0].manner is not None
-        if not outside or reached.emergency or leg.party.line:
+        if not reached.outside or reached.emergency or leg.party.line:
             return True
-        return self._exchange.over_limit(leg.number) is None
+        return self._exchange.over_limit(leg.number, None) is None
 
 
 def _following(asking: Asking, leg: Leg, event: Moved, reached: Reached, *, rang: bool) -> Asking:

@@ -25,7 +25,12 @@ def left_s(facts: CallFacts, now: float) -> float:
     if not facts.max_duration_s or facts.emergency:
         return 0.0
     talked_s = 0.0 if facts.talk is None else now - facts.talk
-    return max(facts.max_duration_s - talked_s, _LEAST_LEFT_S)
+    return at_least(facts.max_duration_s - talked_s)
+
+
+def at_least(left_s: float) -> float:
+    """Return a time that is left, as a limit: when it is up, it is no limit that there is none."""
+    return max(left_s, _LEAST_LEFT_S)
 
 
 class TimeLimits:

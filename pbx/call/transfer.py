@@ -15,6 +15,7 @@ from pbx.call.introduction import Introduction
 from pbx.call.leg import Leg
 from pbx.call.outputs import CallChanged, Output
 from pbx.call.summons import Summons
+from pbx.call.time_limits import at_least
 from pbx.call.waiting import Waiting
 from pbx.media import protocol
 from pbx.sdp.payload import audio_codec
@@ -62,6 +63,7 @@ class Transferred(Introduction):
             no_answer_s=no_answer_s,
             max_duration_s=max_duration_s,
         )
+        self._left_s = facts.max_duration_s
         self.before = before
         self.adopted = False
         self._referral = referral
@@ -172,6 +174,9 @@ class Transferred(Introduction):
 
     def _talk(self, callee: Leg, now: float) -> None:
         self.callee = callee
+        if self._left_s:
+            # It has gone on talking, or has been waiting, while the other one rang
+            self.limit(at_least(self._left_s - (now - self.facts.setup)))
         self._limits.answered()
         self._referral.tell(200, "OK", now)
         self.adopt(now)

@@ -5,14 +5,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pbx.call.call import Call
-from pbx.call.cause import CallTag, by_hang_up
+from pbx.call.cause import CallTag, Cause, by_hang_up
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
 from pbx.call.invitation import Asking
 from pbx.call.leg import Leg
 from pbx.call.outputs import Output
 from pbx.call.party import address_of, number_of
-from pbx.call.reach import by_scheme
+from pbx.call.reach import Reached, by_scheme
 from pbx.call.summons import Summons
 from pbx.call.time_limits import left_s, shortest
 from pbx.call.transfer import Transferred
@@ -56,6 +56,10 @@ class Transfers:
         if before.successor is not None:
             referral.refuse(491, "Request Pending", now)
             return
+        if leg.manner is not None and not leg.manner.may_refer:
+            # Whom our party talks with, and who pays for that, is no carrier's matter
+            referral.refuse(603, "Declined", now)
+            return
         try:
             kept.taken_up()
         except PeerError:
@@ -76,7 +80,7 @@ class Transfers:
         facts.dialed_number = reached.dialed
         facts.called_number = reached.number
         facts.route = reached.route
-        refusal = reached.refusal
+        refusal = reached.refusal or self._over_limit(before, leg, reached)
         if refusal is None and reached.service is not None:
             refusal = exchange.unserved(reached.service)
             if refusal is None:
@@ -91,6 +95,12 @@ class Transfers:
             return
         asking = Asking(kept.party, _referred_by(leg, referral), secure=kept.secure)
         exchange.ways.ring(call, asking, reached, now)
+
+    def _over_limit(self, before: Call, leg: Leg, reached: Reached) -> Cause | None:
+        """Why a user may not transfer a call there now: one that goes outside is a call of its."""
+        if not reached.outside or reached.emergency or leg.party.line:
+            return None
+        return self._exchange.over_limit(leg.number, before)
 
     def _attended(
         self,
@@ -211,6 +221,8 @@ class Transfers:
             dialed_number="",
             setup=now,
             caller_addr=kept.address,
+            caller_line=kept.party.line,
+            caller_was_called=kept.called,
             transferred_by=leg.number,
             max_duration_s=_limit_of(before, kept, now),
         )

@@ -26,7 +26,8 @@ class Fci:
         transferred_by: who has transferred the caller; empty for nobody.
         quality: how the caller's and the called party's sound came here; None where nothing came.
         pdd_s: post-dial delay: from setup to ringing; None where nothing rang.
-        lines: by which the call came in and went out; each empty for a local user.
+        lines: those by which it came in, and those by which it went out, with a comma between where a
+            transfer has joined two; empty for none.
         emergency: it was an emergency call.
     """
 

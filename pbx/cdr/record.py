@@ -56,6 +56,8 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     talk_wall_s: float | None = None
     caller_line: str = ""
     called_line: str = ""
+    caller_was_called: bool = False
+    called_has_called: bool = False
     emergency: bool = False
     max_duration_s: float = 0.0
     resume: CallState | None = None
@@ -195,7 +197,7 @@ def records_of(
         called_codec=entry.called_codec,
         recordings=entry.recordings,
         transferred_by=entry.transferred_by,
-        lines=(entry.caller_line, entry.called_line),
+        lines=_lines_of(entry),
         emergency=entry.emergency,
         quality=entry.quality,
         pdd_s=pdd_s,
@@ -231,6 +233,19 @@ def _sides_of(entry: CallEntry, cause: Cause) -> list[str]:
     if entry.called_addr or cause.tag not in _NEVER_ARRIVED:
         sides.append("OT" if entry.called_line else "LT")
     return sides
+
+
+def _lines_of(entry: CallEntry) -> tuple[str, str]:
+    """The lines that parties have called in by, and those that they were called by, which is paid for."""
+    sides = (
+        (entry.caller_line, not entry.caller_was_called),
+        (entry.called_line, entry.called_has_called),
+    )
+    came_in, went_out = (
+        ",".join(line for line, calls_us in sides if line and calls_us is way)
+        for way in (True, False)
+    )
+    return came_in, went_out
 
 
 def _local(wall_s: float, zone: datetime.tzinfo | None) -> datetime.datetime:

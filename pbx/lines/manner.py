@@ -145,6 +145,11 @@ class LineManner:
         return self.options.max_duration_s
 
     @property
+    def may_refer(self) -> bool:
+        """Whether it is a trunk: another exchange of the same owner's, and no carrier."""
+        return not self.options.registers
+
+    @property
     def diversion(self) -> bool:
         """As the line has it."""
         return self.options.diversion

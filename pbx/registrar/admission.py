@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from pbx.call.any_call import AnyCall
 from pbx.call.cause import (
     ADDRESS_INCOMPLETE,
     OVER_OWN_LIMIT,
@@ -346,14 +347,14 @@ class Admission:
             return None if free else by_server(CallTag.LINE_FULL)
         return self._over_own_limit(caller.number)
 
-    def _over_own_limit(self, number: str) -> Cause | None:
-        """Why a local user may make no more calls at the moment; None where it may."""
+    def _over_own_limit(self, number: str, leaving: AnyCall | None = None) -> Cause | None:
+        """Why a local user may make no more calls, `leaving` another one; None where it may."""
         user = self._snapshot().users.get(number)
         if user is None:
             # Removed meanwhile
             return OVER_OWN_LIMIT
         free = self._exchange.capacity.user_may_call(
-            number, most=user.most_calls, most_outgoing=user.most_outgoing
+            number, most=user.most_calls, most_outgoing=user.most_outgoing, leaving=leaving
         )
         return None if free else OVER_OWN_LIMIT
 

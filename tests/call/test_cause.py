@@ -26,13 +26,15 @@ class TestRfc3261Section21:
             # It asks for our password, which we don't have
             (401, 403, 21),
             (407, 403, 21),
+            # It speaks of the way to it, which a person may mend
+            (482, 482, 25),
+            (483, 483, 25),
             # It speaks of our request
             (400, 500, 41),
             (405, 500, 63),
             (415, 501, 79),
             (420, 500, 127),
             (481, 500, 41),
-            (482, 500, 25),
             (491, 480, 31),
             (487, 480, 16),
             # §16.7 step 6: it isn't the exchange that is overloaded
@@ -52,6 +54,8 @@ class TestRfc3261Section21:
             (302, "Q.850;cause=17", 486, 17),
             (401, "SIP;cause=486", 486, 17),
             (603, "Q.850;cause=17", 603, 17),
+            (482, "Q.850;cause=25", 482, 25),
+            (482, "Q.850;cause=17", 486, 17),
         ],
     )
     def test_a_reason_decides(self, status: int, reason: str, told: int, q850: int) -> None:

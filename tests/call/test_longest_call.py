@@ -69,6 +69,36 @@ class TestTransfer:
         answers(peer, peer.hears("INVITE"))
         ends_after(office, 40)
 
+    def test_the_ringing_of_who_comes_next_is_part_of_it(
+        self, office: Office, alice: Phone
+    ) -> None:
+        peer, bob = line(office), office.phone("102")
+        call = dials(peer, alice, "0900123")
+        office.advance(20)
+        refers(call, to("102"), 100)
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 180)
+        office.advance(15)
+        answers(bob, invite)
+        answers(peer, peer.hears("INVITE"))
+        ends_after(office, 25)
+
+    def test_nor_is_there_more_where_nobody_listens_meanwhile(
+        self, office: Office, alice: Phone
+    ) -> None:
+        """Who transfers has hung up, so that the call before can't end who waits."""
+        peer, bob = line(office), office.phone("102")
+        call = dials(peer, alice, "0900123")
+        office.advance(50)
+        refers(call, to("102"), 100)
+        call.bye()
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 180)
+        office.advance(30)
+        answers(bob, invite)
+        answers(peer, peer.hears("INVITE"))
+        ends_after(office, 1)
+
     def test_and_who_is_transferred_again(self, office: Office, alice: Phone) -> None:
         peer, bob, carol = line(office), office.phone("102"), office.phone("103")
         call = dials(peer, alice, "0900123")

@@ -397,6 +397,16 @@ class TestLoops:
         other.trying()
         assert one.hears("INVITE")
 
+    @pytest.mark.parametrize("status", [482, 483])
+    def test_who_called_hears_of_the_loop(self, office: Office, alice: Phone, status: int) -> None:
+        """And of no fault of ours, as which a 500 looks: a person may mend it."""
+        peer = telco(office, TRUNK)
+        alice.invite("9030123")
+        peer.respond(peer.hears("INVITE"), status, "X", headers="Reason: Q.850;cause=25")
+        response = alice.response(status)
+        assert response.reason in ("Loop Detected", "Too Many Hops")
+        assert office.cause() == ("CALLEE_REJECTED", 25)
+
     def test_hops_run_out(self, office: Office) -> None:
         office.phone("100")
         peer = telco(office, changed(TRUNK, destination="100"))

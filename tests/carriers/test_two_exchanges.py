@@ -88,8 +88,7 @@ def test_a_loop_is_caught(office: Office, other: Exchange) -> None:
     for exchange, line in ((office.exchange, "other"), (other, "ours")):
         routes = [{"name": line, "lines": [line]}, {"name": "back", "lines": [f"{line}2"]}]
         exchange.call("plan.set", tables=json.dumps({"routes": routes}))
-    # 482 is of the hop that it's said on
-    office.caller("700", scenario.caller_refused(500)).finish()
+    office.caller("700", scenario.caller_refused(482)).finish()
     other.wait_idle()
     office.exchange.wait_idle()
     first = [one for one in office.records(2) if one["cdr_type"] in ("LO", "OO")]
