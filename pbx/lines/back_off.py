@@ -10,6 +10,7 @@ SECONDS: dict[str, tuple[float, float]] = {
     "name": (10.0, 120.0),
     "no-way": (10.0, 120.0),
     "unreachable": (10.0, 300.0),
+    "no-tls": (10.0, 300.0),
     "silent": (30.0, 600.0),
     "unavailable": (30.0, 600.0),
     "nothing-granted": (60.0, 600.0),

@@ -7,6 +7,7 @@ from pbx.errors import PeerError
 from pbx.lines.evidence import Evidence, Seen
 from pbx.lines.finding import Finding, Mark, finding
 from pbx.lines.public_address import seen_by
+from pbx.lines.reach import UNREACHED
 from pbx.lines.server import hop_of
 from pbx.lines.state import LineState
 from pbx.sip.digest import Challenge, find_challenge, parse_challenge
@@ -37,8 +38,8 @@ def registration(line: Line, state: LineState, evidence: Evidence, *, answers: b
         return _registered(sent[-1].flow if sent else heard[-1][1], state, heard)
     if not sent:
         return _bad("register-not-sent", server=line.proxy or line.server)
-    if not heard and state.trouble is not None and state.trouble.slug == "unreachable":
-        return _bad("reach-refused", **state.trouble.values)
+    if not heard and state.trouble is not None and state.trouble.slug in UNREACHED:
+        return _bad(UNREACHED[state.trouble.slug], **state.trouble.values)
     if not heard:
         return _silence(line, sent, evidence, answers=answers)
     response, flow = heard[-1]

@@ -342,5 +342,6 @@ def refusal(response: Response, transaction: ClientTransaction) -> Trouble:
 def _why(event: TransactionTimedOut | TransportFailed, transaction: ClientTransaction) -> Trouble:
     server = str(transaction.flow)
     if isinstance(event, TransportFailed):
-        return Trouble("unreachable", {"server": server, "why": event.why})
+        slug = "no-tls" if event.no_tls else "unreachable"
+        return Trouble(slug, {"server": server, "why": event.no_tls or event.why})
     return Trouble("silent", {"server": server})

@@ -15,6 +15,9 @@ from pbx.sip.message import Response
 MOST_ADDRESSES = 4
 """Of one server that are asked."""
 
+UNREACHED = {"unreachable": "reach-refused", "no-tls": "reach-no-tls"}
+"""What is found where nothing gets to a server, by the trouble that its line has."""
+
 
 class Answers:
     """What comes of asking.
@@ -31,7 +34,7 @@ class Answers:
         self._tokens = tokens
         self._open: dict[ClientTransaction, tuple[Flow, float]] = {}
         self._silent: list[Flow] = []
-        self._failed: list[tuple[Flow, str]] = []
+        self._failed: list[tuple[Flow, TransportFailed]] = []
         self._heard: list[tuple[Response, Flow, float]] = []
 
     def ask(self, paths: Sequence[Flow], now: float) -> None:
@@ -67,7 +70,7 @@ class Answers:
             case ResponseReceived():
                 self._heard.append((event.response, event.flow, now - since))
             case TransportFailed():
-                self._failed.append((path, event.why))
+                self._failed.append((path, event))
             case TransactionTimedOut():
                 self._silent.append(path)
 
@@ -87,8 +90,10 @@ class Answers:
             listed = ", ".join(map(str, dead))
             return finding("reach", Mark.NOTE, "reach-some", dead=listed, **values)
         if self._failed:
-            path, why = self._failed[0]
-            return finding("reach", Mark.BAD, "reach-refused", server=path, why=why)
+            path, failed = self._failed[0]
+            slug = UNREACHED["no-tls" if failed.no_tls else "unreachable"]
+            why = failed.no_tls or failed.why
+            return finding("reach", Mark.BAD, slug, server=path, why=why)
         listed = ", ".join(map(str, silent))
         if registers:
             return finding("reach", Mark.NOTE, "reach-silent-line", server=listed)

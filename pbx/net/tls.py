@@ -7,6 +7,7 @@ from typing import Any
 from pbx.errors import PeerError
 from pbx.net.peer_identity import check_identity
 from pbx.net.stream import StreamConnection
+from pbx.sip.events import NO_TLS
 
 _PIECE = 1 << 16
 
@@ -65,9 +66,9 @@ class TlsConnection(StreamConnection):
             why = (error.reason or "unknown").replace("_", " ").lower()
             if isinstance(error, ssl.SSLCertVerificationError):
                 why = error.verify_message
-            self.finish(f"no TLS with it: {why}")
+            self.finish(f"{NO_TLS}{why}")
         except PeerError as error:
-            self.finish(f"no TLS with it: {error.reason}")
+            self.finish(f"{NO_TLS}{error.reason}")
 
     def _hands_shaken(self) -> None:
         """Send what has waited, if the peer is the right one.

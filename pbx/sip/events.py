@@ -49,12 +49,22 @@ class TransactionTimedOut:
     transaction: ClientTransaction
 
 
+NO_TLS = "no TLS with it: "
+"""How the reason for a path's failure begins where there is a peer, but no TLS with it: its certificate
+isn't trusted, or is another one's."""
+
+
 @dataclass(frozen=True, slots=True)
 class TransportFailed:
     """The transaction's path failed and the transaction has ended (§17.1.4, §17.2.4)."""
 
     transaction: ClientTransaction | ServerTransaction
     why: str
+
+    @property
+    def no_tls(self) -> str:
+        """Why there is no TLS with the peer; empty where something else has failed."""
+        return self.why.removeprefix(NO_TLS) if self.why.startswith(NO_TLS) else ""
 
 
 @dataclass(frozen=True, slots=True)

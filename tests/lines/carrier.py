@@ -104,6 +104,7 @@ class Machine:
         self.dns_answers = True
         self.unanswered: list[Question] = []
         self.unreachable: set[Address] = set()
+        self.why_unreachable = "Connection refused"
         self.incoming: list[tuple[bytes, Flow]] = []
 
     def local_for(self, transport: str, host: str) -> Address | None:
@@ -177,7 +178,7 @@ class Machine:
         for data, flow in self.endpoint.to_send():
             busy = True
             if flow.remote in self.unreachable:
-                self.endpoint.flow_failed(flow, "Connection refused", self.now)
+                self.endpoint.flow_failed(flow, self.why_unreachable, self.now)
                 self.lines.disconnected(flow, self.now)
             elif flow.remote in self.carriers:
                 self.carriers[flow.remote].deliver(data, flow)

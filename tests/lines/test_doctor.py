@@ -307,6 +307,17 @@ class TestReach:
             assert (found.mark, found.slug) == (Mark.BAD, "reach-refused")
             assert "Connection refused" in found.sentence
 
+    def test_a_certificate_that_is_not_trusted(self) -> None:
+        machine = Machine(LINE)
+        machine.unreachable.add(Address("198.51.100.1", 5060))
+        machine.why_unreachable = "no TLS with it: certificate has expired"
+        machine.begin()
+        doctor = examine(machine)
+        for step in ("reach", "register"):
+            found = of(doctor, step)
+            assert (found.mark, found.slug) == (Mark.BAD, "reach-no-tls")
+            assert "198.51.100.1:5060: certificate has expired." in found.sentence
+
     def test_a_carrier_that_ignores_options(self) -> None:
         doctor = examine(office(strict(), otherwise=silent)[0])
         assert (of(doctor, "reach").mark, of(doctor, "reach").slug) == (

@@ -77,6 +77,19 @@ class TestBackOff:
         assert machine.slug == "unreachable"
         assert 5 <= (machine.state().next_try or 0) - machine.now <= 10
 
+    def test_its_certificate_is_another_s(self) -> None:
+        machine = Machine(LINE)
+        machine.unreachable.add(Address("198.51.100.1", 5060))
+        machine.why_unreachable = "no TLS with it: its certificate is good for a, not for b"
+        machine.begin()
+        trouble = machine.state().trouble
+        assert trouble is not None
+        assert trouble.sentence("telco") == (
+            "Line telco: there is no TLS with udp 198.51.100.1:5060: "
+            "its certificate is good for a, not for b."
+        )
+        assert 5 <= (machine.state().next_try or 0) - machine.now <= 10
+
     def test_it_doubles_and_ends_at_a_bound(self) -> None:
         machine, _ = begun(tells(503))
         waits = []
