@@ -18,13 +18,22 @@ exten => _[+0-9].,1,GotoIf($["${EXTEN:-2}" = "99"]?busy,1)
  same => n,Answer()
  same => n,Echo()
 exten => busy,1,Hangup(17)
+exten => transfer,1,Transfer(PJSIP/${TARGET})
+ same => n,UserEvent(Transferred,Status: ${TRANSFERSTATUS},Code: ${TRANSFERSTATUSPROTOCOL})
+ same => n,Echo()
 """
 
 _TRANSPORT = """\
-[udp]
+[{transport}]
 type = transport
-protocol = udp
+protocol = {transport}
 bind = {address}:{port}
+"""
+
+_IDENTITY = """\
+method = tlsv1_2
+cert_file = {identity}/certificate.pem
+priv_key_file = {identity}/key.pem
 """
 
 _ENDPOINT = """\
@@ -76,6 +85,8 @@ class AsteriskCarrier(Running):
         password: of the subscriber.
         peer: ``host:port`` of the peer; empty for a subscriber.
         address: of its own.
+        transport: ``udp``, ``tcp`` or ``tls``.
+        identity: the folder of its certificate and key, for TLS.
     """
 
     def __init__(
@@ -87,6 +98,8 @@ class AsteriskCarrier(Running):
         password: str = "secret",
         peer: str = "",
         address: str = "127.0.0.41",
+        transport: str = "udp",
+        identity: Path | None = None,
     ) -> None:
         first, sound = ports.block(4), ports.block(40)
         self.host = f"{address}:{first}"
@@ -98,8 +111,11 @@ class AsteriskCarrier(Running):
             "peer": peer,
             "address": address,
             "port": first,
+            "transport": transport,
+            "identity": identity,
         }
-        accounts = _TRANSPORT + _ENDPOINT + (_PEER if peer else _SUBSCRIBER)
+        accounts = _TRANSPORT + (_IDENTITY if identity else "") + _ENDPOINT
+        accounts += _PEER if peer else _SUBSCRIBER
         found = installed()
         asterisk_conf.write_files(
             folder,
@@ -111,11 +127,12 @@ class AsteriskCarrier(Running):
             data=found.data,
             more_modules="app_echo codec_alaw res_pjsip_registrar res_pjsip_path",
         )
+        listening = Path(f"/proc/net/{'udp' if transport == 'udp' else 'tcp'}")
         self.start(folder, first + 2)
         try:
             until(
                 "Asterisk listens",
-                lambda: f":{first:04X} " in Path("/proc/net/udp").read_text(),
+                lambda: f":{first:04X} " in listening.read_text(),
                 why_not=self.why,
             )
         except AssertionError:
@@ -139,3 +156,10 @@ class AsteriskCarrier(Running):
     def wait_state(self, call: str, state: str) -> Message:
         """Wait until a call is in a state: ``Ringing``, ``Up``."""
         return self.wait("Newstate", Uniqueid=call, ChannelStateDesc=state)
+
+    def transfer(self, call: str, uri: str) -> Message:
+        """Transfer the subscriber by REFER; return what became of it, where the call goes on."""
+        channel = self.wait("Newchannel", Uniqueid=call)["Channel"]
+        self.ami.ask("Setvar", Channel=channel, Variable="TARGET", Value=uri)
+        self.ami.ask("Redirect", Channel=channel, Context="far", Exten="transfer", Priority="1")
+        return self.wait("UserEvent", UserEvent="Transferred", Uniqueid=call)

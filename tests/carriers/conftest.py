@@ -1,5 +1,6 @@
 """Fixtures of the tests with carriers that we did not write."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,21 +8,35 @@ from typing import Any
 
 import pytest
 
+from pbx.config.data_folder import DataFolder
+from tests.carriers.asterisk_carrier import AsteriskCarrier
 from tests.carriers.odd import OddCarrier
 from tests.carriers.office import NUMBER, PASSWORD, SECOND, TONE_HZ, Office
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import (
     closing,
+    edge_identity,
     new_exchange,
     new_phone,
     ports,
     pytest_runtest_makereport,
 )
+from tests.interop.devices import HoldingDevice, PjsuaDevice
 from tests.interop.exchange import Exchange
+from tests.interop.pjsua_talker import PjsuaTalker
 from tests.interop.ports import Ports
+from tests.interop.starting import Starting
+from tests.interop.waiting import until
 from tests.net.zone import NameServer, Zone
 
-__all__ = ["closing", "new_exchange", "new_phone", "ports", "pytest_runtest_makereport"]
+__all__ = [
+    "closing",
+    "edge_identity",
+    "new_exchange",
+    "new_phone",
+    "ports",
+    "pytest_runtest_makereport",
+]
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +99,63 @@ def new_carrier(tmp_path: Path, ports: Ports, closing: ExitStack) -> Callable[..
         return OddCarrier(tmp_path, ports, text, closing, **more)
 
     return start
+
+
+ACCOUNT = "4930555"
+"""Of the line that `telco` is the carrier of."""
+
+_NUMBERS = itertools.count(210)
+
+
+@pytest.fixture
+def new_device(
+    exchange: Exchange, edge_identity: DataFolder, tmp_path: Path, closing: ExitStack
+) -> Callable[[str, float], HoldingDevice]:
+    """Return a function that starts a phone of a make, of a new user: ``new_device("pjsua", 880)``."""
+
+    def start(make: str, tone_hz: float) -> HoldingDevice:
+        number = str(next(_NUMBERS))
+        exchange.add_user(number, PASSWORD)
+        starting = Starting(exchange, PASSWORD, Ports(), closing, edge_identity)
+        phone = starting.phone(f"{make}-udp", tmp_path / f"{make}{number}", number, tone_hz)
+        assert isinstance(phone, HoldingDevice)
+        return phone
+
+    return start
+
+
+@pytest.fixture
+def telco(office: Office, tmp_path: Path, closing: ExitStack) -> AsteriskCarrier:
+    """Return Asterisk as the carrier of the line `telco`, whose calls go to the office's phone."""
+    own = AsteriskCarrier(tmp_path / "telco", office.ports, name=ACCOUNT)
+    closing.callback(own.close)
+    office.line("telco", server=own.host, user=ACCOUNT, password="secret", destination=NUMBER)
+    own.wait("ContactStatus", AOR=ACCOUNT)
+    office.wait_usable("telco")
+    return own
+
+
+PEER, PEER_HZ = "030777", 1320.0
+"""The number of `peer`, and what it plays."""
+
+
+@pytest.fixture
+def peer(office: Office, tmp_path: Path, closing: ExitStack) -> PjsuaDevice:
+    """Return PJSIP as the peer of the trunk `peer`."""
+    own = PjsuaTalker(
+        tmp_path / "peer",
+        office.ports,
+        number=PEER,
+        password="",
+        server=office.exchange.host,
+        tone_hz=PEER_HZ,
+        expecting=0,
+        peer="yes",
+    )
+    closing.callback(own.close)
+    port = int(own.own.partition(":")[2])
+    listens = Path("/proc/net/udp")
+    until("PJSIP listens", lambda: f":{port:04X} " in listens.read_text(), 20, why_not=own.log)
+    office.trunk("peer", own.own)
+    office.wait_usable("peer")
+    return PjsuaDevice(own)

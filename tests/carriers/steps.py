@@ -13,6 +13,7 @@ from tests.interop.scenario import (
     ack_refusal,
     answer_in_dialog,
     expect,
+    in_dialog,
     linger,
     pause,
     request,
@@ -249,15 +250,11 @@ def calling(*extra: str, body: str = "", refused: str = "") -> str:
     early = 'rrs="true" next="50" test="ok"'
     rack = "RAck: [$ok] 1 INVITE"
 
-    def in_dialog(method: str, cseq: int, *lines: str) -> str:
-        to = "[last_To:]\n[routes]"
-        return request(method, cseq=cseq, uri="[next_url]", to=to, extra=lines)
-
     end = [
         expect(200, more=' rrs="true"'),
         ack(cseq=1),
         pause(),
-        in_dialog("BYE", 9),
+        in_dialog("BYE", cseq=9),
         expect(200),
     ]
     if refused:
@@ -271,13 +268,41 @@ def calling(*extra: str, body: str = "", refused: str = "") -> str:
             *end,
             _goto("60"),
             _label("50"),
-            in_dialog("PRACK", 2, rack),
+            in_dialog("PRACK", cseq=2, extra=[rack]),
             expect(200),
             expect(180, optional=True),
             *end,
             _label("60"),
         ]
     )
+
+
+def holding(*held: str, for_ms: int = 5000) -> str:
+    """Return the scenario of a call of the carrier's network that holds the called party, and resumes.
+
+    Args:
+        held: lines of the holding offer's SDP; ``c=`` stands in place of the usual one.
+        for_ms: how long it talks, and holds.
+    """
+    offer = in_dialog("INVITE", cseq=2, sdp=True)
+    for line in held:
+        if line.startswith("c="):
+            offer = re.sub("c=.*", line, offer)
+        else:
+            offer = offer.replace("a=ptime:20\n", f"a=ptime:20\n{line}\n")
+    taken_up = in_dialog("INVITE", cseq=3, sdp=True)
+    pause = f'<pause milliseconds="{for_ms}"/>'
+    steps = [
+        request("INVITE", cseq=1, sdp=True),
+        expect(100, optional=True),
+        expect(180, optional=True),
+        expect(200, more=' rrs="true"'),
+        ack(cseq=1),
+    ]
+    for cseq, change in ((2, offer), (3, taken_up)):
+        changed = change.replace("o=sipp [pid] 1", f"o=sipp [pid] {cseq}")
+        steps += [pause, changed, expect(100, optional=True), expect(200), ack(cseq=cseq)]
+    return _whole([*steps, expect("BYE"), answer_in_dialog()])
 
 
 def changing() -> list[str]:

@@ -61,7 +61,7 @@ def open_endpoint(closing: ExitStack, config: dict[str, Any]) -> tuple[Any, Any]
         config: as for `PjsuaProcess`; ``trusts`` is a certificate to check the server's by, ``scheme``
             that of its addresses; ``console`` 4 has it print all messages at once: its file lags behind;
             ``domain`` and ``auth_name`` are those of the account where a carrier has others;
-            ``proxy`` is the URI of the outbound proxy.
+            ``proxy`` is the URI of the outbound proxy; who is a ``peer`` of the server's doesn't register.
     """
     import pjsua2 as pj  # it tells no types
 
@@ -91,7 +91,7 @@ def open_endpoint(closing: ExitStack, config: dict[str, Any]) -> tuple[Any, Any]
     account = pj.AccountConfig()
     account.idUri = f"{scheme}:{config['number']}@{server}"
     way = "" if transport == "udp" or scheme == "sips" else f";transport={transport}"
-    account.regConfig.registrarUri = f"{scheme}:{server}{way}"
+    account.regConfig.registrarUri = "" if config.get("peer") else f"{scheme}:{server}{way}"
     name = config.get("auth_name") or config["number"]
     account.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", name, 0, config["password"]))
     if config.get("proxy"):

@@ -36,7 +36,8 @@ class PjsuaTalker(PjsuaProcess):
         plain: it speaks G.711 alone.
         expecting: the status that its REGISTER gets; 0: it isn't waited for.
         port: its own; 0 for any.
-        more: of a carrier's subscriber: ``domain``, ``auth_name``, ``proxy``; see `open_endpoint`.
+        more: of a carrier's subscriber, or peer: ``domain``, ``auth_name``, ``proxy``, ``peer``; see
+            `open_endpoint`.
     """
 
     def __init__(
