@@ -10,6 +10,7 @@ import pytest
 
 from pbx.config.data_folder import DataFolder
 from tests.carriers.asterisk_carrier import AsteriskCarrier
+from tests.carriers.nat import HomeNetwork, NoNat
 from tests.carriers.odd import OddCarrier
 from tests.carriers.office import NUMBER, PASSWORD, SECOND, TONE_HZ, Office
 from tests.interop.baresip import Baresip
@@ -159,3 +160,12 @@ def peer(office: Office, tmp_path: Path, closing: ExitStack) -> PjsuaDevice:
     office.trunk("peer", own.own)
     office.wait_usable("peer")
     return PjsuaDevice(own)
+
+
+@pytest.fixture
+def network(closing: ExitStack) -> HomeNetwork:
+    """Return networks of the kernel's, with the test in one of them."""
+    try:
+        return HomeNetwork(closing)
+    except NoNat as reason:
+        pytest.skip(f"no NAT on this machine: {reason}")

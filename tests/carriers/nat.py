@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-HOME, INSIDE = "192.168.222.2", "192.168.222.1"
-"""The exchange's address, and the router's on its side."""
+HOME, INSIDE, NEXT_HOME = "192.168.222.2", "192.168.222.1", "192.168.222.77"
+"""The exchange's address, the router's on its side, and what the exchange's machine gets later."""
 
 PUBLIC, NEXT_PUBLIC = "11.22.33.7", "11.22.33.99"
 """The router's address outside, and the one that it gets later."""
@@ -95,6 +95,14 @@ class HomeNetwork:
         """Have the router get another address outside; what it has translated is forgotten."""
         for what, address in (("del", PUBLIC), ("add", NEXT_PUBLIC)):
             _do("ip", "-n", self.router, "address", what, f"{address}/24", "dev", "outside")
+
+    def move(self) -> None:
+        """Have the machine in the home get another address; it is never without one."""
+        # Or the second address would go with the first one
+        stays = "net.ipv4.conf.all.promote_secondaries=1"
+        _do("ip", "netns", "exec", self.home, "sysctl", "-qw", stays)
+        for what, address in (("add", NEXT_HOME), ("del", HOME)):
+            _do("ip", "-n", self.home, "address", what, f"{address}/24", "dev", "router")
 
 
 @contextmanager

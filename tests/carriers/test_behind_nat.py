@@ -16,7 +16,7 @@ import pytest
 
 from tests.carriers import steps
 from tests.carriers.lines import add_line, set_line, state, wait_usable
-from tests.carriers.nat import CARRIER, HOME, NEXT_PUBLIC, PUBLIC, HomeNetwork, NoNat, inside
+from tests.carriers.nat import CARRIER, HOME, NEXT_PUBLIC, PUBLIC, HomeNetwork, inside
 from tests.interop import scenario
 from tests.interop.baresip import Baresip
 from tests.interop.exchange import Exchange, command
@@ -114,14 +114,6 @@ class Carrier:
             name = f"caller-{len(list(self._folder.glob('caller-*.xml')))}"
             text = steps.calling(refused=refused)
             return self._sipp(name, text, self._ports.one(), number=USER)
-
-
-@pytest.fixture
-def network(closing: ExitStack) -> HomeNetwork:
-    try:
-        return HomeNetwork(closing)
-    except NoNat as reason:
-        pytest.skip(f"no NAT on this machine: {reason}")
 
 
 @pytest.fixture
