@@ -130,6 +130,7 @@ def _set_networks(machine: Machine, gathered: Gathered, old: State) -> list[Note
 
 def _set_users(machine: Machine, wishes: Wishes, before: State | None) -> list[Note]:
     if before is None:
+        exchange.set_first_country(machine, wishes.home)
         return exchange.set_first_users(machine, wishes.users)
     # The exchange has its users; a later edit of theirs belongs to `minisip user`.
     late = [

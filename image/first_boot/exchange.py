@@ -18,6 +18,7 @@ DATA_FOLDER = ".minisipserver"
 SETTINGS = "minisip.toml"
 HARDWARE = "hardware.toml"
 FIRST_USERS = "first-users.json"
+FIRST_COUNTRY = "first-country"
 
 _EX_CONFIG = 78
 _LOCALES = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}
@@ -164,6 +165,14 @@ def set_first_users(machine: Machine, users: tuple[FirstUser, ...]) -> list[Note
     text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
     machine.write(name, text, 0o600, owner)
     return []
+
+
+def set_first_country(machine: Machine, country: str | None) -> None:
+    """Write the country whose emergency numbers the exchange begins with."""
+    place = data_folder(machine) if country else None
+    if place is not None:
+        folder, owner = place
+        machine.write(f"{folder}/{FIRST_COUNTRY}", f"{country}\n", 0o600, owner)
 
 
 def _known_passwords(text: str) -> dict[str, str]:

@@ -102,6 +102,7 @@ class _Preset:
             locale=box.get("locale") or LOCALES.get(str(self._data.get("language"))),
             timezone=box.get("timezone"),
             country=wifi.get("country") or box.get("country"),
+            home=box.get("country"),
             accounts=self._accounts(box),
             ssh_password=box.get("ssh_password"),
             wifi=self._wifi(wifi),

@@ -56,6 +56,8 @@ class Wishes:
     locale: str | None = None
     timezone: str | None = None
     country: str | None = None
+    home: str | None = None
+    """The country that a person says the box is in; what Imager sets for Wi-Fi may be its default."""
     accounts: tuple[Account, ...] = ()
     ssh_password: bool | None = None
     wifi: Wifi | None = None

@@ -46,6 +46,7 @@ from pbx.store.database import (
     migrate,
 )
 from pbx.store.feeder import Feeder
+from pbx.store.first_plan import first_plan
 from pbx.store.main_database import DatabaseDown, MainDatabase
 from pbx.store.schema import REVISION
 from pbx.store.snapshot import Account, BindingRow, LocalUser, Snapshot, StoreStatus
@@ -86,6 +87,7 @@ class Store:
         self.snapshot = Snapshot.of(0, ())
         self._path = folder / "minisip.db"
         self._first_users = folder / "first-users.json"
+        self._first_country = folder / "first-country"
         self._cdr_folder = folder / "cdr"
         self._realm = settings.sip.realm
         address = parse_database(settings.database)
@@ -173,13 +175,14 @@ class Store:
         if not self._prepared:
             first = first_users(self._first_users)
             users = [make_user(one.number, one.password, self._realm, one.name) for one in first]
-            self._latest = Snapshot.of(1, users)
+            self._latest = Snapshot.of(1, users, (), first_plan(self._first_country))
             # Before the commit: users whose passwords nobody knows would be worse.
             self._initial.save({one.number: one.password for one in first})
             with self._local.begin() as connection:
                 rows.replace_configuration(connection, self._latest)
             make_durable(self._local)
             self._first_users.unlink(missing_ok=True)
+            self._first_country.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Bring what is under way to its end and close the databases."""

@@ -72,6 +72,23 @@ class TestTheCalledNumber:
         assert dialed(office, line, "+4930555", headers=header) == "+4930777"
         assert source
 
+    @pytest.mark.parametrize(
+        ("uri", "number"),
+        [
+            ("tel:911;phone-context=+1", "911"),
+            ("tel:030-555;phone-context=+49", "030555"),
+            ("tel:555;ext=7;phone-context=telco.example", "555"),
+            ("tel:+49-30-555", "+4930555"),
+            ("sip:030555;phone-context=+49@telco.example;user=phone", "030555"),
+        ],
+    )
+    def test_a_local_number_stays_one(self, office: Office, uri: str, number: str) -> None:
+        # RFC 3966 §5.1.5: putting the context before it need not give a valid number; what a
+        # national one is, the line's `country` says
+        line = changed(LINE, did_from=("p-called-party-id",))
+        header = f"P-Called-Party-ID: <{uri}>"
+        assert dialed(office, line, "+49301", headers=header) == number
+
     def test_the_next_source_where_one_has_none(self, office: Office) -> None:
         line = changed(LINE, did_from=("p-called-party-id", "request-uri"))
         assert dialed(office, line, "+4930555") == "+4930555"

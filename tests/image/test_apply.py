@@ -170,8 +170,14 @@ class TestPlace:
         ]
         assert not box.has("/etc/localtime")
 
+    def test_the_country_of_wifi_alone_says_nothing_of_emergency_numbers(self, box: Box) -> None:
+        # Raspberry Pi Imager sets one where nobody has chosen any
+        box.first_start("[wifi]\nssid = 'x'\npassword = '12345678'\ncountry = 'GB'\n")
+        assert not box.has("/home/pi/.minisipserver/first-country")
+
     def test_country(self, box: Box) -> None:
         box.first_start("[box]\ncountry = 'de'\n")
+        assert box.text("/home/pi/.minisipserver/first-country") == "DE\n"
         assert "ieee80211_regdom=DE\n" in box.text("/etc/modprobe.d/minisip-wifi.conf")
 
 

@@ -91,6 +91,7 @@ class TestGood:
             locale="zh_CN.UTF-8",
             timezone="Asia/Shanghai",
             country="CN",
+            home="CN",
             accounts=(
                 Account(
                     password="open sesame",
@@ -168,7 +169,7 @@ class TestFaults:
 
     def test_the_rest_counts(self) -> None:
         reading = read("[box]\nhostname = 'a b'\ncountry = 'DE'\n[nonsense]\nx = 1")
-        assert reading.wishes == Wishes(country="DE")
+        assert reading.wishes == Wishes(country="DE", home="DE")
 
     def test_a_bad_wifi_password_makes_no_open_network(self) -> None:
         assert read("[wifi]\nssid = 'x'\npassword = 'short'").wishes.wifi is None
