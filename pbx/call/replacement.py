@@ -14,7 +14,7 @@ from pbx.call.outputs import Output
 from pbx.call.party import Party, number_of
 from pbx.call.summons import Summons
 from pbx.call.takeover import TakenOver
-from pbx.call.time_limits import left_s
+from pbx.call.time_limits import left_of, left_s, shortest
 from pbx.errors import PeerError
 from pbx.media.session import NoPortsLeft
 from pbx.sip.headers import parse_name_addr
@@ -172,7 +172,8 @@ class Replacements:
         calls = leg is call.caller
         caller, callee = (newcomer, kept) if calls else (kept, newcomer)
         going_on = _facts(facts, caller, callee, leg, party)
-        going_on.max_duration_s = left_s(call.facts, now)
+        of_the_line = left_of(kept.max_duration_s, call.facts, now)
+        going_on.max_duration_s = shortest(of_the_line, left_s(call.facts, now))
         following = TakenOver(
             going_on,
             caller,

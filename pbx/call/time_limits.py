@@ -22,10 +22,15 @@ def left_s(facts: CallFacts, now: float) -> float:
         facts: the call's; an emergency call has no limits.
         now: the time.
     """
-    if not facts.max_duration_s or facts.emergency:
+    return left_of(facts.max_duration_s, facts, now)
+
+
+def left_of(limit_s: float, facts: CallFacts, now: float) -> float:
+    """Return what is left of a limit of a call's; arguments besides as for `left_s`."""
+    if not limit_s or facts.emergency:
         return 0.0
     talked_s = 0.0 if facts.talk is None else now - facts.talk
-    return at_least(facts.max_duration_s - talked_s)
+    return at_least(limit_s - talked_s)
 
 
 def at_least(left_s: float) -> float:

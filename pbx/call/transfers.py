@@ -14,7 +14,7 @@ from pbx.call.outputs import Output
 from pbx.call.party import address_of, number_of
 from pbx.call.reach import Reached, by_scheme
 from pbx.call.summons import Summons
-from pbx.call.time_limits import left_s, shortest
+from pbx.call.time_limits import left_of, left_s, shortest
 from pbx.call.transfer import Transferred
 from pbx.errors import PeerError
 from pbx.sip.headers import NameAddr, parse_name_addr
@@ -262,13 +262,14 @@ class Transfers:
 
 
 def _limit_of(call: Call, kept: Leg, now: float) -> float:
-    """Return how long a party of a call may still talk by the dial plan; 0 for no limit.
+    """Return how long a party of a call may still talk, by the dial plan and its line; 0 for no limit.
 
-    The limit is of the number that was called: who has called isn't bound by it elsewhere. After a
+    The dial plan's limit is of the number that was called: who has called isn't bound by it elsewhere. After a
     transfer nobody knows whose it was: it holds.
     """
     bound = kept is call.callee or bool(call.facts.transferred_by)
-    return left_s(call.facts, now) if bound else 0.0
+    of_the_line = left_of(kept.max_duration_s, call.facts, now)
+    return shortest(of_the_line, left_s(call.facts, now) if bound else 0.0)
 
 
 def _referred_by(leg: Leg, referral: Referral) -> tuple[tuple[str, str], ...]:

@@ -160,6 +160,44 @@ class TestTransfer:
         ends_after(office, 40)
 
 
+class TestOfALine:
+    """The line's own limit is of the party's whole call, whoever talks with it."""
+
+    @pytest.fixture
+    def peer(self, office: Office) -> Telco:
+        return telco(office, msgspec.structs.replace(TRUNK, max_duration_s=60))
+
+    def test_transferred(self, office: Office, alice: Phone, peer: Telco) -> None:
+        bob, carol = office.phone("102"), office.phone("103")
+        call = dials(peer, alice, "0900123")
+        office.advance(20)
+        refers(call, to("102"), 100)
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 180)
+        office.advance(5)
+        answers(bob, invite)
+        answers(peer, peer.hears("INVITE"))
+        office.advance(10)
+        bob.within(invite, "REFER", 1, headers=to("103"))
+        bob.response(202)
+        answers(carol, carol.hears("INVITE"))
+        answers(peer, peer.hears("INVITE"))
+        ends_after(office, 25)
+
+    def test_taken_over(self, office: Office, alice: Phone, peer: Telco) -> None:
+        call = dials(peer, alice, "0900123")
+        office.advance(20)
+        assert call.answer is not None
+        tags = f"to-tag={call.answer.to.tag};from-tag={call.answer.from_.tag}"
+        mobile = office.phone("100", "192.0.2.110")
+        headers = f"Require: replaces\nReplaces: {call.call_id};{tags}"
+        taken = mobile.invite("0900123", call_id="take", headers=headers)
+        taken.answered()
+        taken.ack()
+        answers(peer, peer.hears("INVITE"))
+        ends_after(office, 40)
+
+
 class TestAnotherPhone:
     def test_goes_on_with_what_is_left(self, office: Office, alice: Phone) -> None:
         peer = line(office)
