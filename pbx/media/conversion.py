@@ -16,16 +16,12 @@ from pbx.media.endpoint import (
     answered,
     common,
     formats_of,
-    served,
 )
 from pbx.media.protocol import TAP_FORMATS, Tap, Voice
-from pbx.media.session import LegMedia, SoundFacts
+from pbx.media.session import LegMedia, SoundFacts, is_plain
 from pbx.sdp.description import Line, Media, SessionDescription, parse_sdp
 from pbx.sdp.offer_answer import effective_direction
 from pbx.sdp.payload import NOT_SPEECH, DynamicTypes, encoding
-
-_KEYS = frozenset({"crypto", "fingerprint", "key-mgmt"})
-"""Attributes of media that is encrypted, or may be (RFC 4568, RFC 8122, RFC 4567; RFC 8643)."""
 
 _NARROW = 8000
 """Samples per second of telephone sound."""
@@ -223,9 +219,7 @@ def _spoken(media: LegMedia) -> set[int]:
 
 def _convertible(description: SessionDescription, media: Media) -> bool:
     """Return True for sound that the engine can read."""
-    keys = any(media.attribute(name) is not None for name in _KEYS)
-    keys = keys or any(description.attributes(name) for name in _KEYS)
-    return media.kind == "audio" and bool(media.port) and served(media) and not keys
+    return media.kind == "audio" and bool(media.port) and is_plain(description, media)
 
 
 def _widened(media: Media, coded: Collection[str], types: DynamicTypes) -> Media:

@@ -13,7 +13,7 @@ from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.codecs import Codec
 from pbx.media.opus import opus_parameters
-from pbx.media.session import Agreement
+from pbx.media.session import PLAIN_RTP, Agreement
 from pbx.sdp.description import (
     Connection,
     Direction,
@@ -26,9 +26,6 @@ from pbx.sdp.description import (
 )
 from pbx.sdp.offer_answer import DISCARD_PORT, answer_direction, effective_direction, refused
 from pbx.sdp.payload import DynamicTypes
-
-_PROTOCOLS = frozenset({"RTP/AVP", "RTP/AVPF"})
-"""What we speak: the others ask for keys."""
 
 OFFERED = (
     codecs.OPUS,
@@ -328,7 +325,7 @@ def _format(number: int, rtpmap: RtpMap | None) -> Format | None:
 
 def served(media: Media) -> bool:
     """Return True for a protocol that we speak."""
-    return media.protocol.upper() in _PROTOCOLS
+    return media.protocol.upper() in PLAIN_RTP
 
 
 def answered(

@@ -95,6 +95,9 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
         srtp: what protects the media of this peer, RTP and RTCP; None: nothing does. Each leg of a
             call has its own. Said again with the same key, a direction goes on as it was; with
             another key it begins anew.
+        opaque: what this peer is passed on goes as it comes, since it is protected from end to end
+            (SRTP whose keys aren't ours), or no RTP at all (T.38 by UDPTL). Else it is one stream
+            whoever sends it: one SSRC, sequence numbers and timestamps that run on.
     """
 
     port: int
@@ -112,6 +115,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
     event_clock: int = 8000
     clock: int = 8000
     srtp: Srtp | None = None
+    opaque: bool = False
 
 
 class Prepare(msgspec.Struct, frozen=True, tag="prepare"):

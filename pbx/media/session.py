@@ -52,6 +52,12 @@ _PATH_ATTRIBUTES = frozenset(
 _OTHER_TRANSPORTS = frozenset({"TCP", "DCCP", "SCTP"})
 """First words of protocols that a UDP relay can't carry."""
 
+PLAIN_RTP = frozenset({"RTP/AVP", "RTP/AVPF"})
+"""What we speak: the others ask for keys."""
+
+_KEYS = frozenset({"crypto", "fingerprint", "key-mgmt"})
+"""Attributes of media that is encrypted, or may be (RFC 4568, RFC 8122, RFC 4567; RFC 8643)."""
+
 
 class NoPortsLeft(Exception):
     """Every RTP port is in use: the call can't be anchored (503)."""
@@ -131,12 +137,14 @@ class PeerMedia:
         direction: what the peer does; without receiving while it holds.
         rtp: where it wants RTP; None where it holds by 0.0.0.0, or where we can't send to.
         rtcp: where it wants RTCP; None for the usual place.
+        opaque: it may be protected from end to end, or is no RTP.
     """
 
     line: Media
     direction: Direction
     rtp: Address | None
     rtcp: Address | None
+    opaque: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -522,7 +530,16 @@ class LegMedia:
             event_type=facts.event_type,
             event_clock=facts.event_clock,
             clock=facts.clock,
+            opaque=self._opaque(index),
         )
+
+    def _opaque(self, index: int) -> bool:
+        """Return True for media that only both parties may change: each has said so, as far as known."""
+        told, peer = self._agreement.told, self._agreement.peer
+        said = [peer[index].opaque] if index < len(peer) else []
+        if told is not None and index < len(told.media):
+            said.append(not is_plain(told, told.media[index]))
+        return bool(said) and all(said)
 
     def _expects(self, index: int) -> bool:
         """Return True where the peer's silence means that it is gone.
@@ -542,6 +559,13 @@ class LegMedia:
 def _relayed(media: Media) -> bool:
     """Return True where a UDP relay can carry the media."""
     return media.protocol.partition("/")[0].upper() not in _OTHER_TRANSPORTS
+
+
+def is_plain(description: SessionDescription, media: Media) -> bool:
+    """Return True for RTP that nothing protects, and nothing may (RFC 8643: keys stand with it)."""
+    return media.protocol.upper() in PLAIN_RTP and not any(
+        media.attribute(name) is not None or description.attributes(name) for name in _KEYS
+    )
 
 
 def bridge(a: LegMedia, b: LegMedia, *, timed: bool = True) -> list[Stream]:
@@ -582,7 +606,7 @@ def _peer_media(description: SessionDescription, media: Media, local: str) -> Pe
         rtcp = rtcp or Address(rtp.host, media.rtcp.port)
     if rtp and rtp.port == MAX_PORT and not rtcp:
         rtcp = rtp  # There is no port above it.
-    return PeerMedia(media, direction, rtp, rtcp)
+    return PeerMedia(media, direction, rtp, rtcp, not is_plain(description, media))
 
 
 def _address(connection: Connection, port: int, local: str) -> Address | None:

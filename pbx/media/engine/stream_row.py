@@ -1,11 +1,11 @@
-"""Words of one stream's row in the stream table: 64 int64, 512 octets, eight cache lines.
+"""Words of one stream's row in the stream table: 80 int64, 640 octets, ten cache lines.
 
 Only the packet threads write these rows; the main thread sends command records and gets report
 records (`ring_row`). An address takes four words: a `struct sockaddr_in6` (or `sockaddr_in` where
 the kernel has no IPv6) as the kernel reads and writes it, filled up with zeros.
 """
 
-WIDTH = 64
+WIDTH = 80
 
 # --- what the exchange has set; a SET command carries these words in this order -----------------
 STATE = 0
@@ -121,6 +121,49 @@ DIAL_LASTS = 4
 DIAL_RESUMES = 5
 DIAL_WAITS = 6
 
+# --- what the peer is sent, as one stream of one source (`numbering`, `rtcp_numbering`) -----------
+OUT_NS = 64
+"""When the first packet with `OUT_TIMESTAMP` went to the peer; 0: none has."""
+
+OUT_TIMESTAMP = 65
+"""RTP timestamp of the newest packet, as the peer got it."""
+
+OUT_SEQUENCE = 66
+"""Its sequence number, extended by 65536 for each turn of the 16 bits."""
+
+OUT_SSRC = 67
+FROM = 68
+"""The source of what is passed on: the row that it comes to, plus one, << 32 | its SSRC; 0 none."""
+
+SEQUENCE_SHIFT = 69
+"""Sequence number that the peer gets less the one that came; both extended."""
+
+TIMESTAMP_SHIFT = 70
+"""The same of timestamps, modulo 2^32."""
+
+RENUMBERED = 71
+"""1: another source or sound of the engine has been there before."""
+
+EARLIER = 72
+"""The source before `FROM`, and its three words as it left; 0 none."""
+
+EARLIER_SEQUENCE = 73
+"""Of its newest packet, as the peer got it."""
+
+EARLIER_SEQUENCE_SHIFT = 74
+EARLIER_TIMESTAMP_SHIFT = 75
+LEFT_NS = 76
+"""When it left."""
+
+REPORT_NAMED = 77
+"""Middle 32 bits of the NTP time in the last sender report of `FROM`; 0 none."""
+
+LOST_TOLD = 78
+"""Packets lost in all, by the peer's last report on what it gets."""
+
+LOST_EARLIER = 79
+"""The same when `FROM` came."""
+
 NO_EVENTS = 0xFF
 
 LATCHED = 1
@@ -148,6 +191,9 @@ WAIT = 64
 
 SECURE = 128
 """Nothing passes unprotected, in either direction."""
+
+OPAQUE = 256
+"""What passes isn't ours to number: see `protocol.Stream.opaque`."""
 
 # --- bits of OWED -------------------------------------------------------------------------------
 OWES_LATCHED = 1

@@ -114,7 +114,7 @@ def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     stream = tables.streams[slot]
     if stream[row.STATE] != tables.facts[t.THREAD]:
         return
-    release_voice(tables, voices, slot, now)
+    release_voice(tables, voices, slot, now, 1)
     watch_stream(tables, EPOLL_CTL_DEL, slot)
     leave_peer(tables, slot)
     _use_sessions(tables, slot, 0, 0)

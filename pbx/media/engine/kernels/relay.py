@@ -6,7 +6,9 @@ from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.dialling import notice_event, put_digit
 from pbx.media.engine.kernels.joining import comes_from_peer, leave_peer, note_emptied
+from pbx.media.engine.kernels.numbering import AS_IT_CAME, follow, renumber
 from pbx.media.engine.kernels.reporting import owe
+from pbx.media.engine.kernels.rtcp_numbering import translate
 from pbx.media.engine.kernels.rtp import (
     RTCP,
     RTP,
@@ -247,7 +249,8 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         if sink < 0 or truncated:
             stream[row.UNSENT] += 1
             continue
-        if tables.streams[sink, row.FLAGS] & row.SEND == 0:
+        flags = tables.streams[sink, row.FLAGS]
+        if flags & row.SEND == 0:
             continue
         column = destination(tables.streams[sink], as_rtcp)
         if column < 0:
@@ -256,15 +259,25 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         if pending > 0 and as_rtcp != pending_rtcp:
             send(tables, sink, outlet(tables, sink, pending_rtcp), pending, pending_rtcp)
             pending = 0
+        ours = flags & row.OPAQUE == 0
+        how = AS_IT_CAME
         if kind == RTP:
             notice_event(tables.streams[sink], tables.packets[index], length)
+            if ours:
+                packet, clock = tables.packets[index], stream[row.CLOCK]
+                how = follow(tables.streams[sink], slot, packet, clock, now)
+        reports = as_rtcp and ours
         dialling = kind == RTP and tables.streams[sink, row.DIAL_PHASE] != row.DIAL_IDLE
-        secure = tables.streams[sink, row.FLAGS] & row.SECURE != 0
+        secure = flags & row.SECURE != 0
         address = tables.read_vectors[index, 0]
-        if dialling or secure:
+        if dialling or secure or reports or how != AS_IT_CAME:
             _copy(tables, index, pending, length)
             out = row_of(tables.changed, pending)
             address = out.ctypes.data
+            if how != AS_IT_CAME:
+                renumber(tables.streams[sink], out, how)
+            if reports:
+                translate(tables.streams[sink], sink, stream, slot, out, length)
             if dialling:
                 length = put_digit(tables.streams[sink], out, length, now)
             if secure:

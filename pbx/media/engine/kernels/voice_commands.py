@@ -17,34 +17,64 @@ from pbx.media.engine.kernels import (
 from pbx.media.engine.kernels.counting import report_voice
 from pbx.media.engine.kernels.dialling import dial
 from pbx.media.engine.kernels.hearing import hear_now
+from pbx.media.engine.kernels.numbering import forget_source, next_timestamp
 from pbx.media.engine.kernels.outbox import send_posted
 from pbx.media.engine.kernels.pairs import part_from
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
+from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.taping import change_clock
 from pbx.media.engine.kernels.ticking import join_tick, leave_tick
 from pbx.media.engine.kernels.voice_out import send_report
 from pbx.media.engine.kernels.watching import become_relayed, become_voice
-from pbx.media.engine.native import clear, kernel, part, row_of
+from pbx.media.engine.native import clear, kernel, monotonic_ns, part, row_of
 
 
 @kernel
-def _first_sequence(tables: Any, slot: Any, settings: Any) -> Any:
-    """Return the sequence number that a new voice begins with.
-
-    It goes on from what the partner's stream has passed on to the peer: baresip 1.0 takes lower
-    numbers for packets that are late, of whatever SSRC they are.
-    """
-    partner = settings[voice_row.PARTNER]
-    sequence = settings[voice_row.SEQUENCE]
-    passed_on = (
-        partner >= 0
-        and tables.streams[partner, stream_row.SINK] == slot
-        and tables.streams[partner, stream_row.SEQ_STARTED] != 0
+def _begin_sender(tables: Any, voices: Any, slot: Any, settings: Any) -> None:
+    """Let a voice go on behind what its peer has had: one stream, whoever sends it (`numbering`)."""
+    stream = row_of(tables.streams, slot)
+    sender = part(row_of(voices.voices, slot), voice_row.SENDER, rtp_out.WIDTH)
+    if stream[stream_row.OUT_NS] == 0:
+        rtp_out.begin(
+            sender,
+            settings[voice_row.SSRC],
+            settings[voice_row.SEQUENCE],
+            settings[voice_row.TIMESTAMP],
+        )
+        return
+    now = monotonic_ns(tables.scratch)
+    rtp_out.begin(
+        sender,
+        stream[stream_row.OUT_SSRC],
+        stream[stream_row.OUT_SEQUENCE] + 1,
+        next_timestamp(stream, settings[voice_row.CLOCK], now),
     )
-    if passed_on:
-        sequence = (tables.streams[partner, stream_row.SEQ_MAX] + 1) & 0xFFFF
-    return sequence
+    sender[rtp_out.SENT] = stream[stream_row.SENT]
+    sender[rtp_out.SENT_OCTETS] = (
+        stream[stream_row.SENT_OCTETS] - RTP_HEADER * stream[stream_row.SENT]
+    )
+
+
+@kernel
+def _end_sender(tables: Any, voices: Any, slot: Any) -> None:
+    """Let whoever is passed on to the peer next go on behind what the voice has sent."""
+    stream = row_of(tables.streams, slot)
+    row = row_of(voices.voices, slot)
+    sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
+    forget_source(stream)
+    before = stream[stream_row.OUT_SEQUENCE]
+    sent = (sender[rtp_out.SEQUENCE] - 1 - before) & 0xFFFF
+    first = stream[stream_row.OUT_NS] == 0
+    if sender[rtp_out.SENT] == 0 or (sent == 0 and not first):
+        return
+    stream[stream_row.OUT_SSRC] = sender[rtp_out.SSRC]
+    stream[stream_row.OUT_SEQUENCE] = sent if first else before + sent
+    # Its timestamp is the one after the last tick's
+    last = sender[rtp_out.TIMESTAMP] - row[voice_row.CLOCK] // 50
+    stream[stream_row.OUT_TIMESTAMP] = last & 0xFFFFFFFF
+    stream[stream_row.OUT_NS] = row[voice_row.TICK_NS]
+    stream[stream_row.LOST_TOLD] = row[voice_row.RTCP + rtcp.PEER_LOST]
 
 
 @kernel
@@ -61,14 +91,8 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
     row[voice_row.DECODER] = -1
     row[voice_row.ENCODER] = -1
     settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)
-    ssrc = settings[voice_row.SSRC]
-    rtp_out.begin(
-        part(row, voice_row.SENDER, rtp_out.WIDTH),
-        ssrc,
-        _first_sequence(tables, slot, settings),
-        settings[voice_row.TIMESTAMP],
-    )
-    rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), ssrc)
+    _begin_sender(tables, voices, slot, settings)
+    rtcp.begin(part(row, voice_row.RTCP, rtcp.WIDTH), settings[voice_row.SSRC])
     quality.begin(part(row, voice_row.QUALITY, quality_row.WIDTH), 8000, 0, 1)
     become_voice(tables, slot)
     join_tick(tables, voices, slot)
@@ -150,14 +174,15 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
 
 
 @kernel
-def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
-    """End a voice, if the stream is one; its report is written."""
+def release_voice(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -> None:
+    """End a voice, if the stream is one; its report is written, and 1 for `leaving` says BYE in it."""
     row = row_of(voices.voices, slot)
     if row[voice_row.ACTIVE] == 0:
         return
     hear_now(tables, voices, slot)
-    send_report(tables, voices, slot, now, 1)
+    send_report(tables, voices, slot, now, leaving)
     send_posted(tables, voices)
+    _end_sender(tables, voices, slot)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
     voices.taps[slot, tap_row.CURRENT] = -1
@@ -169,7 +194,8 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
 @kernel
 def stop_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     """Let a voice be a stream that is relayed, and report that its coders are free."""
-    release_voice(tables, voices, slot, now)
+    # What the peer hears goes on, from somebody else
+    release_voice(tables, voices, slot, now, 0)
     report_words(tables, ring_row.VOICE_STOPPED, slot, 0, 0)
 
 
