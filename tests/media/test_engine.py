@@ -114,7 +114,7 @@ class TestRelay:
         a, b = phones[:2]
         one, two = connect_phones(link, a, b)
         event = rtp(1, bytes([5, 0x8A, 3, 0x20]))  # RFC 4733
-        for packet in (rtp(0), event, bytes([0x80]) + os.urandom(2047)):
+        for packet in (rtp(0), event, rtp(2, os.urandom(2036))):
             a.rtp.sendto(packet, ("127.0.0.1", one))
             data, source = b.rtp.recvfrom(4096)
             assert data == packet
@@ -297,10 +297,14 @@ class TestCounts:
         a, b = phones[:2]
         one, two = connect_phones(link, a, b)
         sent = [rtp(n) for n in (65533, 65535, 65534, 0, 3, 3)]  # 1 and 2 are missing
-        sent += [rtp(n, ssrc=8) for n in (100, 101, 105)]  # 102, 103 and 104 are missing
         for packet in sent:
             a.rtp.sendto(packet, ("127.0.0.1", one))
             assert b.rtp.recv(4096) == packet
+        others = [rtp(n, ssrc=8) for n in (100, 101, 105)]  # 102, 103 and 104 are missing
+        for packet in others:
+            a.rtp.sendto(packet, ("127.0.0.1", one))
+            assert b.rtp.recv(4096)[12:] == packet[12:]
+        sent += others
         counts = link.release(one, two)[one]
         assert (counts.received, counts.lost, counts.reordered) == (9, 5, 1)
         assert counts.received_octets == sum(map(len, sent))

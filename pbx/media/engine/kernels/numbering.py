@@ -3,8 +3,9 @@
 The first source of a stream keeps its SSRC, its sequence numbers and its timestamps. Another one
 (a transfer, a phone that begins anew, a phone after music of the engine's) goes on behind what the
 peer has had: its first packet has the next sequence number, and a timestamp by the time that has
-passed. Within a source all stays as it came: loss, order, duplicates. Receivers that know SSRCs need
-none of this; Asterisk, baresip and all SRTP contexts take lower numbers for packets that are late.
+passed. Within a source all stays as it came: loss, however long, order, duplicates. Receivers that
+know SSRCs need none of this; Asterisk and baresip take lower numbers for packets that are late, and
+so does every SRTP context within one SSRC.
 
 The words are those of the peer that the packets go to (`stream_row`).
 """
@@ -12,13 +13,7 @@ The words are those of the peer that the packets go to (`stream_row`).
 from typing import Any
 
 from pbx.media.engine import stream_row as row
-from pbx.media.engine.kernels.rtp import (
-    MAX_DROPOUT,
-    MAX_MISORDER,
-    RTP_HEADER,
-    big_endian_16,
-    big_endian_32,
-)
+from pbx.media.engine.kernels.rtp import MAX_MISORDER, RTP_HEADER, big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_out import store_16, store_32
 from pbx.media.engine.native import kernel
 
@@ -26,6 +21,7 @@ AS_IT_CAME = 0
 SHIFTED = 1
 SHIFTED_AS_EARLIER = 2
 
+_HALF = 0x8000
 _LOW_16 = 0xFFFF
 _LOW_32 = 0xFFFFFFFF
 
@@ -105,7 +101,7 @@ def _change_source(
         ahead = (sequence + shift - stream[row.EARLIER_SEQUENCE]) & _LOW_16
         if (-ahead) & _LOW_16 <= MAX_MISORDER:
             return SHIFTED_AS_EARLIER
-        if ahead < MAX_DROPOUT:
+        if ahead < _HALF:
             shift += out - stream[row.EARLIER_SEQUENCE]
             timestamp_shift = stream[row.EARLIER_TIMESTAMP_SHIFT]
             _leave(stream, now)
@@ -138,10 +134,11 @@ def follow(stream: Any, slot: Any, packet: Any, clock: Any, now: Any) -> Any:
     timestamp = big_endian_32(packet, 4)
     key = source_key(slot, big_endian_32(packet, 8))
     ahead = (sequence + stream[row.SEQUENCE_SHIFT] - stream[row.OUT_SEQUENCE]) & _LOW_16
+    newer = 0 < ahead < _HALF
     late = (-ahead) & _LOW_16
-    if key != stream[row.FROM] or (ahead >= MAX_DROPOUT and late > MAX_MISORDER):
+    if key != stream[row.FROM] or not (newer or late <= MAX_MISORDER):
         return _change_source(stream, key, sequence, timestamp, clock, now)
-    if late > MAX_MISORDER:
+    if newer:
         stream[row.OUT_SEQUENCE] += ahead
         timestamp = (timestamp + stream[row.TIMESTAMP_SHIFT]) & _LOW_32
         # A telephone-event's packets have the timestamp of the first one
