@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MODULES = """
-app_echo app_mixmonitor app_playback app_senddtmf app_transfer app_userevent app_dial app_stack
+app_mixmonitor app_playback app_senddtmf app_transfer app_userevent app_dial app_stack
 bridge_simple bridge_builtin_features
 chan_pjsip codec_ulaw codec_resample format_wav format_pcm format_sln func_channel pbx_config
 res_musiconhold res_pjproject res_pjsip res_pjsip_authenticator_digest res_pjsip_caller_id
@@ -54,7 +54,6 @@ exten => keys,1,SendDTMF(${KEYS},120,160)
 exten => transfer,1,Transfer(PJSIP/${TARGET})
  same => n,Goto(called,again)
 exten => h,1,UserEvent(Transferred,Status: ${TRANSFERSTATUS},Code: ${TRANSFERSTATUSPROTOCOL})
-exten => echo,1,Echo()
 exten => refresh,1,Set(PJSIP_SEND_SESSION_REFRESH()=${METHOD})
  same => n,Goto(called,again)
 """

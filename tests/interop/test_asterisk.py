@@ -127,21 +127,34 @@ def test_it_refreshes(
     other.wait("CALL_CLOSED")
 
 
+def _are_connected(line: AsteriskDevice, third: BaresipDevice) -> None:
+    """It records whom it hears: where numbers went back, Asterisk's recordings would be silent."""
+    third.wait_tone(ASTERISK_HZ)
+    line.wait_tone(THIRD_HZ)
+    third.hang_up()
+    line.call.wait_ended()
+
+
 def test_it_is_transferred(
     exchange: Exchange, line: AsteriskDevice, other: BaresipDevice, third: BaresipDevice
 ) -> None:
-    """It hears whom it talks with then, and sends it back as it comes.
-
-    What it records is no proof. Debian's Asterisk takes packets of another SSRC for late ones of the
-    one before where their sequence numbers are lower, and its recordings leave them out; but each
-    SSRC has numbers of its own (RFC 3550 §5.1).
-    """
     other.dial(line.number)
     line.wait_tone(OTHER_HZ)
     other.wait_tone(ASTERISK_HZ)
     other.transfer(f"sip:{third.number}@{exchange.host}")
-    third.wait_tone(ASTERISK_HZ)
-    line.call.go("echo")
-    third.wait_tone(THIRD_HZ)
-    third.hang_up()
-    line.call.wait_ended()
+    _are_connected(line, third)
+
+
+def test_it_is_transferred_by_replaces(
+    exchange: Exchange, line: AsteriskDevice, early: PjsuaDevice, third: BaresipDevice
+) -> None:
+    """Who transfers it has held it, and talked with the third one, before."""
+    early.dial(line.number)
+    line.wait_tone(EARLY_HZ)
+    early.wait_tone(ASTERISK_HZ)
+    early.hold()
+    line.wait_silence(EARLY_HZ)
+    early.dial(third.number)
+    third.wait_tone(EARLY_HZ)
+    early.join()
+    _are_connected(line, third)
