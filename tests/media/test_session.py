@@ -393,6 +393,47 @@ class TestRfc5761Section5_1_1:
             assert (alice.remote_rtcp, bob.remote_rtcp) == (None, None)
 
 
+class TestOpaque:
+    """What the engine passes on as it comes: no RTP, or RTP that is protected from end to end."""
+
+    CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"
+
+    def of(self, offer: bytes, answer: bytes) -> tuple[bool, bool]:
+        alice, bob = Call().talk(offer, answer)
+        return alice.opaque, bob.opaque
+
+    @pytest.mark.parametrize(
+        ("media", "opaque"),
+        [
+            ("m=audio 5000 RTP/AVP 8", False),
+            ("m=video 5000 rtp/avpf 96", False),
+            ("m=audio 5000 RTP/SAVP 8", True),
+            ("m=audio 5000 UDP/TLS/RTP/SAVPF 8", True),
+            ("m=image 5000 udptl t38", True),
+        ],
+    )
+    def test_by_protocol(self, media: str, *, opaque: bool) -> None:
+        assert self.of(sdp(media), sdp(media)) == (opaque, opaque)
+
+    @pytest.mark.parametrize("key", [CRYPTO, "a=fingerprint:sha-256 00", "a=key-mgmt:mikey x"])
+    @pytest.mark.parametrize("in_session", [True, False])
+    def test_keys_that_both_have(self, key: str, *, in_session: bool) -> None:
+        """RFC 8643: SRTP under the name of RTP, if the other party wants it too."""
+        said = sdp(key, *AUDIO) if in_session else sdp(*AUDIO, key)
+        assert self.of(said, said) == (True, True)
+
+    def test_keys_that_one_has(self) -> None:
+        assert self.of(sdp(*AUDIO, self.CRYPTO), sdp(*AUDIO)) == (False, False)
+        assert self.of(sdp(*AUDIO), sdp(*AUDIO, self.CRYPTO)) == (False, False)
+
+    def test_before_the_answer(self) -> None:
+        call = Call()
+        call.alice.remote(sdp(*AUDIO, self.CRYPTO))
+        call.alice.reserve()
+        (stream,) = call.alice.ready(None, wait=False)
+        assert stream.opaque
+
+
 class TestAddresses:
     @pytest.mark.parametrize("host", ["phone.example.com", "2001:db8::5"])
     def test_who_has_no_address_of_ours_is_found_by_the_latch(self, host: str) -> None:

@@ -76,8 +76,7 @@ class Twin:
         stamp = (timestamp + source.stamp_shift) % 2**32
         if source is self.present and out > self.newest_out:
             source.newest, self.newest_out = source.extended(sequence), out
-            if stamp != self.stamp[0]:
-                self.stamp = stamp, now
+            self.note(stamp, now)
         return out % 2**16, stamp, self.ssrc
 
     def source(self, slot: int, header: Header, now: int, clock: int) -> Source:
@@ -99,8 +98,7 @@ class Twin:
             if ahead > 0:
                 back.shift = self.newest_out - back.newest
                 self.change(back, now)
-                # Its timestamp counts from here, if it is the same as another's too
-                self.stamp = (timestamp + back.stamp_shift) % 2**32, now
+                self.note((timestamp + back.stamp_shift) % 2**32, now)
                 return back
         passed = max(now - self.stamp[1], TICK_NS) // 1000 * clock // 10**6
         fresh = Source(name, sequence, self.newest_out + 1 - sequence)
@@ -109,6 +107,12 @@ class Twin:
         self.newest_out += 1
         self.stamp = (self.stamp[0] + passed) % 2**32, now
         return fresh
+
+    def note(self, stamp: int, now: int) -> None:
+        """Keep the newest timestamp and when it came: what isn't later than it isn't newer."""
+        later = (stamp - self.stamp[0] + 2**31) % 2**32 - 2**31
+        if later > 0:
+            self.stamp = stamp, now
 
     def change(self, source: Source, now: int) -> None:
         self.earlier, self.present, self.left_ns = self.present, source, now
@@ -235,6 +239,8 @@ class TestAnotherSource:
         assert len(stamps) == 1
         assert numbers == list(range(8, 48))
         assert peer.packet(1, (28, 1480 + 160 * 20, 1), now)[1] == 1480 + 160 * 20
+        # And who follows begins behind the sound, not behind the key's beginning
+        assert peer.packet(2, (7, 7, 3), now)[1] == 1480 + 160 * 21
 
     def test_back_after_a_while(self) -> None:
         """What it has sent to others meanwhile is not lost."""

@@ -22,6 +22,7 @@ SHIFTED = 1
 SHIFTED_AS_EARLIER = 2
 
 _HALF = 0x8000
+_HALF_32 = 0x80000000
 _LOW_16 = 0xFFFF
 _LOW_32 = 0xFFFFFFFF
 
@@ -72,16 +73,26 @@ def forget_source(stream: Any) -> None:
 
 @kernel
 def _take_up(
-    stream: Any, key: Any, sequence: Any, timestamp: Any, sequence_shift: Any, timestamp_shift: Any
+    stream: Any, key: Any, sequence: Any, sequence_shift: Any, timestamp_shift: Any
 ) -> None:
     """Make another source the present one; `sequence` is extended, as the peer gets it."""
     stream[row.FROM] = key
     stream[row.OUT_SEQUENCE] = sequence
     stream[row.SEQUENCE_SHIFT] = sequence_shift
     stream[row.TIMESTAMP_SHIFT] = timestamp_shift
-    stream[row.OUT_TIMESTAMP] = (timestamp + timestamp_shift) & _LOW_32
     stream[row.REPORT_NAMED] = 0
     stream[row.LOST_EARLIER] = stream[row.LOST_TOLD]
+
+
+@kernel
+def _note_time(stream: Any, timestamp: Any, now: Any) -> None:
+    """Take note of the newest timestamp, as the peer gets it.
+
+    All packets of a telephone-event have the timestamp of its first one, and some of a picture go back.
+    """
+    if 0 < (timestamp - stream[row.OUT_TIMESTAMP]) & _LOW_32 < _HALF_32:
+        stream[row.OUT_TIMESTAMP] = timestamp & _LOW_32
+        stream[row.OUT_NS] = now
 
 
 @kernel
@@ -90,8 +101,9 @@ def _change_source(
 ) -> Any:
     """Take in a packet of another source than the last one's; returns how to number it."""
     if stream[row.OUT_NS] == 0:
-        _take_up(stream, key, sequence, timestamp, 0, 0)
+        _take_up(stream, key, sequence, 0, 0)
         stream[row.OUT_SSRC] = key & _LOW_32
+        stream[row.OUT_TIMESTAMP] = timestamp
         stream[row.OUT_NS] = now
         return AS_IT_CAME
     out = stream[row.OUT_SEQUENCE]
@@ -105,12 +117,13 @@ def _change_source(
             shift += out - stream[row.EARLIER_SEQUENCE]
             timestamp_shift = stream[row.EARLIER_TIMESTAMP_SHIFT]
             _leave(stream, now)
-            _take_up(stream, key, out + ahead, timestamp, shift, timestamp_shift)
-            stream[row.OUT_NS] = now
+            _take_up(stream, key, out + ahead, shift, timestamp_shift)
+            _note_time(stream, timestamp + timestamp_shift, now)
             return SHIFTED
-    timestamp_shift = (next_timestamp(stream, clock, now) - timestamp) & _LOW_32
+    out_timestamp = next_timestamp(stream, clock, now)
     _leave(stream, now)
-    _take_up(stream, key, out + 1, timestamp, out + 1 - sequence, timestamp_shift)
+    _take_up(stream, key, out + 1, out + 1 - sequence, (out_timestamp - timestamp) & _LOW_32)
+    stream[row.OUT_TIMESTAMP] = out_timestamp
     stream[row.OUT_NS] = now
     stream[row.RENUMBERED] = 1
     return SHIFTED
@@ -140,11 +153,7 @@ def follow(stream: Any, slot: Any, packet: Any, clock: Any, now: Any) -> Any:
         return _change_source(stream, key, sequence, timestamp, clock, now)
     if newer:
         stream[row.OUT_SEQUENCE] += ahead
-        timestamp = (timestamp + stream[row.TIMESTAMP_SHIFT]) & _LOW_32
-        # A telephone-event's packets have the timestamp of the first one
-        if timestamp != stream[row.OUT_TIMESTAMP]:
-            stream[row.OUT_TIMESTAMP] = timestamp
-            stream[row.OUT_NS] = now
+        _note_time(stream, timestamp + stream[row.TIMESTAMP_SHIFT], now)
     return stream[row.RENUMBERED]
 
 
