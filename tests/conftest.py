@@ -3,9 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from pbx.locale import choose
 from tests.interop.ports import has_ipv6
+
+# Every run tries the same examples, for as long as they take: what a change breaks shows in its own
+# run, and a busy machine breaks nothing. `--hypothesis-profile=default` looks for new ones, and
+# `./build.sh fuzz` does all the time.
+settings.load_profile("ci")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

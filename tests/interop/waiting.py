@@ -12,7 +12,7 @@ _LOOK_EVERY_S = 0.02
 def until(
     what: str,
     look: Callable[[], Found | None],
-    within_s: float = 10.0,
+    within_s: float = 30.0,
     *,
     why_not: Callable[[], str] | None = None,
 ) -> Found:
