@@ -96,8 +96,8 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
             call has its own. Said again with the same key, a direction goes on as it was; with
             another key it begins anew.
         opaque: what this peer is passed on goes as it comes, since it is protected from end to end
-            (SRTP whose keys aren't ours), or no RTP at all (T.38 by UDPTL). Else it is one stream
-            whoever sends it: one SSRC, sequence numbers and timestamps that run on.
+            (SRTP whose keys aren't ours), no sound, or no RTP at all (T.38 by UDPTL). Else it is one
+            stream whoever sends it: one SSRC, sequence numbers and timestamps that run on.
     """
 
     port: int

@@ -137,7 +137,9 @@ class PeerMedia:
         direction: what the peer does; without receiving while it holds.
         rtp: where it wants RTP; None where it holds by 0.0.0.0, or where we can't send to.
         rtcp: where it wants RTCP; None for the usual place.
-        opaque: it may be protected from end to end, or is no RTP.
+        opaque: it is nothing whose numbers may be changed: not sound, or perhaps protected from end
+            to end. Pictures may have several sources at once that belong together (repair streams,
+            RFC 4588).
     """
 
     line: Media
@@ -534,11 +536,11 @@ class LegMedia:
         )
 
     def _opaque(self, index: int) -> bool:
-        """Return True for media that only both parties may change: each has said so, as far as known."""
+        """Return True for media whose numbers both parties want as they are, as far as that is known."""
         told, peer = self._agreement.told, self._agreement.peer
         said = [peer[index].opaque] if index < len(peer) else []
         if told is not None and index < len(told.media):
-            said.append(not is_plain(told, told.media[index]))
+            said.append(not _numbered(told, told.media[index]))
         return bool(said) and all(said)
 
     def _expects(self, index: int) -> bool:
@@ -566,6 +568,11 @@ def is_plain(description: SessionDescription, media: Media) -> bool:
     return media.protocol.upper() in PLAIN_RTP and not any(
         media.attribute(name) is not None or description.attributes(name) for name in _KEYS
     )
+
+
+def _numbered(description: SessionDescription, media: Media) -> bool:
+    """Return True for sound that the engine may number anew."""
+    return media.kind == "audio" and is_plain(description, media)
 
 
 def bridge(a: LegMedia, b: LegMedia, *, timed: bool = True) -> list[Stream]:
@@ -606,7 +613,7 @@ def _peer_media(description: SessionDescription, media: Media, local: str) -> Pe
         rtcp = rtcp or Address(rtp.host, media.rtcp.port)
     if rtp and rtp.port == MAX_PORT and not rtcp:
         rtcp = rtp  # There is no port above it.
-    return PeerMedia(media, direction, rtp, rtcp, not is_plain(description, media))
+    return PeerMedia(media, direction, rtp, rtcp, not _numbered(description, media))
 
 
 def _address(connection: Connection, port: int, local: str) -> Address | None:

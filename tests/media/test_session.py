@@ -406,7 +406,8 @@ class TestOpaque:
         ("media", "opaque"),
         [
             ("m=audio 5000 RTP/AVP 8", False),
-            ("m=video 5000 rtp/avpf 96", False),
+            ("m=audio 5000 rtp/avpf 96", False),
+            ("m=video 5000 RTP/AVP 96", True),
             ("m=audio 5000 RTP/SAVP 8", True),
             ("m=audio 5000 UDP/TLS/RTP/SAVPF 8", True),
             ("m=image 5000 udptl t38", True),
