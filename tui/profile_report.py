@@ -34,7 +34,7 @@ def show_profile(profile: Profile) -> None:
     out.print(Text(in_language(profile.title), style="bold"))
     out.print(say("profile-asks"))
     for ask in profile.asks:
-        out.print(f"  {clean(ask.key)}  {_question(ask)}", soft_wrap=True)
+        out.print(f"  {clean(ask.key)}  {question(ask)}", soft_wrap=True)
     if profile.facts:
         out.print(say("profile-facts"))
     for fact in profile.facts:
@@ -56,7 +56,8 @@ def show_profile(profile: Profile) -> None:
     )
 
 
-def _question(ask: ProfileAsk) -> str:
+def question(ask: ProfileAsk) -> str:
+    """Return what is asked for, and what comes of no answer."""
     words = in_language(ask.label)
     if ask.default:
         return f"{words} ({say('profile-default', value=clean(ask.default))})"

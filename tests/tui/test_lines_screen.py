@@ -88,8 +88,8 @@ class TestLines:
         office.configured.kept = {}
         async with console(socket) as stage:
             await stage.press("5")
-            await stage.until("`minisip line add` makes one")
-            await stage.press("e")
+            await stage.until("There are no lines; a adds one.")
+            await stage.press("e", "c", "r", "d", "enter")
             assert "?" not in stage.text.replace("? Help", "")
 
     async def test_filter(self, socket: Path) -> None:
@@ -107,6 +107,9 @@ class TestDoctor:
             await stage.press("5")
             await stage.until("12 ms")
             await stage.press("d")
+            await stage.until("Doctor: ims")
+            assert office.examined.asked == []
+            await stage.press("enter")
             await stage.until("Something is wrong")
             assert "✗ wrong     Registration" in stage.text
             assert office.examined.asked == [("ims", "")]
@@ -119,7 +122,7 @@ class TestDoctor:
         async with console(socket) as stage:
             await stage.press("5")
             await stage.until("12 ms")
-            await stage.press("d")
+            await stage.press("d", "enter")
             await stage.until("Password")
             await stage.press("escape")
             await stage.until(lambda: office.examined.stopped == ["1"])
@@ -128,8 +131,28 @@ class TestDoctor:
         async with console(socket) as stage:
             await stage.press("5")
             await stage.until("12 ms")
-            await stage.press("end", "d")
+            await stage.press("end", "d", "enter")
             await stage.until("There is no line spare.")
+
+    async def test_a_number_is_called_as_well(self, socket: Path, office: Office) -> None:
+        async with console(socket) as stage:
+            await stage.press("5")
+            await stage.until("12 ms")
+            await stage.press("d", *"5551", "enter")
+            await stage.until("Something is wrong")
+            await stage.press("left", "enter")
+            await stage.until(lambda: len(office.examined.asked) == 2)
+            assert office.examined.asked == [("ims", "5551")] * 2
+
+    async def test_one_examination_at_a_time(self, socket: Path, office: Office) -> None:
+        office.examined.endless = True
+        async with console(socket) as stage:
+            await stage.press("5")
+            await stage.until("12 ms")
+            await stage.press("d", "enter")
+            await stage.until("Password")
+            await stage.press("left", "enter")
+            assert office.examined.asked == [("ims", "")]
 
 
 class TestHome:

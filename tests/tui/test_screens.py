@@ -36,9 +36,16 @@ WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("lines", ("escape", "5"), "12 ms"),
     ("lines-down", ("down",), "0:00:12"),
     ("switch-off", ("e",), "┏"),
+    ("provider", ("escape", "a"), "VoIP.ms"),
+    ("line-add", ("end", "enter"), "voip-ms"),
+    ("line-add-wrong", ("ctrl+s",), "voip-ms"),
+    ("line-change", ("escape", "up", "c"), "ims.example"),
+    ("line-change-more", ("up", "up", "up"), "-1"),
+    ("line-remove", ("escape", "r"), "┏"),
     ("route", ("escape", "t"), "┏"),
     ("route-tested", QUESTION, "2026-12-24 20:00"),
-    ("doctor", ("escape", "d"), "198.51.100.1"),
+    ("doctor-ask", ("escape", "d"), "┏"),
+    ("doctor", ("enter",), "198.51.100.1"),
     ("help", ("escape", "question_mark"), "Esc"),
 )
 """Name of the picture, the keys that lead there from the one before, and what is seen then."""

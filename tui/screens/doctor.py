@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Button, Input, Static
 
 from pbx.api.client import AsyncClient
 from pbx.api.schema import Examination
@@ -19,40 +22,73 @@ from tui.screens.dialogs import Dialog
 
 
 class DoctorDialog(Dialog[None]):
-    """One examination; to leave it ends it.
+    """One examination after another, each with a call where a number is given; to leave ends it.
 
     Args:
         link: the exchange.
         line: the line's name.
     """
 
+    AUTO_FOCUS = "#number"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "next", show=False, priority=True)]
+
     def __init__(self, link: ExchangeLink, line: str) -> None:
-        super().__init__(say("bind-doctor"))
+        super().__init__(say("doctor-of", line=clean(line)))
         self._link = link
         self._line = line
         self._found: Examination | None = None
-        self._text = Static(say("doctor-title", line=clean(line)), markup=False)
+        self._busy = False
+        self._close = Button(say("button-close"), id="no")
+        self._text = Static(say("doctor-hint"), markup=False)
 
     def body(self) -> Iterable[Widget]:
         """Return what stands in the box."""
+        number = Input(id="number")
+        number.border_title = say("doctor-number")
+        yield number
         yield self._text
-        yield Button(say("button-close"))
+        yield Horizontal(
+            Button(say("button-examine"), id="yes"),
+            self._close,
+            classes="buttons",
+        )
 
-    def on_mount(self) -> None:
-        """Begin."""
-        self._examine()
+    def action_next(self) -> None:
+        """Begin, from the field; or press the button."""
+        if isinstance(self.focused, Button):
+            self.focused.press()
+        else:
+            self._begin()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Begin, or leave."""
+        if event.button.id == "yes":
+            self._begin()
+        else:
+            self.action_leave()
+
+    def _begin(self) -> None:
+        """Examine the line, unless that is being done."""
+        if not self._busy:
+            self._busy = True
+            self._examine(self.query_one("#number", Input).value.strip())
 
     @work
-    async def _examine(self) -> None:
+    async def _examine(self, number: str) -> None:
+        self._text.update(say("doctor-title", line=clean(self._line)))
+        self._found = None
         try:
             async with AsyncClient(self._link.path) as client:
-                found = self._found = await client.examine(self._line)
+                found = self._found = await client.examine(self._line, number)
+                self._close.focus()
                 self._show(found)
                 while not found.done:
                     found = self._found = await client.more_of(found)
                     self._show(found)
         except REFUSALS as error:
             self._text.update(refusal(error))
+        finally:
+            self._busy = False
 
     def _show(self, found: Examination) -> None:
         shown = Text(say("doctor-title", line=clean(found.line)))
@@ -61,10 +97,6 @@ class DoctorDialog(Dialog[None]):
         if found.done:
             shown.append(f"\n{end(found)}")
         self._text.update(shown)
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Leave."""
-        self.action_leave()
 
     def action_leave(self) -> None:
         """Go back; what is still under way ends."""

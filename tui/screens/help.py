@@ -16,6 +16,7 @@ KEYS = (
     ("/", "help-filter"),
     ("h", "help-key-hangup"),
     ("a d p w", "help-key-users"),
+    ("a c r", "help-key-line-forms"),
     ("d e", "help-key-lines"),
     ("t", "help-key-route"),
     ("l", "help-level"),

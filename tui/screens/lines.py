@@ -1,6 +1,7 @@
 """Lines: the ways to the telephone network, and whether they work."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import ClassVar
 
 from rich.text import Text
@@ -9,13 +10,16 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
-from pbx.api.schema import Line
+from pbx.api.client import AsyncClient
+from pbx.api.schema import Line, Profile
 from tui import problems
 from tui.clean import clean
 from tui.line_report import calls, moments, ready, round_trip, server, state, trouble
-from tui.link import Picture
+from tui.link import ExchangeLink, Picture
 from tui.locale import say
+from tui.screens.add_line import AddLineDialog, ProviderDialog
 from tui.screens.base import REFUSALS, FilteredScreen, refusal
+from tui.screens.change_line import ChangeLineDialog
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.doctor import DoctorDialog
 from tui.screens.route_test import RouteTestDialog
@@ -24,14 +28,21 @@ from tui.widgets.share_table import Row, ShareTable
 
 
 class LinesScreen(FilteredScreen):
-    """A row an external line or SIP trunk; they are examined, and switched on and off."""
+    """A row an external line or SIP trunk; they are added, changed, examined, removed ..."""
 
     MODE = "lines"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", "bind-add"),
+        Binding("c", "change", "bind-change"),
         Binding("d", "examine", "bind-doctor"),
         Binding("e", "switch", "bind-switch"),
+        Binding("r,delete", "remove", "bind-remove"),
         Binding("t", "test", "bind-route"),
     ]
+
+    def __init__(self, link: ExchangeLink) -> None:
+        super().__init__(link)
+        self._added = ""
 
     def body(self) -> Iterable[Widget]:
         """Return what stands between the top line and the keys."""
@@ -58,8 +69,15 @@ class LinesScreen(FilteredScreen):
             summary = f"{say('bind-lines')}  {count}"
         self.query_one(".summary", Static).update(summary)
         rows = [_row(line) for line in picture.lines]
-        self.query_one(ShareTable).fill([row for row in rows if row.matches(self.wanted)])
+        table = self.query_one(ShareTable)
+        table.fill([row for row in rows if row.matches(self.wanted)])
+        if self._added and table.choose(self._added):
+            self._added = ""
         self._show_detail()
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter changes the line that the cursor is on, as `c` does."""
+        self.action_change()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the row that the cursor is on in full."""
@@ -81,6 +99,59 @@ class LinesScreen(FilteredScreen):
             if known := [f"{say(key)}: {value}" for key, value in moments(line)]:
                 told += "\n" + "  ".join(known)
         self.query_one(".detail", Static).update(told)
+
+    @work
+    async def action_add(self) -> None:
+        """Have the user choose a provider, and answer what its profile asks for."""
+        try:
+            profiles = await self.link.ask(AsyncClient.profiles)
+        except REFUSALS as error:
+            self.tell(refusal(error), wrong=True)
+            return
+        profile = await self.app.push_screen_wait(ProviderDialog(profiles))
+        if profile is not None:
+            await self._add(profile)
+
+    async def _add(self, profile: Profile) -> None:
+        taken = {line.name for line in self.link.picture.lines}
+        name = await self.app.push_screen_wait(AddLineDialog(self.link, profile, taken))
+        if name is not None:
+            self._added = name
+            self.tell(await self._how_to_dial(name))
+
+    async def _how_to_dial(self, name: str) -> str:
+        """Return that the line is there, and what is dialled before numbers outside."""
+        prefix = ""
+        # The line is there all the same
+        with suppress(*REFUSALS):
+            plan = await self.link.ask(AsyncClient.plan)
+            prefix = str(plan.tables.get("basics", {}).get("out_prefix", ""))
+        return say("line-added-dial" if prefix else "line-added", name=name, prefix=prefix)
+
+    @work
+    async def action_change(self) -> None:
+        """Have the user change options of the line that the cursor is on."""
+        line = self._chosen
+        if line is not None and await self.app.push_screen_wait(ChangeLineDialog(self.link, line)):
+            self.tell(say("line-set", name=line.name))
+
+    @work
+    async def action_remove(self) -> None:
+        """Remove the line that the cursor is on, after a question."""
+        line = self._chosen
+        if line is None:
+            return
+        question = say("ask-remove-line", name=clean(line.name))
+        if not await self.app.push_screen_wait(
+            ConfirmDialog(say("bind-remove"), question, say("bind-remove"))
+        ):
+            return
+        try:
+            await self.link.ask(lambda client: client.remove_line(line.name))
+        except REFUSALS as error:
+            self.tell(refusal(error), wrong=True)
+            return
+        self.tell(say("line-removed", name=line.name))
 
     def action_test(self) -> None:
         """Ask where a number would lead."""

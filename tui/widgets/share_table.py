@@ -53,6 +53,13 @@ class ShareTable(DataTable[Text]):
             return None
         return self._rows[self.cursor_row].key
 
+    def choose(self, key: str) -> bool:
+        """Put the cursor on the row with this key; tell whether there is one."""
+        places = [place for place, row in enumerate(self._rows) if row.key == key]
+        if places and self.columns:
+            self.move_cursor(row=places[0])
+        return bool(places)
+
     def fill(self, rows: Sequence[Row]) -> None:
         """Show `rows` and nothing else."""
         old, self._rows = self._rows, tuple(rows)
