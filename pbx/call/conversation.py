@@ -298,7 +298,8 @@ class Conversation:
         """Ask for one codec, where the peer has left several; a refusal changes nothing."""
         leg = self._leg
         offer = endpoint.narrowed(leg.media.checkpoint(), leg.usage.flow.local.host)
-        if offer and not leg.reoffer(offer, now):
+        # Plain: with what could be converted beside it the peer would leave several again, for ever
+        if offer and not leg.reoffer(offer, now, plain=True):
             self._narrow_later(now)
 
     def _narrow_later(self, now: float) -> None:
