@@ -89,7 +89,7 @@ async def test_from_no_line_to_calls_both_ways(
         await press(person, b"1", "1 of 1 ready")
 
         await press(person, b"5d", "Enter examines the line.")
-        await press(person, b"0301234" + ENTER, "Call out")
+        await press(person, b"0301234" + ENTER, "The call to 0301234 went out and was answered.")
         await person.until("All is well, as far as it was tried.")
         await press(person, ENTER, "● registered")
         assert PASSWORD not in person.text

@@ -156,8 +156,8 @@ class TestAGoodLine:
             "udp 198.51.100.1:5060 has taken the registration.",
             "Proven as 100 in the realm telco.example (MD5).",
             "Calls go out as 100@198.51.100.1.",
-            "No test call was asked for. Give a number, best the line's own: "
-            "minisip doctor telco --call NUMBER",
+            "No test call was asked for. Give a number to call, best the line's own "
+            "(minisip doctor telco --call NUMBER).",
         ]
 
     def test_in_chinese_too(self) -> None:

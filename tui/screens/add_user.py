@@ -13,7 +13,7 @@ from pbx.api.schema import NewUser
 from tui.link import ExchangeLink
 from tui.locale import say
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import Dialog, typed
 
 FIELDS = ("number", "name", "password")
 
@@ -67,7 +67,9 @@ class AddUserDialog(Dialog[NewUser]):
 
     @work(exclusive=True)
     async def _add(self) -> None:
-        number, name, password = (self.query_one(f"#{one}", Input).value for one in FIELDS)
+        fields = [self.query_one(f"#{one}", Input) for one in FIELDS]
+        await typed(*fields)
+        number, name, password = (one.value for one in fields)
         wrong = self.query_one(".wrong", Static)
         if not number:
             wrong.update(say("add-no-number"))

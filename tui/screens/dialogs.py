@@ -1,5 +1,6 @@
 """Dialogs: what they have in common, and the one that asks yes or no."""
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
@@ -14,6 +15,14 @@ from textual.widgets import Button, Static
 from tui.locale import say
 
 T = TypeVar("T")
+
+
+async def typed(*fields: Widget) -> None:
+    """Wait until fields have got the keys that were pressed before, which may have come in a burst."""
+    for field in fields:
+        got = asyncio.Event()
+        field.call_later(got.set)
+        await got.wait()
 
 
 class Dialog(ModalScreen[T]):

@@ -18,7 +18,7 @@ from tui.doctor_report import end, row
 from tui.link import ExchangeLink
 from tui.locale import say
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import Dialog, typed
 
 
 class DoctorDialog(Dialog[None]):
@@ -71,10 +71,13 @@ class DoctorDialog(Dialog[None]):
         """Examine the line, unless that is being done."""
         if not self._busy:
             self._busy = True
-            self._examine(self.query_one("#number", Input).value.strip())
+            self._examine()
 
     @work
-    async def _examine(self, number: str) -> None:
+    async def _examine(self) -> None:
+        field = self.query_one("#number", Input)
+        await typed(field)
+        number = field.value.strip()
         self._text.update(say("doctor-title", line=clean(self._line)))
         self._found = None
         try:

@@ -17,7 +17,7 @@ from tui.clean import clean
 from tui.line_options import title
 from tui.locale import field_of, say, translate
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog, T
+from tui.screens.dialogs import Dialog, T, typed
 from tui.widgets.choice import Choice
 
 PER_ROW = 2
@@ -140,6 +140,7 @@ class FormDialog(Dialog[T]):
         """Do it."""
         wrong = self.query_one(".wrong", Static)
         wrong.update(say("asking"))
+        await typed(*self._widgets.values())
         values = {
             name: one.value if self._fields[name].secret else one.value.strip()
             for name, one in self._widgets.items()

@@ -13,7 +13,7 @@ from tui.link import ExchangeLink
 from tui.locale import say
 from tui.route_report import in_words
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import Dialog, typed
 
 FIELDS = ("caller", "called", "line", "at")
 
@@ -66,7 +66,9 @@ class RouteTestDialog(Dialog[None]):
 
     @work(exclusive=True)
     async def _test(self) -> None:
-        caller, called, line, at = (self.query_one(f"#{one}", Input).value for one in FIELDS)
+        fields = [self.query_one(f"#{one}", Input) for one in FIELDS]
+        await typed(*fields)
+        caller, called, line, at = (one.value for one in fields)
         wrong, told = self.query_one(".wrong", Static), self.query_one("#route", Static)
         if not caller or not called:
             wrong.update(say("route-no-number"))
