@@ -16,6 +16,7 @@ OFFERED = (
     *("most_incoming", "most_outgoing"),
     *("most", "codecs"),
     *("peers", "expires_s"),
+    *("contact_address", "sdp_address"),
     "description",
 )
 """Two a row. What few lines need is left to `minisip line set`."""

@@ -40,7 +40,7 @@ WALK: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("line-add", ("end", "enter"), "voip-ms"),
     ("line-add-wrong", ("ctrl+s",), "voip-ms"),
     ("line-change", ("escape", "up", "c"), "ims.example"),
-    ("line-change-more", ("up", "up", "up"), "-1"),
+    ("line-change-more", ("up", "up", "up"), "600"),
     ("line-remove", ("escape", "r"), "┏"),
     ("route", ("escape", "t"), "┏"),
     ("route-tested", QUESTION, "2026-12-24 20:00"),
