@@ -288,6 +288,7 @@ def main(config: dict[str, Any]) -> None:
         "resume": resume,
         "press": press,
     }
+    _tell("ready", True)
     for line in typed_lines(endpoint):
         what = json.loads(line)
         try:
