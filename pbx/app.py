@@ -681,8 +681,8 @@ class App:
             case protocol.Timeout():
                 self._exchange.stream_timed_out(report.port, self._loop.time())
                 self._pump()
-            case protocol.Digit() | protocol.Played() | protocol.Recorded():
-                if not isinstance(report, protocol.Digit) and report.failure:
+            case protocol.Digit() | protocol.DigitEnded() | protocol.Played() | protocol.Recorded():
+                if isinstance(report, protocol.Played | protocol.Recorded) and report.failure:
                     log.warning("the media engine: %s", report.failure)
                 self._exchange.reported(report, self._loop.time())
                 self._pump()

@@ -83,7 +83,7 @@ class Sound:
     def takes(self, report: protocol.SoundReport) -> bool:
         """Note what the engine says; False where it concerns another conversation, or nobody."""
         match report:
-            case protocol.Digit():
+            case protocol.Digit() | protocol.DigitEnded():
                 return self._voice is not None and report.port == self.port
             case protocol.Played():
                 if report.player not in self._players:

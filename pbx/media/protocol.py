@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-VERSION = 4
+VERSION = 5
 """Raised when a message changes its meaning; both sides refuse another version."""
 
 TAP_FORMATS = 4
@@ -444,6 +444,19 @@ class Digit(msgspec.Struct, frozen=True, tag="digit"):
     inband: bool
 
 
+class DigitEnded(msgspec.Struct, frozen=True, tag="digit-ended"):
+    """The key that the last `Digit` of the voice told of has been let go.
+
+    Args:
+        port, digit: as in that.
+        duration_ms: how long it was held down, as far as the peer has told, or was heard.
+    """
+
+    port: int
+    digit: str
+    duration_ms: int
+
+
 class Played(msgspec.Struct, frozen=True, tag="played"):
     """A player has ended.
 
@@ -476,10 +489,10 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     reason: str
 
 
-Report = Ready | Counts | Released | Latched | Timeout | Digit | Played | Recorded | Refused
-
-SoundReport = Digit | Played | Recorded
+SoundReport = Digit | DigitEnded | Played | Recorded
 """What the engine says of the sound that begins or ends in it."""
+
+Report = Ready | Counts | Released | Latched | Timeout | SoundReport | Refused
 
 _PREFIX = struct.Struct("!I")
 _encoder = msgspec.msgpack.Encoder()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pbx.media import codecs
-from pbx.media.protocol import Digit, Refused, SendDigits
+from pbx.media.protocol import Digit, DigitEnded, Play, Refused, SendDigits
 from tests.media.engine_process import Link
 from tests.media.keypad import CODES, dialled, keys_in
 from tests.media.voice_phone import EVENTS, G722, PCMU, Packet, VoicePhone, converse, voice_phones
@@ -101,6 +101,24 @@ class TestEventsIn:
             press(phones[0], 7)
             assert pressed(link, 1) == "7"
 
+    @pytest.mark.parametrize("event_clock", [8000, 48000])
+    @pytest.mark.parametrize(
+        ("ends", "lost"), [(3, ()), (1, ()), (0, ()), (3, (0, 1, 2, 3, 5, 6)), (3, (4, 5, 6))]
+    )
+    def test_how_long_each_lasts(
+        self, link: Link, ends: int, lost: tuple[int, ...], event_clock: int
+    ) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phones[0].be(event_clock=event_clock)
+            for code, packets in ((5, 4), (5, 4), (9, 4)):
+                press(phones[0], code, packets=packets, ends=ends, lost=lost)
+            # Where no end has come, time tells
+            found = [link.expect(DigitEnded) for _ in range(3)]
+            assert [one.digit for one in found] == ["5", "5", "9"]
+            assert {one.duration_ms for one in found} == {640 * 1000 // event_clock}
+            converse([(phones[0], phones[0].quiet(0.3))])
+            assert link.said(DigitEnded) == []
+
     def test_too_short_to_be_one(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:
             phones[0].be()
@@ -131,6 +149,9 @@ class TestTonesIn:
             assert "".join(one.digit for one in found) == ALL_DIGITS
             assert all(one.inband for one in found)
             assert link.said(Digit) == []
+            ended = link.said(DigitEnded)
+            assert "".join(one.digit for one in ended) == ALL_DIGITS
+            assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
 
     def test_only_where_wanted(self, link: Link) -> None:
         with voice_phones(link, PLAIN, PLAIN) as phones:
@@ -318,6 +339,19 @@ class TestTonesOut:
             found = keys_in(phone.heard(), phone.rate)
             assert "".join(digit for digit, _ in found) == ALL_DIGITS
             assert all(85 <= length <= 115 for _, length in found)
+
+    def test_nothing_is_heard_beside_them(self, link: Link) -> None:
+        """Speech would hide them from who listens for two tones and little else (ITU-T Q.24)."""
+        with voice_phones(link, PLAIN) as phones:
+            phone = phones[0]
+            phone.be(event_type=-1, echo=False)
+            link.send(Play(7, phone.port, tone="500", level_db=-10.0, times=0))
+            converse([(phone, phone.quiet(0.4))])
+            link.send(SendDigits(phone.port, "159", on_ms=100, off_ms=60))
+            converse([(phone, phone.quiet(1.2))])
+            assert [digit for digit, _ in keys_in(phone.heard(), phone.rate)] == list("159")
+            # And behind them as before
+            assert abs(phone.hears(500, 0.3) + 16.2) < 1
 
     def test_more_come_behind_those_that_are_dialled(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:

@@ -28,17 +28,20 @@ VOICE = 7
 ROOM = 8
 """The room that hears it; -1 none."""
 
-SETTINGS_END = 9
+ALONE = 9
+"""1: its voice hears nothing else meanwhile."""
+
+SETTINGS_END = 10
 
 # --- state ------------------------------------------------------------------------------------------
-POSITION = 9
-FILLED = 10
+POSITION = 10
+FILLED = 11
 """Samples of its frame in this tick."""
 
-TARGET_RATE = 11
+TARGET_RATE = 12
 """What the window is made for."""
 
-ENDED = 12
+ENDED = 13
 """1: this tick's frame is its last."""
 
 TONE = 16

@@ -234,6 +234,8 @@ class Players:
         settings[p.GAIN] = min(gain, np.iinfo(np.int16).max)
         settings[p.VOICE] = player.voice
         settings[p.ROOM] = room
+        # A receiver takes two tones for a key only where there is little else (ITU-T Q.24)
+        settings[p.ALONE] = player.name < 0
         self._packets.command(record)
 
 

@@ -104,6 +104,9 @@ MOVED = 13
 ADOPTED = 14
 """FIRST: the address that ADOPT had."""
 
+DIGIT_ENDED = 15
+"""FIRST: the code of the last DIGIT of the row; SECOND: how long it lasted, in milliseconds."""
+
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------
 LEVEL = 2
 DELAY_US = 3

@@ -17,6 +17,7 @@ from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.engine.voices import Voices, pcm_rate, voice_counts
 from pbx.media.protocol import (
     Digit,
+    DigitEnded,
     Play,
     Record,
     Report,
@@ -192,6 +193,9 @@ class Sound:
             # Other events, such as those of a fax machine, are nobody's keys.
             if first < len(_DIGITS):
                 self._report(Digit(port, _DIGITS[first], bool(second)))
+        elif kind == ring_row.DIGIT_ENDED:
+            if first < len(_DIGITS):
+                self._report(DigitEnded(port, _DIGITS[first], second))
         elif kind == ring_row.PLAYED:
             self._players.played(row)
         elif kind == ring_row.VOICE_STOPPED:

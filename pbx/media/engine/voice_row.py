@@ -101,6 +101,9 @@ CAME = 34
 CAME_OCTETS = 35
 """Octets of the last one of them."""
 
+KEY_DOWN = 36
+"""1 + twice the code of the key that was told of and hasn't ended yet, + 1 for a tone; 0 none."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 40
 EVENT_IN = SENDER + rtp_out.WIDTH

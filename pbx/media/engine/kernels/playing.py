@@ -127,6 +127,8 @@ def play_for_voices(tables: Any, voices: Any) -> None:
         rate = voices.voices[slot, voice_row.RATE]
         made = bring(voices, number, rate, voices.spare)
         out = part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME)
+        if row[p.ALONE] != 0:
+            clear(part(out, 0, made))
         add(out, voices.spare, made)
 
 

@@ -43,12 +43,44 @@ _BURST_NS = 1_000_000_000
 @kernel
 def _report_digit(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, now: Any) -> None:
     """Report a digit, unless they come faster than any keypad or dialler sends them."""
+    row[voice_row.KEY_DOWN] = 0
     due = max(row[voice_row.DIGIT_NS], now - _BURST_NS)
     if due > now:
         return
     row[voice_row.DIGIT_NS] = due + _FASTEST_NS
     if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
         report_words(tables, ring_row.DIGIT, slot, digit, inband)
+        row[voice_row.KEY_DOWN] = 1 + 2 * digit + inband
+
+
+@kernel
+def _report_end(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, ms: Any) -> None:
+    """Report that a digit has ended whose beginning was reported."""
+    if row[voice_row.KEY_DOWN] != 1 + 2 * digit + inband:
+        return
+    row[voice_row.KEY_DOWN] = 0
+    if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
+        report_words(tables, ring_row.DIGIT_ENDED, slot, digit, ms)
+
+
+@kernel
+def _report_event_end(tables: Any, row: Any, slot: Any, events: Any) -> None:
+    ms = events[telephone_event.ENDED_DURATION] * 1000 // max(row[voice_row.EVENT_CLOCK], 1)
+    _report_end(tables, row, slot, events[telephone_event.ENDED_DIGIT], 0, ms)
+
+
+@kernel
+def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now: Any) -> None:
+    """Look for DTMF in a frame of 8 kHz."""
+    digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
+    before, lasted = digits[detect.DIGIT], digits[detect.SAMPLES]
+    digit = detect.detect_dtmf(digits, heard, samples)
+    if before != 0 and (digits[detect.DIGIT] != before or digit >= 0):
+        if digit < 0:
+            lasted = digits[detect.SAMPLES]
+        _report_end(tables, row, slot, before - 1, 1, lasted * 1000 // _DETECTOR_RATE)
+    if digit >= 0:
+        _report_digit(tables, row, slot, digit, 1, now)
 
 
 @kernel
@@ -101,8 +133,13 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         happened = telephone_event.receive(
             events, packet, offset, octets, sequence, timestamp, marker, now
         )
+        # An end with a beginning is that of the key before, or of one that one packet told of
+        if happened & telephone_event.ENDED != 0 and events[telephone_event.OPEN] != 0:
+            _report_event_end(tables, row, slot, events)
         if happened & telephone_event.BEGAN != 0:
             _report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)
+        if happened & telephone_event.ENDED != 0 and events[telephone_event.OPEN] == 0:
+            _report_event_end(tables, row, slot, events)
 
 
 @kernel
@@ -200,7 +237,9 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     for index in range(samples, row[voice_row.RATE] // 50):
         frame[index] = 0
     watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
-    telephone_event.expire(part(row, voice_row.EVENT_IN, telephone_event.WIDTH), now)
+    events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
+    if telephone_event.expire(events, now) != 0:
+        _report_event_end(tables, row, slot, events)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
         rate, count = row[voice_row.RATE], row[voice_row.RATE] // 50
         heard = frame
@@ -208,7 +247,4 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
             window = part(sound, voice_row.TO_DETECTOR, WINDOW)
             count = resample(window, frame, count, rate, _DETECTOR_RATE, voices.spare)
             heard = voices.spare
-        digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
-        digit = detect.detect_dtmf(digits, heard, count)
-        if digit >= 0:
-            _report_digit(tables, row, slot, digit, 1, now)
+        _watch_keys(tables, row, slot, heard, count, now)
