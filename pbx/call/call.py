@@ -27,6 +27,7 @@ from pbx.call.facts import CallFacts
 from pbx.call.fork import Fork
 from pbx.call.invitation import Asking
 from pbx.call.journal import CallState
+from pbx.call.keys import Keys
 from pbx.call.leg import Leg
 from pbx.call.outputs import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.party import address_of
@@ -83,6 +84,7 @@ class Call:
         self.callee: Leg | None = None
         self.ended = False
         self.passage = Passage(self._tell_engine, coded)
+        self._keys = Keys(self.passage, self._talking)
         self._fork = Fork([])
         self._timers = timers
         self._emit = emit
@@ -267,7 +269,7 @@ class Call:
             case MediaRenewed():
                 self._agreed(event.sdp, now)
             case Dialled():
-                self._dialled(leg, event.digit, now)
+                self._keys.by_info(leg, event.digit, now)
             case Texted():
                 self._texted(leg, event.text, now)
             case Ended():
@@ -642,18 +644,10 @@ class Call:
         """Join the caller's media with `leg`'s."""
         self.passage.connect(self.caller.media, leg.media, timed=answered)
 
-    def _dialled(self, leg: Leg, digit: str, now: float) -> None:
-        """Pass on a key that a party has told of by INFO, as the other one understands it."""
+    def _talking(self) -> tuple[Leg, ...]:
+        """The two that hear each other, be it before the answer; nobody before there is sound."""
         callee = self.callee or self._early
-        other = callee if leg is self.caller else self.caller
-        if other is None or leg not in (self.caller, callee):
-            return
-        port, takes_info = leg.media.sound_port, other.usage.keys.taken
-        if not self.passage.is_new(port, digit, now):
-            return
-        # Tones are for a phone that wouldn't hear of it in any other way.
-        if not self.passage.dial(port, digit, tones=takes_info is not True):
-            other.usage.keys.send(digit, now)
+        return (self.caller, callee) if callee is not None else ()
 
     def _texted(self, leg: Leg, text: Text, now: float) -> None:
         """Pass a text on, whose sender gets the other party's answer."""
@@ -667,7 +661,9 @@ class Call:
         """Take what the engine says; False where it concerns another call."""
         match report:
             case protocol.Digit():
-                return self.passage.dialled(report, now)
+                return self._keys.by_sound(report, now)
+            case protocol.DigitEnded():
+                return self._keys.ended(report, now)
             case protocol.Recorded():
                 return self.recorder.reported(report)
         return False

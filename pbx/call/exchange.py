@@ -18,7 +18,7 @@ from pbx.call.farewells import Farewells
 from pbx.call.invitation import Asking
 from pbx.call.invitations import Invitations
 from pbx.call.journal import CallState
-from pbx.call.leg import Leg, behave
+from pbx.call.leg import Leg, behave, keys_of
 from pbx.call.manner import Manner
 from pbx.call.outputs import CallEnded, MediaCommands, Output
 from pbx.call.outside import NoLines, Outside
@@ -160,7 +160,7 @@ class Exchange:
         except PeerError as error:
             self._refuse_unusable(invite, facts, error, now)
             return
-        call = self.new_call(facts, leg, offer)
+        call = self.new_call(facts, leg, leg.media.last_remote)
         self._by_invite[invite] = leg
         names = REQUEST if manner is None else FROM_OUTSIDE
         headers = crossing(request, names, hidden=caller.hidden)
@@ -215,8 +215,9 @@ class Exchange:
             PeerError: it can't be used.
         """
         media = self.leg_media(invite.flow, [], manner)
+        interpreter = Interpreter(media, coded, as_it_is if manner is None else manner.told)
         if offer:
-            media.remote(offer)
+            media.remote(interpreter.heard(offer))
         secure = is_sips(invite.request.request_uri)
         # As it was dialled: who it is forwarded to may not want to be known
         ours = partial(contact, facts.called_number, secure=secure)
@@ -233,8 +234,7 @@ class Exchange:
         )
         if manner is not None:
             behave(usage, manner)
-        told = as_it_is if manner is None else manner.told
-        return Leg("a", usage, media, Interpreter(media, coded, told), party, manner=manner)
+        return Leg("a", usage, media, interpreter, party, manner=manner)
 
     def _refuse_unusable(
         self, invite: ServerTransaction, facts: CallFacts, error: PeerError, now: float
@@ -402,6 +402,7 @@ class Exchange:
             shown_address="" if manner is None else manner.sound_address(flow),
             call=call,
             timeout_s=self.settings.media.timeout_s,
+            keys=keys_of(manner),
         )
 
     # ---------------------------------------------------------------- what comes in

@@ -28,7 +28,7 @@ from pbx.call.manner import Manner
 from pbx.call.party import Party, forwarding_news
 from pbx.errors import PeerError
 from pbx.media.conversion import Interpreter
-from pbx.media.session import Agreement, LegMedia
+from pbx.media.session import Agreement, KeyForm, LegMedia
 from pbx.sdp.description import parse_sdp
 from pbx.sdp.offer_answer import check_answer, taken_up
 from pbx.sip import usage_events as usage
@@ -88,6 +88,11 @@ class Target:
     sips: bool = False
     ways: tuple[Way, ...] = ()
     manner: Manner | None = None
+
+
+def keys_of(manner: Manner | None) -> KeyForm:
+    """Return how a party with this manner is told of keys."""
+    return KeyForm.EVENTS if manner is None else manner.keys
 
 
 def behave(dialog: Usage, manner: Manner) -> None:
@@ -359,7 +364,7 @@ class Leg:
 
     def _translate(self, event: usage.UsageEvent, now: float) -> list[LegEvent]:
         if self.manner is not None and isinstance(event, _DESCRIBING) and event.body:
-            event = replace(event, body=self.manner.heard(event.body))
+            event = replace(event, body=self._interpreter.heard(self.manner.heard(event.body)))
         match event:
             case usage.Progressed():
                 return self._progressed(event, now)

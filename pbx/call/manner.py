@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from pbx.call.party import Party
+from pbx.media.session import KeyForm
 from pbx.sip.authorization import Authorizer
 from pbx.sip.crossing import Headers
 from pbx.sip.flow import Flow
@@ -68,6 +69,10 @@ class Manner(Protocol):
 
     def heard(self, sdp: bytes) -> bytes:
         """Return a session description of the line's with what we take of it."""
+
+    @property
+    def keys(self) -> KeyForm:
+        """How the line is told of keys, and tells of its own."""
 
     @property
     def no_answer_s(self) -> float:

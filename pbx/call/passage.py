@@ -34,8 +34,9 @@ class Passage:
 
     @property
     def codecs(self) -> tuple[str, ...]:
-        """The caller's codec and the callee's, where they are converted; else nothing."""
-        return tuple(codecs.codec(one.codec).name for one in self._voices.values())
+        """The caller's codec and the callee's, where they are two; else nothing."""
+        names = tuple(codecs.codec(one.codec).name for one in self._voices.values())
+        return names if len(set(names)) == 2 else ()
 
     def connect(self, caller: LegMedia, callee: LegMedia, *, timed: bool) -> None:
         """Join two parties' media as they have agreed; what has ended is released first.
@@ -141,16 +142,13 @@ class Passage:
         taps = [tap(media, self._coded()) for media in self._parties]
         return [one for one in taps if one is not None]
 
-    def dialled(self, digit: protocol.Digit, now: float) -> bool:
-        """Pass on a key that a party has pressed; False where it is another call's.
+    def converts(self, port: int) -> bool:
+        """Return True for the port of a party whose sound ends in the engine."""
+        return port in self._voices
 
-        The engine tells of keys where a codec is converted: the packets that told of it end there.
-        """
-        if digit.port not in self._voices:
-            return False
-        if self._keypad(digit.port).by_sound(digit.digit, now, inband=digit.inband):
-            self.dial(digit.port, digit.digit, tones=True)
-        return True
+    def is_new_sound(self, digit: protocol.Digit, now: float) -> bool:
+        """Take a key that was heard in a party's sound; False where INFO has told of it."""
+        return self._keypad(digit.port).by_sound(digit.digit, now, inband=digit.inband)
 
     def is_new(self, port: int, digit: str, now: float) -> bool:
         """Take a key that a party has told of by INFO; False where its sound has told of it.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbx.call.facts import CallFacts
 from pbx.call.journal import SEQUENCE_RESERVE, CallState, LegState
-from pbx.call.leg import Leg, behave
+from pbx.call.leg import Leg, behave, keys_of
 from pbx.call.party import Party, contact
 from pbx.errors import PeerError
 from pbx.media.conversion import Interpreter, as_it_is
@@ -75,11 +75,13 @@ class Resumption:
     ) -> Leg:
         flow = state.flow.flow
         timeout_s = self._exchange.settings.media.timeout_s
-        media = LegMedia.resume(self._exchange.pool, state.media, call=call, timeout_s=timeout_s)
+        manner = self._exchange.outside.manner(state.line) if state.line else None
+        media = LegMedia.resume(
+            self._exchange.pool, state.media, call=call, timeout_s=timeout_s, keys=keys_of(manner)
+        )
         dialog = Dialog.from_dict(state.dialog)
         dialog.local_seq += SEQUENCE_RESERVE
         ours = partial(contact, shown, secure=dialog.secure)
-        manner = self._exchange.outside.manner(state.line) if state.line else None
         usage = Usage.resumed(
             self._endpoint,
             self._timers,

@@ -100,7 +100,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         update: UPDATE may be sent (RFC 3311).
         ptime_ms: asked for in SDP; 0 for the phones' own.
         codecs: names in order, as ``PCMA``; empty for the phones' own.
-        dtmf: how keys are sent: see `DTMF_CHOICES`.
+        dtmf: how keys are told of, both ways: see `DTMF_CHOICES`.
         most_incoming, most_outgoing, most: calls at once; -1 for no limit, 0 for none at all.
         no_answer_s: how long a called party may ring; 0 for the system's.
         max_duration_s: how long a call may last; 0 for the system's.

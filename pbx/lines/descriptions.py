@@ -5,7 +5,7 @@ from dataclasses import replace
 from pbx.config.line import Line
 from pbx.errors import PeerError
 from pbx.sdp import description as sdp
-from pbx.sdp.payload import NOT_SPEECH, encoding
+from pbx.sdp.payload import NOT_SPEECH, encoding, with_formats
 
 _EVENTS = "telephone-event"
 
@@ -40,11 +40,7 @@ def _changed(line: Line, text: bytes, *, ptime_ms: int) -> bytes:
 def _media(one: sdp.Media, codecs: tuple[str, ...], ptime_ms: int, *, silent: bool) -> sdp.Media:
     if one.kind != "audio" or not one.port or "RTP/" not in one.protocol:
         return one
-    kept = _formats(one, codecs, silent=silent)
-    gone = set(one.formats) - set(kept)
-    if gone:
-        one = one.without(lambda line: _explains(line, gone))
-    one = replace(one, formats=kept)
+    one = with_formats(one, _formats(one, codecs, silent=silent))
     if ptime_ms:
         others = tuple(line for line in one.lines if line.value.partition(":")[0] != "ptime")
         one = replace(one, lines=(*others, sdp.Line("a", f"ptime:{ptime_ms}")))
@@ -64,9 +60,3 @@ def _formats(media: sdp.Media, codecs: tuple[str, ...], *, silent: bool) -> tupl
     if silent:
         more = [one for one in more if names[one] != _EVENTS]
     return (*speech, *more)
-
-
-def _explains(line: sdp.Line, formats: set[str]) -> bool:
-    name, _, value = line.value.partition(":")
-    of_format = line.type == "a" and name in ("rtpmap", "fmtp", "rtcp-fb")
-    return of_format and value.split(" ")[0] in formats

@@ -7,6 +7,7 @@ from pbx.config.line import Line
 from pbx.lines import descriptions
 from pbx.lines.public_address import PublicAddress
 from pbx.lines.request_uri import address, called
+from pbx.media.session import KeyForm
 from pbx.sdp.precondition import met
 from pbx.sip.authorization import Authorizer
 from pbx.sip.crossing import Headers
@@ -133,6 +134,12 @@ class LineManner:
     def heard(self, sdp: bytes) -> bytes:
         """See `descriptions.heard`."""
         return descriptions.heard(self.options, sdp)
+
+    @property
+    def keys(self) -> KeyForm:
+        """As the line has it; ``auto``: by telephone-events where it takes them."""
+        form = self.options.dtmf
+        return KeyForm.EVENTS if form == "auto" else KeyForm(form)
 
     @property
     def no_answer_s(self) -> float:

@@ -2,12 +2,14 @@
 
 An offer is passed on with codecs that who made it didn't name (`widened`). Where the answer takes
 one that both have, all goes as if there were no conversion. Where it doesn't, who made the offer is
-answered by us (`passed_on`), and the two streams become voices that hear each other (`voices`).
+answered by us (`passed_on`), and the two streams become voices that hear each other (`voices`). They do
+so, too, where only the form of keys differs (`key_forms`).
 """
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.endpoint import (
     OFFERED,
@@ -15,19 +17,18 @@ from pbx.media.endpoint import (
     agreed,
     answered,
     common,
+    convertible,
     formats_of,
 )
+from pbx.media.key_forms import are_converted, codable, events_of, with_events
 from pbx.media.protocol import TAP_FORMATS, Tap, Voice
-from pbx.media.session import LegMedia, SoundFacts, is_plain
-from pbx.sdp.description import Line, Media, SessionDescription, parse_sdp
+from pbx.media.session import KeyForm, LegMedia, SoundFacts
+from pbx.sdp.description import Media, SessionDescription, parse_sdp
 from pbx.sdp.offer_answer import effective_direction
-from pbx.sdp.payload import NOT_SPEECH, DynamicTypes, encoding
+from pbx.sdp.payload import NOT_SPEECH, DynamicTypes, encoding, with_formats
 
 _NARROW = 8000
 """Samples per second of telephone sound."""
-
-_OF_FORMAT = frozenset({"rtpmap", "fmtp", "rtcp-fb"})
-"""Attributes that begin with a payload type."""
 
 
 def as_it_is(description: bytes, asked: bytes) -> bytes:
@@ -54,6 +55,7 @@ class Interpreter:
         self._coded = coded
         self._told = told
         self._types = DynamicTypes()
+        self._events: list[Format] = []
         self.widened = False
         """Its party was last offered codecs that the other one hasn't named."""
 
@@ -67,12 +69,40 @@ class Interpreter:
         Raises:
             NoPortsLeft, PeerError: as for `LegMedia.describe`.
         """
+        self._learn()
+        wide = other if plain else widened(other, self._coded(), self._types)
+        self.widened = wide != other
+        if self._converts_keys:
+            description = parse_sdp(wide)
+            self._types.learn(description.media)
+            self._events = events_of(description)
+            wide = codable(description, self._coded()).encode()
+        return self._media.describe(self._told(wide, b""))
+
+    def heard(self, own: bytes) -> bytes:
+        """Return its party's own description as the other one is to be told of it.
+
+        Args:
+            own: the description; one that can't be read is left alone.
+        """
+        if not self._converts_keys:
+            return own
+        try:
+            description = codable(parse_sdp(own), self._coded())
+        except PeerError:
+            return own
+        self._learn()
+        self._types.learn(description.media)
+        return with_events(description, self._coded(), self._types, self._events).encode()
+
+    @property
+    def _converts_keys(self) -> bool:
+        return self._media.keys is not KeyForm.EVENTS and bool(self._coded())
+
+    def _learn(self) -> None:
         agreement = self._media.checkpoint()
         self._types.learn(agreement.told.media if agreement.told else ())
         self._types.learn(peer.line for peer in agreement.peer)
-        wide = other if plain else widened(other, self._coded(), self._types)
-        self.widened = wide != other
-        return self._media.describe(self._told(wide, b""))
 
     def answer(self, other: bytes) -> bytes:
         """Return the other party's answer to this one's offer.
@@ -103,7 +133,7 @@ def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
     description = parse_sdp(offer)
     types.learn(description.media)
     media = tuple(
-        _widened(one, coded, types) if _convertible(description, one) else one
+        _widened(one, coded, types) if convertible(description, one) else one
         for one in description.media
     )
     return _changed(offer, description, media)
@@ -128,20 +158,24 @@ def passed_on(answer: bytes, asked: bytes, coded: Collection[str]) -> bytes:
     offer, description = parse_sdp(asked), parse_sdp(answer)
     media = list(description.media)
     for index, (offered, given) in enumerate(zip(offer.media, media, strict=False)):
-        if _convertible(offer, offered) and _convertible(description, given):
+        if convertible(offer, offered) and convertible(description, given):
             media[index] = _passed_on(offer, offered, description, given, coded)
     return _changed(answer, description, tuple(media))
 
 
 def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
-    """Return both parties' voices where their codecs are converted; none where they are not."""
+    """Return both parties' voices where codecs or keys are converted; none where nothing is."""
     one, other = agreed(a.checkpoint()), agreed(b.checkpoint())
     if one is None or other is None or one.index != other.index:
         return ()
-    if not (a.port(one.index) and b.port(one.index)) or _spoken(a) & _spoken(b):
+    if not (a.port(one.index) and b.port(one.index)):
+        return ()
+    # The engine finds keys in sound, and puts them there, only where that ends in it. So a call with
+    # a line that has another form of keys is converted, though both speak the same codec.
+    if _spoken(a) & _spoken(b) and not are_converted(a, b):
         return ()
     found = []
-    for media, own, partner, heard in ((a, one, b, other), (b, other, a, one)):
+    for media, own, hearer, heard in ((a, one, b, other), (b, other, a, one)):
         found.append(
             Voice(
                 port=media.port(own.index),
@@ -151,9 +185,10 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
                 event_type=own.event_type,
                 event_clock=own.event_clock,
                 noise_type=own.noise_type,
-                partner=partner.port(own.index),
-                # Its keys are tones, and the partner understands telephone-events only
-                inband=own.event_type < 0 <= heard.event_type,
+                partner=hearer.port(own.index),
+                # Its keys are tones, and the partner understands telephone-events or INFO only
+                inband=own.event_type < 0
+                and (heard.event_type >= 0 or hearer.keys is KeyForm.INFO),
                 metrics=own.metrics,
                 rate=own.rate_for(heard.rate),
                 plays_hz=own.plays_hz,
@@ -172,7 +207,7 @@ def note_sound(media: LegMedia) -> None:
         media.sound = SoundFacts()
         return
     clock = codecs.codec(own.codec).rtp_clock
-    if own.event_type < 0 or not _convertible(told, told.media[own.index]):
+    if own.event_type < 0 or not convertible(told, told.media[own.index]):
         media.sound = SoundFacts(own.index, clock)
     else:
         media.sound = SoundFacts(own.index, clock, own.event_type, own.event_clock)
@@ -197,7 +232,7 @@ def tap(media: LegMedia, coded: Collection[str]) -> Tap | None:
         for one in formats_of(told)
         if one.codec.number in spoken
     ]
-    if not formats or not _convertible(agreement.told, told):
+    if not formats or not convertible(agreement.told, told):
         return None
     return Tap(media.port(index), formats[:TAP_FORMATS])
 
@@ -215,11 +250,6 @@ def _spoken(media: LegMedia) -> set[int]:
     """Return the codecs that a party and we have for its sound."""
     _, both = common(media.checkpoint())
     return {one.codec.number for one in both if one.codec.pcm_rate}
-
-
-def _convertible(description: SessionDescription, media: Media) -> bool:
-    """Return True for sound that the engine can read."""
-    return media.kind == "audio" and bool(media.port) and is_plain(description, media)
 
 
 def _widened(media: Media, coded: Collection[str], types: DynamicTypes) -> Media:
@@ -265,15 +295,9 @@ def _passed_on(
         return given
     left = tuple(one for one in given.formats if one not in strange)
     if any(encoding(given, one) not in NOT_SPEECH for one in left):
-        explained = given.without(lambda line: _explains(line, strange))
-        return replace(explained, formats=left)
+        return with_formats(given, left)
     ours = answered(offer, offered, coded, effective_direction(description, given))
     return ours or given
-
-
-def _explains(line: Line, formats: Collection[str]) -> bool:
-    name, _, value = line.value.partition(":")
-    return line.type == "a" and name in _OF_FORMAT and value.split(" ")[0] in formats
 
 
 def _changed(text: bytes, description: SessionDescription, media: tuple[Media, ...]) -> bytes:

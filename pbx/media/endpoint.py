@@ -13,7 +13,7 @@ from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.codecs import Codec
 from pbx.media.opus import opus_parameters
-from pbx.media.session import PLAIN_RTP, Agreement
+from pbx.media.session import PLAIN_RTP, Agreement, is_plain
 from pbx.sdp.description import (
     Connection,
     Direction,
@@ -326,6 +326,11 @@ def _format(number: int, rtpmap: RtpMap | None) -> Format | None:
 def served(media: Media) -> bool:
     """Return True for a protocol that we speak."""
     return media.protocol.upper() in PLAIN_RTP
+
+
+def convertible(description: SessionDescription, media: Media) -> bool:
+    """Return True for sound of a description that the engine can read."""
+    return media.kind == "audio" and bool(media.port) and is_plain(description, media)
 
 
 def answered(

@@ -9,6 +9,7 @@ import ipaddress
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import islice
 
 import msgspec
@@ -202,6 +203,17 @@ class SoundFacts:
     event_clock: int = 8000
 
 
+class KeyForm(StrEnum):
+    """How a party is told of the keys that the other one presses."""
+
+    EVENTS = "rfc4733"
+    """Telephone-events where the party takes them, or whatever else it understands."""
+
+    INFO = "info"
+    INBAND = "inband"
+    """Tones in the sound."""
+
+
 class LegMedia:
     """The media of one leg.
 
@@ -215,6 +227,7 @@ class LegMedia:
         call: the media of every leg of its call; this one is added.
         latch: accept media from another source than the description says (symmetric RTP).
         timeout_s: report a peer that should send and is silent for so long; 0 never.
+        keys: how its party is told of the other one's keys, and tells of its own.
     """
 
     def __init__(
@@ -227,7 +240,9 @@ class LegMedia:
         call: list["LegMedia"] | None = None,
         latch: bool = True,
         timeout_s: float,
+        keys: KeyForm = KeyForm.EVENTS,
     ) -> None:
+        self.keys = keys
         self._pool = pool
         self.call = [] if call is None else call
         self.call.append(self)
@@ -412,6 +427,7 @@ class LegMedia:
         *,
         call: list["LegMedia"] | None = None,
         timeout_s: float,
+        keys: KeyForm = KeyForm.EVENTS,
     ) -> "LegMedia":
         """Return the media of a leg that ran before the exchange died.
 
@@ -426,6 +442,7 @@ class LegMedia:
             shown_address=state.shown_address,
             call=call,
             timeout_s=timeout_s,
+            keys=keys,
         )
         told = parse_sdp(state.told)
         media._version = state.version

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pbx.errors import PeerError
-from pbx.sdp.description import Media, parse_sdp
+from pbx.sdp.description import Line, Media, parse_sdp
 
 STATIC_ENCODINGS: dict[str, str] = {
     "0": "PCMU",
@@ -31,6 +32,9 @@ STATIC_ENCODINGS: dict[str, str] = {
 NOT_SPEECH = frozenset({"telephone-event", "CN", "red"})
 """What stands beside a codec: DTMF (RFC 4733), comfort noise (RFC 3389), redundancy (RFC 2198)."""
 
+
+_OF_FORMAT = frozenset({"rtpmap", "fmtp", "rtcp-fb"})
+"""Attributes that begin with a payload type."""
 
 _DYNAMIC = range(96, 128)
 """RFC 3551 §6, table 5: payload types with the meaning that a session gives them."""
@@ -87,6 +91,17 @@ def encoding(media: Media, format_: str) -> str:
     """Return the encoding name of `format_`; "" for one that `media` doesn't explain."""
     mapped = {rtpmap.format: rtpmap.encoding for rtpmap in media.rtpmaps}
     return mapped.get(format_) or STATIC_ENCODINGS.get(format_, "")
+
+
+def with_formats(media: Media, kept: tuple[str, ...]) -> Media:
+    """Return `media` with these of its formats, in this order, and what explains them."""
+    gone = set(media.formats).difference(kept)
+    return replace(media.without(lambda line: _explains(line, gone)), formats=kept)
+
+
+def _explains(line: Line, formats: set[str]) -> bool:
+    name, _, value = line.value.partition(":")
+    return line.type == "a" and name in _OF_FORMAT and value.split(" ")[0] in formats
 
 
 def audio_codec(sdp: bytes) -> str:

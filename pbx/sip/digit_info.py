@@ -13,7 +13,7 @@ DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
 """Bodies that are read; the first one is what is written."""
 
 DURATION_MS = 160
-"""Of a key that is told of."""
+"""Of a key of which nobody has said how long it was held down."""
 
 DIGITS = "0123456789*#ABCD!"
 """By their event codes (RFC 4733 §3.2): what some phones write instead of the digit. ``!`` is flash."""
@@ -52,6 +52,11 @@ def digit_of(request: Request) -> str:
     raise PeerError(400, "No Digit")
 
 
-def digit_body(digit: str) -> bytes:
-    """Return the body of type `DIGIT_TYPES`' first that tells of one of `DIGITS`."""
-    return f"Signal={digit}\r\nDuration={DURATION_MS}\r\n".encode()
+def digit_body(digit: str, duration_ms: int = DURATION_MS) -> bytes:
+    """Return the body of type `DIGIT_TYPES`' first that tells of one of `DIGITS`.
+
+    Args:
+        digit: the key.
+        duration_ms: how long it was held down.
+    """
+    return f"Signal={digit}\r\nDuration={duration_ms}\r\n".encode()

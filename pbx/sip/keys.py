@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pbx.errors import PeerError
 from pbx.sip.client_transaction import ClientTransaction
-from pbx.sip.digit_info import DIGIT_TYPES, INFO_REFUSED, digit_body, digit_of
+from pbx.sip.digit_info import DIGIT_TYPES, DURATION_MS, INFO_REFUSED, digit_body, digit_of
 from pbx.sip.events import RequestReceived, ResponseReceived, TransportFailed
 from pbx.sip.usage_events import DigitReceived, UsageEvent
 from pbx.sip.usage_part import Outcome, ServingPart
@@ -30,14 +30,14 @@ class Keys(ServingPart):
         self._usage = usage
         self._refused = False
         self._sent: ClientTransaction | None = None
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[tuple[str, int]] = deque()
 
     @property
     def taken(self) -> bool | None:
         """Whether the peer takes INFO; None where it hasn't said."""
         return False if self._refused else self._usage.peer_allows("INFO")
 
-    def send(self, digit: str, now: float) -> None:
+    def send(self, digit: str, now: float, duration_ms: int = DURATION_MS) -> None:
         """Tell the peer of a key; nothing comes of it where it doesn't take INFO.
 
         One at a time: a lost INFO that is sent again after the next one would be out of order
@@ -46,16 +46,17 @@ class Keys(ServingPart):
         Args:
             digit: one of `digit_info.DIGITS`.
             now: the time.
+            duration_ms: how long it was held down.
         """
         if self.taken is not False and len(self._waiting) < _MOST_WAITING:
-            self._waiting.append(digit)
+            self._waiting.append((digit, duration_ms))
             self._send_next(now)
 
     def _send_next(self, now: float) -> None:
         usage = self._usage
         if self._sent is not None or not self._waiting or not usage.settled_dialog:
             return
-        request = usage.build("INFO", digit_body(self._waiting.popleft()))
+        request = usage.build("INFO", digit_body(*self._waiting.popleft()))
         request.set("Content-Type", DIGIT_TYPES[0])
         self._sent = usage.send(request, now)
 

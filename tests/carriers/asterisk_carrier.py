@@ -1,6 +1,7 @@
 """Asterisk as a carrier: subscribers register with it, or it is the peer of a trunk.
 
-Whom a subscriber calls sends all sound back; a number that ends with 99 is busy.
+Whom a subscriber calls sends all sound back; a number that ends with 99 is busy, one that ends with 98
+plays a tone, records what it hears, and presses keys when it's told.
 """
 
 import itertools
@@ -8,15 +9,26 @@ from pathlib import Path
 
 from tests.interop import asterisk_conf
 from tests.interop.ami import Message
-from tests.interop.asterisk import Running, installed
+from tests.interop.asterisk import AsteriskCall, Running, installed
 from tests.interop.ports import Ports
+from tests.interop.tones import write_tone
 from tests.interop.waiting import until
+
+FAR_HZ = 1000.0
+"""What who plays a tone plays."""
 
 _DIALPLAN = """\
 [far]
 exten => _[+0-9].,1,GotoIf($["${EXTEN:-2}" = "99"]?busy,1)
+ same => n,GotoIf($["${EXTEN:-2}" = "98"]?talk,1)
  same => n,Answer()
  same => n,Echo()
+exten => talk,1,Answer()
+ same => n,MixMonitor(,r(@FOLDER@/heard/${UNIQUEID}.sln48))
+ same => n(again),Playback(@FOLDER@/tone,noanswer)
+ same => n,Goto(again)
+exten => keys,1,SendDTMF(${KEYS},120,160)
+ same => n,Goto(talk,again)
 exten => busy,1,Hangup(17)
 exten => transfer,1,Transfer(PJSIP/${TARGET})
  same => n,UserEvent(Transferred,Status: ${TRANSFERSTATUS},Code: ${TRANSFERSTATUSPROTOCOL})
@@ -45,6 +57,7 @@ allow = alaw,ulaw
 aors = {name}
 direct_media = no
 send_pai = yes
+dtmf_mode = {keys}
 trust_id_inbound = yes
 rtp_symmetric = yes
 """
@@ -87,6 +100,7 @@ class AsteriskCarrier(Running):
         address: of its own.
         transport: ``udp``, ``tcp`` or ``tls``.
         identity: the folder of its certificate and key, for TLS.
+        keys: how it hears of keys, and tells of them: ``rfc4733``, ``info`` or ``inband``.
     """
 
     def __init__(
@@ -100,6 +114,7 @@ class AsteriskCarrier(Running):
         address: str = "127.0.0.41",
         transport: str = "udp",
         identity: Path | None = None,
+        keys: str = "rfc4733",
     ) -> None:
         first, sound = ports.block(4), ports.block(40)
         self.host = f"{address}:{first}"
@@ -113,13 +128,14 @@ class AsteriskCarrier(Running):
             "port": first,
             "transport": transport,
             "identity": identity,
+            "keys": keys,
         }
         accounts = _TRANSPORT + (_IDENTITY if identity else "") + _ENDPOINT
         accounts += _PEER if peer else _SUBSCRIBER
         found = installed()
         asterisk_conf.write_files(
             folder,
-            dialplan=_DIALPLAN,
+            dialplan=_DIALPLAN.replace("@FOLDER@", str(folder)),
             pjsip=accounts.format(**known),
             control=first + 2,
             rtp=range(sound, sound + 40),
@@ -128,6 +144,7 @@ class AsteriskCarrier(Running):
             more_modules="app_echo codec_alaw res_pjsip_registrar res_pjsip_path",
         )
         listening = Path(f"/proc/net/{'udp' if transport == 'udp' else 'tcp'}")
+        write_tone(folder / "tone.wav", FAR_HZ, 60.0)
         self.start(folder, first + 2)
         try:
             until(
@@ -152,6 +169,26 @@ class AsteriskCarrier(Running):
             Async="true",
         )
         return call
+
+    def talk(self, caller: str, number: str) -> AsteriskCall:
+        """Call a number of the peer's, as whom it would call by a number that ends with 98."""
+        call = f"in-{next(self._calls)}"
+        self.ami.ask(
+            "Originate",
+            Channel=f"PJSIP/{number}@{self.name}",
+            ChannelId=call,
+            Context="far",
+            Exten="talk",
+            Priority="1",
+            CallerID=f'"{caller}" <{caller}>',
+            Async="true",
+        )
+        return AsteriskCall(self, call, number)
+
+    def called(self) -> AsteriskCall:
+        """Wait for the first call of the subscriber's, or the peer's."""
+        event = self.wait("Newchannel", Context="far")
+        return AsteriskCall(self, event["Uniqueid"])
 
     def wait_state(self, call: str, state: str) -> Message:
         """Wait until a call is in a state: ``Ringing``, ``Up``."""

@@ -63,7 +63,7 @@ class AsteriskCall:
         number: whom it has called.
     """
 
-    asterisk: "Asterisk"
+    asterisk: "Running"
     id: str
     number: str = ""
 

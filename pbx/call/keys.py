@@ -1,0 +1,77 @@
+"""Keys that one party of a call presses, told to the other one in the form that it understands."""
+
+from collections.abc import Callable
+
+from pbx.call.leg import Leg
+from pbx.call.passage import Passage
+from pbx.media import protocol
+from pbx.media.session import KeyForm
+
+
+class Keys:
+    """Passes them on, each once.
+
+    Args:
+        passage: the call's way through the media engine.
+        parties: the two that hear each other now; nobody before there is any sound.
+    """
+
+    def __init__(self, passage: Passage, parties: Callable[[], tuple[Leg, ...]]) -> None:
+        self._passage = passage
+        self._parties = parties
+        # By the port of who presses them: keys that INFO tells of when they are let go
+        self._down: dict[int, str] = {}
+
+    def by_info(self, leg: Leg, digit: str, now: float) -> None:
+        """Take a key that a party has told of by INFO.
+
+        Args:
+            leg: the party.
+            digit: as in `events.Dialled`.
+            now: the time.
+        """
+        port = leg.media.sound_port
+        other = next((one for one in self._parties() if one is not leg), None)
+        if (
+            leg not in self._parties()
+            or other is None
+            or not self._passage.is_new(port, digit, now)
+        ):
+            return
+        # Tones are for a phone that wouldn't hear of it in any other way
+        tones = {KeyForm.INFO: False, KeyForm.INBAND: True}.get(
+            other.media.keys, other.usage.keys.taken is not True
+        )
+        if not self._passage.dial(port, digit, tones=tones):
+            other.usage.keys.send(digit, now)
+
+    def by_sound(self, report: protocol.Digit, now: float) -> bool:
+        """Take a key that the engine has heard; False where it is another call's.
+
+        The engine tells of keys where sound is converted: the packets that told of it end there.
+        """
+        port, digit = report.port, report.digit
+        if not self._passage.converts(port):
+            return False
+        self._down.pop(port, None)
+        if self._passage.is_new_sound(report, now):
+            hearer = self._hearer(port)
+            if hearer is not None and hearer.media.keys is KeyForm.INFO:
+                self._down[port] = digit
+            else:
+                self._passage.dial(port, digit, tones=True)
+        return True
+
+    def ended(self, report: protocol.DigitEnded, now: float) -> bool:
+        """Take note that a key has been let go; False where it is another call's."""
+        port, digit = report.port, report.digit
+        if not self._passage.converts(port):
+            return False
+        hearer = self._hearer(port)
+        if self._down.pop(port, "") == digit and hearer is not None:
+            hearer.usage.keys.send(digit, now, report.duration_ms)
+        return True
+
+    def _hearer(self, port: int) -> Leg | None:
+        """Return who hears the party with this port."""
+        return next((one for one in self._parties() if port not in one.media.ports), None)
