@@ -31,6 +31,9 @@ CHOICES = {
 }
 """Options with a few values; the exchange has the last word on them."""
 
+_IN_A_FORM = {"password": "hint-password", "destination": "hint-destination"}
+"""What is said of options otherwise than by `minisip line options`."""
+
 
 def title(name: str) -> str:
     """Return what people call an option; of one that this version doesn't know, its name."""
@@ -39,5 +42,4 @@ def title(name: str) -> str:
 
 def meaning(name: str) -> str:
     """Return what `minisip line options` says of an option, or what the console does of it."""
-    hint = f"hint-{name}"
-    return say(hint if hint in sentences() else f"{OPTION}{name}")
+    return say(_IN_A_FORM.get(name, f"{OPTION}{name}"))

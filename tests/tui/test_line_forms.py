@@ -280,7 +280,8 @@ class TestOptions:
         asked = {ask.key for profile in profiles().values() for ask in profile.asks}
         for language in ("en", "zh"):
             words = catalogue(language, "tui.locale")
-            assert [one for one in {*OFFERED, *asked} if f"field-{one}" not in words] == []
+            named = {key.removeprefix("field-") for key in words if key.startswith("field-")}
+            assert named == {"name", *OFFERED, *asked}
 
     async def test_a_value_of_tomorrow_is_kept(self) -> None:
         assert Choice(("", "udp"), "quic").value == "quic"
