@@ -1,29 +1,27 @@
 """Reading record files in whatever state they are: what is no record is left out, and told of."""
 
-import datetime
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from pbx.store.record_file import COLUMNS, decode_line, decode_lines, plain
+from pbx.cdr.batch import Batch
+from pbx.cdr.layout import Layout
+from pbx.store.record_file import BOM, COLUMNS, decode_line
 
 CHUNK = 256 * 1024
-"""Octets read at a time: some thousand records."""
+"""Octets read at a time: some hundred records."""
 
 LONGEST = 1024 * 1024
 """Octets of a line at most; what goes on without a line's end is no record file."""
 
-LONGEST_TALK_S = 1e9
-"""What is said to have lasted longer is no record."""
+CLOSER = 4096
+"""Octets that are read line by line where there is something odd among them."""
 
-_CHECKED = ("record_id", "setup_time", "duration")
-_RECORD_ID, _SETUP, _DURATION = -3, -2, -1
-"""Where these stand among the values of a line: behind those asked for."""
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
-Line = tuple[datetime.datetime, float, Sequence[str]]
-"""A record: the moment of its setup, the seconds of talk, and values, at first of the columns asked for."""
+_OTHER_SEPARATORS = re.compile(rb"[\"']?record_id[\"']?[;\t|]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,9 @@ class Complaint:
     """What could not be read of a file.
 
     Args:
-        key: ``not-there``, ``unreadable`` (all, or the rest, of it), ``old`` (miniSIPServer's), ``foreign`` (no record file), ``broken``
-            (lines that are no records) or ``torn`` (the last line is not whole).
+        key: ``not-there``, ``unreadable`` (all, or the rest, of it), ``foreign`` (no record file), ``utf-16``,
+            ``separators`` (others than commas: a spreadsheet program has saved it so), ``broken`` (lines that are
+            no records), ``encoding`` (lines that aren't UTF-8) or ``torn`` (the last line is not whole).
         path: of the file.
         why: of ``unreadable``, in the system's words.
         lines: how many were left out.
@@ -58,8 +57,8 @@ class Reader:
         self.files = 0
         """How many files turned out to be record files, with records in them or none."""
 
-    def batches(self, path: Path, columns: Sequence[str]) -> Iterator[list[Line]]:
-        """Return the records of a file in its order, some thousand at a time; what a running exchange adds may be missing.
+    def batches(self, path: Path, columns: Sequence[str]) -> Iterator[Batch]:
+        """Return the records of a file in its order, some hundred at a time; what a running exchange adds may be missing.
 
         Args:
             columns: which values to return; a file of another version that lacks one has it empty.
@@ -75,15 +74,31 @@ class Reader:
             self._complain(Complaint("unreadable", path, error.strerror or str(error)))
             if not found.good:
                 return
-        if (found.broken or found.torn) and not found.good and not found.header:
-            self._complain(Complaint("foreign", path))
-            return
+        if not found.good and not found.header:
+            if found.foreign:
+                self._complain(Complaint(found.foreign, path))
+                return
+            if found.broken.lines or found.encoding.lines or found.torn:
+                self._complain(Complaint("foreign", path))
+                return
         self.files += 1
-        if found.broken:
-            complaint = Complaint("broken", path, lines=found.broken, first=found.first_broken)
-            self._complain(complaint)
+        for key, left_out in (("broken", found.broken), ("encoding", found.encoding)):
+            if left_out.lines:
+                self._complain(Complaint(key, path, lines=left_out.lines, first=left_out.first))
         if found.torn:
             self._complain(Complaint("torn", path, lines=1, first=found.number + 1))
+
+
+@dataclass(slots=True)
+class _LeftOut:
+    """Lines of one kind that were left out, and the number of the first."""
+
+    lines: int = 0
+    first: int = 0
+
+    def add(self, number: int) -> None:
+        self.lines += 1
+        self.first = self.first or number
 
 
 class _Found:
@@ -92,30 +107,33 @@ class _Found:
     def __init__(self) -> None:
         self.header = False
         self.good = False
+        self.foreign = ""  # what it is instead of a record file
         self.number = 0  # of lines read
-        self.broken = 0
-        self.first_broken = 0
+        self.broken = _LeftOut()
+        self.encoding = _LeftOut()
         self.torn = False
 
-    def leave_out(self, number: int) -> None:
+    def leave_out(self, number: int, why: ValueError | None = None) -> None:
         """Count a line as none, by its number."""
-        self.broken += 1
-        self.first_broken = self.first_broken or number
+        kind = self.encoding if isinstance(why, UnicodeDecodeError) else self.broken
+        kind.add(number)
 
 
-def _batches(file: BinaryIO, columns: Sequence[str], found: _Found) -> Iterator[list[Line]]:
-    layout: _Layout | None = None
+def _batches(file: BinaryIO, columns: Sequence[str], found: _Found) -> Iterator[Batch]:
+    layout: Layout | None = None
     for piece in _pieces(file, found):
         if layout is None:
+            found.foreign = _foreign(piece)
+            piece = piece.removeprefix(BOM)
             names = _names(piece)
             found.header = bool(names)
-            layout = _Layout(names or COLUMNS, columns)
+            layout = Layout(names or COLUMNS, columns)
             if names:
                 piece = piece.partition(b"\n")[2]
                 found.number = 1
-        batch = layout.read(decode_lines(piece) or piece.split(b"\n")[:-1], found)
-        found.good = found.good or bool(batch)
-        yield batch
+        for batch in _read(layout, piece, found):
+            found.good = found.good or len(batch) > 0
+            yield batch
 
 
 def _pieces(file: BinaryIO, found: _Found) -> Iterator[bytes]:
@@ -126,11 +144,11 @@ def _pieces(file: BinaryIO, found: _Found) -> Iterator[bytes]:
             # the rest of a line that is too long
             _, feed, data = data.partition(b"\n")
             skips = not feed
-        rest += data
-        end = rest.rfind(b"\n") + 1
+        data = rest + data
+        end = data.rfind(b"\n") + 1
         if end:
-            yield rest[:end]
-            rest = rest[end:]
+            yield data[:end]
+        rest = data[end:]
         if len(rest) > LONGEST:
             found.number += 1
             found.leave_out(found.number)
@@ -142,6 +160,29 @@ def _pieces(file: BinaryIO, found: _Found) -> Iterator[bytes]:
         found.torn = True
 
 
+def _read(layout: Layout, piece: bytes, found: _Found) -> Iterator[Batch]:
+    """Return the records that the lines are; count the lines, and those that are no records."""
+    try:
+        batch = layout.read_all(piece)
+    except ValueError:
+        # One line in a thousand may be odd: the others are to be read fast all the same.
+        middle = piece.find(b"\n", len(piece) // 2) + 1
+        if len(piece) > CLOSER and 0 < middle < len(piece):
+            yield from _read(layout, piece[:middle], found)
+            yield from _read(layout, piece[middle:], found)
+            return
+        lines = piece.split(b"\n")[:-1]
+
+        def complain(number: int, why: ValueError) -> None:
+            found.leave_out(found.number + number, why)
+
+        batch = layout.read_each(lines, complain)
+        found.number += len(lines)
+    else:
+        found.number += len(batch)
+    yield batch
+
+
 def _names(piece: bytes) -> Sequence[str]:
     """Return the columns by the header row, if there is one."""
     try:
@@ -151,63 +192,8 @@ def _names(piece: bytes) -> Sequence[str]:
     return names if "record_id" in names else ()
 
 
-class _Layout:
-    """Where in a line the values are that are wanted."""
-
-    def __init__(self, names: Sequence[str], columns: Sequence[str]) -> None:
-        self._commas = len(names) - 1
-        places = {name: place for place, name in enumerate(names)}
-        wanted = [places.get(name, -1) for name in (*columns, *_CHECKED)]
-        self._pick = itemgetter(*wanted)
-        self._lacks = -1 in wanted
-        self._splits = max(wanted) + 1
-
-    def read(self, rows: Sequence[str | bytes], found: _Found) -> list[Line]:
-        """Return the records that the lines are; count the lines, and those that are no records."""
-        try:
-            batch = self._all(rows)
-        except ValueError:
-            batch = list(self._each(rows, found))
-        found.number += len(rows)
-        return batch
-
-    def _all(self, rows: Sequence[str | bytes]) -> list[Line]:
-        """Return the records that all of the lines are, a million of them in a few seconds.
-
-        Raises:
-            ValueError: a line is none, or wants a closer look.
-        """
-        pick, splits, commas, lacks = self._pick, self._splits, self._commas, self._lacks
-        picked: list[Sequence[str]] = []
-        for row in rows:
-            if isinstance(row, bytes) or '"' in row or row.count(",") != commas:
-                raise ValueError("not so simple")
-            values = row.split(",", splits)
-            if lacks:
-                values.append("")
-            picked.append(pick(values if "'" not in row else list(map(plain, values))))
-        names, setups, durations = (
-            list(map(itemgetter(place), picked)) for place in (_RECORD_ID, _SETUP, _DURATION)
-        )
-        seconds = list(map(float, durations))
-        if not all(names) or not all(0 <= one < LONGEST_TALK_S for one in seconds):
-            raise ValueError("no record")
-        return list(zip(map(datetime.datetime.fromisoformat, setups), seconds, picked, strict=True))
-
-    def _each(self, rows: Iterable[str | bytes], found: _Found) -> Iterator[Line]:
-        """Return the records among the lines, and count those that are none."""
-        for number, row in enumerate(rows, found.number + 1):
-            try:
-                values = decode_line(row.encode() if isinstance(row, str) else row)
-                if len(values) != self._commas + 1:
-                    raise ValueError("too many values, or too few")
-                picked = self._pick([*values, ""] if self._lacks else values)
-                seconds = float(picked[_DURATION] or 0)
-                if not picked[_RECORD_ID] or not 0 <= seconds < LONGEST_TALK_S:
-                    raise ValueError("no record")
-                setup = datetime.datetime.fromisoformat(picked[_SETUP])
-            except ValueError:
-                if row.strip():
-                    found.leave_out(number)
-            else:
-                yield setup, seconds, picked
+def _foreign(piece: bytes) -> str:
+    """Return how a spreadsheet program has saved the file, where not in the form of a record file."""
+    if piece.startswith(_UTF16):
+        return "utf-16"
+    return "separators" if _OTHER_SEPARATORS.match(piece.removeprefix(BOM)) else ""

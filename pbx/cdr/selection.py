@@ -1,15 +1,18 @@
 """Which call records are wanted."""
 
 import datetime
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+from pbx.cdr.batch import Batch
 from pbx.cdr.fci import parse_fci
-from pbx.cdr.reader import Line
 
 CDR_TYPES = ("LO", "LT", "OO", "OT")
 
-Test = Callable[[Line], bool]
+_NUMBERS = ("caller_number", "dialed_number", "called_number")
+
+Test = Callable[[Batch], Iterable[bool]]
+"""Tells of each record whether it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Selection:
         """Return the columns that `tests` needs."""
         wanted: tuple[str, ...] = ()
         if self.user or self.number:
-            wanted += ("caller_number", "dialed_number", "called_number")
+            wanted += _NUMBERS
         if self.answered is not None:
             wanted += ("talk_time",)
         if self.causes or self.tags:
@@ -50,9 +53,8 @@ class Selection:
             wanted += ("record_id", "call_id")
         return wanted
 
-    def tests(self, columns: Sequence[str]) -> list[Test]:
-        """Return what a line with the values of `columns` must pass."""
-        place = {name: number for number, name in enumerate(columns)}
+    def tests(self) -> list[Test]:
+        """Return what a record must pass."""
         tests: list[Test] = []
         if self.since is not None:
             tests.append(_since(self.since))
@@ -61,17 +63,23 @@ class Selection:
         if self.least_s:
             tests.append(_least(self.least_s))
         if self.answered is not None:
-            tests.append(_answered(place["talk_time"], self.answered))
-        if self.user or self.number:
-            numbers = (place["caller_number"], place["dialed_number"], place["called_number"])
-            tests += [_user(self.user, *numbers)] if self.user else []
-            tests += [_number(self.number, *numbers)] if self.number else []
+            tests.append(_answered(self.answered))
+        if self.user:
+            tests.append(_user(self.user))
+        if self.number:
+            tests.append(_number(self.number))
         if self.name:
-            tests.append(_named(place["record_id"], place["call_id"], self.name))
+            tests.append(_named(self.name))
         for key, allowed in (("cause", self.causes), ("callTag", self.tags)):
             if allowed:
-                tests.append(_item(place["fci"], key, {str(number) for number in allowed}))
+                tests.append(_item(key, {str(number) for number in allowed}))
         return tests
+
+    def passed(self, batch: Batch) -> Batch:
+        """Return the records of a batch that are wanted; it has `columns`."""
+        for test in self.tests():
+            batch = batch.only(test(batch))
+        return batch
 
     def passes_day(self, day: datetime.date) -> bool:
         """Tell whether a file of calls that ended on `day` may have a record that is wanted."""
@@ -80,11 +88,11 @@ class Selection:
 
 
 def _since(moment: datetime.datetime) -> Test:
-    return lambda line: _aware(line[0]) >= moment
+    return lambda batch: [_aware(setup) >= moment for setup in batch.setups]
 
 
 def _until(moment: datetime.datetime) -> Test:
-    return lambda line: _aware(line[0]) < moment
+    return lambda batch: [_aware(setup) < moment for setup in batch.setups]
 
 
 def _aware(moment: datetime.datetime) -> datetime.datetime:
@@ -98,28 +106,34 @@ def _aware(moment: datetime.datetime) -> datetime.datetime:
         return moment.replace(tzinfo=datetime.UTC)
 
 
-def _least(seconds: float) -> Test:
-    return lambda line: line[1] >= seconds
+def _least(least: float) -> Test:
+    return lambda batch: [seconds >= least for seconds in batch.seconds]
 
 
-def _answered(talk: int, answered: bool) -> Test:
-    return lambda line: bool(line[2][talk]) == answered
+def _answered(answered: bool) -> Test:
+    return lambda batch: [bool(talk) == answered for talk in batch["talk_time"]]
 
 
-def _user(user: str, caller: int, dialed: int, called: int) -> Test:
-    return lambda line: user in (line[2][caller], line[2][called] or line[2][dialed])
+def _user(user: str) -> Test:
+    return lambda batch: [
+        user in (caller, called or dialed)
+        for caller, dialed, called in zip(*map(batch.__getitem__, _NUMBERS), strict=True)
+    ]
 
 
-def _number(part: str, *numbers: int) -> Test:
-    return lambda line: any(part in line[2][one] for one in numbers)
+def _number(part: str) -> Test:
+    return lambda batch: [
+        any(part in number for number in numbers)
+        for numbers in zip(*map(batch.__getitem__, _NUMBERS), strict=True)
+    ]
 
 
-def _named(record: int, call: int, name: str) -> Test:
-    own, dash, side = name.rpartition("-")
-    own = own if dash and side in CDR_TYPES else name
-    return lambda line: (
-        line[2][call] == name or line[2][record] == name or _call(line[2][record]) == own
-    )
+def _named(name: str) -> Test:
+    own = _call(name)
+    return lambda batch: [
+        name in (call, record) or _call(record) == own
+        for record, call in zip(batch["record_id"], batch["call_id"], strict=True)
+    ]
 
 
 def _call(record_id: str) -> str:
@@ -128,5 +142,8 @@ def _call(record_id: str) -> str:
     return own if side in CDR_TYPES else record_id
 
 
-def _item(fci: int, key: str, allowed: Collection[str]) -> Test:
-    return lambda line: parse_fci(line[2][fci]).get(key, "").strip() in allowed
+def _item(key: str, allowed: Collection[str]) -> Test:
+    return lambda batch: [
+        any(one in fci for one in allowed) and parse_fci(fci).get(key, "").strip() in allowed
+        for fci in batch["fci"]
+    ]

@@ -1,11 +1,13 @@
 """How many calls there were, and how long was talked."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import compress
+from operator import add
 
-from pbx.cdr.reader import Line
+from pbx.cdr.batch import Batch
 
 
 class By(StrEnum):
@@ -18,21 +20,6 @@ class By(StrEnum):
     LINE = "line"
 
 
-COLUMNS: tuple[str, ...] = (
-    "call_id",
-    "record_id",
-    "setup_time",
-    "talk_time",
-    "cdr_type",
-    "caller_number",
-    "dialed_number",
-    "called_number",
-    "caller_addr",
-    "called_addr",
-)
-"""What `totals` needs of a record."""
-
-
 @dataclass(slots=True)
 class Total:
     """Calls, of which so many were answered; seconds of talk, in all and of the longest."""
@@ -42,14 +29,13 @@ class Total:
     talk_s: float = 0.0
     longest_s: float = 0.0
 
-    def add(self, seconds: float, talk_time: str) -> None:
-        """Add a call; `talk_time` is empty where it was not answered."""
-        self.calls += 1
-        if talk_time:
-            self.answered += 1
-            self.talk_s += seconds
-            if seconds > self.longest_s:
-                self.longest_s = seconds
+    def add(self, seconds: Sequence[float], talk_times: Sequence[str]) -> None:
+        """Add calls; the `talk_times` of those that were not answered are empty."""
+        self.calls += len(seconds)
+        answered = list(compress(seconds, talk_times))
+        self.answered += len(answered)
+        self.talk_s += sum(answered)
+        self.longest_s = max(self.longest_s, max(answered, default=0.0))
 
     @property
     def mean_s(self) -> float:
@@ -57,11 +43,16 @@ class Total:
         return self.talk_s / self.answered if self.answered else 0.0
 
 
-def totals(lines: Iterable[Line], by: By) -> tuple[dict[str, Total], Total]:
+def columns(by: By) -> tuple[str, ...]:
+    """Return the columns that `totals` needs."""
+    return ("call_id", "record_id", "setup_time", "talk_time", *_COLUMNS[by])
+
+
+def totals(groups: Iterable[Iterable[Batch]], by: By) -> tuple[dict[str, Total], Total]:
     """Add calls up.
 
     Args:
-        lines: records with at first the values of `COLUMNS`.
+        groups: records with `columns`; those of a call are in one group.
         by: a row for each of these. A local user's row has the calls that the user made or was to get; an
             outside line's, which is the address of the other exchange, those that came or went by it.
             Days and hours are those of the calls' begin, in the zone of the records.
@@ -72,57 +63,114 @@ def totals(lines: Iterable[Line], by: By) -> tuple[dict[str, Total], Total]:
         Both sides of a call leave a record, with the same call_id and time of setup: such count as one
         call. A call counts once in each row that it belongs to, and once in all.
     """
-    name_of, by_side = _NAMES[by], by in (By.USER, By.LINE)
     rows: defaultdict[str, Total] = defaultdict(Total)
     everything = Total()
-    seen: set[str] = set()
-    in_rows: set[tuple[str, str]] = set()
-    for _, seconds, values in lines:
-        call = (values[0] or values[1]) + values[2]
-        if call not in seen:
-            seen.add(call)
-            everything.add(seconds, values[3])
-            if not by_side:
-                rows[name_of(values) or ""].add(seconds, values[3])
-        if by_side and (name := name_of(values)) is not None and (call, name) not in in_rows:
-            in_rows.add((call, name))
-            rows[name].add(seconds, values[3])
+    for group in groups:
+        seen: set[str] = set()
+        in_rows: set[str] = set()
+        for batch in group:
+            once = batch.only(_firsts(_calls(batch), seen))
+            everything.add(once.seconds, once["talk_time"])
+            if by not in _BY_SIDE:
+                _add(rows, _NAMES[by](once), once)
+                continue
+            outside = by is By.LINE
+            sides = batch.only([one.startswith("O") == outside for one in batch["cdr_type"]])
+            names = _NAMES[by](sides)
+            firsts = _firsts(list(map(add, _calls(sides), names)), in_rows)
+            _add(rows, list(compress(names, firsts)), sides.only(firsts))
     in_time = by in (By.DAY, By.HOUR)
     order = sorted(rows, key=lambda name: (0 if in_time else -rows[name].calls, name))
     return {name: rows[name] for name in order}, everything
 
 
-def _user(values: Sequence[str]) -> str | None:
-    kind = values[4]
-    if kind.startswith("O"):
-        return None
-    return _destination(values) if kind == "LT" else values[5]
+def _calls(batch: Batch) -> list[str]:
+    """Name the calls that the records are of."""
+    ids = batch["call_id"]
+    if not all(ids):
+        ids = [call or record for call, record in zip(ids, batch["record_id"], strict=True)]
+    return list(map(add, ids, batch["setup_time"]))
 
 
-def _line(values: Sequence[str]) -> str | None:
-    kind = values[4]
-    if not kind.startswith("O"):
-        return None
-    transport, _, address = (values[9] if kind == "OT" else values[8]).rpartition(" ")
+def _firsts(keys: Sequence[str], seen: set[str]) -> list[bool]:
+    """Tell of each key whether it comes for the first time."""
+    fresh = set(keys)
+    if len(fresh) == len(keys) and seen.isdisjoint(fresh):
+        seen |= fresh
+        return [True] * len(keys)
+    firsts = []
+    for key in keys:
+        firsts.append(key not in seen)
+        seen.add(key)
+    return firsts
+
+
+def _add(rows: defaultdict[str, Total], names: Sequence[str], batch: Batch) -> None:
+    """Add each record to the row with its name."""
+    for name, count in Counter(names).items():
+        rows[name].calls += count
+    answered = compress(zip(names, batch.seconds, strict=True), batch["talk_time"])
+    for name, seconds in answered:
+        row = rows[name]
+        row.answered += 1
+        row.talk_s += seconds
+        if seconds > row.longest_s:
+            row.longest_s = seconds
+
+
+def _users(batch: Batch) -> list[str]:
+    columns = map(batch.__getitem__, _COLUMNS[By.USER])
+    return [
+        (called or dialed) if kind == "LT" else caller
+        for kind, caller, dialed, called in zip(*columns, strict=True)
+    ]
+
+
+def _lines(batch: Batch) -> list[str]:
+    columns = map(batch.__getitem__, _COLUMNS[By.LINE])
+    return [
+        _address(called if kind == "OT" else caller)
+        for kind, caller, called in zip(*columns, strict=True)
+    ]
+
+
+def _address(text: str) -> str:
+    transport, _, address = text.rpartition(" ")
     return address or transport
 
 
-def _day(values: Sequence[str]) -> str:
-    return values[2][:10]
+def _days(batch: Batch) -> list[str]:
+    return [time[:10] for time in batch["setup_time"]]
 
 
-def _hour(values: Sequence[str]) -> str:
-    return values[2][11:13]
+def _hours(batch: Batch) -> list[str]:
+    return [time[11:13] for time in batch["setup_time"]]
 
 
-def _destination(values: Sequence[str]) -> str:
-    return values[7] or values[6]
+def _destinations(batch: Batch) -> list[str]:
+    return [
+        called or dialed
+        for called, dialed in zip(batch["called_number"], batch["dialed_number"], strict=True)
+    ]
 
 
-_NAMES: dict[By, Callable[[Sequence[str]], str | None]] = {
-    By.USER: _user,
-    By.DAY: _day,
-    By.HOUR: _hour,
-    By.DESTINATION: _destination,
-    By.LINE: _line,
+_NAMES: dict[By, Callable[[Batch], Sequence[str]]] = {
+    By.USER: _users,
+    By.DAY: _days,
+    By.HOUR: _hours,
+    By.DESTINATION: _destinations,
+    By.LINE: _lines,
 }
+"""The names of the rows that records belong to."""
+
+_BY_SIDE = frozenset({By.USER, By.LINE})
+"""Where local sides and outside ones belong to other rows."""
+
+_COLUMNS: dict[By, tuple[str, ...]] = {
+    By.USER: ("cdr_type", "caller_number", "dialed_number", "called_number"),
+    By.DAY: (),
+    By.HOUR: (),
+    By.DESTINATION: ("dialed_number", "called_number"),
+    By.LINE: ("cdr_type", "caller_addr", "called_addr"),
+}
+"""What the names are made of."""

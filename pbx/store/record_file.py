@@ -44,7 +44,10 @@ _DEFUSED = re.compile(r"'[\s']*[=+\-@＝＋－＠]")
 # a line read as another than it is.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A, 0x0D})
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A})
+
+_UNPRINTABLE_BEYOND_ASCII = re.compile("[\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""In UTF-8 all of them begin with C2 or E2."""
 
 HEADER = BOM + ",".join(COLUMNS).encode() + b"\r\n"
 """What a file begins with."""
@@ -79,26 +82,38 @@ def plain(value: str) -> str:
     return value[1:] if value.startswith("'") and _DEFUSED.match(value) else value
 
 
-def decode_lines(piece: bytes) -> list[str] | None:
-    """Return the texts of whole lines without their ends; for reading many of them fast.
+def split_lines(piece: bytes, width: int) -> list[str]:
+    """Return all values of many lines at once, `width` a line, one after the other.
 
-    None where one of them has what no record has; `decode_line` tells which.
+    The last of a line keeps the line's end, and what `encode_line` has put before values stays.
+
+    Args:
+        piece: whole lines, without the byte order mark.
+
+    Raises:
+        ValueError: a line is none, or has what wants a closer look, such as quotes; `decode_line` tells which.
     """
-    piece = piece.removeprefix(BOM)
-    if piece.translate(None, _CONTROLS) != piece:
-        return None
-    try:
-        text = piece.decode()
-    except UnicodeDecodeError:
-        return None
-    lines = text.splitlines()
-    # More: a lone carriage return, or a line break of another script. What other control characters
-    # there are is no ASCII.
-    if len(lines) != piece.count(b"\n") or (
-        not text.isascii() and any(map(_UNPRINTABLE.search, lines))
+    if b'"' in piece or (not piece.isascii() and _has_unprintable(piece)):
+        raise ValueError("quotes or control characters")
+    parted = piece.replace(b"\n", b"\n,")
+    lines = len(parted) - len(piece)
+    controls = len(piece) - len(piece.translate(None, _CONTROLS))
+    values = parted.decode().split(",")
+    values.pop()
+    # As many ends as there are lines: where each last value has one, all are in their places.
+    end = "\r\n" if controls else "\n"
+    if (
+        controls not in (0, lines)
+        or len(values) != lines * width
+        or [value for value in values[width - 1 :: width] if end not in value]
     ):
-        return None
-    return lines
+        raise ValueError("too many values in a line, or too few, or control characters")
+    return values
+
+
+def _has_unprintable(piece: bytes) -> bool:
+    leads = b"\xc2" in piece or b"\xe2" in piece
+    return leads and _UNPRINTABLE_BEYOND_ASCII.search(piece.decode()) is not None
 
 
 def _safe(value: str) -> str:

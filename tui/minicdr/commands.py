@@ -4,15 +4,16 @@ The texts are in the language that the environment names when the program starts
 """
 
 import datetime
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pbx.cdr import totals
-from pbx.cdr.archive import Archive, Call
+from pbx.cdr.archive import Archive
+from pbx.cdr.call import Call
 from pbx.cdr.reader import Complaint, Reader
 from pbx.cdr.selection import Selection
 from tui import program
@@ -56,10 +57,9 @@ Paths = Annotated[
 
 
 def _option(name: str, **more: Any) -> Any:
-    """Return a flag, or with a `metavar` an option with a value."""
-    return typer.Option(
-        f"--{name}", help=say(f"help-{name}"), show_default=False, **{"metavar": "", **more}
-    )
+    """Return a flag, or with a `metavar` an option with a value; its help is ``help-NAME``'s."""
+    more = {"metavar": "", "help": say(f"help-{name}"), **more}
+    return typer.Option(f"--{name}", show_default=False, **more)
 
 
 From = Annotated[str | None, _option("from", metavar=say("metavar-time"))]
@@ -108,9 +108,11 @@ def list_calls(
         raise typer.BadParameter(say("two-outputs"))
     selection = _selection(since, until, user, number, cause, tag, missed, answered, min_s)
     reading = _Reading(paths, selection)
-    calls = reading.calls()
+    count = TABLE_LIMIT if limit is None and not (json or csv) else limit or 0
+    # one more, to tell that there are more
+    calls = reading.calls(most=count + 1 if count else 0)
     if json or csv:
-        records = (record for call in _first(calls, limit or 0) for record in call.records)
+        records = (record for call in islice(calls, count or None) for record in call.records)
         if json:
             for record in records:
                 program.print_json(export.as_object(record), indent=0)
@@ -118,8 +120,7 @@ def list_calls(
             program.tell(NAME, trouble)
             return program.EX_IOERR
     else:
-        count = TABLE_LIMIT if limit is None else limit
-        shown = list(_first(calls, count))
+        shown = list(islice(calls, count or None))
         more = count > 0 and next(calls, None) is not None
         if shown or reading.code() == 0:
             views.show_calls(shown, more=more)
@@ -139,21 +140,27 @@ def total(
     missed: Missed = False,
     answered: Answered = False,
     min_s: Least = 0.0,
-    json: Annotated[bool, typer.Option("--json", metavar="", help=say("help-json-total"))] = False,
+    limit: Annotated[
+        int | None,
+        _option("limit", metavar=say("metavar-count"), min=0, help=say("help-limit-total")),
+    ] = None,
+    json: Annotated[bool, _option("json", help=say("help-json-total"))] = False,
 ) -> int:
     """Add calls up."""
     selection = _selection(since, until, user, number, cause, tag, missed, answered, min_s)
     reading = _Reading(paths, selection)
     rows, everything = totals.totals(
-        reading.archive.lines(reading.reader, selection, totals.COLUMNS), by
+        reading.archive.batches(reading.reader, selection, totals.columns(by)), by
     )
     if reading.code() and not everything.calls:
         return reading.code()
     if json:
-        for name, row in [*rows.items(), (None, everything)]:
+        shown = islice(rows.items(), limit or None)
+        for name, row in [*shown, (None, everything)]:
             program.print_json(export.total_as_object(by, name, row), indent=0)
     else:
-        views.show_totals(by, rows, everything)
+        count = TABLE_LIMIT if limit is None else limit
+        views.show_totals(by, rows, everything, most=count or len(rows))
     return reading.code()
 
 
@@ -186,8 +193,8 @@ class _Reading:
         self._complaints = 0
         self.archive = Archive.find(paths or [data_folder() / "cdr"], selection, self._complain)
 
-    def calls(self) -> Iterator[Call]:
-        return self.archive.calls(self.reader, self._selection)
+    def calls(self, most: int = 0) -> Iterator[Call]:
+        return self.archive.calls(self.reader, self._selection, most)
 
     def code(self) -> int:
         """Return the exit code: whether anything could be read, or nothing was there to read."""
@@ -203,10 +210,6 @@ class _Reading:
             first=complaint.first,
         )
         program.tell(NAME, sentence)
-
-
-def _first(calls: Iterable[Call], count: int) -> Iterator[Call]:
-    return itertools.islice(calls, count or None)
 
 
 def _selection(

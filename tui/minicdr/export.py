@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from pbx.cdr.archive import Record
+from pbx.cdr.call import Record
 from pbx.cdr.totals import By, Total
 from pbx.store.record_file import COLUMNS, HEADER, encode_line
 from tui.minicdr.locale import say

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
-from pbx.cdr.archive import Call, Record, moment
+from pbx.cdr.call import Call, Record, moment
 from pbx.cdr.selection import CDR_TYPES
 from pbx.cdr.totals import By, Total
 from pbx.cdr.words import cause_words, tag_words
@@ -93,10 +94,11 @@ def show_calls(calls: Sequence[Call], *, more: bool) -> None:
     out.print(count, soft_wrap=True)
 
 
-def show_totals(by: By, rows: dict[str, Total], everything: Total) -> None:
-    """Print totals as a table whose last row is all calls."""
-    names = [_number(name) for name in rows] + [say("row-all")]
-    totals = [*rows.values(), everything]
+def show_totals(by: By, rows: dict[str, Total], everything: Total, most: int) -> None:
+    """Print totals as a table whose last row is all calls; `most` rows and that one."""
+    shown = list(islice(rows.items(), most))
+    names = [_number(name) for name, _ in shown] + [say("row-all")]
+    totals = [*(row for _, row in shown), everything]
     columns = [
         _Column(f"column-{by}", names, least=8),
         _Column("column-calls", [str(one.calls) for one in totals], right=True),
@@ -105,7 +107,10 @@ def show_totals(by: By, rows: dict[str, Total], everything: Total) -> None:
         _Column("column-mean", [duration(one.mean_s) for one in totals], right=True),
         _Column("column-longest", [duration(one.longest_s) for one in totals], right=True),
     ]
-    _print_table(console(), columns, least=4)
+    out = console()
+    _print_table(out, columns, least=4)
+    if len(shown) < len(rows):
+        out.print(say("more-rows", count=len(shown), rows=len(rows)), soft_wrap=True)
 
 
 def show_details(calls: Iterable[Call]) -> None:

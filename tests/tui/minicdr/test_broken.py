@@ -35,7 +35,6 @@ class TestLines:
             b"nonsense",
             b"\0" * 40,
             b'"open',
-            b"a,b\xff",
             b",".join([b"x"] * 15),
             b"," * 14,
             b"," * 20,
@@ -46,6 +45,17 @@ class TestLines:
         file.write_bytes(b"\r\n".join([head, first, line, rest]))
         sentence = f"{file}: 1 lines are no call records (the first is line 3); they were left out."
         assert ids(minicdr, file) == (WHOLE, f"minicdr: {sentence}\n", 0)
+
+    def test_so_is_one_in_another_encoding(self, minicdr: Run, file: Path) -> None:
+        """A spreadsheet program in China saves GB 18030 unless it is told otherwise."""
+        whole = file.read_bytes()
+        file.write_bytes(whole.replace(b"trunk", "中继".encode("gb18030")))
+        assert whole != file.read_bytes()
+        found, err, code = ids(minicdr, file)
+        assert (found, code) == (WHOLE[:1], 0)
+        assert err == (
+            f"minicdr: {file}: 2 lines are not UTF-8 (the first is line 2); they were left out.\n"
+        )
 
     def test_so_is_one_with_a_value_that_is_none(self, minicdr: Run, file: Path) -> None:
         whole = file.read_bytes()
@@ -168,6 +178,36 @@ class TestFiles:
         path = tmp_path / "x.csv"
         path.write_bytes(content)
         assert ids(minicdr, path) == ([], f"minicdr: {path} is no call record file.\n", 1)
+
+    def test_one_that_a_spreadsheet_program_has_saved_in_another_form(
+        self, minicdr: Run, file: Path
+    ) -> None:
+        text = file.read_text(encoding="utf-8-sig")
+        file.write_text(text.replace(",", ";"))
+        sentence = f"minicdr: {file} has other separators than commas, as a spreadsheet program"
+        found, err, code = ids(minicdr, file)
+        assert (found, code) == ([], 1)
+        assert err.startswith(sentence)
+        file.write_text(text, encoding="utf-16")
+        found, err, code = ids(minicdr, file)
+        assert (found, code) == ([], 1)
+        assert err.startswith(f"minicdr: {file} is UTF-16 text")
+        assert "UTF-16 文本" in minicdr(file, locale=CHINESE).err
+
+    def test_one_odd_line_among_thousands(self, minicdr: Run, office: Exchange) -> None:
+        """The rest is still read fast, and nothing gets lost where it is cut."""
+        for number in range(3000):
+            odd = number == 1234
+            office.call(talk_s=1.0, route='"odd"' if odd else "plain", ago_s=10.0)
+        lines = office.newest.read_bytes().split(b"\r\n")
+        lines[2000] = b"nonsense"
+        office.newest.write_bytes(b"\r\n".join(lines))
+        found, err, code = ids(minicdr, office.newest)
+        assert (len(found), len(set(found)), code) == (6002, 6002, 0)
+        assert "1 lines are no call records (the first is line 2001)" in err
+        # asking for few of them keeps no more than it must, and still the right ones
+        few = minicdr(office.newest, "--json", "--limit", "2").out.splitlines()
+        assert [json.loads(one)["record_id"] for one in few] == found[: len(few)]
 
     @pytest.mark.parametrize("content", [b"", HEADER, ",".join(COLUMNS).encode() + b"\n"])
     def test_no_records_yet(self, minicdr: Run, tmp_path: Path, content: bytes) -> None:
