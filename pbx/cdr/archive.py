@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbx.cdr.batch import Batch
+from pbx.cdr.binary import SUFFIX
 from pbx.cdr.call import Call
 from pbx.cdr.newest import Newest
 from pbx.cdr.reader import Complaint, Reader
 from pbx.cdr.selection import Selection
 from pbx.store.record_file import COLUMNS
 
-_DAY = re.compile(r"CDR_(\d{4})(\d\d)(\d\d)\.csv", re.ASCII)
-
-_OLD = ".cdr"
-"""miniSIPServer's own binary files."""
+_DAY = re.compile(r"CDR_(\d{4})(\d\d)(\d\d)\.(csv|cdr)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +42,12 @@ class Archive:
         others = False
         for path in _files(paths, complain):
             match = _DAY.fullmatch(path.name)
-            day = _date(*match.groups()) if match is not None else None
+            day = _date(*match.groups()[:3]) if match is not None else None
             if day is None:
                 others = True
             elif not selection.passes_day(day):
                 continue
-            days.setdefault("" if day is None else path.name, []).append(path)
+            days.setdefault("" if day is None else path.stem, []).append(path)
         if others:
             # nobody knows when the calls of these ended
             return cls((tuple(path for group in days.values() for path in group),))
@@ -101,15 +99,12 @@ def _files(paths: Iterable[Path], complain: Callable[[Complaint], None]) -> Iter
             if real in seen:
                 continue
             seen.add(real)
-            if file.suffix.lower() == _OLD:
-                complain(Complaint("old", file))
-            else:
-                yield file
+            yield file
 
 
 def _within(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
-        if path.suffix.lower() in (".csv", _OLD) and path.is_file():
+        if path.suffix.lower() in (".csv", SUFFIX) and path.is_file():
             yield path
 
 

@@ -15,6 +15,8 @@ LONGEST_TALK_S = 1e9
 CHECKED = ("record_id", "setup_time", "duration")
 """What makes a line a record."""
 
+ReadRecord = tuple[datetime.datetime, float, dict[str, str]]
+
 _SECONDS = msgspec.json.Decoder(list[Annotated[float, msgspec.Meta(ge=0, lt=LONGEST_TALK_S)]])
 
 
@@ -73,29 +75,21 @@ class Layout:
         Args:
             complain: told the number of each line that is none, counted from 1, and why; not of empty ones.
         """
-        setups: list[datetime.datetime] = []
-        seconds: list[float] = []
-        columns: dict[str, list[str]] = {name: [] for name in (*self._places, *self._absent)}
+        records: list[ReadRecord] = []
         for number, line in enumerate(lines, 1):
             try:
-                setup, duration, values = self._record(line)
+                records.append(self.record(decode_line(line)))
             except ValueError as why:
                 if line.strip():
                     complain(number, why)
-                continue
-            setups.append(setup)
-            seconds.append(duration)
-            for name, column in columns.items():
-                column.append(values.get(name, ""))
-        return Batch(setups, seconds, columns)
+        return self.batch(records)
 
-    def _record(self, line: bytes) -> tuple[datetime.datetime, float, dict[str, str]]:
-        """Read a line.
+    def record(self, row: Sequence[str]) -> ReadRecord:
+        """Return the setup, the seconds of talk and the values by name of a record.
 
         Raises:
-            ValueError: it is no record.
+            ValueError: it is none.
         """
-        row = decode_line(line)
         if len(row) != self._width:
             raise ValueError("too many values, or too few")
         values = {name: row[place] for name, place in self._places.items()}
@@ -103,3 +97,9 @@ class Layout:
         if not values.get("record_id") or not 0 <= seconds < LONGEST_TALK_S:
             raise ValueError("no record")
         return datetime.datetime.fromisoformat(values.get("setup_time", "")), seconds, values
+
+    def batch(self, records: Sequence[ReadRecord]) -> Batch:
+        """Put records together."""
+        names = (*self._places, *self._absent)
+        columns = {name: [values.get(name, "") for _, _, values in records] for name in names}
+        return Batch([one[0] for one in records], [one[1] for one in records], columns)

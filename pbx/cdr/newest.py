@@ -32,8 +32,10 @@ class Newest:
 
     def add(self, batch: Batch) -> None:
         """Add records that have all of `COLUMNS`."""
+        if not len(batch):
+            return
         self._batches.append(batch)
-        self._ends.append(list(map(_end, batch["release_time"], batch.setups)))
+        self._ends.append(_ends(batch))
         self._count += len(batch)
         if self._most and self._count > self._most + SPARE:
             self._let_go()
@@ -63,15 +65,27 @@ class Newest:
         """Drop the records of all but the newest calls."""
         # Calls that end at one time count as one: rather too many are kept than too few.
         last = heapq.nlargest(self._most, set(chain.from_iterable(self._ends)))[-1]
-        kept = [[end >= last for end in ends] for ends in self._ends]
-        self._batches = [one.only(wanted) for one, wanted in zip(self._batches, kept, strict=True)]
-        self._ends = [[end for end in ends if end >= last] for ends in self._ends]
+        held = zip(self._batches, self._ends, strict=True)
+        self._batches, self._ends = [], []
+        for batch, ends in held:
+            if max(ends) >= last:
+                self._batches.append(batch.only(end >= last for end in ends))
+                self._ends.append([end for end in ends if end >= last])
         self._count = sum(map(len, self._batches))
 
 
 def _record(batch: Batch, place: int) -> Record:
     values = tuple(batch[name][place] for name in COLUMNS)
     return Record(batch.setups[place], batch.seconds[place], values)
+
+
+def _ends(batch: Batch) -> list[float]:
+    try:
+        return [
+            one.timestamp() for one in map(datetime.datetime.fromisoformat, batch["release_time"])
+        ]
+    except (ValueError, OverflowError):
+        return list(map(_end, batch["release_time"], batch.setups))
 
 
 def _end(release_time: str, setup: datetime.datetime) -> float:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from pbx.cdr.batch import Batch
-from pbx.cdr.layout import Layout
+from pbx.cdr.binary import HEAD, SUFFIX, Unproved, layout_of
+from pbx.cdr.layout import Layout, ReadRecord
 from pbx.store.record_file import BOM, COLUMNS, decode_line
 
 CHUNK = 256 * 1024
@@ -18,6 +20,9 @@ LONGEST = 1024 * 1024
 
 CLOSER = 4096
 """Octets that are read line by line where there is something odd among them."""
+
+TOGETHER = 1000
+"""Records of a binary file that are read at a time."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -31,7 +36,8 @@ class Complaint:
     Args:
         key: ``not-there``, ``unreadable`` (all, or the rest, of it), ``foreign`` (no record file), ``utf-16``,
             ``separators`` (others than commas: a spreadsheet program has saved it so), ``broken`` (lines that are
-            no records), ``encoding`` (lines that aren't UTF-8) or ``torn`` (the last line is not whole).
+            no records), ``encoding`` (lines that aren't UTF-8), ``torn`` (the last line is not whole), or of a binary
+            file ``old`` (its layout isn't known) or ``unproved`` (its records from `first` on are not right).
         path: of the file.
         why: of ``unreadable``, in the system's words.
         lines: how many were left out.
@@ -65,8 +71,12 @@ class Reader:
         """
         found = _Found()
         try:
-            with path.open("rb", buffering=0) as file:
-                yield from _batches(file, columns, found)
+            if path.suffix.lower() == SUFFIX:
+                with path.open("rb") as file:
+                    yield from _binary_batches(file, columns, found)
+            else:
+                with path.open("rb", buffering=0) as file:
+                    yield from _batches(file, columns, found)
         except FileNotFoundError:
             self._complain(Complaint("not-there", path))
             return
@@ -85,8 +95,9 @@ class Reader:
         for key, left_out in (("broken", found.broken), ("encoding", found.encoding)):
             if left_out.lines:
                 self._complain(Complaint(key, path, lines=left_out.lines, first=left_out.first))
-        if found.torn:
-            self._complain(Complaint("torn", path, lines=1, first=found.number + 1))
+        if found.torn or found.unproved:
+            key = "torn" if found.torn else "unproved"
+            self._complain(Complaint(key, path, lines=1, first=found.number + 1))
 
 
 @dataclass(slots=True)
@@ -112,6 +123,7 @@ class _Found:
         self.broken = _LeftOut()
         self.encoding = _LeftOut()
         self.torn = False
+        self.unproved = False
 
     def leave_out(self, number: int, why: ValueError | None = None) -> None:
         """Count a line as none, by its number."""
@@ -134,6 +146,33 @@ def _batches(file: BinaryIO, columns: Sequence[str], found: _Found) -> Iterator[
         for batch in _read(layout, piece, found):
             found.good = found.good or len(batch) > 0
             yield batch
+
+
+def _binary_batches(file: BinaryIO, columns: Sequence[str], found: _Found) -> Iterator[Batch]:
+    head = file.read(HEAD)
+    kind = layout_of(head)
+    if kind is None:
+        found.foreign = "old"
+        return
+    found.header = True
+    file.seek(0)
+    layout = Layout(COLUMNS, columns)
+    rows = kind.rows(file)
+    while True:
+        records: list[ReadRecord] = []
+        try:
+            for row in islice(rows, TOGETHER):
+                records.append(layout.record(row))
+        except Unproved as error:
+            found.torn, found.unproved = error.key == "torn", error.key != "torn"
+        except ValueError:
+            # A layout that doesn't find out itself is trusted no further.
+            found.unproved = True
+        found.number += len(records)
+        if records:
+            yield layout.batch(records)
+        if len(records) < TOGETHER:
+            return
 
 
 def _pieces(file: BinaryIO, found: _Found) -> Iterator[bytes]:

@@ -82,6 +82,11 @@ def plain(value: str) -> str:
     return value[1:] if value.startswith("'") and _DEFUSED.match(value) else value
 
 
+def printable(text: str) -> bool:
+    """Tell whether a value has nothing that would break its line or make it read as another."""
+    return _UNPRINTABLE.search(text) is None
+
+
 def split_lines(piece: bytes, width: int) -> list[str]:
     """Return all values of many lines at once, `width` a line, one after the other.
 

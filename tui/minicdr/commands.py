@@ -13,14 +13,16 @@ import typer
 
 from pbx.cdr import totals
 from pbx.cdr.archive import Archive
+from pbx.cdr.binary import SUFFIX
 from pbx.cdr.call import Call
 from pbx.cdr.reader import Complaint, Reader
 from pbx.cdr.selection import Selection
 from tui import program
 from tui.locale import say as say_of_commands
-from tui.minicdr import export, moments, views
+from tui.minicdr import conversion, export, moments, views
 from tui.minicdr.locale import say
 from tui.places import data_folder
+from tui.report import show_sentence
 from tui.usage import TranslatedCommand, TranslatedGroup
 
 NAME = "minicdr"
@@ -116,7 +118,7 @@ def list_calls(
         if json:
             for record in records:
                 program.print_json(export.as_object(record), indent=0)
-        elif (trouble := export.write_csv(csv, records)) is not None:
+        elif (trouble := export.write_csv(csv, (one.values for one in records))) is not None:
             program.tell(NAME, trouble)
             return program.EX_IOERR
     else:
@@ -184,13 +186,41 @@ def show(
     return reading.code()
 
 
+@app.command(help=say("help-convert"), cls=TranslatedCommand)
+def convert(
+    paths: Paths = None,
+    into: Annotated[Path | None, _option("into", metavar=say("metavar-folder"))] = None,
+    json: Annotated[bool, _option("json", help=say("help-json-convert"))] = False,
+) -> int:
+    """Make CSV files of binary ones."""
+    reading = _Reading(paths, Selection())
+    code = 0
+    files = [one for group in reading.archive.groups for one in group]
+    binary = sorted(one for one in files if one.suffix.lower() == SUFFIX)
+    for source in binary:
+        made = Path(into or source.parent, f"{source.stem}.csv")
+        done = conversion.convert(reading.reader, source, made)
+        if done.trouble:
+            program.tell(NAME, done.trouble)
+            code = program.EX_IOERR
+        elif json and done.records is not None:
+            answer = {"file": str(source), "csv": str(made), "records": done.records}
+            program.print_json(answer, indent=0)
+        elif done.records is not None:
+            show_sentence(say("converted", path=source, made=made, count=done.records))
+    if not binary:
+        program.tell(NAME, say("nothing-binary"))
+        return EX_FAILED
+    return code or (program.EX_DATAERR if reading.complaints else 0)
+
+
 class _Reading:
     """Reading the records that were asked for."""
 
     def __init__(self, paths: list[Path] | None, selection: Selection) -> None:
         self.reader = Reader(self._complain)
         self._selection = selection
-        self._complaints = 0
+        self.complaints = 0
         self.archive = Archive.find(paths or [data_folder() / "cdr"], selection, self._complain)
 
     def calls(self, most: int = 0) -> Iterator[Call]:
@@ -198,10 +228,10 @@ class _Reading:
 
     def code(self) -> int:
         """Return the exit code: whether anything could be read, or nothing was there to read."""
-        return EX_FAILED if self._complaints and not self.reader.files else 0
+        return EX_FAILED if self.complaints and not self.reader.files else 0
 
     def _complain(self, complaint: Complaint) -> None:
-        self._complaints += 1
+        self.complaints += 1
         sentence = say(
             complaint.key,
             path=complaint.path,

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pbx.cdr.call import Record
@@ -33,14 +33,15 @@ def total_as_object(by: By, name: str | None, total: Total) -> dict[str, object]
     }
 
 
-def write_csv(file: str, records: Iterable[Record]) -> str | None:
+def write_csv(file: str, rows: Iterable[Sequence[str]]) -> str | None:
     """Write a record file; return the sentence why that was not possible, else None.
 
     Args:
         file: the name of one that isn't there yet; ``-`` for the standard output.
+        rows: the values of `COLUMNS` of each record.
     """
     if file == "-":
-        _write(sys.stdout.fileno(), records)
+        _write(sys.stdout.fileno(), rows)
         return None
     path = Path(file)
     try:
@@ -51,18 +52,21 @@ def write_csv(file: str, records: Iterable[Record]) -> str | None:
     except OSError as error:
         return say("csv-unwritable", path=path, why=error.strerror or error)
     try:
-        _write(descriptor, records)
+        _write(descriptor, rows)
     except OSError as error:
         # half of the records would look like all of them
         path.unlink(missing_ok=True)
         return say("csv-unwritable", path=path, why=error.strerror or error)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
     return None
 
 
-def _write(descriptor: int, records: Iterable[Record]) -> None:
+def _write(descriptor: int, rows: Iterable[Sequence[str]]) -> None:
     with open(descriptor, "wb", closefd=False) as out:  # noqa: PTH123 - a descriptor
         out.write(HEADER)
-        for record in records:
-            out.write(encode_line([record[name] for name in COLUMNS]))
+        for row in rows:
+            out.write(encode_line(row))

@@ -78,7 +78,7 @@ class TestLines:
     @pytest.mark.parametrize("tail", [b"", b"\0\0\0\0"])
     def test_half_a_last_line(self, minicdr: Run, file: Path, tail: bytes) -> None:
         file.write_bytes(file.read_bytes()[:-20] + tail)
-        sentence = f"minicdr: {file}: the last line is not whole; it was left out.\n"
+        sentence = f"minicdr: {file}: the last record is not whole; it was left out.\n"
         assert ids(minicdr, file) == (WHOLE[1:], sentence, 0)
 
     def test_a_last_line_that_lacks_only_its_line_feed(self, minicdr: Run, file: Path) -> None:
@@ -168,8 +168,8 @@ class TestFiles:
         for path in (old, tmp_path):
             ran = minicdr(path)
             assert ran.code == 1
-            assert f"{old} is a binary file of the old miniSIPServer" in ran.err
-        assert "旧版 miniSIPServer" in minicdr(old, locale=CHINESE).err
+            assert f"{old} is a binary file in a layout that is not known" in ran.err
+        assert "未知格式的二进制文件" in minicdr(old, locale=CHINESE).err
 
     @pytest.mark.parametrize(
         "content", [b"a,b,c\n1,2,3\n", b"\x89PNG\r\n\x1a\n\0\0", b"\0" * 5000, b"x"]

@@ -28,7 +28,7 @@ def test_same_values(key: str) -> None:
 
 def test_every_sentence_is_used() -> None:
     source = "".join(path.read_text() for path in Path("tui/minicdr").rglob("*.py"))
-    source += Path("pbx/cdr/reader.py").read_text() + Path("pbx/cdr/archive.py").read_text()
+    source += "".join(Path("pbx/cdr", name).read_text() for name in ("reader.py", "archive.py"))
     families = ("help-", "side-", "column-")
     unused = [
         key
