@@ -4,6 +4,7 @@ The texts are in the language that the environment names when the program starts
 """
 
 import datetime
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -214,6 +215,31 @@ def convert(
     return code or (program.EX_DATAERR if reading.complaints else 0)
 
 
+@app.command(help=say("help-view"), cls=TranslatedCommand)
+def view(
+    paths: Paths = None,
+    since: From = None,
+    until: To = None,
+    user: User = "",
+    number: Number = "",
+    cause: Causes = None,
+    tag: Tags = None,
+    missed: Missed = False,
+    answered: Answered = False,
+    min_s: Least = 0.0,
+) -> int:
+    """Show calls and totals on the whole screen."""
+    selection = _selection(since, until, user, number, cause, tag, missed, answered, min_s)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        program.tell(NAME, say("view-no-terminal"))
+        return EX_FAILED
+    # Textual takes as long to load as all the rest; only this needs it.
+    from tui.minicdr.app import RecordsApp
+
+    RecordsApp(_paths(paths), selection).run()
+    return 0
+
+
 class _Reading:
     """Reading the records that were asked for."""
 
@@ -221,7 +247,7 @@ class _Reading:
         self.reader = Reader(self._complain)
         self._selection = selection
         self.complaints = 0
-        self.archive = Archive.find(paths or [data_folder() / "cdr"], selection, self._complain)
+        self.archive = Archive.find(_paths(paths), selection, self._complain)
 
     def calls(self, most: int = 0) -> Iterator[Call]:
         return self.archive.calls(self.reader, self._selection, most)
@@ -232,14 +258,11 @@ class _Reading:
 
     def _complain(self, complaint: Complaint) -> None:
         self.complaints += 1
-        sentence = say(
-            complaint.key,
-            path=complaint.path,
-            why=complaint.why,
-            lines=complaint.lines,
-            first=complaint.first,
-        )
-        program.tell(NAME, sentence)
+        program.tell(NAME, views.complaint(complaint))
+
+
+def _paths(paths: list[Path] | None) -> list[Path]:
+    return paths or [data_folder() / "cdr"]
 
 
 def _selection(

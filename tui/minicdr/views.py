@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pbx.cdr.call import Call, Record, moment
+from pbx.cdr.reader import Complaint
 from pbx.cdr.selection import CDR_TYPES
 from pbx.cdr.totals import By, Total
 from pbx.cdr.words import cause_words, tag_words
@@ -78,11 +79,17 @@ def show_calls(calls: Sequence[Call], *, more: bool) -> None:
         # What matters most first: those at the end are left out where there is no room.
         _Column("column-begin", [text[5:16] if narrow else text for text in begins]),
         _Column(
-            "column-caller", [_number(record["caller_number"]) for record in records], least=number
+            "column-caller",
+            [number_text(record["caller_number"]) for record in records],
+            least=number,
         ),
-        _Column("column-called", [_number(_called(record)) for record in records], least=number),
-        _Column("column-talk", [_talk(record) for record in records], right=True),
-        _Column("column-end", [_tag(record) for record in records], least=WORDS),
+        _Column(
+            "column-called",
+            [number_text(called_number(record)) for record in records],
+            least=number,
+        ),
+        _Column("column-talk", [talk_text(record) for record in records], right=True),
+        _Column("column-end", [end_text(record) for record in records], least=WORDS),
         _Column("column-sides", [_sides(call) for call in calls]),
         _Column("column-cause", [_cause(record) for record in records]),
         _Column("column-codec", [_codecs(record) for record in records]),
@@ -97,7 +104,7 @@ def show_calls(calls: Sequence[Call], *, more: bool) -> None:
 def show_totals(by: By, rows: dict[str, Total], everything: Total, most: int) -> None:
     """Print totals as a table whose last row is all calls; `most` rows and that one."""
     shown = list(islice(rows.items(), most))
-    names = [_number(name) for name, _ in shown] + [say("row-all")]
+    names = [number_text(name) for name, _ in shown] + [say("row-all")]
     totals = [*(row for _, row in shown), everything]
     columns = [
         _Column(f"column-{by}", names, least=8),
@@ -119,10 +126,17 @@ def show_details(calls: Iterable[Call]) -> None:
     for number, call in enumerate(calls):
         if number:
             out.print()
-        print_pairs(out, [(say(key), value) for key, value in _details(call) if value])
+        print_pairs(out, details(call))
 
 
-def _details(call: Call) -> list[tuple[str, str]]:
+def complaint(what: Complaint) -> str:
+    """Return what could not be read, in a sentence."""
+    values = {"why": what.why, "lines": what.lines, "first": what.first}
+    return say(what.key, path=what.path, **values)
+
+
+def details(call: Call) -> list[tuple[str, str]]:
+    """Return names and values of all that the records of a call say."""
     record = call.first
     fci = record.fci
     records = "\n".join(f"{clean(one['record_id'])}  {_side(one)}".rstrip() for one in call.records)
@@ -131,7 +145,7 @@ def _details(call: Call) -> list[tuple[str, str]]:
         rang = say("rang-after", time=rang, seconds=clean(fci["pdd"]))
     more = [f"{key}={value}" for key, value in fci.items() if key not in _KNOWN_ITEMS]
     recordings = [f"record/{name}" for name in fci.get("recording", "").split(",") if name]
-    return [
+    pairs = [
         ("call-call", clean(record["call_id"])),
         ("call-records", records),
         ("call-from", _party(record["caller_number"], record["caller_addr"])),
@@ -152,21 +166,26 @@ def _details(call: Call) -> list[tuple[str, str]]:
         ("call-recordings", "\n".join(map(clean, recordings))),
         ("call-more", "\n".join(map(clean, more))),
     ]
+    return [(say(key), value) for key, value in pairs if value]
 
 
-def _number(text: str) -> str:
+def number_text(text: str) -> str:
+    """Return a number as it is shown."""
     return clean(text) or say("row-none")
 
 
-def _called(record: Record) -> str:
+def called_number(record: Record) -> str:
+    """Return who was called, or was to be."""
     return record["called_number"] or record["dialed_number"]
 
 
-def _talk(record: Record) -> str:
+def talk_text(record: Record) -> str:
+    """Return how long was talked."""
     return duration(record.duration_s) if record["talk_time"] else "-"
 
 
-def _tag(record: Record) -> str:
+def end_text(record: Record) -> str:
+    """Return who ended the call, and how."""
     return tag_words(record.number("callTag")) or clean(record.fci.get("callTag", ""))
 
 

@@ -1,6 +1,6 @@
 """A table whose columns share the width that there is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,6 +34,7 @@ class ShareTable(DataTable[Text]):
 
     Args:
         shares: the columns: the key of the heading, and the share of the width that headings leave.
+        words: returns a heading by its key.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,9 +42,12 @@ class ShareTable(DataTable[Text]):
         Binding("end", "scroll_bottom", show=False),
     ]
 
-    def __init__(self, shares: Sequence[tuple[str, int]]) -> None:
+    def __init__(
+        self, shares: Sequence[tuple[str, int]], words: Callable[[str], str] = say
+    ) -> None:
         super().__init__(cursor_type="row", classes="main")
         self._shares = tuple(shares)
+        self._words = words
         self._rows: tuple[Row, ...] = ()
 
     @property
@@ -77,7 +81,7 @@ class ShareTable(DataTable[Text]):
 
     def on_resize(self, event: events.Resize) -> None:
         """Share out the new width."""
-        labels = [Text(say(key)) for key, _ in self._shares]
+        labels = [Text(self._words(key)) for key, _ in self._shares]
         room = self.scrollable_content_region.width - 2 * self.cell_padding * len(labels)
         rest = max(0, room - sum(label.cell_len for label in labels))
         whole = sum(share for _, share in self._shares)

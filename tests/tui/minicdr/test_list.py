@@ -196,14 +196,14 @@ class TestCommandLine:
     def test_help_and_version(self, minicdr: Run) -> None:
         ran = minicdr("--help")
         assert ran.code == 0
-        for command in ("list", "total", "show"):
+        for command in ("list", "total", "show", "convert", "view"):
             assert f"│ {command} " in ran.out
         ran = minicdr("list", "--help")
         for option in ("--from", "--to", "--user", "--number", "--cause", "--tag", "--missed"):
             assert option in ran.out
         assert minicdr("--version").out.startswith("miniSIPServer ")
 
-    @pytest.mark.parametrize("command", ["--help", "list", "total", "show"])
+    @pytest.mark.parametrize("command", ["--help", "list", "total", "show", "convert", "view"])
     @pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
     async def test_help_is_whole(self, command: str, locale: str) -> None:
         args = dict.fromkeys((command, "--help"))

@@ -1,0 +1,50 @@
+"""The view: `minicdr view`, calls and totals on the whole screen."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from pbx.cdr.selection import Selection
+from tui.minicdr.locale import say
+from tui.minicdr.screens import CallsScreen, TotalsScreen
+from tui.minicdr.search import Search
+
+SCREENS = (CallsScreen, TotalsScreen)
+
+
+class RecordsApp(App[None]):
+    """Calls and totals of record files; it writes nothing and starts no other program.
+
+    Args:
+        paths: of files and folders.
+        selection: which records are wanted.
+    """
+
+    TITLE = "miniCDR"
+    CSS_PATH = Path(__file__).parents[1] / "minisip.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "switch_mode('calls')", "bind-calls"),
+        Binding("2", "switch_mode('totals')", "bind-totals"),
+        Binding("q", "quit", "bind-quit"),
+    ]
+
+    def __init__(self, paths: Sequence[Path], selection: Selection) -> None:
+        super().__init__()
+        search = Search(paths, selection)
+        for screen in SCREENS:
+            self.add_mode(screen.MODE, partial(screen, search))
+
+    async def on_mount(self) -> None:
+        """Begin with the calls."""
+        # The terminal's own colours: they suit its background, and a serial line's too.
+        self.theme = "ansi-dark"
+        await self.switch_mode(CallsScreen.MODE)
+
+    def action_help_quit(self) -> None:
+        """Say how to leave: bound to Ctrl-C."""
+        self.notify(say("view-leave"), markup=False)
