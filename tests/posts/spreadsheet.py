@@ -20,7 +20,7 @@ class Spreadsheet:
 
     def __init__(self, path: Path, folder: Path) -> None:
         saved = folder / f"{path.stem}.xlsx"
-        command = ["ssconvert", path, saved]
+        command = ["ssconvert", str(path), str(saved)]
         subprocess.run(command, check=True, timeout=LIMIT_S, capture_output=True)
         with zipfile.ZipFile(saved) as parts:
             self._sheet = ElementTree.fromstring(parts.read("xl/worksheets/sheet1.xml"))

@@ -121,14 +121,12 @@ class RecordsScreen(Screen[None]):
             summary += "   " + say("view-searched", number=clean(self.number))
         self.query_one(".summary", Static).update(summary)
         self._fill()
-        complaints = self.query_one(".detail", Static)
-        complaints.display = bool(found.complaints)
+        told = self.query_one(".detail", Static)
+        told.display = bool(found.complaints)
         if found.complaints:
-            words = views.complaint(found.complaints[0])
-            rest = len(found.complaints) - 1
-            complaints.update(
-                clean(words) + (f"  {say('view-others', count=rest)}" if rest else "")
-            )
+            first, *others = found.complaints
+            more = [say("view-others", count=len(others))] if others else []
+            told.update("  ".join([clean(views.complaint(first)), *more]))
 
     def _fill(self) -> None:
         if self.found is not None:
