@@ -10,6 +10,13 @@ MOST_TRIES = 10
 """How often a change of our own is tried that the party refuses for now."""
 
 
+class Asker(Protocol):
+    """Who has asked for a call, and is told what becomes of it, as by a transfer's NOTIFYs."""
+
+    def tell(self, status: int, reason: str, now: float) -> None:
+        """Hear a response to the call; after a final one nothing counts."""
+
+
 class Successor(Protocol):
     """A call that a party of this one is being transferred to."""
 

@@ -4,7 +4,6 @@ RFC 3515, RFC 5359 §2.18 (click to dial), RFC 4538 (Target-Dialog).
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,8 +17,6 @@ from pbx.call.party import Party, contact
 from pbx.call.reach import by_scheme
 from pbx.call.summons import Summons
 from pbx.errors import PeerError
-from pbx.media import endpoint
-from pbx.media.session import NoPortsLeft
 from pbx.sip.crossing import REQUEST, crossing
 from pbx.sip.dialog_usage import usage_key
 from pbx.sip.endpoint import Endpoint
@@ -177,21 +174,12 @@ class ClickToDial:
         self, summons: Summons, asking: Asking, targets: Iterable[Target], now: float
     ) -> None:
         """Ring a user's own phones, with a session of ours."""
-        exchange = self._exchange
-        branches: list[Leg] = []
-        with suppress(NoPortsLeft):
-            for place, target in enumerate(targets, start=1):
-                own = endpoint.description(b"", exchange.coded, target.flow.local.host)
-                leg = exchange.invitations.branch(
-                    f"b{place}", asking, target, own, [], now, plain=True
-                )
-                branches.append(leg)
-                exchange.add(summons, leg)
+        branches = self._exchange.invitations.summoned(summons, asking, targets, now)
         if branches:
             summons.ring(branches, now)
         else:
             summons.end(by_server(CallTag.LIMIT), now)
-        exchange.prepare_ports()
+        self._exchange.prepare_ports()
 
     def _answered(self, summons: Summons, leg: Leg, now: float) -> None:
         """Go on with a phone of the user's, which has answered: now call whom it is for."""

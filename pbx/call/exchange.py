@@ -7,6 +7,7 @@ from typing import cast
 
 from pbx.call.any_call import AnyCall
 from pbx.call.call import LINGER_S, Call
+from pbx.call.call_back import CallBacks
 from pbx.call.capacity import Capacity
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
 from pbx.call.click_to_dial import ClickToDial
@@ -97,6 +98,7 @@ class Exchange:
         self._farewells = Farewells(self._timers)
         self.transfers = Transfers(self, self._timers, self._emit)
         self.click_to_dial = ClickToDial(self, endpoint, self._timers, self._emit)
+        self.call_backs = CallBacks(self, self._timers, self._emit)
         self._retargets = Retargets(self)
         self.dial_out = DialOut(self, self._timers, self._emit)
         self.replacements = Replacements(self, self._timers, self._emit)
@@ -480,6 +482,7 @@ class Exchange:
             self._forget_later(output.facts)
             publish = partial(self._outputs.append, output)
             self._farewells.wait(output.facts, output.ports, publish)
+            self.call_backs.ended(output.facts)
         else:
             self._outputs.append(output)
 

@@ -8,6 +8,8 @@ from pbx.call.call import Call
 from pbx.call.invitation import Asking, invitation, our_contact
 from pbx.call.leg import Leg, Target, behave
 from pbx.call.party import Party
+from pbx.call.summons import Summons
+from pbx.media import endpoint
 from pbx.media.conversion import Interpreter, as_it_is
 from pbx.media.session import LegMedia, NoPortsLeft
 from pbx.sdp.offer_answer import reject_all
@@ -43,6 +45,20 @@ class Invitations:
         self._endpoint = endpoint
         self._timers = timers
         self._tokens = tokens
+
+    def summoned(
+        self, summons: Summons, asking: Asking, targets: Iterable[Target], now: float
+    ) -> list[Leg]:
+        """Send INVITEs that offer a session of our own; arguments as for `Ways.ring`."""
+        exchange = self._exchange
+        branches: list[Leg] = []
+        with suppress(NoPortsLeft):
+            for place, target in enumerate(targets, start=1 + summons.places):
+                own = endpoint.description(b"", exchange.coded, target.flow.local.host)
+                leg = self.branch(f"b{place}", asking, target, own, [], now, plain=True)
+                branches.append(leg)
+                exchange.add(summons, leg)
+        return branches
 
     def branches(
         self, call: Call, asking: Asking, targets: Iterable[Target], now: float

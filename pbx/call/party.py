@@ -20,6 +20,8 @@ class Party:
         line: the external line or SIP trunk that it is reached by; empty for a local user.
         poses: it calls by a telephone company's line, with the number of a local user: for that
             nobody vouches.
+        call_level: what it may call as a local user may, though it is none: the application server
+            of call-backs; None where it is a local user or a line's party.
     """
 
     number: str
@@ -27,6 +29,7 @@ class Party:
     hidden: bool = False
     line: str = ""
     poses: bool = False
+    call_level: int | None = None
 
     @property
     def shown_number(self) -> str:

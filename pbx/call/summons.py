@@ -12,6 +12,7 @@ from pbx.call.journal import CallState
 from pbx.call.leg import Leg
 from pbx.call.outputs import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.party import Party
+from pbx.call.time_limits import NO_ANSWER, shortest
 from pbx.media import protocol
 from pbx.sip.referral import Referral
 from pbx.sip.timers import TimerQueue
@@ -71,13 +72,45 @@ class Summons:
         """No sound is worth a count; see `CallEnded`."""
         return 0, 0
 
+    @property
+    def callee(self) -> Leg | None:
+        """The phone that has answered, and that another call has now; None before that."""
+        return self._gone
+
+    @property
+    def places(self) -> int:
+        """How many phones have been rung."""
+        return len(self._fork.branches)
+
+    def limit(self, max_duration_s: float) -> None:
+        """Let the call last no longer than that; 0 changes nothing."""
+        self.facts.max_duration_s = shortest(self.facts.max_duration_s, max_duration_s)
+
     def ring(self, branches: list[Leg], now: float) -> None:
         """Wait for an answer of any of `branches`, whose INVITEs have been sent."""
         self._fork = Fork(branches)
+        self._ring(branches, now)
+
+    def instead(self, leg: Leg, branches: list[Leg], now: float, cause: Cause) -> None:
+        """Ring `branches`, whose INVITEs have been sent, instead of a line that has failed.
+
+        Args:
+            leg: what has ended.
+            branches: what rings now.
+            now: the time.
+            cause: why it has ended.
+        """
+        self._release(leg)
+        self._fork.failed(cause)
+        self._fork.branches += branches
+        self._ring(branches, now)
+
+    def _ring(self, branches: list[Leg], now: float) -> None:
         self._emit(CallChanged(self.facts))
         self._tell_engine([one for leg in branches for one in leg.media.ready(None, wait=False)])
-        if self._no_answer_s:
-            self._timers.set((self, "no-answer"), now + self._no_answer_s)
+        limit_s = branches[0].no_answer_s or self._no_answer_s
+        if limit_s:
+            self._timers.set((self, NO_ANSWER), now + limit_s)
 
     def receive(self, leg: Leg, event: LegEvent, now: float) -> None:
         """Take what a phone says."""
@@ -86,7 +119,7 @@ class Summons:
         match event:
             case Answered():
                 self.answer = event.sdp
-                self._timers.cancel((self, "no-answer"))
+                self._timers.cancel((self, NO_ANSWER))
                 self._drop(now, by_hang_up(CallTag.CALLEE_HUNG_UP, []), leg)
                 leg.acknowledge(b"", now)
                 self._answered(self, leg, now)
@@ -111,7 +144,7 @@ class Summons:
         if self.ended:
             return
         self.ended = True
-        self._timers.cancel((self, "no-answer"))
+        self._timers.cancel((self, NO_ANSWER))
         self._drop(now, cause)
         if self.referral is not None:
             self.referral.tell(cause.status, cause.reason, now)
@@ -125,7 +158,7 @@ class Summons:
 
     def _drop(self, now: float, cause: Cause, kept: Leg | None = None) -> None:
         for leg in self._fork.ringing:
-            if leg is not kept:
+            if leg is not kept and leg is not self._gone:
                 leg.hang_up(cause, now)
                 self._release(leg)
 

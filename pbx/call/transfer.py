@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from pbx.call.call import Call
 from pbx.call.cause import Cause
+from pbx.call.changes import Asker
 from pbx.call.events import Answered, Progress, Ringing
 from pbx.call.facts import CallFacts
 from pbx.call.fork import Fork
@@ -19,7 +20,6 @@ from pbx.call.time_limits import at_least
 from pbx.call.waiting import Waiting
 from pbx.media import protocol
 from pbx.sdp.payload import audio_codec
-from pbx.sip.referral import Referral
 from pbx.sip.status import REASONS
 from pbx.sip.timers import TimerQueue
 
@@ -47,7 +47,7 @@ class Transferred(Introduction):
         coded: Callable[[], Collection[str]],
         *,
         before: Call | Summons,
-        referral: Referral,
+        referral: Asker,
         adopt: Callable[["Transferred", float], None],
         names: Iterator[int],
         no_answer_s: float,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbx.call.call import Call
 from pbx.call.cause import CallTag, Cause, by_hang_up
+from pbx.call.changes import Asker
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
 from pbx.call.invitation import Asking
@@ -233,9 +234,17 @@ class Transfers:
         return call
 
     def begin(
-        self, facts: CallFacts, kept: Leg, before: Call | Summons, referral: Referral
+        self,
+        facts: CallFacts,
+        kept: Leg,
+        before: Call | Summons,
+        referral: Asker,
+        no_answer_s: float = 0.0,
     ) -> Transferred:
         """Begin the call that `kept` of the call `before` is transferred to.
+
+        Args:
+            no_answer_s: how long it may ring; 0 for as long as any call.
 
         Raises:
             PeerError: it has no session.
@@ -252,7 +261,7 @@ class Transfers:
             referral=referral,
             adopt=exchange.adopt,
             names=exchange.services.names,
-            no_answer_s=limits.no_answer_s,
+            no_answer_s=no_answer_s or limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
         )
         # What a summons has begun is the same call

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 from pbx.call.call import Call
 from pbx.call.cause import LINES_FULL, CallTag, Cause, by_server
+from pbx.call.conversation import Conversation
 from pbx.call.events import Ended
 from pbx.call.invitation import Asking
 from pbx.call.leg import Leg, Target
 from pbx.call.reach import Reached
+from pbx.call.summons import Summons
 from pbx.sip.invite_uac import Outgoing
 from pbx.sip.timers import TimerQueue
 
@@ -59,7 +61,7 @@ class Ways:
         # Why nothing could be opened the last time
         self._refusal = LINES_FULL
 
-    def ring(self, call: Call, asking: Asking, reached: Reached, now: float) -> None:
+    def ring(self, call: Call | Summons, asking: Asking, reached: Reached, now: float) -> None:
         """Send a call's first INVITEs.
 
         Args:
@@ -75,14 +77,18 @@ class Ways:
             call.end(self._refusal, now)
         self._exchange.prepare_ports()
 
-    def open(self, call: Call, asking: Asking, reached: Reached, now: float) -> list[Leg]:
+    def open(self, call: Call | Summons, asking: Asking, reached: Reached, now: float) -> list[Leg]:
         """Send the INVITEs for the first of `reached` that can be tried now; arguments as `ring`."""
         call.facts.emergency = call.facts.emergency or reached.emergency
         call.limit(reached.max_duration_s)
         return self._open(call, asking, (reached.targets, *reached.otherwise), now)
 
     def _open(
-        self, call: Call, asking: Asking, groups: tuple[tuple[Target, ...], ...], now: float
+        self,
+        call: Call | Summons,
+        asking: Asking,
+        groups: tuple[tuple[Target, ...], ...],
+        now: float,
     ) -> list[Leg]:
         self._refusal = LINES_FULL
         for place, group in enumerate(groups, start=1):
@@ -100,15 +106,22 @@ class Ways:
         return []
 
     def _invited(
-        self, call: Call, asking: Asking, group: tuple[Target, ...], now: float
+        self, call: Call | Summons, asking: Asking, group: tuple[Target, ...], now: float
     ) -> list[Leg]:
-        branches = self._exchange.invitations.branches(call, asking, group, now)
+        branches = self._sent(call, asking, group, now)
         if not branches and call.facts.emergency and self._give_way("", now):
             # There was no port left
-            branches = self._exchange.invitations.branches(call, asking, group, now)
+            branches = self._sent(call, asking, group, now)
         return branches
 
-    def _room(self, call: Call, line: str, now: float) -> bool:
+    def _sent(
+        self, call: Call | Summons, asking: Asking, group: tuple[Target, ...], now: float
+    ) -> list[Leg]:
+        if isinstance(call, Summons):
+            return self._exchange.invitations.summoned(call, asking, group, now)
+        return self._exchange.invitations.branches(call, asking, group, now)
+
+    def _room(self, call: Call | Summons, line: str, now: float) -> bool:
         """Whether a line takes one more call; an emergency call is made room for."""
         exchange = self._exchange
         room = exchange.outside.room(line)
@@ -125,7 +138,7 @@ class Ways:
             other.end(by_server(CallTag.PREEMPTED), now)
         return other is not None
 
-    def _begin(self, call: Call, leg: Leg, ahead: Ahead, now: float) -> None:
+    def _begin(self, call: Call | Summons, leg: Leg, ahead: Ahead, now: float) -> None:
         self._ahead[leg] = ahead
         line = leg.party.line
         call.facts.called_line = line
@@ -158,7 +171,7 @@ class Ways:
         """
         ahead = self._ahead.pop(leg, None)
         call = self._exchange.call_of(leg)
-        if ahead is None or not isinstance(call, Call) or call.callee is not None or call.ended:
+        if ahead is None or isinstance(call, Conversation) or call.callee is not None or call.ended:
             return False
         if call.facts.alert is not None or not of_the_line(cause):
             return False

@@ -374,9 +374,7 @@ class Admission:
         if by.line and (own := self._exchange.dial_out.expected(by, dialed)) is not None:
             return Reached(dialed, dialed, OWN_CALL, service=own)
         snapshot = self._snapshot()
-        user = None if by.line else snapshot.users.get(by.number)
-        # Who is switched off has no rights outside, though a phone of it may still forward
-        origin = Origin(by.number, user if user is not None and user.enabled else None, by.line)
+        origin = Origin(by.number, _in_whose_name(snapshot, by), by.line)
         decision = route(snapshot, self._services, dialed, origin, self._wall())
         reached = Reached(
             shown(self._services, dialed),
@@ -443,6 +441,17 @@ class Admission:
             otherwise=tuple(others),
             refusal=None if first else by_server(CallTag.NO_LINE),
         )
+
+
+def _in_whose_name(snapshot: Snapshot, by: Party) -> LocalUser | None:
+    """The local user whose rights a call has; None for a party outside."""
+    user = None if by.line else snapshot.users.get(by.number)
+    if by.call_level is not None:
+        # With another's number as its caller's, it is shown as that one is
+        known = user or LocalUser(by.number, by.name, "", "")
+        return replace(known, enabled=True, call_level=by.call_level)
+    # Who is switched off has no rights outside, though a phone of it may still forward
+    return user if user is not None and user.enabled else None
 
 
 def _refusal(request: Request, reached: Reached) -> Cause | None:
