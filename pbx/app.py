@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import secrets
-import shutil
 import signal
 import ssl
 import time
@@ -23,6 +22,7 @@ from pbx.call.exchange import Exchange
 from pbx.call.outputs import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.services.directory import SoundFiles
 from pbx.call.without_prack import KEPT_AS, WithoutPrack
+from pbx.callback_side import CallBackSide
 from pbx.cdr.ledger import Ledger
 from pbx.cdr.record import facts_of
 from pbx.cdr.words import tag_words
@@ -43,6 +43,7 @@ from pbx.net.notify import ServiceNotice
 from pbx.net.peer_identity import peer_context
 from pbx.net.resolver import Resolver
 from pbx.net.transport import SipTransport, StreamPort
+from pbx.ops.disk_usage import disk_used
 from pbx.ops.faults import about_event, survived
 from pbx.ops.health import examine
 from pbx.ops.health.facts import Facts, Problem
@@ -84,16 +85,6 @@ STOP_S = 3.0
 def token() -> str:
     """Return a fresh random name: 64 bits, as RFC 3261 §19.3 asks of tags (at least 32)."""
     return secrets.token_hex(8)
-
-
-def _disk_used(folder: Path) -> float:
-    """Return which part of the folder's file system is in use; 0 where that can't be told."""
-    try:
-        usage = shutil.disk_usage(folder)
-    except OSError:
-        return 0.0
-    # What is left for root alone is neither used nor free.
-    return usage.used / max(usage.used + usage.free, 1)
 
 
 class App:
@@ -240,7 +231,11 @@ class App:
         self._surgery = Surgery(
             self._endpoint, token, self._lines, own, Trials(self._exchange).call
         )
-        self._ticking += [*self._lamps.ticking, self._lines, self._surgery]
+        self._callback = CallBackSide(
+            self._exchange.call_backs, self._store, token, self._epoch, self._loop.time, self._pump
+        )
+        stack.callback(self._callback.close)
+        self._ticking += [*self._lamps.ticking, self._lines, self._surgery, self._callback.service]
         owners = [self._exchange, *self._lamps.owners, self._lines, self._surgery]
         self._dispatch = Dispatch(owners, self._newcomer)
         self._restore_bindings()
@@ -375,6 +370,7 @@ class App:
                 surgery=self._surgery,
                 certificate=self._identity.fingerprint if self._identity else "",
                 line_states=self._lines.states,
+                callback=self._callback.status,
             ),
             settings.sip,
             settings.services,
@@ -398,6 +394,8 @@ class App:
         """Tell those who watch when the health checks find something else than before."""
         told: list[Problem] = []
         while True:
+            # Whoever has had its port may be gone
+            self._callback.follow()
             found = self._problems()
             if found != told:
                 told = found
@@ -418,7 +416,7 @@ class App:
                 database_left=str(self._store.left_behind or ""),
                 records_waiting=database.records_waiting,
                 records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
-                disk_used=_disk_used(self._folder.path),
+                disk_used=disk_used(self._folder.path),
                 tls_why=self._no_tls(),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
                 shadowed=shadowed(snapshot, services),
@@ -438,6 +436,8 @@ class App:
                     for call in self._exchange.calls.values()
                     if call.facts.emergency
                 ),
+                callback_open=self._callback.open_to_anybody,
+                callback_failure=self._callback.failure,
                 lines={
                     state.name: state.trouble
                     for state in self._lines.states()
@@ -497,6 +497,7 @@ class App:
         survived(self._tell_of_users, lambda: "users")
         survived(self._tell_of_lines, lambda: "lines")
         busy |= self._flush()
+        survived(self._callback.flush, lambda: "call-back")
         return busy
 
     def _flush(self) -> bool:
@@ -621,6 +622,7 @@ class App:
         if self._serving and version != self._configured:
             self._configured = version
             self._lines.configured(self._loop.time())
+            self._callback.follow()
         if self._lines.take_changed():
             self._board.changed("lines")
 

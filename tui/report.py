@@ -11,10 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pbx.api.schema import Health, Problem, RunningCall, Sound, Status, User, Welcome, WelcomeUser
+from pbx.api.schema import (
+    CallBack,
+    Health,
+    Problem,
+    RunningCall,
+    Sound,
+    Status,
+    User,
+    Welcome,
+    WelcomeUser,
+)
 from tui import problems, symbols
 from tui.clean import clean
-from tui.locale import say
+from tui.locale import reason, say
 from tui.symbols import STYLES
 
 PIPE_WIDTH = 400
@@ -70,6 +80,7 @@ def show_status(status: Status) -> None:
             ),
             (say("status-engine"), engine_sentence(status)),
             (say("status-database"), database_sentence(status)),
+            *_callback_pair(status),
         ],
     )
 
@@ -81,6 +92,24 @@ def _certificate_pair(status: Status) -> list[tuple[str, str]]:
     pairs = clean(status.certificate).split(":")
     rows = ":".join(pairs[:16]), ":".join(pairs[16:])
     return [(say("status-certificate"), "SHA-256 " + "\n        ".join(filter(None, rows)))]
+
+
+def _callback_pair(status: Status) -> list[tuple[str, str]]:
+    if status.callback is None:
+        return []
+    return [(say("status-callback"), callback_sentence(status.callback))]
+
+
+def callback_sentence(callback: CallBack) -> str:
+    """Return how the call-back service is."""
+    if callback.why:
+        return say("callback-failed", port=callback.port, why=reason(callback.why))
+    if not callback.address:
+        return say("callback-off")
+    values = {"address": clean(callback.address), "count": callback.open}
+    if not callback.application_server:
+        return say("callback-open", **values)
+    return say("callback-fine", server=clean(callback.application_server), **values)
 
 
 def engine_sentence(status: Status) -> str:

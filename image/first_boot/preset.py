@@ -14,7 +14,18 @@ from first_boot.wishes import Account, Addressing, FirstUser, Reading, Taker, Wi
 
 NAME = "minisip.toml"
 
-EXCHANGE_TABLES = ("sip", "tls", "calls", "services", "messages", "lamps", "media", "cdr", "http")
+EXCHANGE_TABLES = (
+    "sip",
+    "tls",
+    "calls",
+    "services",
+    "messages",
+    "lamps",
+    "media",
+    "cdr",
+    "http",
+    "callback",
+)
 EXCHANGE_VALUES = ("database", "language")
 """What goes on to the exchange, which checks it itself."""
 

@@ -17,6 +17,7 @@ import msgspec
 from pbx.api.schema import (
     METHODS,
     Call,
+    CallBack,
     Changes,
     Examination,
     Failure,
@@ -213,6 +214,15 @@ class Client:
         """Give the dial plan other tables; with a version, unless there is a later one."""
         seen = None if version is None else str(version)
         self._call("plan.set", tables=_json(tables), version=seen)
+
+    def callback(self) -> CallBack:
+        """Return how the call-back service is."""
+        callback: CallBack = self._call("callback")
+        return callback
+
+    def set_callback(self, options: Mapping[str, object]) -> None:
+        """Give the call-back service other settings."""
+        self._call("callback.set", options=_json(options))
 
     def route(self, caller: str, called: str, *, line: str = "", at: str = "") -> RouteTest:
         """Return where a number would lead, for a local user or for who calls by a line."""
@@ -414,6 +424,15 @@ class AsyncClient:
         """Give the dial plan other tables; with a version, unless there is a later one."""
         seen = None if version is None else str(version)
         await self._call("plan.set", tables=_json(tables), version=seen)
+
+    async def callback(self) -> CallBack:
+        """Return how the call-back service is."""
+        callback: CallBack = await self._call("callback")
+        return callback
+
+    async def set_callback(self, options: Mapping[str, object]) -> None:
+        """Give the call-back service other settings."""
+        await self._call("callback.set", options=_json(options))
 
     async def route(self, caller: str, called: str, *, line: str = "", at: str = "") -> RouteTest:
         """Return where a number would lead, for a local user or for who calls by a line."""

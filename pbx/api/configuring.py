@@ -1,4 +1,4 @@
-"""Lines, dial plan and users' rights for the control API."""
+"""Lines, dial plan, users' rights and call-back service for the control API."""
 
 import asyncio
 import logging
@@ -62,6 +62,14 @@ class ConfiguringTarget(Protocol):
         """Give a user other rights (a JSON object)."""
         ...
 
+    def callback(self) -> schema.CallBack:
+        """Return how the call-back service is."""
+        ...
+
+    async def set_callback(self, options: str) -> None:
+        """Give the call-back service other settings (a JSON object)."""
+        ...
+
     def route(self, caller: str, called: str, line: str, at: str) -> schema.RouteTest:
         """Return where a number would lead."""
         ...
@@ -76,6 +84,7 @@ class Configuring:
         states: how the lines are now, by name.
         calls: how many calls have come in by a line, and how many have gone out, and go on.
         retried: is told of a line whose owner has said what it can do about PRACK.
+        callback: how the call-back service is; None for its settings alone.
     """
 
     def __init__(
@@ -85,12 +94,16 @@ class Configuring:
         states: Callable[[], Mapping[str, schema.LineState]] = dict,
         calls: Callable[[str], tuple[int, int]] = lambda name: (0, 0),
         retried: Callable[[str], None] = lambda name: None,
+        callback: Callable[[], schema.CallBack] | None = None,
     ) -> None:
         self._store = store
         self._services = services
         self._states = states
         self._calls = calls
         self._retried = retried
+        self._callback = callback or (
+            lambda: schema.CallBack(**msgspec.structs.asdict(store.callback))
+        )
 
     def lines(self) -> list[schema.Line]:
         """Return all lines, by name."""
@@ -142,6 +155,15 @@ class Configuring:
         """Give a user other rights."""
         given = _object(options)
         await settled(partial(self._store.change_user, number, given))
+
+    def callback(self) -> schema.CallBack:
+        """Return how the call-back service is."""
+        return self._callback()
+
+    async def set_callback(self, options: str) -> None:
+        """Give the call-back service other settings."""
+        given = _object(options)
+        await settled(partial(self._store.set_callback, given))
 
     def route(self, caller: str, called: str, line: str, at: str) -> schema.RouteTest:
         """Return where a number would lead."""

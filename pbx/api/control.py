@@ -95,6 +95,7 @@ class Outside:
         surgery: where lines are examined.
         certificate: the TLS certificate's SHA-256 fingerprint; empty without TLS.
         line_states: how the lines are.
+        callback: how the call-back service is.
     """
 
     clock: Callable[[], float]
@@ -110,6 +111,7 @@ class Outside:
     surgery: Surgery
     certificate: str
     line_states: Callable[[], Iterable[LineState]]
+    callback: Callable[[], schema.CallBack]
 
 
 class Control:
@@ -139,6 +141,7 @@ class Control:
             lambda: states_of(outside.line_states(), outside.clock(), exchange.without_prack.lines),
             exchange.capacity.of_line,
             lambda name: exchange.without_prack.forget(name),
+            outside.callback,
         )
         self.examining = Examining(
             outside.surgery, lambda: store.snapshot, outside.clock, outside.changed, outside.counts
@@ -173,6 +176,7 @@ class Control:
             engine_restarts=restarts,
             streams_free=self._exchange.pool.free,
             certificate=self._outside.certificate,
+            callback=self._outside.callback(),
         )
 
     def users(self) -> list[schema.User]:

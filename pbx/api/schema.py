@@ -22,6 +22,33 @@ HARDWARE_KINDS = ("sound", "usb", "board")
 HARDWARE_EVENTS = ("added", "removed", "pressed", "warning")
 
 
+class CallBack(msgspec.Struct, frozen=True, kw_only=True):
+    """The call-back service (answer to ``callback``): settings in force, and what it does."""
+
+    port: int
+    """UDP port; 0: off."""
+    application_server: str
+    """Whose datagrams are taken; empty: anybody's."""
+    caller: str
+    """What the first party is shown as the caller's number; empty for none."""
+    call_level: int
+    most: int
+    """Call-backs at once."""
+    address: str = ""
+    """Where it listens, ``udp 127.0.0.1:5080``; empty where it doesn't."""
+    why: str = ""
+    """Why it doesn't, where it should."""
+    open: int = 0
+    """Call-backs that go on."""
+    requests: int = 0
+    refused: int = 0
+    repeated: int = 0
+    garbage: int = 0
+    """Datagrams that were no messages."""
+    foreign: int = 0
+    """Datagrams from others, which were dropped."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How the exchange is (answer to ``status``)."""
 
@@ -45,6 +72,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     streams_free: int
     certificate: str = ""
     """The SHA-256 fingerprint of the TLS certificate, ``AB:CD:...``; empty without TLS."""
+    callback: CallBack | None = None
+    """The call-back service."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -405,6 +434,8 @@ METHODS: dict[str, object] = {
     "plan": Plan,
     "plan.export": Plan,
     "plan.set": None,
+    "callback": CallBack,
+    "callback.set": None,
     "route": RouteTest,
     "welcome": Welcome,
     "health": Health,
@@ -426,4 +457,4 @@ the name of one of ``line.profiles``, ``line.add`` takes what that asks for besi
 time, ``HH:MM`` or ISO 8601). ``log`` takes an optional `after` (a line's
 number), ``watch`` an optional `mark`. ``hardware.note``, by which the hardware agent tells the log what
 it saw, takes `kind` (of `HARDWARE_KINDS`), `event` (of `HARDWARE_EVENTS`), `name`, and optionally
-`port`."""
+`port`. ``callback.set`` takes `options`: those of ``callback`` from `port` to `most`."""

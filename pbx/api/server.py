@@ -380,6 +380,8 @@ def _configuring_methods(target: ConfiguringTarget) -> dict[str, _Method]:
             frozenset({"tables"}),
             frozenset({"version"}),
         ),
+        "callback": _Method(lambda _: target.callback()),
+        "callback.set": _Method(lambda given: target.set_callback(given["options"]), options),
         "route": _Method(
             lambda given: target.route(
                 given["caller"], given["called"], given.get("line", ""), given.get("at", "")

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from pbx.config import faults
+from pbx.config.callback import MOST_REQUESTS, CallBackSettings
 from pbx.config.database_url import parse_database
+from pbx.config.dial_plan_faults import HIGHEST_LEVEL
 from pbx.config.emergency_numbers import ALWAYS
 from pbx.config.name_server import parse_name_server
 from pbx.errors import StartError
@@ -244,6 +247,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     messages: MessageSettings = MessageSettings()
     lamps: LampSettings = LampSettings()
     http: HttpSettings = HttpSettings()
+    callback: CallBackSettings = CallBackSettings()
 
     @property
     def tls_port(self) -> int:
@@ -319,6 +323,7 @@ def _faults(settings: Settings) -> Iterator[str]:
     yield from _choice("lamps.watch", settings.lamps.watch, LAMP_CHOICES)
     yield from _choice("lamps.pick_up", settings.lamps.pick_up, LAMP_CHOICES)
     yield from _range("http.port", settings.http.port, 0, 65535)
+    yield from _callback_faults(settings.callback)
     yield from _port_clashes(settings)
 
 
@@ -428,6 +433,17 @@ def _service_faults(services: ServiceSettings) -> Iterator[str]:
             yield say("setting-service-room", setting=setting, conference="services.conference")
     yield from _range("services.conference_parties", services.conference_parties, 2, 100)
     yield from _range("services.record_s", services.record_s, 1, 3600)
+
+
+def _callback_faults(callback: CallBackSettings) -> Iterator[str]:
+    yield from _range("callback.port", callback.port, 0, 65535)
+    server = callback.application_server
+    if server and not faults.is_address(server):
+        yield say("setting-callback-address", setting="callback.application_server", value=server)
+    for _ in faults.digits("callback.caller", callback.caller):
+        yield say("setting-digits", setting="callback.caller", value=callback.caller)
+    yield from _range("callback.call_level", callback.call_level, 0, HIGHEST_LEVEL)
+    yield from _range("callback.most", callback.most, 1, MOST_REQUESTS)
 
 
 def _other_ports(settings: Settings) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Changes of lines, dial plan and rights within a transaction that the caller has opened.
+"""Changes of lines, dial plan, rights and call-back service within a transaction that the caller has opened.
 
 Each function checks what the change leads to and returns what the audit says of it.
 """
@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from pbx.config import faults, fields
+from pbx.config.callback import CallBackSettings, callback_faults, in_force
 from pbx.config.dial_plan import TABLES, DialPlan
 from pbx.config.dial_plan_faults import dial_plan_faults, line_uses
 from pbx.config.emergency_numbers import numbers_of, reserved
@@ -110,6 +111,32 @@ def set_plan(connection: Connection, tables: Mapping[str, object], version: int 
         if line != snapshot.lines.get(name):
             entries.put_entry(connection, entries.LINE, name, line)
     return " ".join(sorted(tables))
+
+
+def set_callback(
+    connection: Connection, settings: CallBackSettings, options: Mapping[str, object]
+) -> str:
+    """Choose settings of the call-back service.
+
+    Args:
+        connection: the transaction.
+        settings: of the settings file, which hold where nothing is chosen.
+        options: what is chosen now, by the fields of `CallBackSettings`.
+
+    Raises:
+        CommandError: what `fields.build` says, or what `callback_faults` says.
+    """
+    snapshot = rows.load_snapshot(connection)
+    former = in_force(settings, snapshot.callback)
+    fresh = in_force(former, options)
+    _refuse(callback_faults(fresh))
+    chosen = {
+        name: getattr(fresh, name)
+        for name in CallBackSettings.__struct_fields__
+        if name in options or name in snapshot.callback
+    }
+    entries.put_entry(connection, entries.CALLBACK, entries.CHOSEN, chosen)
+    return _difference(former, fresh)
 
 
 def check_free(snapshot: Snapshot, number: str) -> None:

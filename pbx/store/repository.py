@@ -20,6 +20,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from pbx.config.callback import CallBackSettings, in_force
 from pbx.config.database_url import parse_database
 from pbx.config.line import Line
 from pbx.config.refusal import command_error
@@ -90,6 +91,7 @@ class Store:
         self._first_country = folder / "first-country"
         self._cdr_folder = folder / "cdr"
         self._realm = settings.sip.realm
+        self._callback = settings.callback
         address = parse_database(settings.database)
         self._shared = address is not None
         self._local = local_engine(self._path)
@@ -427,6 +429,26 @@ class Store:
             return changes.set_plan(connection, tables, version)
 
         self._audited(work, done, actor, "plan.set", "")
+
+    def set_callback(
+        self,
+        options: Mapping[str, object],
+        done: Callable[[CommandError | None], None],
+        *,
+        actor: str = "",
+    ) -> None:
+        """Choose settings of the call-back service, by the fields of `CallBackSettings`."""
+        settings = self._callback
+
+        def work(connection: Connection) -> str:
+            return changes.set_callback(connection, settings, options)
+
+        self._audited(work, done, actor, "callback.set", "")
+
+    @property
+    def callback(self) -> CallBackSettings:
+        """The call-back service's settings that are in force."""
+        return in_force(self._callback, self.snapshot.callback)
 
     def _audited(
         self,

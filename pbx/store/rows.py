@@ -75,7 +75,7 @@ def replace_configuration(connection: Connection, snapshot: Snapshot) -> None:
     """Make the database's configuration that of `snapshot`."""
     connection.execute(delete(schema.local_user))
     insert_users(connection, snapshot.users.values())
-    entries.replace_entries(connection, snapshot.lines.values(), snapshot.plan)
+    entries.replace_entries(connection, snapshot.lines.values(), snapshot.plan, snapshot.callback)
     set_setting(connection, VERSION, str(snapshot.version))
 
 

@@ -51,12 +51,14 @@ class Snapshot:
         users: local users by number.
         lines: external lines and SIP trunks by name.
         plan: the dial plan.
+        callback: what has been chosen of the call-back service's settings, by their names.
     """
 
     version: int
     users: Mapping[str, LocalUser]
     lines: Mapping[str, Line] = field(default_factory=dict)
     plan: DialPlan = _NO_PLAN
+    callback: Mapping[str, object] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -65,13 +67,15 @@ class Snapshot:
         users: Iterable[LocalUser],
         lines: Iterable[Line] = (),
         plan: DialPlan = _NO_PLAN,
+        callback: Mapping[str, object] = MappingProxyType({}),
     ) -> "Snapshot":
-        """Return the snapshot with these users, lines and dial plan."""
+        """Return the snapshot with these users, lines, dial plan and call-back service."""
         return cls(
             version,
             MappingProxyType({user.number: user for user in users}),
             MappingProxyType({line.name: line for line in lines}),
             plan,
+            MappingProxyType({**callback}),
         )
 
 

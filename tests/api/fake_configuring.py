@@ -9,6 +9,7 @@ from pbx.api import schema
 from pbx.api.configuring import describe, exported, new_line
 from pbx.api.route_test import explain_route
 from pbx.config import fields
+from pbx.config.callback import CallBackSettings, in_force
 from pbx.config.dial_plan import DialPlan
 from pbx.config.emergency_numbers import numbers_of
 from pbx.config.line import Line
@@ -26,6 +27,7 @@ class FakeConfiguring:
         self.calls: dict[str, tuple[int, int]] = {}
         self.dial_plan = DialPlan()
         self.version = 1
+        self.call_back = CallBackSettings()
         self.rights: dict[str, dict[str, Any]] = {}
 
     def lines(self) -> list[schema.Line]:
@@ -73,6 +75,12 @@ class FakeConfiguring:
 
     async def set_user(self, number: str, options: str) -> None:
         self.rights.setdefault(number, {}).update(json.loads(options))
+
+    def callback(self) -> schema.CallBack:
+        return schema.CallBack(**msgspec.structs.asdict(self.call_back))
+
+    async def set_callback(self, options: str) -> None:
+        self.call_back = in_force(self.call_back, json.loads(options))
 
     def route(self, caller: str, called: str, line: str, at: str) -> schema.RouteTest:
         snapshot = Snapshot.of(

@@ -209,3 +209,45 @@ class TestRoute:
                 return waiting.route("100", "101").kind
 
         assert await asyncio.to_thread(ask) == "local-user"
+
+
+class TestCallBack:
+    async def test_shown_and_changed(self, client: AsyncClient, store: Store) -> None:
+        usual = await client.callback()
+        assert (usual.port, usual.application_server, usual.most) == (5080, "127.0.0.1", 20)
+        await client.set_callback({"application_server": "192.0.2.9", "port": "0"})
+        await client.set_callback({"call_level": 2})
+        now = await client.callback()
+        assert (now.port, now.application_server, now.call_level) == (0, "192.0.2.9", 2)
+        # What nobody has chosen goes on being as the settings file says
+        assert dict(store.snapshot.callback) == {
+            "port": 0,
+            "application_server": "192.0.2.9",
+            "call_level": 2,
+        }
+
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            ({"port": 70000}, "field-range"),
+            ({"port": "x"}, "field-whole"),
+            ({"application_server": "localhost"}, "field-callback-address"),
+            ({"caller": "alice"}, "field-digits"),
+            ({"call_level": -1}, "field-range"),
+            ({"most": 0}, "field-range"),
+            ({"prefix": "9"}, "field-unknown"),
+        ],
+    )
+    async def test_refusals(
+        self, client: AsyncClient, store: Store, options: dict[str, object], code: str
+    ) -> None:
+        assert await refused(client.set_callback(options)) == code
+        assert not store.snapshot.callback
+
+    async def test_by_a_command(self, client: AsyncClient, folder: Path) -> None:
+        def change() -> tuple[int, str]:
+            with Client(folder / "s") as command:
+                command.set_callback({"port": "5090"})
+                return command.callback().port, command.callback().address
+
+        assert await asyncio.to_thread(change) == (5090, "")

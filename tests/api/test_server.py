@@ -61,6 +61,7 @@ class TestMethods:
             "line.set": {"name": "x", "options": "{}"},
             "line.remove": {"name": "x"},
             "plan.set": {"tables": "{}"},
+            "callback.set": {"options": "{}"},
             "doctor": {"name": "telco"},
             "doctor.more": {"id": "1", "after": "0"},
             "doctor.stop": {"id": "1"},

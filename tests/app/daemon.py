@@ -31,6 +31,8 @@ first_port = {first_rtp}
 last_port = {last_rtp}
 [http]
 port = {http}
+[callback]
+port = {callback}
 {more}
 """
 
@@ -65,7 +67,7 @@ class Daemon:
         self._process: subprocess.Popen[bytes] | None = None
         self.configure(http=http, top=top, more=more)
 
-    def configure(self, *, http: int = 0, top: str = "", more: str = "") -> None:
+    def configure(self, *, http: int = 0, callback: int = 0, top: str = "", more: str = "") -> None:
         """Write the settings file."""
         text = SETTINGS.format(
             top=top,
@@ -74,6 +76,7 @@ class Daemon:
             first_rtp=self.first_rtp,
             last_rtp=self.first_rtp + 19,
             http=http,
+            callback=callback,
             more=more,
         )
         (self.folder / "minisip.toml").write_text(text)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pbx.config.callback import CallBackSettings
 from pbx.config.settings import Settings, parse_settings, read_settings
 from pbx.errors import StartError
 from pbx.locale import choose
@@ -97,8 +98,21 @@ class TestGood:
             most = 7
             [http]
             port = 0
+            [callback]
+            port = 5090
+            application_server = "2001:db8::9"
+            caller = "+4930123"
+            call_level = 3
+            most = 5
         """
         settings = parse_settings(text, "x")
+        assert settings.callback == CallBackSettings(
+            port=5090,
+            application_server="2001:db8::9",
+            caller="+4930123",
+            call_level=3,
+            most=5,
+        )
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
         assert not settings.media.convert
@@ -181,6 +195,11 @@ class TestFaults:
             ("[messages]\nkeep_s = -1", "messages.keep_s"),
             ("[messages]\nmost = 0", "messages.most"),
             ("[http]\nport = -1", "http.port"),
+            ("[callback]\nport = 65536", "callback.port"),
+            ('[callback]\napplication_server = "localhost"', "callback.application_server"),
+            ('[callback]\ncaller = "alice"', "callback.caller"),
+            ("[callback]\ncall_level = -1", "callback.call_level"),
+            ("[callback]\nmost = 0", "callback.most"),
             ("[http]\nport = 65536", "http.port"),
             ("[http]\nport = 5060", "http.port"),
             ("[sip]\ntls_port = 5061\n[http]\nport = 5061", "sip.tls_port"),

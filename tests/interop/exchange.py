@@ -39,6 +39,7 @@ last_port = {last_port}
 {calls}
 [http]
 port = 0
+{callback}
 """
 
 
@@ -84,6 +85,7 @@ class Exchange:
         streams: how many RTP/RTCP port pairs it gets.
         addresses: where it listens.
         top, sip, media, calls: further lines of minisip.toml, by section.
+        callback: port of the call-back service; 0 for none, None for the usual one.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Exchange:
         sip: str = "",
         media: str = "",
         calls: str = "",
+        callback: int | None = 0,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -119,6 +122,7 @@ class Exchange:
             last_port=self.last_rtp,
             media=media,
             calls=calls,
+            callback="" if callback is None else f"[callback]\nport = {callback}",
         )
         (folder / "minisip.toml").write_text(self.settings)
         self.program: Program | None = None

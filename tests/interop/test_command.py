@@ -87,7 +87,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, ports: Ports, kind: socket.Socke
     rtp = ports.block(8)
     path = _settings(
         tmp_path,
-        f'[sip]\nport = {port}\naddresses = ["127.0.0.1"]\n[http]\nport = 0\n'
+        f'[sip]\nport = {port}\naddresses = ["127.0.0.1"]\n[http]\nport = 0\n[callback]\nport = 0\n'
         f"[media]\nfirst_port = {rtp}\nlast_port = {rtp + 7}\n",
     )
     with socket.socket(socket.AF_INET, kind) as other:

@@ -48,6 +48,8 @@ WRONG = [
     ("line-leads-nowhere", replace(FINE, nowhere={"telco": "199"})),
     ("line-prack-refused", replace(FINE, prack_lines=("telco",))),
     ("emergency-call", replace(FINE, emergency_calls=(("100", "112"),))),
+    ("callback-open", replace(FINE, callback_open=5080)),
+    ("callback-port", replace(FINE, callback_failure=(5080, "Address already in use"))),
     ("prack-refused", replace(FINE, prack_refused={"sip:gw@192.0.2.9": 600.0})),
     (
         "line-silent",

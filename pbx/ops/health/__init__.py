@@ -6,6 +6,8 @@ A check's sentence and remedy stand in `pbx.locale` under ``problem-SLUG`` and `
 from collections.abc import Callable
 
 from pbx.ops.health import (
+    callback_open,
+    callback_port,
     clock_unsure,
     database_away,
     disk_full,
@@ -44,6 +46,8 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     emergency_taken.check,
     no_emergency_numbers.check,
     emergency_call.check,
+    callback_open.check,
+    callback_port.check,
 )
 
 

@@ -60,6 +60,8 @@ class Facts:
         nowhere: destinations of lines that are nobody's numbers, by line.
         prack_lines: lines that ask for PRACK and refuse it.
         emergency_calls: who is in an emergency call, and the number.
+        callback_open: the port on which the call-back service listens to anybody; 0 for none.
+        callback_failure: the port that the call-back service can't have, and why; None where it can.
     """
 
     wall_s: float
@@ -81,3 +83,5 @@ class Facts:
     nowhere: Mapping[str, str]
     prack_lines: tuple[str, ...]
     emergency_calls: tuple[tuple[str, str], ...]
+    callback_open: int = 0
+    callback_failure: tuple[int, str] | None = None
