@@ -13,6 +13,10 @@ from xml.etree import ElementTree
 import dns.message
 from dns.exception import DNSException
 
+from pbx.callback.errors import BadRequest, Unreadable
+from pbx.callback.message import parse_message as parse_callback
+from pbx.callback.request import wish_of
+from pbx.config.callback import CallBackSettings
 from pbx.errors import PeerError
 from pbx.net.resolver import record_of
 from pbx.net.websocket import WebSocketFraming
@@ -296,6 +300,18 @@ def name_server(data: bytes) -> None:
         ip_address(place.host)
 
 
+def callback(data: bytes) -> None:
+    """A datagram for the call-back service: what is read is what a person could have written."""
+    try:
+        read = parse_callback(data)
+        wish = wish_of(read, CallBackSettings())
+    except (Unreadable, BadRequest):
+        return
+    assert all(one.isascii() and one.isprintable() for one in (wish.id, *wish.called))
+    # One form is written, of whatever has been read
+    assert wish_of(parse_callback(read.encode()), CallBackSettings()) == wish
+
+
 TARGETS: dict[str, Target] = {
     target.__name__: target
     for target in (
@@ -311,6 +327,7 @@ TARGETS: dict[str, Target] = {
         binding_request,
         xml,
         name_server,
+        callback,
         exchange,
     )
 }
