@@ -220,6 +220,27 @@ class TestWhatGoesWrong:
         told = server.hears("RESPONSE")
         assert (told["result"], told["releasedby"]) == ("12", "caller")
 
+    def test_who_sends_the_call_elsewhere(self, office: Office, server: Server) -> None:
+        """The second party is followed; the first one is the one that is wanted, and isn't."""
+        alice, bob, carol = (office.phone(number) for number in ("100", "101", "102"))
+        contact = "Contact: <sip:102@192.0.2.1>"
+        server.says(REQUEST)
+        server.hears("ACK")
+        answers(alice, alice.hears("INVITE"))
+        bob.respond(bob.hears("INVITE"), 302, headers=contact)
+        answers(carol, carol.hears("INVITE"))
+        answers(alice, alice.hears("INVITE"))
+        server.says("CANCEL: id=7")
+        server.hears("ACK")
+        assert server.hears("RESPONSE")["result"] == "0"
+        alice.inbox.clear()
+        carol.inbox.clear()
+        server.says("REQUEST: id=8,called1=100,called2=101")
+        server.hears("ACK")
+        alice.respond(alice.hears("INVITE"), 302, headers=contact)
+        assert server.hears("RESPONSE")["result"] == "11"
+        assert not carol.inbox
+
     def test_nobody_answers(self, office: Office, server: Server) -> None:
         """By the request's own time, for each of both."""
         alice, bob = office.phone("100"), office.phone("101")

@@ -105,6 +105,7 @@ def test_T8_1_by_default_udp_5080_and_only_this_machine(
 def test_T8_2_other_addresses_are_dropped_without_an_answer(
     exchange: Exchange, new_server: NewServer, server: ApplicationServer
 ) -> None:
+    before = exchange.status().callback
     stranger = new_server("127.0.0.2")
     for data in (f"REQUEST: id=x,called1={FIRST},called2={SECOND}", "CANCEL: id=x", b"\x00" * 50):
         stranger.says(data)
@@ -112,7 +113,9 @@ def test_T8_2_other_addresses_are_dropped_without_an_answer(
     assert server.asks("CANCEL: id=x") == {"id": "x", "result": "5", "reason": "unknown-id"}
     status = exchange.status().callback
     assert status is not None
-    assert (status.foreign, status.requests, status.open) == (3, 0, 0)
+    assert before is not None
+    assert status.foreign == before.foreign + 3
+    assert (status.requests, status.open) == (before.requests, 0)
     assert exchange.running_calls() == []
     assert stranger.next(0.2) is None
 
@@ -315,6 +318,7 @@ def test_T8_8_garbage_changes_nothing(exchange: Exchange, server: ApplicationSer
             assert server.asks("CANCEL: id=x")["result"] == "5"
     status = exchange.status().callback
     assert status is not None
+    # As much as the kernel had room for
     assert status.garbage > 1000
     assert status.open == 0
     assert len(exchange.log().splitlines()) < said + 10
