@@ -1,5 +1,6 @@
 """The settings file, `minisip.toml`: every setting is optional."""
 
+import codecs
 import ipaddress
 import itertools
 import math
@@ -291,7 +292,8 @@ def parse_settings(text: bytes, name: str) -> Settings:
         StartError: naming the setting that is wrong, such as ``sip.port``.
     """
     try:
-        settings = msgspec.toml.decode(text, type=Settings)
+        # Editors on Windows begin a file with a mark that TOML doesn't know.
+        settings = msgspec.toml.decode(text.removeprefix(codecs.BOM_UTF8), type=Settings)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         sentence = say("bad-settings", path=name, why=fault_of_settings(str(error)))
         raise StartError(sentence, os.EX_CONFIG) from error

@@ -56,6 +56,10 @@ class TestGood:
     def test_every_setting_is_optional(self) -> None:
         assert parse_settings(b"", "x") == Settings()
 
+    def test_as_an_editor_on_windows_saves_it(self) -> None:
+        text = "[sip]\r\nport = 6060\r\n".encode("utf-8-sig")
+        assert parse_settings(text, "x").sip.port == 6060
+
     def test_all_of_it(self) -> None:
         text = b"""
             database = "mysql://pbx:p%40ss@[2001:db8::1]:3307/pbx"
