@@ -163,10 +163,13 @@ def import_plan(ctx: typer.Context, file: File = None, json: Json = False) -> No
     try:
         read = sys.stdin.buffer if file is None or str(file) == "-" else file.open("rb")
         with read:
-            tables = tomllib.load(read)
+            # Editors on Windows begin a file with a mark that TOML doesn't know.
+            tables = tomllib.loads(read.read().decode("utf-8-sig"))
     except OSError as error:
         why = reason(error.strerror or str(error))
         raise CommandError("no-file", say("plan-unreadable", path=file, why=why)) from error
+    except UnicodeDecodeError as error:
+        raise CommandError("no-text", say("plan-no-text", path=file or "-")) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         found = _PLACE.search(str(error))
         where = say("plan-toml-place", line=found[1], column=found[2]) if found else ""

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Mapping
 
 from pbx.api.schema import Profile, ProfileAsk
+from tui.line_options import meaning
 from tui.locale import say
 from tui.profile_report import in_language
 
 
 def answers(profile: Profile, given: Mapping[str, object]) -> dict[str, object]:
     """Return what is given and what else the provider wants, asked on a terminal only.
+
+    Where calls from outside ring is asked, too: no provider knows.
 
     An empty answer leaves it to the default.
     """
@@ -22,6 +25,10 @@ def answers(profile: Profile, given: Mapping[str, object]) -> dict[str, object]:
             answer = _asked(ask)
             if answer:
                 found[ask.key] = answer
+    if "destination" not in found and all(ask.key != "destination" for ask in profile.asks):
+        answer = input(f"{meaning('destination')}: ")
+        if answer:
+            found["destination"] = answer
     return found
 
 

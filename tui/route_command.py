@@ -32,7 +32,7 @@ def route(
     answer = ask(ctx, lambda client: client.route(caller, called, line=line, at=at or ""))
 
     def in_words(answer: RouteTest) -> None:
-        for line in route_report.in_words(answer, called):
-            report.show_sentence(line)
+        for sentence in route_report.in_words(answer, called, line):
+            report.show_sentence(sentence)
 
     show(answer, json, in_words)

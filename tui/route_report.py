@@ -9,12 +9,19 @@ from tui.report import duration
 KINDS = ("local-user", "service", "outside", "incomplete", "refused", "no-line")
 
 
-def in_words(answer: RouteTest, called: str) -> list[str]:
-    """Return the question, the steps with their numbers, and what becomes of the call."""
+def in_words(answer: RouteTest, called: str, line: str = "") -> list[str]:
+    """Return the question, the steps with their numbers, and what becomes of the call.
+
+    Args:
+        called: the number as it was asked for.
+        line: the one that the call comes in by; empty for a user's call.
+    """
     told = [say("route-title", called=called, at=answer.at.replace("T", " ")[:16])]
     told += [f"{number:3}. {_sentence(each)}" for number, each in enumerate(answer.steps, 1)]
     kind = answer.kind if answer.kind in KINDS else "unknown"
     told.append(say(f"route-{kind}", number=answer.number, count=len(answer.ways)))
+    if kind == "unknown" and line:
+        told.append(say("route-unled", line=line))
     told += [_trouble(way) for way in answer.ways if not way.usable]
     if answer.emergency:
         told.append(say("route-emergency"))

@@ -159,6 +159,9 @@ class TestAdd:
             shown.type(b"\n")
             await shown.until("(may be left out): ")
             shown.type(b"\n")
+            await shown.until("the dial plan says: ")
+            shown.type(b"100\n")
             assert await shown.ended() == 0
         line = exchange.configured.kept["dt"]
+        assert line.destination == "100"
         assert (line.user, line.auth_name) == ("+493098765432", "anonymous@t-online.de")

@@ -363,6 +363,19 @@ class TestPlanFile:
             tables = exchange.configured.plan().tables
             assert (tables["routes"], tables["holidays"]) == (wanted["routes"], wanted["holidays"])
 
+    async def test_as_an_editor_on_windows_saves_it(
+        self, server: Path, exchange: FakeExchange
+    ) -> None:
+        text = '[[holidays]]\r\ndate = "10-01"\r\ndescription = "国庆节"\r\n'
+        ran = await minisip(server, "plan", "import", text=text.encode("utf-8-sig"))
+        assert (ran.code, ran.out) == (0, "Taken over: holidays\n")
+        assert exchange.configured.plan().tables["holidays"][0]["description"] == "国庆节"
+        ran = await minisip(server, "plan", "import", text=text.encode("gbk"), locale=CHINESE)
+        assert (ran.code, ran.err) == (
+            1,
+            "minisip: - 不是 UTF-8 编码：请在编辑器中另存为 UTF-8。\n",
+        )
+
     async def test_files_that_are_none(self, server: Path, tmp_path: Path) -> None:
         ran = await minisip(server, "plan", "import", str(tmp_path / "none"))
         assert (ran.code, ran.err) == (

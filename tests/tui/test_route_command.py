@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 
 from pbx.api.schema import RouteTest, RouteWay
-from pbx.config.dial_plan import AnalyzeCalled, DialPlan, TimeCondition
+from pbx.config.dial_plan import AnalyzeCalled, DialPlan, Incoming, TimeCondition
 from pbx.config.line import Line
 from tests.api.fakes import FakeExchange
 from tests.tui.here import minisip_here as minisip
@@ -58,6 +58,22 @@ class TestInWords:
             "  2. 本地用户 101",
             "用户 101 振铃。",
         ]
+
+    async def test_a_call_from_outside_to_nobody(
+        self, server: Path, exchange: FakeExchange
+    ) -> None:
+        bare = Line(name="bare", kind="external-line", server="192.0.2.2", user="030555")
+        exchange.configured.kept["bare"] = bare
+        ran = await minisip(server, "route", "0138", "030555", "--line", "bare")
+        assert ran.out.splitlines()[-2:] == [
+            "It leads nowhere.",
+            "To have calls by this line ring somewhere: "
+            "minisip plan add incoming line=bare destination=100",
+        ]
+        led = Incoming(line="bare", destination="100")
+        exchange.configured.dial_plan = DialPlan(incoming=(led,))
+        ran = await minisip(server, "route", "0138", "030555", "--line", "bare")
+        assert ran.out.splitlines()[-1] == "It rings at user 100."
 
     @pytest.mark.parametrize(
         ("dialed", "said"),

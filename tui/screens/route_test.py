@@ -84,7 +84,7 @@ class RouteTestDialog(Dialog[None]):
             wrong.update(refusal(error))
             return
         wrong.update("")
-        told.update("\n".join(in_words(answer, called)))
+        told.update("\n".join(in_words(answer, called, line)))
         self.query_one("#yes").focus()
 
 
