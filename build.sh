@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-PATH=${PATH//"$PWD/.venv/bin:"/} # an active .venv is no Python to make .venv with
 PATH=$PATH:/usr/sbin:/sbin # an ordinary user's PATH has neither, and mariadbd and ip lie there
+PATH=${PATH//"$PWD/.venv/bin:"/} # an active .venv is no Python to make .venv with
 
 # Exit codes of sysexits.h: 64 wrong words, 69 not to be had, 77 not allowed.
 
