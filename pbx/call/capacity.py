@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from pbx.call.any_call import AnyCall
+from pbx.call.call import Call
 from pbx.call.leg import Leg
 
 UNLIMITED = -1
@@ -42,7 +43,7 @@ class Capacity:
                 continue
             legs = [leg for leg in _alive(call.legs) if not leg.party.line and leg.number == number]
             every += bool(legs)
-            made += not all(leg.called for leg in legs) or _sent_on(call, number)
+            made += any(_makes(call, leg) for leg in legs) or _sent_on(call, number)
         return every, made
 
     def takes(self, line: str, *, most: int, most_outgoing: int = -1) -> bool:
@@ -87,6 +88,15 @@ class Capacity:
 
     def _running(self) -> Iterable[AnyCall]:
         return [call for call in self._calls.values() if not call.ended]
+
+
+def _makes(call: AnyCall, leg: Leg) -> bool:
+    """Whether a party makes a call: by its own phone, or by one that we have called first for it.
+
+    The second is click to dial. Who has become the caller by a transfer makes nothing.
+    """
+    asked_for = isinstance(call, Call) and leg is call.caller and not call.facts.transferred_by
+    return asked_for or not leg.called
 
 
 def _sent_on(call: AnyCall, number: str) -> bool:

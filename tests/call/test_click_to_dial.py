@@ -314,6 +314,17 @@ class TestWhoMay:
         assert not bob.inbox
         assert causes(office) == ["USER_FULL"]
 
+    def test_a_call_asked_for_is_one_that_it_makes(self, office: Office, screen: Phone) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        office.change_user("100", most_outgoing=1)
+        refers(screen, "101", NO_SUBSCRIPTION)
+        answers(alice, alice.hears("INVITE"))
+        answers(bob, bob.hears("INVITE"))
+        answers(alice, alice.hears("INVITE"))
+        office.phone("102")
+        alice.invite("102", call_id="another")
+        assert causes(office) == ["USER_FULL"]
+
     def test_an_emergency_call_all_the_same(self, office: Office, screen: Phone) -> None:
         alice = office.phone("100")
         telco(office)
