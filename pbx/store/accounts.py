@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from pbx.store.snapshot import LocalUser
 
 log = logging.getLogger(__name__)
 
-FIRST_NUMBERS: tuple[str, ...] = ("100", "101", "102")
-"""The users of a first start, as miniSIPServer has them."""
+FIRST_NUMBERS = tuple(tuple(f"{hundred}0{last}" for last in "012") for hundred in "123456789")
+"""The users of a first start: 100, 101 and 102, as miniSIPServer has them; the next three where one of
+those is an emergency number."""
 
 MIN_PASSWORD, MAX_PASSWORD = 6, 64
 """Characters in a password that a person chooses."""
@@ -79,11 +80,14 @@ class FirstUser:
     password: str
 
 
-def first_users(path: Path) -> list[FirstUser]:
-    """Return the users that a first start makes: those of a file, else 100, 101 and 102.
+def first_users(path: Path, reserved: Collection[str] = ()) -> list[FirstUser]:
+    """Return the users that a first start makes: those of a file, else three of our choice.
 
-    The file is what the first boot of an appliance leaves: a JSON list of objects with ``number``,
-    and optionally ``name`` and ``password``. What can't be used is told on the log and left out.
+    Args:
+        path: of what the first boot of an appliance leaves: a JSON list of objects with ``number``,
+            and optionally ``name`` and ``password``. What can't be used is told on the log and left
+            out.
+        reserved: numbers that lead to the emergency services, of which we choose none.
     """
     users: dict[str, FirstUser] = {}
     for entry in _entries(path):
@@ -98,7 +102,8 @@ def first_users(path: Path) -> list[FirstUser]:
             log.warning("%s: user %r is not made: %s", path.name, number, error.sentence)
             continue
         users.setdefault(number, FirstUser(number, name, password or new_password()))
-    return list(users.values()) or [FirstUser(one, "", new_password()) for one in FIRST_NUMBERS]
+    ours = next(numbers for numbers in FIRST_NUMBERS if not {*numbers} & {*reserved})
+    return list(users.values()) or [FirstUser(one, "", new_password()) for one in ours]
 
 
 def _entries(path: Path) -> list[dict[str, object]]:

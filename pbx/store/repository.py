@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pbx.config.callback import CallBackSettings, in_force
 from pbx.config.database_url import parse_database
+from pbx.config.emergency_numbers import reserved
 from pbx.config.line import Line
 from pbx.config.refusal import command_error
 from pbx.config.settings import Settings
@@ -175,9 +176,10 @@ class Store:
             except DatabaseDown:
                 log.warning("first start without MariaDB: it gets these users when it answers")
         if not self._prepared:
-            first = first_users(self._first_users)
+            plan = first_plan(self._first_country)
+            first = first_users(self._first_users, reserved(plan))
             users = [make_user(one.number, one.password, self._realm, one.name) for one in first]
-            self._latest = Snapshot.of(1, users, (), first_plan(self._first_country))
+            self._latest = Snapshot.of(1, users, (), plan)
             # Before the commit: users whose passwords nobody knows would be worse.
             self._initial.save({one.number: one.password for one in first})
             with self._local.begin() as connection:

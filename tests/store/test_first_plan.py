@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pbx.config.dial_plan import DialPlan
+from pbx.config.emergency_numbers import countries, reserved
 from pbx.store.first_plan import first_plan
 from tests.store.kept import Kept
 
@@ -21,6 +22,15 @@ def test_the_country_of_the_card(tmp_path: Path, opened: Opened) -> None:
     assert (basics.country, basics.emergency_numbers) == ("DE", ("110", "112", "911"))
     assert not path.exists()
     assert opened(kept.reopened()).first.plan.basics == basics
+
+
+@pytest.mark.parametrize("country", sorted(countries()))
+def test_nobody_has_an_emergency_number(tmp_path: Path, opened: Opened, country: str) -> None:
+    """100, 101 and 102 are the police, the fire brigade and the ambulance in India."""
+    (tmp_path / "first-country").write_text(country)
+    first = opened(Kept(tmp_path)).first
+    assert len(first.users) == 3
+    assert not {*first.users} & reserved(first.plan)
 
 
 def test_a_later_one_changes_nothing(tmp_path: Path, opened: Opened) -> None:
