@@ -7,8 +7,8 @@ clock and by the processor, and the most memory that it had. The least of the ro
 machine only adds; in each round the cases take turns. The records are as an exchange writes them, of 370 octets, four in five answered, to 300 users and
 as many numbers outside as a month has.
 
-Exit code 1 where the processor took longer than the bound. That is 2 s for what opens records: the newest calls, totals
-and a filter.
+Exit code 1 where the processor took longer than the bound: 2 s for what opens a folder of records; 3 s to 5 s for what
+has to read all of them, which takes about 2 s and 3 s on a busy machine where the same took 4 s and 6 s line by line.
 """
 
 import argparse
@@ -56,13 +56,13 @@ class Case:
 CASES = (
     Case("newest calls", ("list",)),
     Case("calls of a user", ("list", "--user", "123")),
-    Case("totals by day", ("total",)),
-    Case("totals by hour", ("total", "--by", "hour")),
-    Case("totals by user", ("total", "--by", "user"), bound_s=3.0),
-    Case("totals by destination", ("total", "--by", "destination"), bound_s=3.0),
-    Case("totals by line", ("total", "--by", "line"), bound_s=3.0),
-    Case("one file: totals by day", ("total",), whole=True),
-    Case("one file: newest calls", ("list",), whole=True, bound_s=4.0),
+    Case("totals by day", ("total",), bound_s=3.0),
+    Case("totals by hour", ("total", "--by", "hour"), bound_s=3.0),
+    Case("totals by user", ("total", "--by", "user"), bound_s=4.0),
+    Case("totals by destination", ("total", "--by", "destination"), bound_s=4.0),
+    Case("totals by line", ("total", "--by", "line"), bound_s=4.0),
+    Case("one file: totals by day", ("total",), whole=True, bound_s=3.0),
+    Case("one file: newest calls", ("list",), whole=True, bound_s=5.0),
 )
 
 
