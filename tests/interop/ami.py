@@ -1,5 +1,6 @@
 """Asterisk's own control connection (AMI): actions, and events as they come."""
 
+import contextlib
 import itertools
 import queue
 import socket
@@ -29,7 +30,11 @@ class Ami:
         self.ask("Login", Username=user, Secret=secret)
 
     def _read(self) -> None:
-        with self._link.makefile("r", encoding="utf-8", errors="replace") as lines:
+        # Where we end the connection while Asterisk tells something, it may answer by a reset
+        with (
+            contextlib.suppress(ConnectionError),
+            self._link.makefile("r", encoding="utf-8", errors="replace") as lines,
+        ):
             lines.readline()  # its greeting
             message: Message = {}
             for line in lines:
@@ -65,7 +70,8 @@ class Ami:
 
     def close(self) -> None:
         """End the connection."""
-        self._link.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
         self._link.close()
         self._reader.join(5)
 

@@ -117,8 +117,10 @@ class TestTotals:
 
 
 class TestFiles:
+    """On a screen that is wide enough for the path of any folder."""
+
     async def test_one_that_grows(self, view: View, office: Exchange) -> None:
-        async with view() as stage:
+        async with view(size=SIZES[2]) as stage:
             await stage.until("Calls: 5")
             office.call(talk_s=1.0, caller_number="4711", ago_s=-5.0)
             await stage.until("4711")
@@ -142,13 +144,13 @@ class TestFiles:
     async def test_what_cannot_be_read_is_told(self, view: View, office: Exchange) -> None:
         (office.folder / "x.csv").write_bytes(b"\x89PNG\n\0")
         (office.folder / "y.cdr").write_bytes(HEADER[:5])
-        async with view() as stage:
+        async with view(size=SIZES[2]) as stage:
             await stage.until("x.csv is no call record file.")
             assert "(1 more)" in stage.text
             assert "Calls: 5" in stage.text
 
     async def test_there_is_none(self, view: View, tmp_path: Path) -> None:
-        async with view(tmp_path / "none") as stage:
+        async with view(tmp_path / "none", size=SIZES[2]) as stage:
             await stage.until(f"There is no {tmp_path}/none.")
             assert "No calls." in stage.text
 
