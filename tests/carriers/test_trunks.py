@@ -74,6 +74,34 @@ def test_t1_6_the_parameter_survives_a_cancel(office: Office, new_carrier: NewCa
     assert office.record("LO").fci["callTag"] == "101"
 
 
+def test_t2_1_t2_2_a_trunk_offers_100rel_and_acknowledges(
+    office: Office, new_carrier: NewCarrier
+) -> None:
+    """By one PRACK, in the early dialog, though the 183 comes until then again and again."""
+    peer = new_carrier(steps.carrier(*steps.taken(), *steps.reliable()))
+    office.trunk("peer", peer.host)
+    office.talk("9030123456")
+    invite = peer.got("INVITE").message
+    assert "100rel" in invite.get("supported")
+    prack = peer.got("PRACK").message
+    number = invite.get("cseq").split()[0]
+    assert prack.get("rack").split() == ["4711", number, "INVITE"]
+    assert prack.get("to") == peer.answered("INVITE", 183).message.get("to")
+    office.hang_up()
+    assert len({one.message.get("cseq") for one in peer.all("PRACK")}) == 1
+    assert office.record("LO").fci["cause"] == "16"
+
+
+def test_t2_7_a_trunk_can_be_without_100rel(office: Office, new_carrier: NewCarrier) -> None:
+    peer = new_carrier(PEER)
+    office.trunk("peer", peer.host, prack="off")
+    office.talk("9030123456")
+    invite = peer.got("INVITE").message
+    assert "100rel" not in invite.get("supported") + invite.get("require")
+    office.hang_up()
+    assert not peer.all("PRACK")
+
+
 def test_whoever_is_no_peer_is_asked_for_a_password(
     office: Office, new_carrier: NewCarrier
 ) -> None:
