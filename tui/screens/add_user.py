@@ -1,10 +1,8 @@
 """The form for another user."""
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from textual import work
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
@@ -13,12 +11,12 @@ from pbx.api.schema import NewUser
 from tui.link import ExchangeLink
 from tui.locale import say
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog, typed
+from tui.screens.dialogs import AskingDialog, typed
 
 FIELDS = ("number", "name", "password")
 
 
-class AddUserDialog(Dialog[NewUser]):
+class AddUserDialog(AskingDialog[NewUser]):
     """Asks for number, name and password, until the exchange takes them or the user leaves.
 
     Args:
@@ -26,10 +24,6 @@ class AddUserDialog(Dialog[NewUser]):
     """
 
     AUTO_FOCUS = "#number"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority, so that what is typed ahead goes into the next field, not into this one.
-        Binding("enter", "next", show=False, priority=True)
-    ]
 
     def __init__(self, link: ExchangeLink) -> None:
         super().__init__(say("add-title"))
@@ -48,22 +42,14 @@ class AddUserDialog(Dialog[NewUser]):
             classes="buttons",
         )
 
-    def action_next(self) -> None:
-        """Go from field to field, and from the last one to work; or press the button."""
-        focused = self.focused
-        if isinstance(focused, Button):
-            focused.press()
-        elif focused is not None and focused.id == FIELDS[-1]:
-            self._add()
-        else:
-            self.focus_next()
+    @property
+    def last_field(self) -> Widget:
+        """As `AskingDialog`."""
+        return self.query_one(f"#{FIELDS[-1]}")
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Do it, or leave."""
-        if event.button.id == "yes":
-            self._add()
-        else:
-            self.action_leave()
+    def go(self) -> None:
+        """As `AskingDialog`."""
+        self._add()
 
     @work(exclusive=True)
     async def _add(self) -> None:

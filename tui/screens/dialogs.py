@@ -60,6 +60,41 @@ class Dialog(ModalScreen[T]):
         self.dismiss(None)
 
 
+class AskingDialog(Dialog[T]):
+    """A dialog with fields, and a button `yes` that has it done beside one that leaves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority, so that what is typed ahead goes into the next field, not into this one.
+        Binding("enter", "next", show=False, priority=True)
+    ]
+
+    @property
+    @abstractmethod
+    def last_field(self) -> Widget:
+        """The field behind which there is nothing more to ask."""
+
+    @abstractmethod
+    def go(self) -> None:
+        """Do it."""
+
+    def action_next(self) -> None:
+        """Go from field to field, and from the last one to work; or press the button."""
+        focused = self.focused
+        if isinstance(focused, Button):
+            focused.press()
+        elif focused is self.last_field:
+            self.go()
+        else:
+            self.focus_next()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Do it, or leave."""
+        if event.button.id == "yes":
+            self.go()
+        else:
+            self.action_leave()
+
+
 class ConfirmDialog(Dialog[bool]):
     """Asks before something is done that can't be undone.
 

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import ClassVar
 
 from rich.text import Text
 from textual import work
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
@@ -18,10 +16,10 @@ from tui.doctor_report import end, row
 from tui.link import ExchangeLink
 from tui.locale import say
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog, typed
+from tui.screens.dialogs import AskingDialog, typed
 
 
-class DoctorDialog(Dialog[None]):
+class DoctorDialog(AskingDialog[None]):
     """One examination after another, each with a call where a number is given; to leave ends it.
 
     Args:
@@ -30,7 +28,6 @@ class DoctorDialog(Dialog[None]):
     """
 
     AUTO_FOCUS = "#number"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "next", show=False, priority=True)]
 
     def __init__(self, link: ExchangeLink, line: str) -> None:
         super().__init__(say("doctor-of", line=clean(line)))
@@ -53,21 +50,12 @@ class DoctorDialog(Dialog[None]):
             classes="buttons",
         )
 
-    def action_next(self) -> None:
-        """Begin, from the field; or press the button."""
-        if isinstance(self.focused, Button):
-            self.focused.press()
-        else:
-            self._begin()
+    @property
+    def last_field(self) -> Widget:
+        """As `AskingDialog`."""
+        return self.query_one("#number")
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Begin, or leave."""
-        if event.button.id == "yes":
-            self._begin()
-        else:
-            self.action_leave()
-
-    def _begin(self) -> None:
+    def go(self) -> None:
         """Examine the line, unless that is being done."""
         if not self._busy:
             self._busy = True

@@ -17,7 +17,7 @@ from tui.clean import clean
 from tui.line_options import title
 from tui.locale import field_of, say, translate
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog, T, typed
+from tui.screens.dialogs import AskingDialog, T, typed
 from tui.widgets.choice import Choice
 
 PER_ROW = 2
@@ -54,7 +54,7 @@ class Field:
         return made
 
 
-class FormDialog(Dialog[T]):
+class FormDialog(AskingDialog[T]):
     """Asks until the exchange takes the answers, or the user leaves.
 
     A refusal stands below the fields, and the field that it is about gets the focus.
@@ -68,8 +68,6 @@ class FormDialog(Dialog[T]):
 
     AUTO_FOCUS = "#form Input, #form Choice"
     BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority, so that what is typed ahead goes into the next field, not into this one.
-        Binding("enter", "next", show=False, priority=True),
         Binding("ctrl+s", "save", show=False, priority=True),
         # From field to field, where what scrolls would take them for itself.
         Binding("up", "app.focus_previous", show=False, priority=True),
@@ -118,22 +116,14 @@ class FormDialog(Dialog[T]):
         hint = "".join(self._fields[name].hint for name in names)
         self.query_one("#hint", Static).update(hint)
 
-    def action_next(self) -> None:
-        """Go from field to field, and from the last one to work; or press the button."""
-        focused = self.focused
-        if isinstance(focused, Button):
-            focused.press()
-        elif focused is next(reversed(self._widgets.values())):
-            self.action_save()
-        else:
-            self.focus_next()
+    @property
+    def last_field(self) -> Widget:
+        """As `AskingDialog`."""
+        return next(reversed(self._widgets.values()))
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Do it, or leave."""
-        if event.button.id == "yes":
-            self.action_save()
-        else:
-            self.action_leave()
+    def go(self) -> None:
+        """As `AskingDialog`."""
+        self.action_save()
 
     @work(exclusive=True)
     async def action_save(self) -> None:

@@ -1,10 +1,8 @@
 """The route test: where a number would lead, without a call."""
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from textual import work
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
@@ -13,12 +11,12 @@ from tui.link import ExchangeLink
 from tui.locale import say
 from tui.route_report import in_words
 from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import Dialog, typed
+from tui.screens.dialogs import AskingDialog, typed
 
 FIELDS = ("caller", "called", "line", "at")
 
 
-class RouteTestDialog(Dialog[None]):
+class RouteTestDialog(AskingDialog[None]):
     """Asks who calls which number, and says step by step where that leads; as often as wanted.
 
     Args:
@@ -26,10 +24,6 @@ class RouteTestDialog(Dialog[None]):
     """
 
     AUTO_FOCUS = "#caller"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        # With priority, so that what is typed ahead goes into the next field, not into this one.
-        Binding("enter", "next", show=False, priority=True)
-    ]
 
     def __init__(self, link: ExchangeLink) -> None:
         super().__init__(say("bind-route"))
@@ -47,22 +41,14 @@ class RouteTestDialog(Dialog[None]):
             classes="buttons",
         )
 
-    def action_next(self) -> None:
-        """Go from field to field, and from the last one to work; or press the button."""
-        focused = self.focused
-        if isinstance(focused, Button):
-            focused.press()
-        elif focused is not None and focused.id == FIELDS[-1]:
-            self._test()
-        else:
-            self.focus_next()
+    @property
+    def last_field(self) -> Widget:
+        """As `AskingDialog`."""
+        return self.query_one(f"#{FIELDS[-1]}")
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Do it, or leave."""
-        if event.button.id == "yes":
-            self._test()
-        else:
-            self.action_leave()
+    def go(self) -> None:
+        """As `AskingDialog`."""
+        self._test()
 
     @work(exclusive=True)
     async def _test(self) -> None:
