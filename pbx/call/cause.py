@@ -12,7 +12,7 @@ from pbx.sip.secure import SIPS_NOT_ALLOWED, SIPS_REQUIRED
 class CallTag(IntEnum):
     """Where a call was released, and by whom: the ``callTag`` of a call record.
 
-    Published in README.md; a number never changes its meaning.
+    Published in the manual; a number never changes its meaning.
     """
 
     CALLER_CANCELLED = 101

@@ -1,4 +1,4 @@
-"""What the numbers of a record mean; README has the same words."""
+"""What the numbers of a record mean; the manual has the same words."""
 
 import re
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ def language(request: pytest.FixtureRequest) -> Iterator[str]:
     choose("")
 
 
-def test_every_tag_as_readme_has_it(language: str) -> None:
-    text = Path("README.zh.md" if language == "zh" else "README.md").read_text("utf-8")
+def test_every_tag_as_the_manual_has_it(language: str) -> None:
+    text = Path("MANUAL.zh.md" if language == "zh" else "MANUAL.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d{3}) \| (.+?) \|$", text, re.MULTILINE)
     assert {int(tag) for tag, _ in rows} == set(CallTag)
     assert {int(tag): words.replace("`", "") for tag, words in rows} == {
