@@ -28,6 +28,7 @@ usage() {
   run        start the exchange; Ctrl-C stops it                 启动交换机，Ctrl-C 停止
   test       run every test; arguments go to pytest              运行全部测试
              test interop: with programs of others, as a table   test interop：与其他程序互通
+             test posts: the maker's ten posts, as a table       test posts：原厂十篇文章的条目
   check      style, types, import contracts, files               检查代码
   bench      measure calls per second and CPU per packet;        测量性能
              bench arm: what a Pi makes of the sound kernels     bench arm：树莓派上的音频内核
@@ -372,11 +373,16 @@ run_tests() {
   need_libraries "${test_libraries[@]}"
   prepare test
   jssip_ready
-  if [ "${1:-}" = interop ]; then # only what drives programs of others, with a table of what became of each
-    shift
-    export MINISIP_INTEROP_MATRIX=1
-    set -- tests/interop tests/carriers "$@"
-  fi
+  case ${1:-} in # with a table at the end of what became of each
+    interop) # only what drives programs of others
+      export MINISIP_TABLE=interop
+      set -- tests/interop tests/carriers "${@:2}"
+      ;;
+    posts) # only what the ten posts say
+      export MINISIP_TABLE=posts
+      set -- tests/posts "${@:2}"
+      ;;
+  esac
   if [ $# -eq 0 ] && [ "$(nproc)" -gt 1 ]; then # most of them wait for programs: two at once, each file in one process
     set -- --numprocesses 2 --dist loadfile
   fi

@@ -1,17 +1,26 @@
 """What holds for every test."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
-from pbx.locale import choose
+from pbx.locale import choose, language
+from tests import tables
 from tests.interop.ports import has_ipv6
 
 # Every run tries the same examples, for as long as they take: what a change breaks shows in its own
 # run, and a busy machine breaks nothing. `--hypothesis-profile=default` looks for new ones, and
 # `./build.sh fuzz` does all the time.
 settings.load_profile("ci")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have programs speak English in the tests, whoever runs them; tables keep to that language."""
+    config.stash[tables.SPOKEN] = language()
+    if language() != "en":
+        os.environ["LC_ALL"] = "C.UTF-8"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from pbx.config.data_folder import DataFolder
+from tests.carriers import steps
 from tests.carriers.asterisk_carrier import AsteriskCarrier
+from tests.carriers.ims import Ims, Subscription
 from tests.carriers.nat import HomeNetwork, NoNat
 from tests.carriers.odd import OddCarrier
 from tests.carriers.office import NUMBER, PASSWORD, SECOND, TONE_HZ, Office
@@ -158,6 +160,60 @@ def peer(office: Office, tmp_path: Path, closing: ExitStack) -> PjsuaDevice:
     office.trunk("peer", own.own)
     office.wait_usable("peer")
     return PjsuaDevice(own)
+
+
+CALLED = "+4930123456"
+"""A number of the telephone network behind the IMS."""
+
+
+@pytest.fixture
+def subscription() -> Subscription:
+    """Return whom the IMS serves."""
+    return Subscription()
+
+
+@pytest.fixture
+def far(tmp_path: Path, ports: Ports, closing: ExitStack) -> OddCarrier:
+    """Return the telephone network behind the IMS: it demands 100rel, and wants its PRACK."""
+    text = steps.carrier(*steps.demanding("Supported:", "100rel", "421 No"), *steps.reliable())
+    return OddCarrier(tmp_path, ports, text, closing, address="127.0.0.24", name="far", user=CALLED)
+
+
+@pytest.fixture(params=["udp", "tcp"])
+def ims(
+    request: pytest.FixtureRequest,
+    office: Office,
+    subscription: Subscription,
+    far: OddCarrier,
+    tmp_path: Path,
+    closing: ExitStack,
+) -> Ims:
+    """Return an IMS with which the exchange's line `ims` is registered, by each transport."""
+    own = Ims(tmp_path / "ims", office.ports, subscription, far.host, min_se_s=2400)
+    closing.callback(own.close)
+    office.line(
+        "ims",
+        server=subscription.domain,
+        proxy=own.proxy,
+        transport=request.param,
+        user=subscription.user,
+        auth_name=subscription.auth_name,
+        password=subscription.password,
+        identity="ppi",
+        country="86",
+        number_format="+e164",
+        caller_format="+e164",
+        did_from=["p-called-party-id", "request-uri"],
+    )
+    office.plan(
+        incoming=[
+            {"line": "ims", "did": subscription.second, "destination": NUMBER},
+            {"line": "ims", "destination": "299"},
+        ]
+    )
+    own.wait_registered()
+    office.wait_usable("ims")
+    return own
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 The proxy (P-CSCF) is all that can be reached: the domain has no address. It puts itself on the Path
 and demands the Service-Route on calls; the registrar (S-CSCF) asks for digest credentials whose name
 is the whole address, takes no REGISTER without ``Supported: path``, tells the identities
-(P-Associated-URI), and lets no call through that has another Request-URI than the network's, no
-100rel or no session timer that's long enough. Calls to a subscriber come with P-Asserted-Identity and
-P-Called-Party-ID.
+(P-Associated-URI), and lets no call through that has another Request-URI than the network's, or than
+its digest, no 100rel, or no session timer that's long enough. Calls to a subscriber come with
+P-Asserted-Identity and P-Called-Party-ID.
 """
 
 from dataclasses import dataclass
@@ -161,6 +161,10 @@ route[IN] {{
 _CHALLENGE = """\
     if (!pv_proxy_authenticate("{domain}", "{password}", "0")) {{
         proxy_challenge("{domain}", "1");
+        exit;
+    }}
+    if ($adu != $ou) {{
+        sl_send_reply("400", "Digest of another Request-URI");
         exit;
     }}
     consume_credentials();

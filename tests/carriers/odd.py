@@ -1,12 +1,14 @@
 """A carrier that sipp plays, and what has come to it."""
 
 import re
+import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tests.interop.plain_sip import Message
+from tests.carriers.office import NUMBER, Office
+from tests.interop.plain_sip import Message, compose
 from tests.interop.ports import Ports
 from tests.interop.sipp import Account, Load, Sipp
 from tests.interop.waiting import until
@@ -114,6 +116,22 @@ class OddCarrier:
             if not one.sent and one.message.start.startswith(f"{method} ")
         ]
 
+    def go_on(self, nth: int = 1) -> None:
+        """Have its call with the `nth` INVITE go on; see `tests.carriers.steps.told_to_go_on`."""
+        invite = self.got("INVITE", nth).message
+        same = [(name, invite.get(name)) for name in ("from", "call-id")]
+        early = next(
+            one.message
+            for one in seen(self.sipp)
+            if one.sent and one.message.call_id == invite.call_id and one.message.status > 100
+        )
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+            end.bind((self.address, 0))
+            via = f"SIP/2.0/UDP {self.address}:{end.getsockname()[1]};branch=z9hG4bK-go-on"
+            headers = [("Via", via), *same, ("To", early.get("to")), ("CSeq", "1 MESSAGE")]
+            start = f"MESSAGE sip:{self.address} SIP/2.0"
+            end.sendto(compose(start, headers), (self.address, self.port))
+
     def call(
         self, number: str, text: str, *, server: str, talk_ms: int = 1500, name: str = "calling"
     ) -> Sipp:
@@ -124,3 +142,22 @@ class OddCarrier:
         sipp = Sipp(name, self._folder, text, own, number=number, load=load)
         self._closing.callback(sipp.close)
         return sipp
+
+
+def connect(office: Office, carrier: OddCarrier, kind: str = "line", **options: object) -> None:
+    """Add the line `carrier` to it, whose calls go to the office's phone; wait until it's usable.
+
+    Args:
+        office: the exchange.
+        carrier: one that takes registrations, where it's a line.
+        kind: ``line`` or ``trunk``.
+        options: of the line, beside its server and account.
+    """
+    given = {"destination": NUMBER, **options}
+    if kind == "trunk":
+        office.trunk("carrier", carrier.host, **given)
+    else:
+        account = {"user": carrier.user, "password": carrier.password}
+        office.line("carrier", server=carrier.host, **{**account, **given})
+        carrier.answered("REGISTER", 200)
+    office.wait_usable("carrier")

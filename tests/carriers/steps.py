@@ -179,8 +179,12 @@ def taken() -> list[str]:
 
 
 def final(status: str, *extra: str, sdp: bool = False) -> str:
-    """Return the step that answers the INVITE, whatever has come meanwhile."""
-    text = response(status, sdp=sdp, retrans=True, extra=extra)
+    """Return the step that answers the INVITE for good, whatever has come meanwhile."""
+    return _answering_it(response(status, sdp=sdp, retrans=True, extra=extra))
+
+
+def _answering_it(text: str) -> str:
+    """A response to the INVITE, in place of one to what has come last."""
     for old, new in (
         ("[last_Via:]", "[$m]"),
         ("[last_Record-Route:]\n", ""),
@@ -222,9 +226,12 @@ def cancelled() -> list[str]:
     ]
 
 
+REQUIRED = "Require: 100rel"
+
+
 def reliable(prack: str = "200 OK") -> list[str]:
     """Return: be heard early and want a PRACK, answer that, ring on, answer the call, talk."""
-    required = ["Require: 100rel", "RSeq: 4711"]
+    required = [REQUIRED, "RSeq: 4711"]
     return [
         response("183 Session Progress", sdp=True, extra=required, retrans=True),
         expect("PRACK"),
@@ -234,6 +241,17 @@ def reliable(prack: str = "200 OK") -> list[str]:
         expect("BYE"),
         answer_in_dialog(),
     ]
+
+
+def early(rseq: int) -> str:
+    """Return the step that is heard early, once, after a PRACK; its PRACK isn't waited for."""
+    extra = [REQUIRED, f"RSeq: {rseq}"]
+    return _answering_it(response("183 Session Progress", sdp=True, extra=extra))
+
+
+def told_to_go_on() -> list[str]:
+    """Return: wait until `OddCarrier.go_on`."""
+    return [expect("MESSAGE"), answer_in_dialog()]
 
 
 def calling(*extra: str, body: str = "", refused: str = "") -> str:

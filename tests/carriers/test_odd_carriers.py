@@ -3,20 +3,15 @@
 import re
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from tests.carriers import steps
-from tests.carriers.lines import add_line, set_line, state, wait_trouble, wait_usable
-from tests.carriers.odd import OddCarrier, seen
-from tests.carriers.office import NUMBER, PASSWORD, SECOND, Office, plain
+from tests.carriers.lines import state, wait_trouble
+from tests.carriers.odd import OddCarrier, connect, seen
+from tests.carriers.office import NUMBER, Office
 from tests.carriers.side_door import SideDoor
-from tests.interop import scenario
-from tests.interop.exchange import Exchange
 from tests.interop.plain_sip import parameter
-from tests.interop.ports import Ports
-from tests.interop.sipp import Account, Sipp
 from tests.interop.waiting import until
 from tests.net.zone import Zone
 
@@ -25,154 +20,6 @@ pytestmark = pytest.mark.interop
 USER, DOMAIN = "+4930555", "carrier.invalid"
 
 NewCarrier = Callable[..., OddCarrier]
-
-
-def _line(office: Office, carrier: OddCarrier, **options: object) -> None:
-    """Add the line `carrier`, and wait until it is registered."""
-    given = {"server": carrier.host, "user": carrier.user, "password": carrier.password}
-    office.line("carrier", **{**given, "destination": NUMBER, **options})
-    carrier.answered("REGISTER", 200)
-    office.wait_usable("carrier")
-
-
-def test_the_whole_address_as_the_name_in_credentials(
-    office: Office, new_carrier: NewCarrier
-) -> None:
-    """Of REGISTER and INVITE; T1.3, T1.6, T1.7: the Request-URI is the same in all of it."""
-    full = f"{USER}@{DOMAIN}"
-    text = steps.carrier(
-        *steps.challenging(name=full), *steps.answering(), registering=steps.registrar(name=full)
-    )
-    carrier = new_carrier(text, user=USER)
-    _line(office, carrier, domain=DOMAIN, auth_name=full)
-    register = carrier.got("REGISTER").message
-    assert register.start.split()[1] == f"sip:{DOMAIN}"
-    office.talk("9030123456")
-    first, second = carrier.got("INVITE").message, carrier.got("INVITE", 2).message
-    ack = carrier.got("ACK").message
-    uri = first.start.split()[1]
-    assert uri.startswith("sip:030123456@")
-    assert uri.endswith(";user=phone")
-    assert second.start.split()[1] == uri
-    assert ack.start.split()[1] == uri
-    assert f'uri="{uri}"' in second.get("authorization")
-    office.hang_up()
-    record = office.record("LO")
-    assert record["route"].endswith("by line carrier")
-    assert (record.fci["lineOut"], record.fci["cause"]) == ("carrier", "16")
-
-
-def test_numbers_as_tel_uris_alone(office: Office, new_carrier: NewCarrier) -> None:
-    """A call to the carrier as tel (V60's number format), one from it as tel: T1.1."""
-    text = steps.carrier(
-        *steps.demanding("INVITE", "tel:", "484 Address Incomplete"),
-        *steps.answering(),
-        registering=steps.registrar(),
-    )
-    carrier = new_carrier(text)
-    _line(office, carrier, uri_form="tel", country="49", number_format="+e164")
-    office.talk("9030123456")
-    assert carrier.got("INVITE").message.start == "INVITE tel:+4930123456 SIP/2.0"
-    office.hang_up()
-    assert "line carrier calls +4930123456 as" in office.record("OT")["route"]
-
-
-def test_t1_1_a_call_from_a_carrier_with_tel_uris(office: Office, new_carrier: NewCarrier) -> None:
-    carrier = new_carrier(steps.carrier(registering=steps.registrar()))
-    _line(office, carrier, destination="")
-    office.plan(incoming=[{"line": "carrier", "did": "+4930555", "destination": NUMBER}])
-    text = steps.calling()
-    text = text.replace("INVITE sip:[number]@[remote_ip]:[remote_port] ", "INVITE tel:[number] ")
-    text = text.replace("From: <sip:[user]@[remote_ip]:[remote_port]>", "From: <tel:+491719>")
-    text = text.replace("To: <sip:[number]@[remote_ip]:[remote_port]>", "To: <tel:[number]>")
-    calling = carrier.call(USER, text, server=office.exchange.host)
-    office.wait_sound()
-    calling.finish()
-    office.exchange.wait_idle()
-    assert plain(office.record("OO")["caller_number"]) == "+491719"
-
-
-def test_t1_3_user_phone_is_demanded(office: Office, new_carrier: NewCarrier) -> None:
-    """A line has it without being told."""
-    text = steps.carrier(
-        *steps.demanding("INVITE", "sip:[^ ]*;user=phone", "484 Address Incomplete"),
-        *steps.answering(),
-        registering=steps.registrar(),
-    )
-    carrier = new_carrier(text)
-    _line(office, carrier)
-    office.talk("9030123456")
-    office.hang_up()
-    assert office.record("LO").fci["cause"] == "16"
-
-
-def test_t2_6_405_to_the_prack_that_was_demanded(office: Office, new_carrier: NewCarrier) -> None:
-    """The call goes on; the next one doesn't say 100rel."""
-    text = steps.carrier(
-        *steps.taken(),
-        *steps.reliable("405 Method Not Allowed"),
-        registering=steps.registrar(),
-    )
-    carrier = new_carrier(text)
-    _line(office, carrier)
-    office.talk("9030123456")
-    assert "100rel" in carrier.got("INVITE").message.get("supported")
-    carrier.answered("PRACK", 405)
-    office.hang_up()
-    assert office.record("LO").fci["cause"] == "16"
-    office.dial("9030123456")
-    again = carrier.got("INVITE", 2).message
-    assert "100rel" not in again.get("supported") + again.get("require")
-
-
-def test_t2_6_the_line_is_remembered_over_a_restart_until_its_owner_has_it_tried_again(
-    new_exchange: Callable[..., Exchange],
-    new_carrier: NewCarrier,
-    tmp_path: Path,
-    ports: Ports,
-    closing: ExitStack,
-) -> None:
-    text = steps.carrier(
-        *steps.taken(),
-        *steps.reliable("405 Method Not Allowed"),
-        registering=steps.registrar(),
-    )
-    carrier, exchange = new_carrier(text), new_exchange()
-    exchange.add_user(SECOND, PASSWORD)
-    given = {"server": carrier.host, "user": carrier.user, "password": carrier.password}
-    add_line(exchange, "carrier", kind="external-line", **given)
-
-    def offered(nth: int) -> bool:
-        """Whether the `nth` call to the carrier offers 100rel."""
-        wait_usable(exchange, "carrier")
-        port = ports.one()
-        own = Account(SECOND, PASSWORD, port, port, exchange.host)
-        sipp = Sipp(f"caller{nth}", tmp_path, scenario.caller(), own, number="9030123456")
-        closing.callback(sipp.close)
-        invite = carrier.got("INVITE", nth).message
-        return "100rel" in invite.get("supported") + invite.get("require")
-
-    assert offered(1)
-    carrier.answered("PRACK", 405)
-    assert until("it is told", lambda: state(exchange, "carrier").prack_refused_s is not None)
-    exchange.stop()
-    exchange.start()
-    assert state(exchange, "carrier").prack_refused_s is not None
-    assert not offered(2)
-    set_line(exchange, "carrier", prack="supported")
-    assert state(exchange, "carrier").prack_refused_s is None
-    assert offered(3)
-
-
-def test_t2_5_a_line_without_100rel(office: Office, new_carrier: NewCarrier) -> None:
-    text = steps.carrier(*steps.taken(), *steps.answering(), registering=steps.registrar())
-    carrier = new_carrier(text)
-    _line(office, carrier, prack="off")
-    office.talk("9030123456")
-    office.hang_up()
-    invite = carrier.got("INVITE").message
-    assert "100rel" not in invite.get("supported") + invite.get("require")
-    assert not carrier.all("PRACK")
 
 
 def test_the_ack_goes_to_the_contact(
@@ -185,7 +32,7 @@ def test_the_ack_goes_to_the_contact(
     carrier = new_carrier(text)
     door = SideDoor(carrier.host, port)
     closing.callback(door.close)
-    _line(office, carrier)
+    connect(office, carrier)
     office.talk("9030123456")
     office.hang_up()
     carrier.got("BYE")
@@ -199,7 +46,7 @@ def test_a_call_that_requires_preconditions(
 ) -> None:
     """RFC 3312: nothing has to be reserved here, so they are met at once."""
     carrier = new_carrier(steps.carrier(registering=steps.registrar()))
-    _line(office, carrier)
+    connect(office, carrier)
     body = steps.PRECONDITIONS.replace("optional", strength)
     text = steps.calling("Require: precondition", body=body)
     calling = carrier.call(USER, text, server=office.exchange.host)
@@ -214,7 +61,7 @@ def test_a_call_that_requires_preconditions(
 
 def test_preconditions_refused(office: Office, new_carrier: NewCarrier) -> None:
     carrier = new_carrier(steps.carrier(registering=steps.registrar()))
-    _line(office, carrier, precondition="refuse")
+    connect(office, carrier, precondition="refuse")
     text = steps.calling("Require: precondition", body=steps.PRECONDITIONS, refused="580")
     carrier.call(USER, text, server=office.exchange.host).finish()
 
@@ -276,7 +123,7 @@ def test_headers_in_several_lines(office: Office, new_carrier: NewCarrier) -> No
         *steps.taken(), *steps.answering(), registering=steps.registrar(*route, *more)
     )
     carrier = new_carrier(text, port=port)
-    _line(office, carrier)
+    connect(office, carrier)
     assert state(office.exchange, "carrier").identities == [f"sip:{USER}@{DOMAIN}"]
     office.talk("9030123456")
     invite = carrier.got("INVITE").message

@@ -1,7 +1,6 @@
 """Fixtures of the tests with programs that we did not write; see README.md for what they need."""
 
 import itertools
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from pbx.config.data_folder import DataFolder
 from pbx.config.settings import TlsSettings
 from pbx.net.certificate import own_identity
+from tests import tables
 from tests.interop.asterisk import Asterisk
 from tests.interop.asterisk_conf import Line
 from tests.interop.baresip import Baresip
@@ -96,16 +96,9 @@ def pytest_runtest_makereport(
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the interop matrix, where ``./build.sh test interop`` asks for it."""
-    if not os.environ.get("MINISIP_INTEROP_MATRIX"):
-        return
-    outcomes = {
-        report.nodeid.removeprefix("tests/interop/"): outcome
-        for outcome in ("skipped", "passed", "failed")
-        for report in terminalreporter.stats.get(outcome, ())
-    }
-    terminalreporter.section("interop matrix")
-    for line in summary(outcomes):
-        terminalreporter.write_line(line)
+    if tables.asked_for("interop"):
+        became = tables.outcomes(terminalreporter, "tests/interop")
+        tables.show(terminalreporter, "interop matrix", summary(became))
 
 
 @pytest.fixture

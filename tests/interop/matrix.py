@@ -9,6 +9,8 @@ prints what became of each line.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from tests.tables import Outcome, together
+
 PATHS = ("UDP", "TCP", "TLS", "WS")
 
 _NO_PATH = {
@@ -158,11 +160,11 @@ def cells() -> list[Cell]:
     return list(found.values())
 
 
-def summary(outcomes: Mapping[str, str]) -> Iterable[str]:
+def summary(outcomes: Mapping[str, Outcome]) -> Iterable[str]:
     """Yield a line for each act with each program, its paths side by side.
 
     Args:
-        outcomes: ``passed``, ``failed`` or ``skipped`` by the name of the test in this folder.
+        outcomes: what became of tests by their names in this folder.
     """
     yield f"{'':27} {'':9} " + " ".join(f"{path:7}" for path in PATHS)
     rows: dict[tuple[str, str], dict[str, Cell]] = {}
@@ -181,12 +183,11 @@ def _place(row: tuple[tuple[str, str], object]) -> tuple[int, str, int]:
     return known, "" if act in ACTS else act, PROGRAMS.index(program)
 
 
-def _became(cell: Cell, outcomes: Mapping[str, str]) -> str:
+def _became(cell: Cell, outcomes: Mapping[str, Outcome]) -> str:
     if cell.why_not:
         return "-"
-    ran = {
+    return together(
         outcome
         for test, outcome in outcomes.items()
         if any(test.startswith(name) for name in cell.tests)
-    }
-    return next((word for word in ("failed", "passed", "skipped") if word in ran), "not run")
+    )

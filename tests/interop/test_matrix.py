@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.interop.matrix import ACTS, PATHS, PROGRAMS, cells, summary
+from tests.tables import Outcome
 
 FOLDER = Path(__file__).parent
 
@@ -49,7 +50,7 @@ def test_no_cell_is_empty() -> None:
 
 
 def test_the_summary_says_what_became_of_each() -> None:
-    outcomes = {
+    became = {
         "test_every_phone.py::test_call[baresip-udp]": "passed",
         "test_every_phone.py::test_call[baresip-tls]": "failed",
         "test_every_phone.py::test_hold[baresip-udp]": "skipped",
@@ -58,6 +59,7 @@ def test_the_summary_says_what_became_of_each() -> None:
         "test_websocket.py::TestWithPhones::test_calls_both_ways[direct]": "failed",
         "test_chat.py::test_to_baresip": "passed",
     }
+    outcomes = {test: Outcome(word) for test, word in became.items()}
     lines = [line.split() for line in summary(outcomes)]
     assert lines[0] == list(PATHS)
 

@@ -7,19 +7,80 @@ from pathlib import Path
 
 import pytest
 
+from tests import tables
+from tests.carriers.conftest import exchange as lines_exchange
+from tests.carriers.conftest import (
+    far,
+    ims,
+    new_carrier,
+    office,
+    phone,
+    subscription,
+    zone,
+)
 from tests.interop.conftest import (
     PASSWORD,
     closing,
     new_exchange,
     new_phone,
+    phones_of,
     ports,
     pytest_runtest_makereport,
 )
 from tests.interop.exchange import Exchange
 from tests.interop.ports import Ports
 from tests.posts.application_server import ApplicationServer
+from tests.posts.statements import summary, unproved
 
-__all__ = ["closing", "new_exchange", "new_phone", "ports", "pytest_runtest_makereport"]
+__all__ = [
+    "closing",
+    "far",
+    "ims",
+    "lines_exchange",
+    "new_carrier",
+    "new_exchange",
+    "new_phone",
+    "office",
+    "phone",
+    "phones_of",
+    "ports",
+    "pytest_runtest_makereport",
+    "subscription",
+    "zone",
+]
+
+_COLLECTED = pytest.StashKey[list[str]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note which tests there are, before some are left out."""
+    names = [one.nodeid.removeprefix("tests/posts/") for one in items]
+    config.stash[_COLLECTED] = names
+
+
+def _collected(config: pytest.Config) -> list[str]:
+    """The names of all tests that there are; none where they could not be read."""
+    return config.stash.get(_COLLECTED, list[str]())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of statements, where ``./build.sh test posts`` asks for it."""
+    if tables.asked_for("posts"):
+        became = tables.outcomes(terminalreporter, "tests/posts")
+        config = terminalreporter.config
+        lines = summary(became, _collected(config), config.stash[tables.SPOKEN])
+        tables.show(terminalreporter, "the ten posts / 十篇文章", lines)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A statement that nothing proves fails the run that asks for the table."""
+    if session.exitstatus != pytest.ExitCode.OK or not tables.asked_for("posts"):
+        return
+    if unproved(_collected(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 FIRST, SECOND = "200", "201"
 """Users of the shared exchange."""
