@@ -269,7 +269,7 @@ class Call:
             case MediaRenewed():
                 self._agreed(event.sdp, now)
             case Dialled():
-                self._keys.by_info(leg, event.digit, now)
+                self._keys.by_info(leg, event, now)
             case Texted():
                 self._texted(leg, event.text, now)
             case Ended():

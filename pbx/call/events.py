@@ -87,9 +87,15 @@ class MediaRenewed:
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    """The party says, beside the sound, that it pressed a key: one of ``0123456789*#ABCD``, or ``!`` for a flash."""
+    """The party says, beside the sound, that it pressed a key.
+
+    Args:
+        digit: one of ``0123456789*#ABCD``, or ``!`` for a flash.
+        duration_ms: how long it was held down.
+    """
 
     digit: str
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from pbx.call.events import Dialled
 from pbx.call.leg import Leg
 from pbx.call.passage import Passage
 from pbx.media import protocol
@@ -22,15 +23,15 @@ class Keys:
         # By the port of who presses them: keys that INFO tells of when they are let go
         self._down: dict[int, str] = {}
 
-    def by_info(self, leg: Leg, digit: str, now: float) -> None:
+    def by_info(self, leg: Leg, key: Dialled, now: float) -> None:
         """Take a key that a party has told of by INFO.
 
         Args:
             leg: the party.
-            digit: as in `events.Dialled`.
+            key: it.
             now: the time.
         """
-        port = leg.media.sound_port
+        port, digit = leg.media.sound_port, key.digit
         other = next((one for one in self._parties() if one is not leg), None)
         if (
             leg not in self._parties()
@@ -43,7 +44,7 @@ class Keys:
             other.media.keys, other.usage.keys.taken is not True
         )
         if not self._passage.dial(port, digit, tones=tones):
-            other.usage.keys.send(digit, now)
+            other.usage.keys.send(digit, now, key.duration_ms)
 
     def by_sound(self, report: protocol.Digit, now: float) -> bool:
         """Take a key that the engine has heard; False where it is another call's.

@@ -397,7 +397,7 @@ class Leg:
             case usage.Renewed():
                 return [MediaRenewed(event.body)] if self._learn(event.body, answer=True) else []
             case usage.DigitReceived():
-                return [Dialled(event.digit)]
+                return [Dialled(event.digit, event.duration_ms)]
             case usage.Referred():
                 return [TransferAsked(event.referral)]
             case usage.TextReceived():

@@ -15,6 +15,9 @@ DIGIT_TYPES = ("application/dtmf-relay", "application/dtmf")
 DURATION_MS = 160
 """Of a key of which nobody has said how long it was held down."""
 
+LONGEST_MS = 5000
+"""Of a key at the most, whatever is said of it."""
+
 DIGITS = "0123456789*#ABCD!"
 """By their event codes (RFC 4733 §3.2): what some phones write instead of the digit. ``!`` is flash."""
 
@@ -22,6 +25,7 @@ INFO_REFUSED = frozenset({405, 415, 469, 501})
 """Answers of a peer that takes no digits by INFO, whatever its Allow says."""
 
 _CODE = re.compile(r"[0-9]{1,2}")
+_DURATION = re.compile(r"[0-9]{1,9}")
 
 
 def digit_of(request: Request) -> str:
@@ -39,17 +43,31 @@ def digit_of(request: Request) -> str:
     kind = media_type(request.get("Content-Type") or "")
     if kind not in DIGIT_TYPES:
         raise PeerError(415, "Unsupported Media Type")
-    # «Signal=5», line by line with a duration; or the digit alone
-    values: dict[str, str] = {}
-    for line in request.body.decode("ascii", "replace").splitlines():
-        name, equals, value = line.partition("=")
-        values.setdefault(name.strip().lower() if equals else "signal", (value or name).strip())
-    signal = values.get("signal", "").upper()
+    signal = _values(request).get("signal", "").upper()
     if len(signal) == 1 and signal in DIGITS:
         return signal
     if _CODE.fullmatch(signal) and int(signal) < len(DIGITS):
         return DIGITS[int(signal)]
     raise PeerError(400, "No Digit")
+
+
+def duration_of(request: Request) -> int:
+    """Return for how many milliseconds the key of an INFO was held down, `LONGEST_MS` at the most.
+
+    It is `DURATION_MS` where the INFO doesn't say so.
+    """
+    said = _values(request).get("duration", "")
+    duration_ms = int(said) if _DURATION.fullmatch(said) else 0
+    return min(duration_ms, LONGEST_MS) or DURATION_MS
+
+
+def _values(request: Request) -> dict[str, str]:
+    """Return what stands in a body: «Signal=5», line by line with a duration; or the digit alone."""
+    values: dict[str, str] = {}
+    for line in request.body.decode("ascii", "replace").splitlines():
+        name, equals, value = line.partition("=")
+        values.setdefault(name.strip().lower() if equals else "signal", (value or name).strip())
+    return values
 
 
 def digit_body(digit: str, duration_ms: int = DURATION_MS) -> bytes:

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 from pbx.errors import PeerError
 from pbx.sip.client_transaction import ClientTransaction
-from pbx.sip.digit_info import DIGIT_TYPES, DURATION_MS, INFO_REFUSED, digit_body, digit_of
+from pbx.sip.digit_info import (
+    DIGIT_TYPES,
+    DURATION_MS,
+    INFO_REFUSED,
+    digit_body,
+    digit_of,
+    duration_of,
+)
 from pbx.sip.events import RequestReceived, ResponseReceived, TransportFailed
 from pbx.sip.usage_events import DigitReceived, UsageEvent
 from pbx.sip.usage_part import Outcome, ServingPart
@@ -72,7 +79,7 @@ class Keys(ServingPart):
                 event.transaction, error.status, error.reason, now, told
             )
         self._usage.answer_request(event.transaction, 200, "OK", now)
-        return [DigitReceived(digit)] if digit else []
+        return [DigitReceived(digit, duration_of(event.request))] if digit else []
 
     def outcome(self, event: Outcome, now: float) -> list[UsageEvent] | None:
         """Go on with the next key; whatever became of this one, it ends no call."""

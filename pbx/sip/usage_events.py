@@ -119,9 +119,15 @@ class PrackRefused:
 
 @dataclass(frozen=True, slots=True)
 class DigitReceived:
-    """The peer pressed a key, and said so in an INFO, which has been answered."""
+    """The peer pressed a key, and said so in an INFO, which has been answered.
+
+    Args:
+        digit: one of `digit_info.DIGITS`.
+        duration_ms: how long it was held down.
+    """
 
     digit: str
+    duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def press(
 def told(info: Request) -> tuple[str, str]:
     """What an INFO says, and as which kind of body."""
     signal, duration = info.body.decode().splitlines()
-    assert duration == "Duration=160"
+    assert duration.startswith("Duration=")
     return signal, info.get("Content-Type") or ""
 
 
@@ -73,6 +73,21 @@ class TestPassedOn:
         assert told(bob.hears("INFO")) == (signal, "application/dtmf-relay")
         alice.response(200)
         assert dialled(office) == []
+
+    @pytest.mark.parametrize(
+        ("body", "headers", "duration"),
+        [
+            (b"Signal=5\r\nDuration=250\r\n", RELAY, "Duration=250"),
+            (b"Signal=5\r\n", RELAY, "Duration=160"),
+            (b"5", "Content-Type: application/dtmf", "Duration=160"),
+        ],
+    )
+    def test_for_as_long_as_it_was_held(
+        self, office: Office, body: bytes, headers: str, duration: str
+    ) -> None:
+        _, bob, call, _ = talking(office)
+        press(call, body, headers)
+        assert bob.hears("INFO").body.decode().splitlines() == ["Signal=5", duration]
 
     def test_to_the_caller(self, office: Office) -> None:
         alice, bob, _, invite = talking(office)

@@ -3,7 +3,7 @@
 import pytest
 
 from pbx.errors import PeerError
-from pbx.sip.digit_info import digit_of
+from pbx.sip.digit_info import DURATION_MS, LONGEST_MS, digit_of, duration_of
 from pbx.sip.message import Request
 
 
@@ -61,3 +61,22 @@ class TestDigit:
         with pytest.raises(PeerError) as caught:
             digit_of(info(b"5", kind))
         assert caught.value.status == 415
+
+
+class TestDuration:
+    @pytest.mark.parametrize(
+        ("body", "duration_ms"),
+        [
+            (b"Signal=5\r\nDuration=250\r\n", 250),
+            (b"duration= 90\nsignal=5", 90),
+            (b"Signal=5\r\nDuration=999999999\r\n", LONGEST_MS),
+            *(
+                (b"Signal=5\r\nDuration=" + none, DURATION_MS)
+                for none in (b"", b"0", b"-1", b"1e3", b"x", b"9" * 5000, b"\xd9\xa3")
+            ),
+            (b"Signal=5", DURATION_MS),
+            (b"5", DURATION_MS),
+        ],
+    )
+    def test_as_it_is_said(self, body: bytes, duration_ms: int) -> None:
+        assert duration_of(info(body)) == duration_ms

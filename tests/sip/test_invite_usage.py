@@ -270,7 +270,7 @@ class TestRfc6086Section2:
     @pytest.mark.parametrize(
         ("body", "kind", "status", "said"),
         [
-            (b"Signal=5", "application/dtmf-relay", 200, [DigitReceived("5")]),
+            (b"Signal=5", "application/dtmf-relay", 200, [DigitReceived("5", 160)]),
             (b"", "", 200, []),
             (b"5", "text/plain", 415, []),
             (b"?", "application/dtmf", 400, []),
