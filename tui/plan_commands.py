@@ -148,13 +148,21 @@ def export(
     ] = False,
 ) -> None:
     """Write the dial plan and the lines as TOML."""
-    text = toml_text.document(ask(ctx, lambda client: client.export(secrets=secrets)).tables)
+    tables = ask(ctx, lambda client: client.export(secrets=secrets)).tables
+    text = toml_text.document(tables)
     if file is None or str(file) == "-":
         sys.stdout.write(text)
-    elif secrets:
+        return
+    if secrets:
         write_private(file, text)
     else:
         file.write_text(text, "utf-8")
+    if not file.is_file():
+        return  # A pipe, or a device: perhaps the very one that this would be written to
+    names = ", ".join(name for name, value in tables.items() if value)
+    report.show_sentence(say("plan-exported", path=file, tables=names))
+    if not secrets and any(line["kind"] == EXTERNAL_LINE for line in tables.get(LINES, ())):
+        report.show_sentence(say("plan-exported-bare"))
 
 
 @app.command("import", help=say("help-plan-import"), cls=TranslatedCommand)

@@ -353,7 +353,10 @@ class TestPlanFile:
         )
         wanted = json.loads(json.dumps(exchange.configured.plan().tables))
         file = tmp_path / "plan.toml"
-        assert (await minisip(server, "plan", "export", str(file))).code == 0
+        ran = await minisip(server, "plan", "export", str(file))
+        assert ran.code == 0
+        told = f"Written to {file}: basics, routes, holidays\n"
+        assert (ran.out, ran.err) == (told, "")
         text = (await minisip(server, "plan", "export")).out
         assert tomllib.loads(text) == tomllib.loads(file.read_text("utf-8"))
         for args, given in (([str(file)], b""), ([], text.encode())):

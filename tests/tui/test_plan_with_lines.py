@@ -93,7 +93,8 @@ class TestFromBoxToBox:
         file.write_text("was here before", "utf-8")
         file.chmod(0o644)
         ran = await minisip(here.socket, "plan", "export", "--secrets", str(file))
-        assert (ran.code, ran.out, ran.err) == (0, "", "")
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == f"Written to {file}: lines, basics, routes\n"
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         ran = await minisip(there.socket, "plan", "import", str(file))
         assert (ran.code, ran.out) == (0, "Taken over: lines, basics, routes\n")
@@ -119,6 +120,22 @@ class TestFromBoxToBox:
             " minisip line set ims --password\n"
         )
         assert there.lines == {"ims": msgspec.structs.replace(IMS, password=""), "peer": PEER}
+
+    async def test_a_file_without_them_says_so(self, here: Box, tmp_path: Path) -> None:
+        file = tmp_path / "plan.toml"
+        ran = await minisip(here.socket, "plan", "export", str(file))
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out == (
+            f"Written to {file}: lines, basics\nThe passwords of the lines are left out;"
+            " the option --secrets takes them along.\n"
+        )
+        ran = await minisip(here.socket, "plan", "export", str(file), locale=CHINESE)
+        assert ran.out == (
+            f"已写入 {file}：lines, basics\n线路的密码没有写入；需要时请加选项 --secrets。\n"
+        )
+
+    async def test_a_device_has_nothing_but_the_tables(self, here: Box) -> None:
+        assert (await minisip(here.socket, "plan", "export", "/dev/null")).out == ""
 
     async def test_a_box_keeps_the_passwords_that_it_has(self, here: Box) -> None:
         text = (await minisip(here.socket, "plan", "export")).out
