@@ -80,7 +80,9 @@ class FirstUser:
     password: str
 
 
-def first_users(path: Path, reserved: Collection[str] = ()) -> list[FirstUser]:
+def first_users(
+    path: Path, reserved: Collection[str] = (), *, known: bool = False
+) -> list[FirstUser]:
     """Return the users that a first start makes: those of a file, else three of our choice.
 
     Args:
@@ -88,6 +90,7 @@ def first_users(path: Path, reserved: Collection[str] = ()) -> list[FirstUser]:
             and optionally ``name`` and ``password``. What can't be used is told on the log and left
             out.
         reserved: numbers that lead to the emergency services, of which we choose none.
+        known: whether those are for certain: then nobody else gets one either.
     """
     users: dict[str, FirstUser] = {}
     for entry in _entries(path):
@@ -98,6 +101,8 @@ def first_users(path: Path, reserved: Collection[str] = ()) -> list[FirstUser]:
             check_number(number)
             check_display_name(name)
             check_password(password or new_password())
+            if known and number in reserved:
+                raise command_error("emergency-reserved", number=number)
         except CommandError as error:
             log.warning("%s: user %r is not made: %s", path.name, number, error.sentence)
             continue

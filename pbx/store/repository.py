@@ -177,7 +177,8 @@ class Store:
                 log.warning("first start without MariaDB: it gets these users when it answers")
         if not self._prepared:
             plan = first_plan(self._first_country)
-            first = first_users(self._first_users, reserved(plan))
+            known = bool(plan.basics.country)
+            first = first_users(self._first_users, reserved(plan), known=known)
             users = [make_user(one.number, one.password, self._realm, one.name) for one in first]
             self._latest = Snapshot.of(1, users, (), plan)
             # Before the commit: users whose passwords nobody knows would be worse.

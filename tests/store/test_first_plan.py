@@ -33,6 +33,23 @@ def test_nobody_has_an_emergency_number(tmp_path: Path, opened: Opened, country:
     assert not {*first.users} & reserved(first.plan)
 
 
+def test_nor_has_who_is_named_on_the_card(
+    tmp_path: Path, opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
+    """100 and 101 are Belgium's ambulance and police."""
+    (tmp_path / "first-country").write_text("BE\n")
+    (tmp_path / "first-users.json").write_text('[{"number": "101"}, {"number": "201"}]')
+    with caplog.at_level(logging.WARNING):
+        assert [*opened(Kept(tmp_path)).first.users] == ["201"]
+    assert "user '101' is not made: 101 is an emergency number" in caplog.text
+
+
+def test_without_a_country_nobody_knows(tmp_path: Path, opened: Opened) -> None:
+    """What is one elsewhere may be a room of the hotel."""
+    (tmp_path / "first-users.json").write_text('[{"number": "110"}]')
+    assert [*opened(Kept(tmp_path)).first.users] == ["110"]
+
+
 def test_a_later_one_changes_nothing(tmp_path: Path, opened: Opened) -> None:
     kept = opened(Kept(tmp_path))
     (tmp_path / "first-country").write_text("DE\n")
