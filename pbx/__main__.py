@@ -9,6 +9,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - an older one is told so
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import platform
 from collections.abc import Callable, Sequence
@@ -16,10 +17,15 @@ from pathlib import Path
 
 from pbx import __version__
 from pbx.config.data_folder import DEFAULT_FOLDER
-from pbx.config.settings import Settings, read_settings
+from pbx.config.settings import ServiceSettings, Settings, read_settings
 from pbx.errors import StartError
 from pbx.locale import choose, say
 from pbx.ops.log import log_to_stderr
+
+log = logging.getLogger(__name__)
+
+SETTINGS_NAME = "minisip.toml"
+"""Of the settings file in the data folder."""
 
 ARCHITECTURES = ("aarch64", "x86_64")
 PYTHONS = ((3, 11), (3, 14))
@@ -54,7 +60,7 @@ def _settings(config: Path | None, folder: Path) -> Settings:
     """The settings of the file asked for, else of the data folder's, else the defaults."""
     if config is not None:
         return read_settings(config)
-    usual = folder / "minisip.toml"
+    usual = folder / SETTINGS_NAME
     try:
         there = usual.exists()
     except OSError:
@@ -74,15 +80,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings.language:
             choose(settings.language)
         if arguments.check_config:
+            _check_services(settings.services, arguments.config or folder / SETTINGS_NAME)
             sys.stdout.write(say("config-good") + "\n")
             return 0
         log_to_stderr(os.environ, verbose=arguments.verbose)
+        for setting, number in settings.services.refused.items():
+            log.warning("%s is off: %s is an emergency number in every country", setting, number)
         return _run(folder, settings)
     except StartError as error:
         sys.stderr.write(f"minisipserver-cli: {error.sentence}\n")
         return error.exit_code
     except KeyboardInterrupt:
         return 130
+
+
+def _check_services(services: ServiceSettings, path: Path) -> None:
+    """Refuse new settings for what is no reason to stop an exchange that has them: see `refused`."""
+    for setting, number in services.refused.items():
+        why = say("setting-service-emergency", setting=setting, value=number)
+        raise StartError(say("bad-settings", path=path, why=why), os.EX_CONFIG)
 
 
 def _run(folder: Path, settings: Settings) -> int:

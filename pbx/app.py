@@ -404,6 +404,7 @@ class App:
 
     def _problems(self) -> list[Problem]:
         now, database = self._loop.time(), self._store.status
+        prack = self._exchange.without_prack
         snapshot, services = self._store.snapshot, self._settings.services
         return examine(
             Facts(
@@ -420,15 +421,13 @@ class App:
                 tls_why=self._no_tls(),
                 lost={number: now - since for number, since in self._bindings.lost.items()},
                 shadowed=shadowed(snapshot, services),
+                services_refused=services.refused,
                 no_emergency_numbers=no_emergency_numbers(snapshot),
                 nowhere=leading_nowhere(snapshot, services, datetime.now().astimezone()),
-                prack_refused={
-                    contact: now - since
-                    for contact, since in self._exchange.without_prack.contacts.items()
-                },
+                prack_refused={one: now - since for one, since in prack.contacts.items()},
                 prack_lines=tuple(
                     name
-                    for name in self._exchange.without_prack.lines
+                    for name in prack.lines
                     if name in snapshot.lines and snapshot.lines[name].prack != "off"
                 ),
                 emergency_calls=tuple(

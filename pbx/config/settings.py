@@ -153,6 +153,8 @@ class CdrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[services]``: numbers that the exchange itself answers; empty switches a service off.
 
+    So does a number that is an emergency number in every country (`refused`).
+
     Args:
         echo: says what it hears.
         milliwatt: the test tone of 1004 Hz and 0 dBm0.
@@ -174,8 +176,23 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def numbers(self) -> dict[str, str]:
         """The number of each service that is switched on, by the setting's name."""
+        return {name: one for name, one in self._named.items() if one and one not in ALWAYS}
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The services that are off because their number is an emergency number.
+
+        A settings file from before that was refused goes on being good for all the rest.
+
+        Returns:
+            Their numbers, by the setting's full name.
+        """
+        return {f"services.{name}": one for name, one in self._named.items() if one in ALWAYS}
+
+    @property
+    def _named(self) -> dict[str, str]:
         names = ("echo", "milliwatt", "music", "recorder", "conference")
-        return {name: number for name in names if (number := getattr(self, name))}
+        return {name: getattr(self, name) for name in names}
 
 
 class MessageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -423,14 +440,13 @@ def _service_faults(services: ServiceSettings) -> Iterator[str]:
         setting = f"services.{name}"
         if not _SERVICE_NUMBER.fullmatch(number):
             yield say("setting-service-number", setting=setting, value=number)
-        if number in ALWAYS:
-            yield say("setting-service-emergency", setting=setting, value=number)
         for other, same in numbers.items():
             if other == name:
                 break
             if same == number:
                 yield say("setting-service-same", one=f"services.{other}", other=setting)
-        if name != "conference" and services.conference and number.startswith(services.conference):
+        room = numbers.get("conference", "")
+        if name != "conference" and room and number.startswith(room):
             # what follows would be a room
             yield say("setting-service-room", setting=setting, conference="services.conference")
     yield from _range("services.conference_parties", services.conference_parties, 2, 100)

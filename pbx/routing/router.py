@@ -286,8 +286,9 @@ class _Search:
 
         A conference's has its room yet, and the out-group prefix a number outside.
         """
-        basics, room = self._plan.basics, self._services.conference
-        numbers = [*self._snapshot.users, *self._services.numbers.values()]
+        basics, services = self._plan.basics, self._services.numbers
+        room = services.get("conference", "")
+        numbers = [*self._snapshot.users, *services.values()]
         if dials and self._has_lines():
             prefix, emergency = basics.out_prefix, basics.emergency_numbers
             numbers += [*emergency, *(prefix + number for number in emergency)]

@@ -33,7 +33,7 @@ def shown(services: ServiceSettings, dialed: str) -> str:
 
     A mistyped room has none, but what stands behind it is the password all the same.
     """
-    prefix = services.conference
+    prefix = services.numbers.get("conference", "")
     if not prefix or not dialed.startswith(prefix):
         return dialed
     room, star, _ = dialed.removeprefix(prefix).partition("*")

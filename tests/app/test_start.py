@@ -256,6 +256,19 @@ class TestCommandLine:
         assert done.stdout == "The settings are good.\n"
         assert [path.name for path in daemon.folder.iterdir()] == ["minisip.toml"]
 
+    def test_a_service_with_an_emergency_number(self, run: Run, daemon: Daemon) -> None:
+        """Nobody is to set it; but whose file has had it since before it was refused has telephones."""
+        daemon.configure(more='[services]\necho = "112"')
+        done = run("--data-dir", str(daemon.folder), "--check-config")
+        sentence = "services.echo is '112', which is an emergency number in every country."
+        assert sentence in refusal(done, 78)
+        daemon.start()
+        assert "services.echo is off: 112 is an emergency number in every country" in daemon.log
+        with daemon.client() as client:
+            (problem,) = (one for one in client.health().problems if one.slug == "service-off")
+        assert problem.values == {"setting": "services.echo", "number": "112"}
+        assert daemon.stop() == 0
+
     def test_no_settings_at_all_are_good(self, run: Run, tmp_path: Path) -> None:
         done = run("--data-dir", str(tmp_path / "none"), "--check-config")
         assert done.returncode == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pbx.config.callback import CallBackSettings
-from pbx.config.settings import Settings, parse_settings, read_settings
+from pbx.config.settings import ServiceSettings, Settings, parse_settings, read_settings
 from pbx.errors import StartError
 from pbx.locale import choose
 
@@ -129,6 +129,21 @@ class TestGood:
             "conference": "*600*",
         }
 
+    @pytest.mark.parametrize(
+        ("line", "setting", "number"),
+        [
+            ('music = "112"', "services.music", "112"),
+            ('conference = "911"', "services.conference", "911"),
+        ],
+    )
+    def test_a_service_with_an_emergency_number_is_off(
+        self, line: str, setting: str, number: str
+    ) -> None:
+        services = parse_settings(f"[services]\n{line}".encode(), "x").services
+        assert services.refused == {setting: number}
+        everything = {f"services.{one}" for one in ServiceSettings().numbers}
+        assert {f"services.{one}" for one in services.numbers} == everything - {setting}
+
     def test_no_service_at_all(self) -> None:
         names = ("echo", "milliwatt", "music", "recorder", "conference")
         text = "[services]\n" + "".join(f'{name} = ""\n' for name in names)
@@ -190,7 +205,6 @@ class TestFaults:
             ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
             ('[cdr]\nsides = ["LO", "LO"]', "cdr.sides"),
             ('[services]\necho = "echo"', "services.echo"),
-            ('[services]\nmusic = "112"', "services.music"),
             ('[services]\nmusic = "*4321*4321*43"', "services.music"),
             ("[services]\nconference_parties = 1", "services.conference_parties"),
             ("[services]\nconference_parties = 101", "services.conference_parties"),

@@ -50,6 +50,11 @@ class TestRfc3261Section21_4_22:
         assert routed(services.conference).kind is RouteKind.INCOMPLETE
         assert routed(services.conference + "1").kind is RouteKind.SERVICE
 
+    @pytest.mark.parametrize("dialed", ["112", "1125", "112*"])
+    def test_rooms_do_not_begin_with_an_emergency_number(self, dialed: str) -> None:
+        services = ServiceSettings(conference="112")
+        assert routed(dialed, services=services).kind is RouteKind.UNKNOWN
+
     def test_nothing(self) -> None:
         decision = routed("")
         assert decision.kind is RouteKind.INCOMPLETE

@@ -25,6 +25,7 @@ from pbx.ops.health import (
     phone_lost,
     prack_refused,
     records_stuck,
+    service_off,
 )
 from pbx.ops.health.facts import Facts, Problem
 
@@ -44,6 +45,7 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     line_leads_nowhere.check,
     line_prack_refused.check,
     emergency_taken.check,
+    service_off.check,
     no_emergency_numbers.check,
     emergency_call.check,
     callback_open.check,

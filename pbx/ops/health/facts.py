@@ -56,6 +56,8 @@ class Facts:
         prack_refused: contacts that ask for PRACK and refuse it, and how many seconds ago they did.
         lines: external lines and SIP trunks that can't be used, and why.
         shadowed: numbers of ours that are emergency numbers, and so can't be called.
+        services_refused: numbers of services that are off, because they are emergency numbers, by
+            the setting's name.
         no_emergency_numbers: calls can go outside, and no number is an emergency number.
         nowhere: destinations of lines that are nobody's numbers, by line.
         prack_lines: lines that ask for PRACK and refuse it.
@@ -79,6 +81,7 @@ class Facts:
     prack_refused: Mapping[str, float]
     lines: Mapping[str, Trouble]
     shadowed: tuple[str, ...]
+    services_refused: Mapping[str, str]
     no_emergency_numbers: bool
     nowhere: Mapping[str, str]
     prack_lines: tuple[str, ...]
