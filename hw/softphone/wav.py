@@ -4,7 +4,6 @@ import errno
 import io
 import os
 import struct
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,14 @@ from hw.softphone.locale import say
 from hw.softphone.resampler import Resampler
 from hw.softphone.session import CLOCK_HZ
 from pbx.errors import StartError
+from pbx.media.wav_header import WavHeader, read_wav_header
 
 _RATES = range(4000, 192001)
+_TRACKS = range(1, 9)
 
 
 class WavSource:
-    """A file to be played: PCM of 8, 16, 24 or 32 bits, any rate; of two tracks both, mixed.
+    """A file to be played: PCM of 8, 16, 24 or 32 bits, any rate; all tracks, mixed.
 
     Args:
         path: of the file.
@@ -31,16 +32,20 @@ class WavSource:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._file = wave.Wave_read(str(path))
+            self._file = path.open("rb")
         except FileNotFoundError:
             raise StartError(say("no-file", path=path), os.EX_NOINPUT) from None
-        except (OSError, EOFError, wave.Error) as error:
-            why = getattr(error, "strerror", None) or error
-            raise StartError(say("no-wav", path=path, why=why), os.EX_NOINPUT) from error
-        rate = self._file.getframerate()
-        if rate not in _RATES:
+        except OSError as error:
+            raise _unplayable(path, error) from error
+        try:
+            self._form = form = read_wav_header(self._file)
+            _check(form)
+        except (OSError, ValueError) as error:
             self._file.close()
-            raise StartError(say("no-wav", path=path, why=f"{rate} Hz"), os.EX_NOINPUT)
+            raise _unplayable(path, error) from error
+        self._file.seek(form.begin)
+        self._left = form.octets // form.frame
+        rate = form.rate
         self._resampler = Resampler(rate, CLOCK_HZ) if rate != CLOCK_HZ else None
         self._block = max(1, rate // 10)
         self._waiting: Samples = np.zeros(0, np.int16)
@@ -49,7 +54,7 @@ class WavSource:
     def read(self, count: int) -> Samples:
         """Return the next samples; silence once the file is at its end."""
         while len(self._waiting) < count and not self._over:
-            more = _pcm(self._file.readframes(self._block), self._file)
+            more = self._frames()
             if not len(more):
                 self._over = True
                 # What is still in the filter
@@ -60,15 +65,35 @@ class WavSource:
         samples, self._waiting = self._waiting[:count], self._waiting[count:]
         return np.pad(samples, (0, count - len(samples)))
 
+    def _frames(self) -> Samples:
+        """Return a block of the file, none at its end."""
+        count = min(self._block, self._left)
+        self._left -= count
+        return _pcm(self._file.read(count * self._form.frame), self._form)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _pcm(data: bytes, file: wave.Wave_read) -> Samples:
+def _check(form: WavHeader) -> None:
+    if not form.is_pcm:
+        raise ValueError("it is not PCM of 8, 16, 24 or 32 bits")
+    if form.tracks not in _TRACKS:
+        raise ValueError(f"it has {form.tracks} tracks")
+    if form.rate not in _RATES:
+        raise ValueError(f"{form.rate} Hz")
+
+
+def _unplayable(path: Path, error: OSError | ValueError) -> StartError:
+    why = getattr(error, "strerror", None) or error
+    return StartError(say("no-wav", path=path, why=why), os.EX_NOINPUT)
+
+
+def _pcm(data: bytes, form: WavHeader) -> Samples:
     """Return the octets of whole frames as one track of 16 bits."""
-    width, channels = file.getsampwidth(), file.getnchannels()
-    octets = np.frombuffer(data, np.uint8)[: len(data) // (width * channels) * width * channels]
+    width, channels = form.bits // 8, form.tracks
+    octets = np.frombuffer(data, np.uint8)[: len(data) // form.frame * form.frame]
     # Little-endian: the last octet of a sample is its highest.
     planes = octets.reshape(-1, channels, width)
     high = planes[:, :, width - 1].astype(np.int32)

@@ -56,6 +56,21 @@ class TestWhatCanBePlayed:
         assert abs(tone_level(middle, 1000, wanted) - LEVEL) < 0.2
         assert rest_level(middle, 1000, wanted) < (-60 if code == PCM else -33)
 
+    @pytest.mark.parametrize("bits", [8, 24, 32])
+    @pytest.mark.parametrize("extensible", [False, True])
+    def test_pcm_of_other_widths(self, tmp_path: Path, bits: int, extensible: bool) -> None:
+        """What sox writes by itself has 32 bits, and more than 16 of them are extensible."""
+        sound = sine(1000, 1600, 8000, peak=8000)
+        wide = (sound.astype(np.int64) << 16) >> (32 - bits)
+        if bits == 8:
+            wide += 128
+        octets = wide.astype("<i8").view(np.uint8).reshape(-1, 8)[:, : bits // 8]
+        path = tmp_path / "a.wav"
+        head = form(PCM, 8000, bits=bits, extensible=extensible)
+        path.write_bytes(riff(head, chunk(b"data", octets.tobytes())))
+        heard = read(path)
+        assert np.abs(heard.astype(int) - sound).max() <= (255 if bits == 8 else 0)
+
     def test_both_tracks_are_heard(self, tmp_path: Path) -> None:
         left, right = sine(500, 1600, 8000, peak=8000), sine(900, 1600, 8000, peak=8000)
         path = tmp_path / "a.wav"
@@ -102,10 +117,11 @@ class TestWhatCannot:
             (riff(chunk(b"data", bytes(160)), form(PCM, 8000)), "has no sound in it"),
             (riff(chunk(b"fmt ", bytes(4))), "is damaged"),
             (riff(*[chunk(b"junk", b"")] * 5000, form(PCM, 8000)), "has no sound in it"),
-            (riff(form(PCM, 8000, bits=24), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
-            (riff(form(3, 8000, bits=32), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
-            (riff(form(PCM, 8000, 0), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
-            (riff(form(PCM, 8000, 9), chunk(b"data", bytes(160))), "16-bit PCM or G.711"),
+            (riff(form(PCM, 8000, bits=12), chunk(b"data", bytes(160))), "PCM or G.711"),
+            (riff(form(ULAW, 8000, bits=16), chunk(b"data", bytes(160))), "PCM or G.711"),
+            (riff(form(3, 8000, bits=32), chunk(b"data", bytes(160))), "PCM or G.711"),
+            (riff(form(PCM, 8000, 0), chunk(b"data", bytes(160))), "PCM or G.711"),
+            (riff(form(PCM, 8000, 9), chunk(b"data", bytes(160))), "PCM or G.711"),
             (riff(form(PCM, 0), chunk(b"data", bytes(160))), "0 samples in a second"),
             (riff(form(PCM, 2**30), chunk(b"data", bytes(160))), "samples in a second"),
         ],

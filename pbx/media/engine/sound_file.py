@@ -1,15 +1,16 @@
-"""Reads WAV files for players: 16-bit or G.711 sound of any usual rate, as mono at a rate of ours."""
+"""Reads WAV files for players: PCM or G.711 sound of any usual rate, as mono at a rate of ours."""
 
 import math
 import os
 import stat
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
+from pbx.media.wav_header import ALAW, ULAW, WavHeader, read_wav_header
 
 Sound = npt.NDArray[np.int16]
 
@@ -19,17 +20,11 @@ LONGEST = 1 << 26
 RATES = (8000, 16000, 48000)
 _LOWEST, _HIGHEST = 4000, 192_000
 
-_PCM, _ALAW, _ULAW, _EXTENSIBLE = 1, 6, 7, 0xFFFE
-_WIDTHS = {_PCM: 16, _ALAW: 8, _ULAW: 8}
-
 _CROSSINGS = 16
 """Zero crossings of the filter on each side."""
 
 _MOST_PHASES = 640
 """Of a filter; every usual rate has fewer."""
-
-_MOST_CHUNKS = 1000
-"""Of a file; what has more before its sound isn't made to be played."""
 
 _PIECE = 4096
 """Samples that are reckoned at once."""
@@ -37,14 +32,6 @@ _PIECE = 4096
 
 class SoundFileError(Exception):
     """A file that can't be played; says why, in one sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Format:
-    code: int
-    tracks: int
-    rate: int
-    bits: int
 
 
 @dataclass(eq=False)
@@ -68,9 +55,10 @@ def read_sound(path: Path) -> SoundFile:
     """
     try:
         with _open(path) as file:
-            form, begin, octets = _find(file)
+            form = read_wav_header(file)
+            _check(form)
             wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
-            sound = _decode(form, file, begin, octets)
+            sound = _decode(form, file)
     except (OSError, ValueError) as error:
         # ValueError: no path at all.
         reason = getattr(error, "strerror", None) or str(error)
@@ -96,61 +84,44 @@ def _read(file: BinaryIO, at: int, octets: int) -> bytes:
     return file.read(octets)
 
 
-def _find(file: BinaryIO) -> tuple[_Format, int, int]:
-    """Find format and samples among a RIFF file's chunks: where these begin, and their octets."""
-    head = _read(file, 0, 12)
-    if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        raise SoundFileError("it is no WAV file")
-    size = os.fstat(file.fileno()).st_size
-    at, form = 12, None
-    for _ in range(_MOST_CHUNKS):
-        head = _read(file, at, 8)
-        if len(head) < 8:
-            break
-        kind, length = struct.unpack("<4sI", head)
-        if kind == b"fmt ":
-            form = _format(_read(file, at + 8, min(length, 64)))
-        elif kind == b"data" and form is not None:
-            # A recording that was cut off may promise more than there is.
-            octets = min(length, size - at - 8)
-            if octets > LONGEST * form.tracks * form.bits // 8:
-                raise SoundFileError("it is too long")
-            return form, at + 8, octets
-        at += 8 + length + length % 2
-    raise SoundFileError("it has no sound in it")
-
-
-def _format(body: bytes) -> _Format:
-    if len(body) < 16:
-        raise SoundFileError("it is damaged")
-    code, tracks, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
-    if code == _EXTENSIBLE and len(body) >= 26:
-        (code,) = struct.unpack_from("<H", body, 24)
-    if _WIDTHS.get(code) != bits or not 1 <= tracks <= 8:
-        raise SoundFileError("only WAV files of 16-bit PCM or G.711 can be played")
+def _check(form: WavHeader) -> None:
+    """Refuse what can't be played."""
+    g711 = form.code in (ALAW, ULAW) and form.bits == 8
+    if not (form.is_pcm or g711) or not 1 <= form.tracks <= 8:
+        raise SoundFileError("only WAV files of PCM or G.711 can be played")
+    rate = form.rate
     phases = min(wanted // math.gcd(rate, wanted) for wanted in RATES[:2]) if rate else 0
     if not _LOWEST <= rate <= _HIGHEST or phases > _MOST_PHASES:
         raise SoundFileError(f"{rate} samples in a second cannot be played")
-    return _Format(code, tracks, rate, bits)
+    if form.octets > LONGEST * form.frame:
+        raise SoundFileError("it is too long")
 
 
-def _decode(form: _Format, file: BinaryIO, begin: int, octets: int) -> Sound:
+def _decode(form: WavHeader, file: BinaryIO) -> Sound:
     """Return the samples, tracks mixed, a piece after the other: files are large and boards small."""
-    width = form.tracks * form.bits // 8
-    table = {_ALAW: _alaw, _ULAW: _ulaw}[form.code]() if form.code != _PCM else None
-    sound = np.empty(octets // width, np.int16)
+    width = form.frame
+    sound = np.empty(form.octets // width, np.int16)
+    table = {ALAW: _alaw, ULAW: _ulaw}[form.code]() if not form.is_pcm else None
     for first in range(0, len(sound), _PIECE):
         count = min(_PIECE, len(sound) - first)
-        piece = _read(file, begin + first * width, count * width)
+        piece = _read(file, form.begin + first * width, count * width)
         if len(piece) < count * width:
             raise SoundFileError("it has become shorter while it was read")
-        if table is None:
-            samples = np.frombuffer(piece, "<i2").astype(np.int16)
-        else:
-            samples = table[np.frombuffer(piece, np.uint8)]
+        octets = np.frombuffer(piece, np.uint8)
+        samples = table[octets] if table is not None else _pcm(octets, form.bits // 8)
         tracks = samples.reshape(count, form.tracks)
         sound[first : first + count] = tracks.mean(axis=1).round()
     return sound
+
+
+def _pcm(octets: npt.NDArray[np.uint8], width: int) -> Sound:
+    """Return samples of so many octets each as samples of 16 bits."""
+    if width == 1:
+        # Those are unsigned.
+        return (octets.astype(np.int16) - 128) << 8
+    # Little-endian: the last two octets are the highest ones.
+    high = np.ascontiguousarray(octets.reshape(-1, width)[:, -2:])
+    return high.view("<i2").ravel().astype(np.int16)
 
 
 def _ulaw() -> Sound:
