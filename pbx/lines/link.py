@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 MOST_HEARD = 100
 """Addresses of one server's answers that are remembered: a datagram may come from any."""
 
+BRIEF_S = 10.0
+"""A connection that ends sooner after its answer was closed for it: whoever asks at once each time a
+server has done so asks without a pause."""
+
 FAREWELL_S = 4.0
 """How long signing off may take."""
 
@@ -68,6 +72,9 @@ class Link(ABC):
         self._retry_after_s = 0.0
         self._was_up = False
         self._doubt = False
+        # When the server has said yes last, and how often in a row it has hung up right behind that
+        self._held_at = 0.0
+        self._brief = 0
 
     # ---------------------------------------------------------------- what a kind of line adds
 
@@ -136,8 +143,17 @@ class Link(ABC):
 
     def disconnected(self, flow: Flow, now: float) -> None:
         """Take note that a path has failed: a connection has ended, or nobody listens."""
-        if self.server.disconnected(flow):
-            self._step(LinkInput.LOST, now)
+        if not self.server.disconnected(flow):
+            return
+        if self.phase is Phase.UP and flow.connection:
+            self._brief = self._brief + 1 if now < self._held_at + BRIEF_S else 0
+            if self._brief > 1:
+                # It stands by its yes all the same; only the next question waits
+                closed = Trouble("unreachable", {"server": str(flow), "why": "closed"})
+                wait_s = back_off_s(closed, self._brief - 2, self._tokens)
+                self._due_in(min(wait_s, self._hold_s()), now)
+                return
+        self._step(LinkInput.LOST, now)
 
     def doubted(self, now: float) -> None:
         """Take note that a call has found nobody there: ask at once, and send no call meanwhile."""
@@ -229,6 +245,7 @@ class Link(ABC):
                     log.info("line %s: %s", self.line.name, self.server.flow)
                 self.trouble, self._failures, self._was_up, self._doubt = None, 0, True, False
                 self.server.begin()
+                self._held_at = now
                 self._due_in(self._hold_s(), now)
             case LinkAction.LET_GO:
                 self._was_up = False

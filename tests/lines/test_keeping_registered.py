@@ -170,6 +170,34 @@ class TestRestartOfTheServer:
         assert machine.state().usable
         assert path(machine).flow.connection == 2
 
+    def test_one_that_hangs_up_after_each_answer_is_asked_less_and_less(self) -> None:
+        machine, carrier = begun(registrar(), transport="tcp")
+        carrier.take()
+        machine.closes(carrier_flow(carrier))
+        carrier.take()  # Once, it may have been restarted
+        waits = []
+        for _ in range(8):
+            machine.closes(carrier_flow(carrier))
+            assert carrier.all() == []
+            # It has registered us all the same, and takes calls by another connection.
+            assert machine.state().usable
+            waits.append((machine.state().next_try or 0) - machine.now)
+            machine.advance(waits[-1])
+            carrier.take()
+        bounds = (10, 20, 40, 80, 160, 300, 300, 300)
+        assert all(least / 2 <= wait <= least for wait, least in zip(waits, bounds, strict=True))
+
+    def test_a_connection_that_lasts_forgives(self) -> None:
+        machine, carrier = begun(registrar(), transport="tcp")
+        for _ in range(3):
+            machine.closes(carrier_flow(carrier))
+        machine.advance(60)
+        carrier.all()
+        for _ in range(3):
+            machine.advance(30)
+            machine.closes(carrier_flow(carrier))
+            carrier.take()
+
     def test_another_connection_is_no_matter(self) -> None:
         machine, carrier = begun(registrar(), transport="tcp")
         carrier.take()
