@@ -47,14 +47,22 @@ TEXT
 # --- The machine -----------------------------------------------------------------------------
 
 check_machine() { # wheels of numba exist for 64-bit ARM and x86-64 only
-  local machine name
+  local system machine bits
+  system=$(uname -s)
+  [ "$system" = Linux ] || die 69 "miniSIPServer runs on Linux; this is $system." \
+    "miniSIPServer 运行于 Linux；当前系统为 $system。"
   machine=$(uname -m)
   # A Raspberry Pi OS of 32 bits runs a 64-bit kernel: uname alone would believe it.
-  case $machine:$(getconf LONG_BIT) in
+  bits=$(getconf LONG_BIT)
+  case $machine:$bits in
     aarch64:64 | x86_64:64) ;;
-    *) die 69 "This system is $machine with $(getconf LONG_BIT)-bit programs; miniSIPServer needs 64-bit ARM or x86-64: use the 64-bit edition of the system." \
-      "本系统是 $machine，程序为 $(getconf LONG_BIT) 位；miniSIPServer 需要 64 位 ARM 或 x86-64，请使用 64 位版本的系统。" ;;
+    *) die 69 "This system is $machine with $bits-bit programs; miniSIPServer needs 64-bit ARM or x86-64: use the 64-bit edition of the system." \
+      "本系统是 $machine，程序为 $bits 位；miniSIPServer 需要 64 位 ARM 或 x86-64，请使用 64 位版本的系统。" ;;
   esac
+}
+
+check_release() { # another one may do as well
+  local name
   # shellcheck source=/dev/null
   name=$(. /etc/os-release 2>/dev/null && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-0}") || name="unknown 0"
   case $name in
@@ -227,7 +235,7 @@ ready() { # ready run|test
 # `.venv/.stamp` is written last and taken away first: .venv without it is half done.
 make_venv() { # make_venv run|test
   local kind=$1 made
-  check_machine
+  check_release
   made=$(head -n 1 .venv/.stamp 2>/dev/null) || made=
   if [ "$made" != "$PWD" ] || ! stamp run >/dev/null || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     find_python
@@ -555,14 +563,15 @@ deb_programs=(
   x86_64-linux-gnu-strip:binutils-x86-64-linux-gnu qemu-aarch64-static:qemu-user-static
 )
 
-deb_test() { # Debian 12 and 13, amd64 and arm64: half an hour; `test` has the short form
+deb_test() { # Debian 12 and 13, amd64 and arm64, package and sources: an hour; `test` has the short form
   need_programs "${test_programs[@]}" "${deb_programs[@]}"
   prepare test
-  MINISIP_DEB_TEST=all exec .venv/bin/python -m pytest tests/deb "$@"
+  MINISIP_DEB_TEST=all exec .venv/bin/python -m pytest tests/deb tests/posts/test_t6_install.py "$@"
 }
 
 verb=${1:-}
 [ $# -eq 0 ] || shift
+case $verb in "" | -h | --help | help) ;; *) check_machine ;; esac
 case $verb in
   setup) setup ;;
   run) run "$@" ;;

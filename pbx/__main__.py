@@ -4,14 +4,15 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - an older one is told so
     # Before anything is imported that such a Python can't import.
-    sys.exit("minisipserver-cli: miniSIPServer needs Python 3.11, 3.12 or 3.13.")
+    from pbx.ops.old_python import refuse_python
+
+    refuse_python("minisipserver-cli")
 
 import argparse
 import asyncio
 import gc
 import logging
 import os
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,29 +22,12 @@ from pbx.config.settings import ServiceSettings, Settings, read_settings
 from pbx.errors import StartError
 from pbx.locale import choose, say
 from pbx.ops.log import log_to_stderr
+from pbx.ops.machine import this_machine
 
 log = logging.getLogger(__name__)
 
 SETTINGS_NAME = "minisip.toml"
 """Of the settings file in the data folder."""
-
-ARCHITECTURES = ("aarch64", "x86_64")
-PYTHONS = ((3, 11), (3, 14))
-"""From the first, up to but not including the second."""
-
-
-def check_platform(system: str, machine: str, python: tuple[int, int]) -> None:
-    """Refuse a machine that the exchange can't run on.
-
-    Raises:
-        StartError: with what is wrong and what is needed.
-    """
-    if system != "Linux":
-        raise StartError(say("wrong-system", system=system), 69)
-    if machine not in ARCHITECTURES:
-        raise StartError(say("wrong-architecture", machine=machine), 69)
-    if not PYTHONS[0] <= python < PYTHONS[1]:
-        raise StartError(say("wrong-python", version=".".join(map(str, python))), 69)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -74,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     choose("")
     try:
         arguments = _arguments(argv)
-        check_platform(platform.system(), platform.machine(), sys.version_info[:2])
+        machine = this_machine()
+        machine.check()
         folder = arguments.data_dir or DEFAULT_FOLDER
         settings = _settings(arguments.config, folder)
         if settings.language:
@@ -84,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.write(say("config-good") + "\n")
             return 0
         log_to_stderr(os.environ, verbose=arguments.verbose)
+        log.info("miniSIPServer %s on %s", __version__, machine)
         for setting, number in settings.services.refused.items():
             log.warning("%s is off: %s is an emergency number in every country", setting, number)
         return _run(folder, settings)

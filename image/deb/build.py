@@ -311,7 +311,7 @@ def add_control(package: Package) -> None:
         "SIZE": str(sum(path.stat().st_size for path in files) // 1024),
     }
     folder.mkdir()
-    for name in ("control", "postinst", "prerm", "postrm"):
+    for name in ("control", "preinst", "postinst", "prerm", "postrm"):
         text = re.sub("@([A-Z]+)@", lambda word: words[word[1]], (HERE / name).read_text())
         (folder / name).write_text(text)
         (folder / name).chmod(0o644 if name == "control" else 0o755)

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pbx import __version__
-from pbx.__main__ import check_platform, main
+from pbx.__main__ import main
 from pbx.errors import StartError
 from pbx.locale import choose
+from pbx.ops.machine import Machine
 from tests.app.conftest import NewDaemon, NewPhone
 from tests.app.daemon import Daemon
 from tests.app.phone import Phone
@@ -204,27 +205,35 @@ class TestPlatform:
     @pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
     @pytest.mark.parametrize("python", [(3, 11), (3, 12), (3, 13)])
     def test_supported(self, machine: str, python: tuple[int, int]) -> None:
-        check_platform("Linux", machine, python)
+        Machine("Linux", "6.12", machine, 64, python).check()
 
     @pytest.mark.parametrize(
-        ("system", "machine", "python", "named"),
+        ("system", "machine", "bits", "python", "named"),
         [
-            ("Darwin", "x86_64", (3, 11), "Darwin"),
-            ("Windows", "x86_64", (3, 11), "Windows"),
-            ("Linux", "armv7l", (3, 11), "armv7l"),
-            ("Linux", "i686", (3, 11), "i686"),
-            ("Linux", "riscv64", (3, 11), "riscv64"),
-            ("Linux", "x86_64", (3, 10), "3.10"),
-            ("Linux", "x86_64", (3, 14), "3.14"),
+            ("Darwin", "x86_64", 64, (3, 11), "Darwin"),
+            ("Windows", "x86_64", 64, (3, 11), "Windows"),
+            ("Linux", "armv7l", 64, (3, 11), "armv7l"),
+            ("Linux", "i686", 64, (3, 11), "i686"),
+            ("Linux", "riscv64", 64, (3, 11), "riscv64"),
+            ("Linux", "aarch64", 32, (3, 11), "32"),
+            ("Linux", "x86_64", 32, (3, 11), "32"),
+            ("Linux", "x86_64", 64, (3, 10), "3.10"),
+            ("Linux", "x86_64", 64, (3, 14), "3.14"),
         ],
     )
     @pytest.mark.parametrize("language", ["en", "zh"])
     def test_unsupported(
-        self, system: str, machine: str, python: tuple[int, int], named: str, language: str
+        self,
+        system: str,
+        machine: str,
+        bits: int,
+        python: tuple[int, int],
+        named: str,
+        language: str,
     ) -> None:
         choose(language)
         with pytest.raises(StartError) as caught:
-            check_platform(system, machine, python)
+            Machine(system, "6.12", machine, bits, python).check()
         assert named in caught.value.sentence
         assert caught.value.exit_code == 69
 
@@ -236,9 +245,9 @@ class TestPlatform:
         done = subprocess.run(
             [sys.executable, "-c", pretend], capture_output=True, text=True, timeout=60, check=False
         )
-        assert done.returncode == 1
+        assert done.returncode == 69
         assert done.stderr.splitlines() == [
-            "minisipserver-cli: miniSIPServer needs Python 3.11, 3.12 or 3.13."
+            "minisipserver-cli: miniSIPServer needs Python 3.11, 3.12 or 3.13; this is Python 3.10."
         ]
 
 

@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from tests.deb import packages
 from tests.deb.packages import PROJECT
@@ -73,6 +74,15 @@ def contents(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return Contents(deb, tmp_path_factory.mktemp("content") / "root")
 
 
+def needed_versions(library: Path) -> list[tuple[str, str]]:
+    """Return name and version of each set of symbols that a library wants of others."""
+    with library.open("rb") as file:
+        section = ELFFile(file).get_section_by_name(".gnu.version_r")
+        sets = section.iter_versions() if section is not None else ()
+        found = [one.name for _, wanted in sets for one in wanted]
+    return [(name, version) for name, _, version in (one.partition("_") for one in found)]
+
+
 @pytest.mark.deb_test
 def test_the_same_sources_make_the_same_bytes(tmp_path: Path) -> None:
     first = packages.built("arm64", PYTHON)
@@ -97,6 +107,19 @@ class TestFiles:
                 head = file.read(20)
             machine = int.from_bytes(head[18:20], "little")
             assert (head[:4], machine) == (b"\x7fELF", MACHINES[contents.control["Architecture"]])
+
+    def test_T6_1_compiled_parts_run_on_ubuntu_22_04(self, contents: Contents) -> None:
+        """Versions of symbols that they need: glibc 2.35 is its C library, and GCC 12's is its C++."""
+        newest = {"GLIBC": (2, 35), "GLIBCXX": (3, 4, 30), "CXXABI": (1, 3, 13)}
+        needed = {
+            (name, tuple(map(int, version.split("."))))
+            for path in contents.files
+            if ".so" in path.suffixes
+            for name, version in needed_versions(path)
+            if name in newest
+        }
+        assert ("GLIBC", (2, 17)) in needed
+        assert not [one for one in needed if one[1] > newest[one[0]]]
 
     def test_nothing_tells_of_the_machine_that_built_it(self, contents: Contents) -> None:
         needles = {str(PROJECT).encode(), str(Path.home() / ".pyenv").encode(), b"/tmp/"}
@@ -180,7 +203,7 @@ class TestControl:
 
     def test_scripts_have_no_gap_and_are_clean(self, contents: Contents) -> None:
         assert shutil.which("sh")
-        for name in ("postinst", "prerm", "postrm"):
+        for name in ("preinst", "postinst", "prerm", "postrm"):
             text = contents.text(f"DEBIAN/{name}")
             assert not re.search("@[A-Z]+@", text)
             assert "set -e" in text

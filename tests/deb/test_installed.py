@@ -1,5 +1,7 @@
 """The package put by dpkg into a clean system in which nothing runs, as an image builder does it."""
 
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -30,6 +32,68 @@ def test_dpkg_is_content_and_starts_nothing(system: System, installation: Instal
     assert not (root / "home/pi/.minisipserver").exists()
     assert chroot(system, root, "dpkg", "--verify", "minisipserver").stdout == ""
     assert chroot(system, root, "dpkg", "--audit").stdout == ""
+
+
+@pytest.fixture(scope="module")
+def clean(system: System, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a clean root in which nothing gets installed."""
+    root = tmp_path_factory.mktemp("clean") / "root"
+    system.unpack(root)
+    return root
+
+
+class TestRefusals:
+    """T4.1 of the posts: before anything of the package is there."""
+
+    LANGUAGES = ("C.UTF-8", "zh_CN.UTF-8")
+
+    @staticmethod
+    def sentence(
+        system: System, clean: Path, deb: Path, language: str, *edits: tuple[str, str]
+    ) -> str:
+        """Install the package's scripts alone, with edits; return what they say when dpkg fails."""
+        small = clean / "root/small"
+        shutil.rmtree(small, ignore_errors=True)
+        small.mkdir()
+        subprocess.run(["dpkg-deb", "-e", str(deb), str(small / "DEBIAN")], check=True)
+        (small / "DEBIAN/md5sums").unlink()
+        for name in ("control", "preinst", "postinst"):
+            path = small / "DEBIAN" / name
+            for pattern, text in edits:
+                path.write_text(re.sub(pattern, text, path.read_text()))
+        command = ["dpkg-deb", "--root-owner-group", "-b", str(small), f"{small}.deb"]
+        subprocess.run(command, check=True, capture_output=True)
+        done = chroot(system, clean, "dpkg", "-i", "/root/small.deb", language=language)
+        assert done.returncode != 0
+        chroot(system, clean, "dpkg", "--remove", "minisipserver")
+        (said,) = [
+            line
+            for line in done.stderr.splitlines()
+            if line.startswith(("minisipserver: ", "minisipserver："))
+        ]
+        return said
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_T4_1_another_architecture(
+        self, system: System, clean: Path, deb: Path, language: str
+    ) -> None:
+        """As a 32-bit edition whose dpkg was told to take packages of 64 bits, too."""
+        chroot(system, clean, "dpkg", "--add-architecture", "ppc64el")
+        edit = (r"(?m)^Architecture: .*$", "Architecture: ppc64el")
+        said = self.sentence(system, clean, deb, language, edit)
+        assert "ppc64el" in said
+        assert system.arch in said
+        assert said.endswith("." if language == "C.UTF-8" else "。")
+
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_T4_1_another_python(
+        self, system: System, clean: Path, deb: Path, language: str
+    ) -> None:
+        """dpkg refuses it; which package is the right one, dpkg can't say."""
+        edit = (rf"ython( ?){re.escape(system.python)}", r"ython\g<1>3.12")
+        said = self.sentence(system, clean, deb, language, edit)
+        assert "Python 3.12" in said
+        assert "+py311" in said
 
 
 def test_accounts(system: System, root: Path) -> None:
