@@ -61,12 +61,17 @@ def installation(
 ) -> tuple[Path, "subprocess.CompletedProcess[str]"]:
     """Return a clean root into which dpkg has put the package, and what dpkg said."""
     root = tmp_path_factory.mktemp("deb") / "root"
+    return root, install(system, deb, root)
+
+
+def install(system: System, deb: Path, root: Path) -> "subprocess.CompletedProcess[str]":
+    """Make a clean root, and have dpkg put the package into it; return what dpkg said."""
     system.unpack(root)
     inside = root / "root" / deb.name
     shutil.copyfile(deb, inside)
     done = chroot(system, root, "dpkg", "-i", f"/root/{deb.name}")
     inside.unlink()
-    return root, done
+    return done
 
 
 @pytest.fixture

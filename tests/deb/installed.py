@@ -18,12 +18,21 @@ class InstalledExchange(Exchange):
         machine: where it runs.
         ports: where SIP and RTP ports come from.
         home: of its user, on the machine.
+        top: further lines of minisip.toml, before all sections.
     """
 
-    def __init__(self, machine: Machine, ports: Ports, home: str = "home/pi") -> None:
-        super().__init__(machine.root / home / ".minisipserver", ports)
+    def __init__(
+        self, machine: Machine, ports: Ports, home: str = "home/pi", *, top: str = ""
+    ) -> None:
+        super().__init__(machine.root / home / ".minisipserver", ports, top=top)
         _give_to_owner_of_home(self.folder)
+        self._home = home
+        self.is_on(machine)
+
+    def is_on(self, machine: Machine) -> None:
+        """Look for it on `machine`: the same one, started again."""
         self.machine = machine
+        self.folder = machine.root / self._home / ".minisipserver"
         self.socket = machine.root / "run/minisipserver/control.sock"
 
     @property

@@ -4,6 +4,7 @@ It has its own processes, mounts, host name and control groups, and the network 
 phones reach its exchange on loopback.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -163,6 +164,14 @@ class Machine:
         ran = self.run(*command)
         assert ran.returncode == 0, f"{command}: {ran.stdout}{ran.stderr}"
         return ran.stdout
+
+    def processes(self, word: str) -> list[str]:
+        """Return the command lines that a word stands in, of all that runs on the machine."""
+        lines = []
+        for path in (self.root / "proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        return [line for line in lines if word in line]
 
     def failed(self) -> str:
         """Return the units that have failed, and the exchange's journal."""

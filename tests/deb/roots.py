@@ -18,6 +18,9 @@ PACKAGES = (
     "libstdc++6,zlib1g,libportaudio2,libudev1,systemd,init-system-helpers,passwd,sudo,man-db,dbus"
 )
 
+# Whose programs a processor runs itself, by the kernel's name of it.
+_NATIVE = {"x86_64": ("amd64", "i386"), "aarch64": ("arm64",)}
+
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "dpkg-deb": "dpkg",
@@ -34,11 +37,14 @@ class System:
         suite: its name.
         python: its Python.
         arch: Debian's name of the architecture.
+        packages: what it has beside Debian's smallest system, with commas between; usually that
+            Python and what our package depends on.
     """
 
     suite: str
     python: str
     arch: str
+    packages: str = ""
 
     @property
     def name(self) -> str:
@@ -48,13 +54,12 @@ class System:
     @property
     def native(self) -> bool:
         """Whether its programs run on this machine without emulation."""
-        machine = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
-        return self.arch == machine
+        return self.arch in _NATIVE[os.uname().machine]
 
     def tar(self) -> Path:
         """Return the archive of the fresh system, made unless it is there."""
         _need(PROGRAMS)
-        packages = f"python{self.python},{PACKAGES}"
+        packages = self.packages or f"python{self.python},{PACKAGES}"
         digest = hashlib.sha256(f"{_MMDEBSTRAP}{packages}".encode()).hexdigest()[:12]
         kept = CACHE / f"{self.name}-{digest}.tar"
         if not kept.exists():

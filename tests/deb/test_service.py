@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from tests.deb.installed import InstalledExchange
 from tests.deb.machine import Machine
 from tests.deb.packages import Variant
 from tests.deb.roots import System
+from tests.deb.unit_root import rc_local
 from tests.interop.baresip import Baresip
 from tests.interop.conversation import HIGH_HZ, LOW_HZ, TALK_S, talk, two_phones
+from tests.interop.ports import Ports
 from tests.interop.tones import assert_pure_tone
 from tests.interop.waiting import until
 
@@ -144,6 +147,88 @@ class TestService:
         exchange.start()
         assert (folder / "minisipserver.db").exists() or list(folder.glob("*.db*"))
         assert exchange.try_status() is not None
+
+
+def shown(machine: Machine, *names: str) -> dict[str, str]:
+    """Return properties of the service, as systemd has them in force."""
+    words = [f"--property={name}" for name in names]
+    lines = machine.done("systemctl", "show", *words, "minisipserver").splitlines()
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def exchange_of(machine: Machine) -> list[str]:
+    """Return the command lines of exchange and media engine, where they run."""
+    return machine.processes("minisipserver-cli") + machine.processes("pbx.media.engine")
+
+
+class TestAutostart:
+    """The post on starting with the system; its statements by systemd's tools alone are in `tests/posts`."""
+
+    def test_T9_1_T9_2_enabled_it_starts_with_the_machine_without_mariadb(
+        self,
+        machine: Machine,
+        own_root: Path,
+        ports: Ports,
+        new_phone: NewPhone,
+        closing: ExitStack,
+    ) -> None:
+        assert machine.run("sh", "-c", "command -v mariadbd || command -v mysqld").stdout == ""
+        exchange = InstalledExchange(machine, ports)
+        machine.done("systemctl", "enable", "minisipserver")
+        # The plug is pulled, and nobody starts the exchange.
+        machine.close()
+        again = closing.enter_context(Machine(own_root))
+        exchange.is_on(again)
+        exchange.wait_ready()
+        now = shown(
+            again, "Description", "After", "Wants", "Requires", "User", "KillMode", "MainPID"
+        )
+        assert (now["Description"], now["User"], now["KillMode"]) == (
+            "miniSIPServer",
+            "pi",
+            "process",
+        )
+        assert "network.target" in now["Requires"].split()
+        assert "network.target" in now["After"].split()
+        assert "mariadb" not in now["Requires"] + now["Wants"] + now["After"]
+        caller, callee = two_phones(exchange, new_phone)
+        talk(caller, callee)
+        # T9.3: the main process alone is told to end, and nothing is left.
+        again.done("systemctl", "stop", "minisipserver")
+        callee.wait_event("CALL_CLOSED")
+        ended = shown(again, "ActiveState", "Result", "ExecMainStatus")
+        assert ended == {"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0"}
+        assert exchange_of(again) == []
+
+    @thorough
+    def test_T9_4_from_rc_local(
+        self,
+        machine: Machine,
+        own_root: Path,
+        ports: Ports,
+        new_phone: NewPhone,
+        closing: ExitStack,
+    ) -> None:
+        """As systemd/README.md says, word for word."""
+        exchange = InstalledExchange(machine, ports)
+        script = own_root / "etc/rc.local"
+        script.write_text(rc_local())
+        script.chmod(0o755)
+        machine.run("systemctl", "disable", "minisipserver")
+        machine.close()
+        again = closing.enter_context(Machine(own_root))
+        exchange.is_on(again)
+        # The folder /run/minisipserver is the unit's doing.
+        exchange.socket = exchange.folder / "control.sock"
+        exchange.wait_ready()
+        assert shown(again, "ActiveState") == {"ActiveState": "inactive"}
+        assert again.done("systemctl", "is-active", "rc-local").strip() == "active"
+        caller, callee = two_phones(exchange, new_phone)
+        talk(caller, callee)
+        again.done("sh", "-c", f"kill {exchange.status().pid}")
+        callee.wait_event("CALL_CLOSED")
+        until("nothing is left", lambda: not exchange_of(again), 20)
+        exchange.wait_records(1)
 
 
 class TestUpdate:
@@ -325,6 +410,5 @@ class TestRemoval:
         callee.wait_event("CALL_CLOSED")
         assert len(exchange.records()) == 1
         assert not (machine.root / "opt/sipserver").exists()
-        lines = [path.read_bytes() for path in (machine.root / "proc").glob("[0-9]*/cmdline")]
-        assert not [line for line in lines if b"sipserver" in line]
+        assert not machine.processes("sipserver")
         assert "minisip" not in machine.done("systemctl", "list-unit-files")

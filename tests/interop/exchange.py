@@ -86,6 +86,7 @@ class Exchange:
         addresses: where it listens.
         top, sip, media, calls: further lines of minisip.toml, by section.
         callback: port of the call-back service; 0 for none, None for the usual one.
+        through: a program and its arguments that become the exchange, such as ``setarch``.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Exchange:
         media: str = "",
         calls: str = "",
         callback: int | None = 0,
+        through: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -125,6 +127,7 @@ class Exchange:
             callback="" if callback is None else f"[callback]\nport = {callback}",
         )
         (folder / "minisip.toml").write_text(self.settings)
+        self.argv = [*through, command("minisipserver-cli"), "--data-dir", str(folder)]
         self.program: Program | None = None
         self._calls = 0
 
@@ -156,8 +159,7 @@ class Exchange:
 
     def start(self, within_s: float = START_S) -> None:
         """Start it and wait until it answers and has a media engine."""
-        argv = [command("minisipserver-cli"), "--data-dir", str(self.folder)]
-        self.program = Program("exchange", argv, self.folder, prompt=True)
+        self.program = Program("exchange", self.argv, self.folder, prompt=True)
         until("the exchange is ready", self._ready, within_s, why_not=self.why)
 
     def _ready(self) -> bool:
