@@ -24,19 +24,15 @@ from pbx.call.services.directory import SoundFiles
 from pbx.call.without_prack import KEPT_AS, WithoutPrack
 from pbx.callback_side import CallBackSide
 from pbx.cdr.ledger import Ledger
-from pbx.cdr.record import facts_of
 from pbx.cdr.words import tag_words
 from pbx.config.data_folder import DataFolder
 from pbx.config.settings import TLS_PORT, Settings
-from pbx.errors import PeerError
 from pbx.lines.lines import Lines
 from pbx.lines.outside import LinesOutside
 from pbx.lines.surgery import Surgery
 from pbx.lines.trial import Trials
 from pbx.locale import say
-from pbx.media import protocol
-from pbx.media.session import NoPortsLeft
-from pbx.media.supervisor import Supervisor
+from pbx.media_side import MediaSide
 from pbx.net.certificate import CertificateError, Identity, Pair, own_identity
 from pbx.net.interfaces import AddressWatch, local_addresses
 from pbx.net.notify import ServiceNotice
@@ -71,12 +67,6 @@ EARLY_LIMIT = 500
 
 HEALTH_S = 5.0
 """How often the health checks look."""
-
-DEATHS_S = 3600.0
-"""How long a media engine's death is remembered."""
-
-COUNTS_S = 1.0
-"""How long the media engine may take to count."""
 
 STOP_S = 3.0
 """How long a stopping exchange waits for its BYEs to be answered."""
@@ -122,9 +112,7 @@ class App:
         self._stopping = False
         self._quiet = asyncio.Event()
         self._tls_why = ""
-        self._asked: set[asyncio.Future[protocol.Counts]] = set()
         self._board = Noticeboard()
-        self._engine_deaths: deque[float] = deque(maxlen=1000)
 
     async def run(self) -> None:
         """Start every part, serve until a signal asks to stop, and stop every part.
@@ -191,7 +179,7 @@ class App:
         self._store.open()
         stack.callback(self._store.close)
         self._ledger = Ledger(folder, self._store, settings.cdr)
-        self._unended = self._ledger.open()
+        unended = self._ledger.open()
         stack.callback(self._ledger.close)
         self._authenticator = Authenticator(
             settings.sip.realm,
@@ -240,19 +228,21 @@ class App:
         self._dispatch = Dispatch(owners, self._newcomer)
         self._restore_bindings()
         self._lamps.restore(self._store.take_kept, self._loop.time())
-        self._supervisor = Supervisor(
+        self._media = MediaSide(
             folder.path / "media.sock",
             settings.media,
-            on_ready=self._engine_ready,
-            on_report=self._engine_report,
-            on_lost=self._engine_lost,
+            self._exchange,
+            self._ledger,
+            unended,
+            self._epoch,
+            self._pump,
         )
         # Before the engine, so that a port that is taken is told at once. What comes before the
         # engine is there waits: only with it are the calls known that go on after a restart.
         await self._listen(stack)
         stack.callback(self._stop_timer)
-        await self._supervisor.start()
-        stack.push_async_callback(self._supervisor.stop)
+        await self._media.supervisor.start()
+        stack.push_async_callback(self._media.supervisor.stop)
         self._serving = True
         while self._early:
             self._received(*self._early.popleft())
@@ -359,12 +349,12 @@ class App:
             Outside(
                 clock=self._loop.time,
                 addresses=lambda: self._transport.addresses,
-                engine=lambda: (self._supervisor.pid, self._supervisor.restarts),
+                engine=lambda: (self._media.supervisor.pid, self._media.supervisor.restarts),
                 provisioning_url=provisioning_url,
                 changed=self._pump,
                 problems=self._problems,
                 lines=self._log_lines.after,
-                counts=self._counts,
+                counts=self._media.counts,
                 folder=self._folder,
                 board=self._board,
                 surgery=self._surgery,
@@ -410,8 +400,8 @@ class App:
             Facts(
                 wall_s=time.time(),
                 addresses=tuple(self._transport.addresses),
-                engine_pid=self._supervisor.pid,
-                engine_deaths=sum(now - one < DEATHS_S for one in self._engine_deaths),
+                engine_pid=self._media.supervisor.pid,
+                engine_deaths=self._media.deaths,
                 database_ok=database.ok,
                 database_why=database.why,
                 database_left=str(self._store.left_behind or ""),
@@ -546,7 +536,7 @@ class App:
     def _carry_out(self, output: Output) -> None:
         match output:
             case MediaCommands():
-                self._supervisor.send(output.commands)
+                self._media.supervisor.send(output.commands)
             case CallChanged():
                 self._board.changed("calls")
                 facts = output.facts
@@ -635,65 +625,3 @@ class App:
             await asyncio.wait_for(self._quiet.wait(), STOP_S)
         self._exchange.settle()
         self._pump()
-
-    # ---------------------------------------------------------------- media
-
-    def _engine_ready(self, ready: protocol.Ready) -> None:
-        log.info("media engine %d: %d streams can run", ready.pid, len(ready.ports))
-        self._exchange.pool.replace(ready.ports)
-        self._resume_calls(set(ready.streams))
-        self._exchange.engine_ready(ready, self._loop.time())
-        self._pump()
-
-    def _resume_calls(self, running: set[int]) -> None:
-        """Go on with the calls that the engine has kept alive while the exchange was away."""
-        unended, self._unended = self._unended, []
-        for each in unended:
-            state = each.call.resume
-            if state is None or not state.ports <= running:
-                self._ledger.interrupted(each)
-                continue
-            try:
-                facts = facts_of(each.call, self._epoch())
-                self._exchange.resume(facts, state, self._loop.time())
-                log.info("call %s goes on after a restart", each.call.id)
-            except (NoPortsLeft, PeerError, TypeError, KeyError) as error:
-                # The last two: another version wrote the journal.
-                log.error("call %s can't go on: %s", each.call.id, error)
-                self._ledger.interrupted(each)
-
-    async def _counts(self) -> protocol.Counts | None:
-        """Ask the media engine for its counts; None where it doesn't answer soon."""
-        asked: asyncio.Future[protocol.Counts] = self._loop.create_future()
-        self._asked.add(asked)
-        self._supervisor.send([protocol.Query()])
-        try:
-            await asyncio.wait([asked], timeout=COUNTS_S)
-        finally:
-            self._asked.discard(asked)
-        return asked.result() if asked.done() else None
-
-    def _engine_lost(self) -> None:
-        log.error("the media engine is gone; a new one starts")
-        self._engine_deaths.append(self._loop.time())
-
-    def _engine_report(self, report: protocol.Report) -> None:
-        match report:
-            case protocol.Timeout():
-                self._exchange.stream_timed_out(report.port, self._loop.time())
-                self._pump()
-            case protocol.Digit() | protocol.DigitEnded() | protocol.Played() | protocol.Recorded():
-                if isinstance(report, protocol.Played | protocol.Recorded) and report.failure:
-                    log.warning("the media engine: %s", report.failure)
-                self._exchange.reported(report, self._loop.time())
-                self._pump()
-            case protocol.Released():
-                self._exchange.released(report)
-                self._pump()
-            case protocol.Counts() if report.whole:
-                while self._asked:
-                    self._asked.pop().set_result(report)
-            case protocol.Latched():
-                log.debug("port %d: media comes from %s", report.port, report.source)
-            case protocol.Refused():
-                log.error("the media engine refused: %s", report.reason)
