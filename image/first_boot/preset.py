@@ -25,6 +25,7 @@ EXCHANGE_TABLES = (
     "cdr",
     "http",
     "callback",
+    "recording",
 )
 EXCHANGE_VALUES = ("database", "language")
 """What goes on to the exchange, which checks it itself."""

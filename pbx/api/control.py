@@ -238,7 +238,7 @@ class Control:
         self._outside.changed()
 
     def record(self, call_id: str, *, stereo: bool) -> schema.Recording:
-        """Record a call from now on."""
+        """Record a call from now on; with a track for each party also where the settings say so."""
         call = self._exchange.calls.get(call_id)
         if call is None:
             raise CommandError("unknown-call", english("unknown-call"))
@@ -249,6 +249,7 @@ class Control:
         except OSError as error:
             why = error.strerror or str(error)
             raise CommandError("no-record-folder", english("no-record-folder", why=why)) from error
+        stereo = stereo or self._exchange.settings.recording.stereo
         self._recorded(self._exchange.recordings.record(call_id, file, stereo=stereo))
         return schema.Recording(file=str((folder.record / file).absolute()))
 

@@ -444,7 +444,7 @@ METHODS: dict[str, object] = {
     "hardware.note": None,
 }
 """Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
-optional `stereo` (``yes`` or ``no``); ``user.*`` take `number`, and
+optional `stereo` (``yes``, else as the settings say); ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
 ``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``), ``user.set`` `options`. ``line.*`` take
 `name`, ``line.add`` and ``line.set`` `options`, and ``plan.set`` `tables` and an optional `version`:

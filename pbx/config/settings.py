@@ -17,6 +17,7 @@ from pbx.config.database_url import parse_database
 from pbx.config.dial_plan_faults import HIGHEST_LEVEL
 from pbx.config.emergency_numbers import ALWAYS
 from pbx.config.name_server import parse_name_server
+from pbx.config.recording import RecordingSettings
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
 from pbx.locale.decoding import fault_of_settings
@@ -266,6 +267,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lamps: LampSettings = LampSettings()
     http: HttpSettings = HttpSettings()
     callback: CallBackSettings = CallBackSettings()
+    recording: RecordingSettings = RecordingSettings()
 
     @property
     def tls_port(self) -> int:

@@ -108,6 +108,8 @@ class TestGood:
             caller = "+4930123"
             call_level = 3
             most = 5
+            [recording]
+            stereo = true
         """
         settings = parse_settings(text, "x")
         assert settings.callback == CallBackSettings(
@@ -117,6 +119,7 @@ class TestGood:
             call_level=3,
             most=5,
         )
+        assert settings.recording.stereo
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
         assert not settings.media.convert
