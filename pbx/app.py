@@ -44,6 +44,7 @@ from pbx.ops.faults import about_event, survived
 from pbx.ops.health import examine
 from pbx.ops.health.facts import Facts, Problem
 from pbx.ops.recent_lines import RecentLines
+from pbx.recording_side import RecordingHealth, SnapshotPolicy, announcement_of
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
@@ -96,6 +97,7 @@ class App:
             self._folder.music_files,
             str(self._folder.recordings.absolute()),
             str(self._folder.record.absolute()),
+            announcement_of(settings.recording, folder),
         )
         self._exchange = Exchange(self._endpoint, token, settings, files)
         self._bindings = Bindings(settings.sip, self._epoch)
@@ -211,6 +213,7 @@ class App:
             return self._transport.own_address(transport, host)
 
         self._lines = Lines(self._endpoint, token, lambda: self._store.snapshot, own)
+        self._exchange.recordings.policy = SnapshotPolicy(lambda: self._store.snapshot)
         self._exchange.outside = LinesOutside(self._lines, lambda: self._store.snapshot)
         kept = self._store.take_kept(KEPT_AS)
         self._exchange.without_prack = WithoutPrack(
@@ -228,6 +231,9 @@ class App:
         self._dispatch = Dispatch(owners, self._newcomer)
         self._restore_bindings()
         self._lamps.restore(self._store.take_kept, self._loop.time())
+        self._recording = RecordingHealth(
+            self._loop.time, announcement_of(settings.recording, folder.path)
+        )
         self._media = MediaSide(
             folder.path / "media.sock",
             settings.media,
@@ -236,6 +242,7 @@ class App:
             unended,
             self._epoch,
             self._pump,
+            self._recording.ended,
         )
         # Before the engine, so that a port that is taken is told at once. What comes before the
         # engine is there waits: only with it are the calls known that go on after a restart.
@@ -427,6 +434,8 @@ class App:
                 ),
                 callback_open=self._callback.open_to_anybody,
                 callback_failure=self._callback.failure,
+                recording_failure=self._recording.failure,
+                announcement_missing=self._recording.missing,
                 lines={
                     state.name: state.trouble
                     for state in self._lines.states()
@@ -551,6 +560,9 @@ class App:
                 cause = facts.cause
                 why = tag_words(cause.tag if cause else None)
                 log.info("call %s: %s to %s: ended: %s; %s", facts.id, *parties, why, cause)
+                if facts.recording_failure:
+                    log.warning("call %s: not recorded: %s", facts.id, facts.recording_failure)
+                    self._recording.ended(facts.recording_failure)
                 self._ledger.ended(facts, self._epoch())
                 self._lamps.call_changed(facts)
             case Discard():

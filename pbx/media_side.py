@@ -36,6 +36,7 @@ class MediaSide:
         unended: those calls.
         epoch: when the exchange's clock was 0, in seconds since 1970.
         pump: carries through what a report has led to.
+        recorded: is told of each recording that has ended, and why not well.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class MediaSide:
         unended: Iterable[Unended],
         epoch: Callable[[], float],
         pump: Callable[[], None],
+        recorded: Callable[[str], None],
     ) -> None:
         self.supervisor = Supervisor(
             socket, settings, on_ready=self._ready, on_report=self._reported, on_lost=self._lost
@@ -57,6 +59,7 @@ class MediaSide:
         self._unended = [*unended]
         self._epoch = epoch
         self._pump = pump
+        self._recorded = recorded
         self._asked: set[asyncio.Future[protocol.Counts]] = set()
         self._deaths: deque[float] = deque(maxlen=1000)
 
@@ -113,6 +116,8 @@ class MediaSide:
             case protocol.Digit() | protocol.DigitEnded() | protocol.Played() | protocol.Recorded():
                 if isinstance(report, protocol.Played | protocol.Recorded) and report.failure:
                     log.warning("the media engine: %s", report.failure)
+                if isinstance(report, protocol.Recorded):
+                    self._recorded(report.failure)
                 self._exchange.reported(report, self._clock())
                 self._pump()
             case protocol.Released():

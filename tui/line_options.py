@@ -17,6 +17,7 @@ OFFERED = (
     *("most", "codecs"),
     *("peers", "expires_s"),
     *("contact_address", "sdp_address"),
+    *("record", "max_duration_s"),
     "description",
 )
 """Two a row. What few lines need is left to `minisip line set`."""
@@ -28,6 +29,7 @@ CHOICES = {
     "identity": ("none", "pai", "ppi", "rpid"),
     "prack": ("off", "supported", "required"),
     "dtmf": ("auto", "rfc4733", "info", "inband"),
+    "record": ("off", "all", "incoming", "outgoing"),
 }
 """Options with a few values; the exchange has the last word on them."""
 

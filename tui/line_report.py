@@ -55,7 +55,7 @@ def show_line(line: Line, *, everything: bool) -> None:
             ("kind", clean(line.kind)),
             ("password", say("password-set" if line.has_password else "password-none")),
             *(
-                (clean(name), clean(in_words(value)))
+                (clean(name), clean(report.in_words(value)))
                 for name, value in line.options.items()
                 if everything or name in line.chosen
             ),
@@ -140,12 +140,3 @@ def moments(line: Line) -> list[tuple[str, str]]:
     if now.identities:
         pairs.append(("line-identities", clean(", ".join(now.identities))))
     return pairs
-
-
-def in_words(value: object) -> str:
-    """Return a value as it is written after ``NAME=``."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ",".join(str(one) for one in value)
-    return str(value)

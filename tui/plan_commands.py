@@ -18,9 +18,9 @@ from tui.asking import Json, ask, refused, show
 from tui.clean import clean
 from tui.destination import and_whose
 from tui.line_commands import EXTERNAL_LINE
-from tui.line_report import in_words
 from tui.locale import reason, say
 from tui.private_file import write_private
+from tui.report import in_words
 from tui.usage import TranslatedCommand, TranslatedGroup, assignments
 
 BASICS = "basics"

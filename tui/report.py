@@ -170,7 +170,10 @@ def show_users(users: Sequence[User]) -> None:
     out.print(rows)
 
 
-RIGHTS = ("call_level", "outside_number", "emergency_number", "most_calls", "most_outgoing")
+RIGHTS = (
+    *("call_level", "outside_number", "emergency_number"),
+    *("most_calls", "most_outgoing", "record", "record_by_code"),
+)
 """What `minisip user set` changes, by its names."""
 
 
@@ -178,7 +181,16 @@ def show_rights(user: User) -> None:
     """Print what a user may do."""
     out = console()
     out.print(Text(clean(f"{user.number} {user.display_name}".rstrip()), style="bold"))
-    print_pairs(out, [(name, clean(str(getattr(user, name)))) for name in RIGHTS])
+    print_pairs(out, [(name, clean(in_words(getattr(user, name)))) for name in RIGHTS])
+
+
+def in_words(value: object) -> str:
+    """Return a value as it is written after ``NAME=``."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ",".join(str(one) for one in value)
+    return str(value)
 
 
 def show_calls(calls: Sequence[RunningCall]) -> None:

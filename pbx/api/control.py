@@ -380,6 +380,8 @@ def _user(user: LocalUser, state: str, contacts: list[schema.Contact]) -> schema
         emergency_number=user.emergency_number,
         most_calls=user.most_calls,
         most_outgoing=user.most_outgoing,
+        record=user.record,
+        record_by_code=user.record_by_code,
     )
 
 

@@ -103,6 +103,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     most_calls: int = -1
     most_outgoing: int = -1
     """Calls at once; -1 for no limit, 0 for none at all."""
+    record: str = "off"
+    """Which of its calls are recorded: ``off``, ``all`` or ``outside``."""
+    record_by_code: bool = True
+    """It may begin and end recordings by the code for that."""
 
 
 class LineState(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from pbx.call.call_recording import CallRecording
 from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
-from pbx.call.changes import MOST_TRIES, Reoffer, Successor
+from pbx.call.changes import Reoffer, Retries, Successor
 from pbx.call.early_session import EarlySession
 from pbx.call.events import (
     Answered,
@@ -32,7 +32,7 @@ from pbx.call.leg import Leg
 from pbx.call.outputs import CallChanged, CallEnded, MediaCommands, Output
 from pbx.call.party import address_of
 from pbx.call.passage import Passage
-from pbx.call.recording import Recording
+from pbx.call.recording import RECORDED_PTIME_MS, Recording
 from pbx.call.time_limits import NO_ANSWER, TimeLimits, shortest
 from pbx.errors import PeerError
 from pbx.media import protocol
@@ -84,7 +84,11 @@ class Call:
         self.callee: Leg | None = None
         self.ended = False
         self.passage = Passage(self._tell_engine, coded)
-        self._keys = Keys(self.passage, self._talking)
+        self.pressed: Callable[[Leg, str, float], None] = lambda leg, digit, now: None
+        """Is told of each key that a party presses."""
+        self._keys = Keys(
+            self.passage, self._talking, lambda leg, digit, now: self.pressed(leg, digit, now)
+        )
         self._fork = Fork([])
         self._timers = timers
         self._emit = emit
@@ -104,9 +108,7 @@ class Call:
         """What each phone has been told with its INVITE."""
         self.tried: set[str] = set()
         """The numbers that forwarding has led the call to, or away from."""
-        # Changes of our own that met another one, by the timer that tries them again
-        self._waiting: dict[str, Reoffer] = {}
-        self._tries = 0
+        self._retries = Retries(self, timers)
         self.recorder = CallRecording(facts, self.passage, self._changed)
 
     @property
@@ -208,6 +210,7 @@ class Call:
             callee,
             recording=self.passage.recording,
             stereo=recorded is not None and recorded.stereo,
+            recorded_by=recorded.by if recorded is not None else "",
         )
 
     def resume(self, callee: Leg, recording: Recording | None, now: float) -> None:
@@ -220,6 +223,8 @@ class Call:
         """
         self.recorder.resume(recording)
         self.callee = callee
+        if recording is not None:
+            self.pace()
         self._fork = Fork([callee])
         self._connect(callee, answered=True)
         self._note_codecs()
@@ -230,7 +235,7 @@ class Call:
 
     def timer_fired(self, name: str, now: float) -> None:
         """End the call: nobody answered, or it has lasted as long as it may; or try again."""
-        waiting = self._waiting.pop(name, None)
+        waiting = self._retries.take(name)
         if waiting is not None:
             self._align(waiting.other, now, plain=waiting.plain)
             return
@@ -285,7 +290,8 @@ class Call:
             decided = cause.tag.released_by == "server"
             gone = by_hang_up(CallTag.CALLER_CANCELLED, [])
             self.successor.end(cause if decided else gone, now)
-        self._forget_waiting()
+        self._retries.forget()
+        self.recorder.call_ended()
         ports = self.sound_ports
         if self.callee is None and self.asked:
             self._tell_history([*self.asked][-1], cause)
@@ -464,7 +470,7 @@ class Call:
             self._limits.shorten(party.max_duration_s)
         self._limits.talking(now)
         self._emit(CallChanged(self.facts, self.state()))
-        self.recorder.can_be_heard()
+        self.recorder.answered()
 
     # ---------------------------------------------------------------- in the call
 
@@ -570,20 +576,7 @@ class Call:
         if self._reoffer is None and leg.reoffer(other.media.last_remote, now, plain=plain):
             self._reoffer = change
         else:
-            self._wait(change, now)
-
-    def _wait(self, change: Reoffer, now: float) -> None:
-        """Try a change of our own again when the peers have had time for theirs."""
-        self._tries += 1
-        if self._tries <= MOST_TRIES:
-            name = f"align {change.other.name}"
-            self._waiting[name] = change
-            self._timers.set((self, name), now + change.other.usage.glare_wait_s)
-
-    def _forget_waiting(self) -> None:
-        for name in self._waiting:
-            self._timers.cancel((self, name))
-        self._waiting.clear()
+            self._retries.wait(change, now)
 
     def _media_refused(self, leg: Leg, event: MediaRefused, now: float) -> None:
         change = self._reoffer
@@ -594,7 +587,7 @@ class Call:
         if change.asker is not None:
             change.asker.refuse_reoffer(event.status, event.reason, now)
         elif event.status == 491:
-            self._wait(change, now)
+            self._retries.wait(change, now)
 
     def _leg_ended(self, leg: Leg, cause: Cause, now: float) -> None:
         if leg is self.caller or leg is self.callee:
@@ -627,8 +620,8 @@ class Call:
             self._emit(CallChanged(self.facts, self.state()))
         self.recorder.can_be_heard()
         # Both have the same session now
-        self._forget_waiting()
-        self._tries = 0
+        self._retries.forget()
+        self._retries.tried = 0
         if self.callee is not None:
             # RFC 3264 §10.2: each is kept to codecs that the other one has, too
             self._align(self.callee, now, plain=True)
@@ -666,12 +659,23 @@ class Call:
                 return self._keys.ended(report, now)
             case protocol.Recorded():
                 return self.recorder.reported(report)
-        return False
+            case protocol.Played():
+                return self.passage.played(report)
 
     @property
     def recording(self) -> bool:
         """Whether it is being recorded."""
         return self.passage.recording != 0
+
+    @property
+    def expects_recording(self) -> bool:
+        """Whether it is being recorded, or will be in any case."""
+        return self.recorder.expected
+
+    def pace(self) -> None:
+        """Ask the parties for packets of the length that recordings have, when they are told next."""
+        for leg in (self.caller, *filter(None, [self.callee])):
+            leg.pace(RECORDED_PTIME_MS)
 
     def _changed(self) -> None:
         self._emit(CallChanged(self.facts, self.state()))

@@ -5,7 +5,11 @@ from collections.abc import Callable
 from pbx.call.facts import CallFacts
 from pbx.call.passage import Passage
 from pbx.call.recording import Recording
+from pbx.call.recording_signs import RecordingSigns
 from pbx.media import protocol
+
+UNREADABLE = "the media engine can't read its sound"
+"""Why a call can't be recorded whose sound is encrypted from end to end, or of a codec that we haven't got."""
 
 
 class CallRecording:
@@ -23,11 +27,26 @@ class CallRecording:
         self._changed = changed
         self._last: Recording | None = None
         self._wanted: Recording | None = None
+        self.signs: RecordingSigns | None = None
+        """What the parties hear of it; set with `due`."""
+        self.due: Callable[[], Recording | None] = lambda: None
+        """What a call that has just been answered is recorded to by itself; None for nothing."""
 
     @property
     def running(self) -> Recording | None:
         """The recording that runs; None for none."""
         return self._last if self._passage.recording else None
+
+    @property
+    def expected(self) -> bool:
+        """Whether a recording runs, or waits for the parties to be heard."""
+        return self._wanted is not None or self.running is not None
+
+    def answered(self) -> None:
+        """Begin what is recorded by itself, as soon as the parties can be heard."""
+        if not self.expected:
+            self._wanted = self.due()
+        self.can_be_heard()
 
     def begin(self, recording: Recording) -> bool:
         """Record the call from now on; False where that is impossible."""
@@ -38,6 +57,8 @@ class CallRecording:
             return False
         self._last, self._wanted = recording, None
         facts.recordings += (recording.file,)
+        if self.signs is not None:
+            self.signs.begun()
         self._changed()
         return True
 
@@ -58,14 +79,31 @@ class CallRecording:
     def stop(self) -> None:
         """End the recording that runs."""
         self._passage.stop_recording()
+        self._ended()
+
+    def _ended(self) -> None:
+        if self.signs is not None:
+            self.signs.ended()
         self._changed()
+
+    def go_on(self) -> None:
+        """Go on in an engine that has outlived the last exchange, but not what it played."""
+        if self.running is not None and self.signs is not None:
+            self.signs.go_on()
+
+    def call_ended(self) -> None:
+        """Note where a call should have been recorded and couldn't be."""
+        if self._wanted is not None and self._facts.talk is not None:
+            self._facts.recording_failure = UNREADABLE
 
     def reported(self, report: protocol.Recorded) -> bool:
         """Take note that a recording has ended by itself; False where it is none of this call."""
         if not self._passage.recorded(report):
             return False
+        if report.failure:
+            self._facts.recording_failure = report.failure
         if report.failure and not report.seconds:
             # There is no file.
             self._facts.recordings = self._facts.recordings[:-1]
-        self._changed()
+        self._ended()
         return True

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from pbx.call.cause import Cause
 from pbx.call.leg import Leg
+from pbx.sip.timers import TimerQueue
 
 MOST_TRIES = 10
 """How often a change of our own is tried that the party refuses for now."""
@@ -41,3 +42,37 @@ class Reoffer:
     other: Leg
     late: bool
     plain: bool = False
+
+
+class Retries:
+    """Changes of our own that met another one: each is tried again when the peers have had time for theirs.
+
+    Args:
+        owner: whose timers they are.
+        timers: the exchange's timers.
+    """
+
+    def __init__(self, owner: object, timers: TimerQueue) -> None:
+        self._owner = owner
+        self._timers = timers
+        self._waiting: dict[str, Reoffer] = {}
+        self.tried = 0
+        """How often, since the parties agreed the last time."""
+
+    def wait(self, change: Reoffer, now: float) -> None:
+        """Have a change tried again, unless that has been in vain too often."""
+        self.tried += 1
+        if self.tried <= MOST_TRIES:
+            name = f"align {change.other.name}"
+            self._waiting[name] = change
+            self._timers.set((self._owner, name), now + change.other.usage.glare_wait_s)
+
+    def take(self, name: str) -> Reoffer | None:
+        """Return the change whose timer has fired; None where that is another timer."""
+        return self._waiting.pop(name, None)
+
+    def forget(self) -> None:
+        """Try none again."""
+        for name in self._waiting:
+            self._timers.cancel((self._owner, name))
+        self._waiting.clear()

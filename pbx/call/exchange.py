@@ -25,7 +25,7 @@ from pbx.call.outputs import CallEnded, MediaCommands, Output
 from pbx.call.outside import NoLines, Outside
 from pbx.call.party import Party, contact
 from pbx.call.reach import Reach, Reached, nowhere
-from pbx.call.recording import Recording
+from pbx.call.recording import RECORDED_PTIME_MS, Recording
 from pbx.call.recordings import Recordings
 from pbx.call.replacement import Replacements
 from pbx.call.resumption import Resumption
@@ -119,7 +119,13 @@ class Exchange:
         self.pool = PortPool([])
         self.calls: dict[str, AnyCall] = {}
         self.capacity = Capacity(self.calls)
-        self.recordings = Recordings(self.calls, self.services.names, files.record)
+        self.recordings = Recordings(
+            self.calls,
+            self.services.names,
+            files.record,
+            settings.recording,
+            files.announcement,
+        )
         self.calls_total = 0
 
     # ---------------------------------------------------------------- a new call
@@ -285,6 +291,9 @@ class Exchange:
         call.caller.media.call.append(leg.media)
         leg.media.call = call.caller.media.call
         self.add(call, leg)
+        if self.recordings.expected(call, leg.party):
+            call.pace()
+            leg.pace(RECORDED_PTIME_MS)
 
     def forget_leg(self, leg: Leg) -> None:
         """Take back what `incoming` and `join` have done."""
@@ -384,6 +393,8 @@ class Exchange:
     def keep(self, call: AnyCall, leg: Leg) -> None:
         """Take up a call that has begun, with a leg that is new."""
         self.calls[call.facts.id] = call
+        if isinstance(call, Call):
+            self.recordings.attend(call)
         self.calls_total += 1
         self.add(call, leg)
 
@@ -405,7 +416,12 @@ class Exchange:
             call=call,
             timeout_s=self.settings.media.timeout_s,
             keys=keys_of(manner),
+            watched=self.watches_keys(manner),
         )
+
+    def watches_keys(self, manner: Manner | None) -> bool:
+        """Return whether we want to know of the keys that a party presses: of our users' phones."""
+        return manner is None and bool(self.settings.recording.code)
 
     # ---------------------------------------------------------------- what comes in
 
@@ -524,6 +540,10 @@ class Exchange:
             self._outputs.append(MediaCommands([*streams, *sound]))
         for one, recording in cut:
             self.recordings.begin_again(one, recording)
+        begun = {one for one, _ in cut}
+        for one in between:
+            if one not in begun:
+                one.recorder.go_on()
         for call in list(self.calls.values()):
             if isinstance(call, Conversation):
                 call.engine_ready(now)

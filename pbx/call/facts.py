@@ -22,6 +22,7 @@ class CallFacts:
         called_codec: what the called phone speaks where the caller's `codec` is converted to it;
             else empty.
         recordings: the files that it was recorded to, each ``YYYYMMDD/name.wav``.
+        recording_failure: why it, or the rest of it, wasn't recorded; empty where nothing went wrong.
         transferred_by: who has transferred the caller to where it calls; empty for nobody.
         caller_line, called_line: the external line or SIP trunk that the party is reached by; empty
             for a local user.
@@ -44,6 +45,7 @@ class CallFacts:
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    recording_failure: str = ""
     transferred_by: str = ""
     caller_line: str = ""
     called_line: str = ""

@@ -8,6 +8,7 @@ from pbx.call.call import Call
 from pbx.call.invitation import Asking, invitation, our_contact
 from pbx.call.leg import Leg, Target, behave
 from pbx.call.party import Party
+from pbx.call.recording import RECORDED_PTIME_MS
 from pbx.call.summons import Summons
 from pbx.media import endpoint
 from pbx.media.conversion import Interpreter, as_it_is
@@ -73,8 +74,19 @@ class Invitations:
             call.caller.media.reserve()
             for place, target in enumerate(targets, start=1 + len(call.asked)):
                 together = call.caller.media.call
+                ptime_ms = 0
+                if self._exchange.recordings.expected(call, _party(target)):
+                    ptime_ms = RECORDED_PTIME_MS
+                    call.caller.pace(ptime_ms)
                 leg = self.branch(
-                    f"b{place}", asking, target, call.offer, together, now, late_answer=alone
+                    f"b{place}",
+                    asking,
+                    target,
+                    call.offer,
+                    together,
+                    now,
+                    late_answer=alone,
+                    ptime_ms=ptime_ms,
                 )
                 leg.forwarder = asking.forwarder
                 branches.append(leg)
@@ -93,10 +105,12 @@ class Invitations:
         *,
         plain: bool = False,
         late_answer: bool = False,
+        ptime_ms: int = 0,
     ) -> Leg:
         """Send an INVITE to a phone; `sdp` is what it is offered, `together` of the call's media.
 
-        Without an offer the phone's own gets its answer before the call's: `late_answer`.
+        Without an offer the phone's own gets its answer before the call's: `late_answer`. What it is
+        told of packets' length is `ptime_ms`, 0: what the caller says.
 
         Raises:
             NoPortsLeft: nothing has been sent.
@@ -105,6 +119,7 @@ class Invitations:
         media = self._exchange.leg_media(target.flow, together, manner)
         told = as_it_is if manner is None else manner.told
         interpreter = Interpreter(media, self._exchange.convertible, told)
+        interpreter.ptime_ms = ptime_ms
         try:
             offer = interpreter.offer(sdp, plain=plain) if sdp else b""
         except NoPortsLeft:
@@ -114,11 +129,8 @@ class Invitations:
         request = invitation(asking, target, offer, tag=tag, call_id=call_id)
         reliable = bool(sdp) or late_answer
         usage = self._call_out(request, our_contact(asking, target), target, now, reliable=reliable)
-        line = "" if manner is None else manner.line
-        party = Party(target.number, target.name, line=line)
-        return Leg(
-            name, usage, media, interpreter, party, offered=bool(request.body), manner=manner
-        )
+        offered = bool(request.body)
+        return Leg(name, usage, media, interpreter, _party(target), offered=offered, manner=manner)
 
     def _call_out(
         self,
@@ -149,3 +161,8 @@ class Invitations:
         if manner is not None:
             behave(usage, manner)
         return usage
+
+
+def _party(target: Target) -> Party:
+    line = "" if target.manner is None else target.manner.line
+    return Party(target.number, target.name, line=line)

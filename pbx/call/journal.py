@@ -82,6 +82,7 @@ class CallState(msgspec.Struct, frozen=True):
         service: what the exchange answered as; None where it was a phone.
         recording: the engine's name of the recording that runs; 0 for none.
         stereo: it has a track for each party.
+        recorded_by: who has wanted it.
     """
 
     caller: LegState
@@ -89,6 +90,7 @@ class CallState(msgspec.Struct, frozen=True):
     service: ServiceNumber | None = None
     recording: int = 0
     stereo: bool = False
+    recorded_by: str = ""
 
     @property
     def ports(self) -> set[int]:

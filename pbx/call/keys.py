@@ -15,11 +15,18 @@ class Keys:
     Args:
         passage: the call's way through the media engine.
         parties: the two that hear each other now; nobody before there is any sound.
+        pressed: is told of each key, and who has pressed it.
     """
 
-    def __init__(self, passage: Passage, parties: Callable[[], tuple[Leg, ...]]) -> None:
+    def __init__(
+        self,
+        passage: Passage,
+        parties: Callable[[], tuple[Leg, ...]],
+        pressed: Callable[[Leg, str, float], None],
+    ) -> None:
         self._passage = passage
         self._parties = parties
+        self._pressed = pressed
         # By the port of who presses them: keys that INFO tells of when they are let go
         self._down: dict[int, str] = {}
 
@@ -45,23 +52,38 @@ class Keys:
         )
         if not self._passage.dial(port, digit, tones=tones):
             other.usage.keys.send(digit, now, key.duration_ms)
+        self._pressed(leg, digit, now)
 
     def by_sound(self, report: protocol.Digit, now: float) -> bool:
         """Take a key that the engine has heard; False where it is another call's.
 
-        The engine tells of keys where sound is converted: the packets that told of it end there.
+        Where sound is converted the packets that told of it end there; where it is passed on, the
+        other party gets them.
         """
-        port, digit = report.port, report.digit
-        if not self._passage.converts(port):
+        port = report.port
+        leg = next((one for one in self._parties() if port in one.media.ports), None)
+        if leg is None:
             return False
         self._down.pop(port, None)
         if self._passage.is_new_sound(report, now):
-            hearer = self._hearer(port)
-            if hearer is not None and hearer.media.keys is KeyForm.INFO:
-                self._down[port] = digit
-            else:
-                self._passage.dial(port, digit, tones=True)
+            if self._passage.converts(port) and not self._is_heard(report):
+                self._tell(port, report.digit)
+            self._pressed(leg, report.digit, now)
         return True
+
+    def _is_heard(self, report: protocol.Digit) -> bool:
+        """Whether a party's partner hears the tone that a key was, and knows keys in no other form."""
+        hearer = self._hearer(report.port)
+        by_info = hearer is not None and hearer.media.keys is KeyForm.INFO
+        return report.inband and not by_info and not self._passage.takes_events(report.port)
+
+    def _tell(self, port: int, digit: str) -> None:
+        """Tell a party's partner of a key that no packet tells it of."""
+        hearer = self._hearer(port)
+        if hearer is not None and hearer.media.keys is KeyForm.INFO:
+            self._down[port] = digit
+        else:
+            self._passage.dial(port, digit, tones=True)
 
     def ended(self, report: protocol.DigitEnded, now: float) -> bool:
         """Take note that a key has been let go; False where it is another call's."""

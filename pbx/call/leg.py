@@ -200,6 +200,10 @@ class Leg:
         """True where it may answer with a codec that the other party hasn't named."""
         return self._interpreter.widened
 
+    def pace(self, ptime_ms: int) -> None:
+        """Ask the party for packets of this length from now on (`a=ptime`, RFC 8866 §6.4)."""
+        self._interpreter.ptime_ms = ptime_ms
+
     def progress(
         self, status: int, reason: str, sdp: bytes, other: "Leg", now: float, headers: Headers = ()
     ) -> None:

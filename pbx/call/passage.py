@@ -1,4 +1,8 @@
-"""The way between two phones through the media engine: passed on or converted, and recorded."""
+"""The way between two phones through the media engine: passed on or converted, and recorded.
+
+As long as something is played to a party, their sound ends in the engine, though it need not be
+converted: what is passed on, nothing can be put into.
+"""
 
 from collections.abc import Callable, Collection, Iterable
 
@@ -31,6 +35,8 @@ class Passage:
         self._recording = 0
         self._voices: dict[int, protocol.Voice] = {}
         self._keypads: dict[int, Keypad] = {}
+        self._players: set[int] = set()
+        self._plays = False
 
     @property
     def codecs(self) -> tuple[str, ...]:
@@ -51,17 +57,32 @@ class Passage:
             note_sound(party)
         streams = bridge(callee, caller, timed=timed)
         self.release([*caller.take_released(), *callee.take_released()])
-        wanted = {one.port: one for one in voices(caller, callee)}
+        self._parties = caller, callee
+        self._keypads = {}  # Who has sent events may have agreed to none now
+        self._set(streams, known)
+
+    def _set(self, streams: list[protocol.Stream], known: set[int]) -> None:
+        """Let the engine follow.
+
+        Args:
+            streams: those that it doesn't know yet, or knows otherwise.
+            known: the ports of those that it has known before.
+        """
+        wanted = self._wanted()
         ended = [protocol.StopVoice(port) for port in self._voices if port not in wanted]
         changed = [one for port, one in wanted.items() if self._voices.get(port) != one]
         self._voices = wanted
         # What waits in the sockets is heard, not passed on: so voices come before streams.
         early = [one for one in changed if {one.port, one.partner} <= known]
         late = [one for one in changed if one not in early]
-        self._parties = caller, callee
-        self._keypads = {}  # Who has sent events may have agreed to none now
         taps = self._taps() if self._recording else []
         self._tell([*ended, *early, *streams, *late, *taps])
+
+    def _wanted(self) -> dict[int, protocol.Voice]:
+        """The voices that the parties need, by their ports."""
+        if not self._parties:
+            return {}
+        return {one.port: one for one in voices(*self._parties, always=self._plays)}
 
     def release(self, ports: Iterable[int]) -> None:
         """End streams, and with them their voices."""
@@ -78,8 +99,79 @@ class Passage:
             self._tell([protocol.StopVoice(port) for port in ended])
 
     def everything(self) -> list[protocol.Command]:
-        """Return what a restarted engine must be told when it has the streams."""
-        return list(self._voices.values())
+        """Return what an engine must be told when it has the streams; it plays nothing any more."""
+        self._players.clear()
+        self._plays = False
+        self._voices = self._wanted()
+        # One that has outlived the exchange may have been playing
+        relayed = [one.sound_port for one in self._parties if one.sound_port not in self._voices]
+        return [
+            *self._voices.values(),
+            *(protocol.StopVoice(port) for port in relayed if port and self._recording),
+        ]
+
+    # ---------------------------------------------------------------- what is played
+
+    def play(
+        self,
+        player: int,
+        port: int,
+        *,
+        tone: str = "",
+        path: str = "",
+        level_db: float = 0.0,
+        times: int = 1,
+    ) -> bool:
+        """Let a party hear something beside the other one.
+
+        Args:
+            player: a name that no other player has now.
+            port: of the party's sound.
+            tone, path, level_db, times: as in `protocol.Play`.
+
+        Returns:
+            False where the engine can't code what it hears.
+        """
+        if port not in self._voices and not self._plays:
+            self._plays = True
+            self._set([], self._ports)
+        if port not in self._voices:
+            self._relay_again()
+            return False
+        self._players.add(player)
+        self._tell(
+            [protocol.Play(player, port, path=path, tone=tone, level_db=level_db, times=times)]
+        )
+        return True
+
+    def stop_playing(self) -> None:
+        """End what is played."""
+        self._tell([protocol.StopPlaying(player) for player in sorted(self._players)])
+
+    def played(self, report: protocol.Played) -> bool:
+        """Take note that a player has ended; False where it is none of this call."""
+        if report.player not in self._players:
+            return False
+        self._players.discard(report.player)
+        self._relay_again()
+        return True
+
+    def _relay_again(self) -> None:
+        """Pass sound on that had ended in the engine for what was played."""
+        if self._plays and not self._players:
+            self._plays = False
+            self._set([], self._ports)
+
+    @property
+    def sound_ports(self) -> list[int]:
+        """The ports of both parties' sound; of those that have none, nothing."""
+        return [port for port in (one.sound_port for one in self._parties) if port]
+
+    @property
+    def _ports(self) -> set[int]:
+        return {one.port for party in self._parties for one in party.everything()}
+
+    # ---------------------------------------------------------------- what is recorded
 
     @property
     def recording(self) -> int:
@@ -145,6 +237,12 @@ class Passage:
     def converts(self, port: int) -> bool:
         """Return True for the port of a party whose sound ends in the engine."""
         return port in self._voices
+
+    def takes_events(self, port: int) -> bool:
+        """Whether the partner of a party with this port takes telephone-events from a voice."""
+        voice = self._voices.get(port)
+        partner = self._voices.get(voice.partner) if voice else None
+        return partner is not None and partner.event_type >= 0
 
     def is_new_sound(self, digit: protocol.Digit, now: float) -> bool:
         """Take a key that was heard in a party's sound; False where INFO has told of it."""

@@ -1,7 +1,17 @@
 """A recording of a call: a file for each part that the call has between transfers."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+BY_ADMINISTRATOR = ""
+BY_OPTION = "option"
+"""A user's or a line's."""
+
+BY_CODE = "code"
+"""A user has pressed the keys for it."""
+
+RECORDED_PTIME_MS = 20
+"""What is asked for of the packets of a recorded call's parties; any length is understood."""
 
 _PART = re.compile(r"(?P<stem>.*?)(?:-part(?P<number>[0-9]+))?\.wav")
 
@@ -15,12 +25,14 @@ class Recording:
         folder: where all recordings are.
         file: within it, as the call's record names it: ``YYYYMMDD/name.wav``.
         stereo: a track for each party.
+        by: who wants it: see `BY_OPTION` and its like.
     """
 
     name: int
     folder: str
     file: str
     stereo: bool
+    by: str = BY_ADMINISTRATOR
 
     @property
     def path(self) -> str:
@@ -36,4 +48,4 @@ class Recording:
         match = _PART.fullmatch(self.file)
         stem, number = (match["stem"], match["number"]) if match else (self.file, None)
         file = f"{stem}-part{int(number or 1) + 1}.wav"
-        return Recording(name, self.folder, file, self.stereo)
+        return replace(self, name=name, file=file)

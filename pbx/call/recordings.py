@@ -1,12 +1,19 @@
-"""The recordings of calls between two phones, as the administrator asks for them."""
+"""The recordings of calls between two phones: by themselves, by a code, by the administrator."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from pbx.call.any_call import AnyCall
 from pbx.call.call import Call
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
-from pbx.call.recording import Recording
+from pbx.call.leg import Leg
+from pbx.call.party import Party
+from pbx.call.record_code import CodeWatch
+from pbx.call.record_policy import RecordPolicy, RecordsNothing, Side, is_recorded
+from pbx.call.recording import BY_CODE, BY_OPTION, Recording
+from pbx.call.recording_signs import RecordingSigns
+from pbx.config.recording import RecordingSettings, recording_name
 
 
 class Recordings:
@@ -16,19 +23,112 @@ class Recordings:
         calls: the exchange's, by id.
         names: gives each a name that nothing in the engine has.
         folder: where the files go.
+        settings: of recordings.
+        announcement: as for `RecordingSigns`.
     """
 
-    def __init__(self, calls: Mapping[str, AnyCall], names: Iterator[int], folder: str) -> None:
+    def __init__(
+        self,
+        calls: Mapping[str, AnyCall],
+        names: Iterator[int],
+        folder: str,
+        settings: RecordingSettings,
+        announcement: str = "",
+    ) -> None:
         self._calls = calls
         self._names = names
         self._folder = folder
+        self._settings = settings
+        self._announcement = announcement
+        self.policy: RecordPolicy = RecordsNothing()
+        """Which calls are recorded by themselves; set by whom users and lines are known to."""
+
+    # ---------------------------------------------------------------- by themselves, by a code
+
+    def attend(self, call: Call) -> None:
+        """Have a call that has just begun recorded where that is wanted."""
+        call.recorder.due = partial(self._due, call)
+        watch = CodeWatch(self._settings.code)
+        signs = RecordingSigns(call.passage, self._names, self._announcement)
+        call.recorder.signs = signs
+        call.pressed = partial(self._pressed, call, watch, signs)
+
+    def expected(self, call: Call, party: Party) -> bool:
+        """Return whether a call will be recorded if `party`, who is being called, answers."""
+        caller = call.caller
+        return call.expects_recording or is_recorded(
+            self.policy, Side(caller.party, caller.called), Side(party, called=True)
+        )
+
+    def prepare(self, old: Call, new: Call) -> None:
+        """Have the parties of a call that goes on as another one asked for what recordings want.
+
+        Args:
+            old: the call.
+            new: what it becomes, before either party is told.
+        """
+        if old.expects_recording or self._is_wanted(new):
+            new.pace()
+
+    def _due(self, call: Call) -> Recording | None:
+        return self._fresh(call, BY_OPTION) if self._is_wanted(call) else None
+
+    def _is_wanted(self, call: Call) -> bool:
+        callee = call.callee
+        if callee is None:
+            return False
+        one, other = (Side(leg.party, leg.called) for leg in (call.caller, callee))
+        return is_recorded(self.policy, one, other)
+
+    def _fresh(self, call: Call, by: str) -> Recording:
+        """Return a recording to a file that has no like."""
+        facts, place = call.facts, 1
+        naming: Callable[[int], str] = partial(
+            recording_name,
+            self.policy.moment(),
+            facts.caller_number,
+            facts.called_number,
+            facts.id,
+        )
+        while naming(place) in facts.recordings:
+            place += 1
+        stereo = self._settings.stereo
+        return Recording(next(self._names), self._folder, naming(place), stereo, by)
+
+    def _pressed(
+        self,
+        call: Call,
+        watch: CodeWatch,
+        signs: RecordingSigns,
+        leg: Leg,
+        digit: str,
+        now: float,
+    ) -> None:
+        """Begin or end the recording of a call at the code's last key."""
+        # The keys of a party outside are none of ours
+        if leg.party.line or call.facts.talk is None:
+            return
+        if not watch.completes(leg, digit, now) or not self.policy.takes_code(leg.number):
+            return
+        running = call.recorder.running
+        if running is None:
+            if call.recorder.begin(self._fresh(call, BY_CODE)):
+                signs.answer(leg.media, recorded=True)
+        elif running.by == BY_CODE:
+            call.recorder.stop()
+            signs.answer(leg.media, recorded=False)
+        else:
+            # What the owner wants goes on
+            signs.answer(leg.media, recorded=True)
+
+    # ---------------------------------------------------------------- by the administrator
 
     def record(self, call_id: str, file: str, *, stereo: bool) -> str:
         """Record a call between two phones from now on.
 
         Args:
             call_id: the call.
-            file: the new file, ``YYYYMMDD/name.wav``; its folder is there.
+            file: the new file, ``YYYYMMDD/name.wav``.
             stereo: a track for each party.
 
         Returns:
@@ -54,11 +154,14 @@ class Recordings:
         call.recorder.stop()
         return ""
 
+    # ---------------------------------------------------------------- what goes on
+
     def go_on(self, old: Call, new: Call) -> None:
         """Let the recording of a call go on in the one that a party of it talks in now."""
         running = old.recorder.running
         if running is not None:
             new.recorder.begin_later(running.following(next(self._names)))
+            new.pace()
 
     def begin_again(self, call: Call, before: Recording) -> None:
         """Let a recording go on in another file: the engine that was writing it has died.
@@ -73,4 +176,6 @@ class Recordings:
         """Return what ran in a call before a restart; None for nothing."""
         if not state.recording or not facts.recordings:
             return None
-        return Recording(state.recording, self._folder, facts.recordings[-1], state.stereo)
+        return Recording(
+            state.recording, self._folder, facts.recordings[-1], state.stereo, state.recorded_by
+        )

@@ -184,6 +184,7 @@ class Replacements:
             lambda: exchange.coded,
             max_duration_s=exchange.settings.calls.max_duration_s,
         )
+        exchange.recordings.prepare(call, following)
         try:
             following.answer(now)
         except PeerError as error:

@@ -77,7 +77,12 @@ class Resumption:
         timeout_s = self._exchange.settings.media.timeout_s
         manner = self._exchange.outside.manner(state.line) if state.line else None
         media = LegMedia.resume(
-            self._exchange.pool, state.media, call=call, timeout_s=timeout_s, keys=keys_of(manner)
+            self._exchange.pool,
+            state.media,
+            call=call,
+            timeout_s=timeout_s,
+            keys=keys_of(manner),
+            watched=self._exchange.watches_keys(manner),
         )
         dialog = Dialog.from_dict(state.dialog)
         dialog.local_seq += SEQUENCE_RESERVE

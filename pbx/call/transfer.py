@@ -80,6 +80,13 @@ class Transferred(Introduction):
         """As in `Call`."""
         return super().sound_ports if self.adopted else (0, 0)
 
+    @property
+    def expects_recording(self) -> bool:
+        """As in `Call`; a recording of the call before goes on in this one."""
+        return super().expects_recording or (
+            isinstance(self.before, Call) and self.before.recording
+        )
+
     def ring(self, branches: list[Leg], now: float) -> None:
         """Wait for an answer of any of `branches`; the caller's sound is none of ours yet."""
         self._fork = Fork(branches)

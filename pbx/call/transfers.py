@@ -267,6 +267,7 @@ class Transfers:
         # What a summons has begun is the same call
         exchange.calls_total += facts.id not in exchange.calls
         exchange.calls[facts.id] = call
+        exchange.recordings.attend(call)
         return call
 
 

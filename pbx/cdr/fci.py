@@ -29,6 +29,7 @@ class Fci:
         lines: those by which it came in, and those by which it went out, with a comma between where a
             transfer has joined two; empty for none.
         emergency: it was an emergency call.
+        recording_failure: why it, or the rest of it, wasn't recorded; empty where nothing went wrong.
     """
 
     call_tag: CallTag
@@ -42,6 +43,7 @@ class Fci:
     transferred_by: str = ""
     lines: tuple[str, str] = ("", "")
     emergency: bool = False
+    recording_failure: str = ""
 
     @classmethod
     def of(
@@ -57,6 +59,7 @@ class Fci:
         transferred_by: str = "",
         lines: tuple[str, str] = ("", ""),
         emergency: bool = False,
+        recording_failure: str = "",
     ) -> "Fci":
         """Return the FCI of a call that ended by `cause`."""
         sip = 200 if answered else cause.heard or cause.status
@@ -72,6 +75,7 @@ class Fci:
             transferred_by,
             lines,
             emergency,
+            recording_failure,
         )
 
     def __str__(self) -> str:
@@ -87,6 +91,7 @@ class Fci:
             *_items("caller", self.quality[0]),
             *_items("called", self.quality[1]),
             ("recording", ",".join(self.recordings)),
+            ("recordingFailure", self.recording_failure),
             ("transferredBy", self.transferred_by),
             ("lineIn", self.lines[0]),
             ("lineOut", self.lines[1]),

@@ -50,6 +50,7 @@ class CallEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     codec: str = ""
     called_codec: str = ""
     recordings: tuple[str, ...] = ()
+    recording_failure: str = ""
     transferred_by: str = ""
     quality: tuple[Quality | None, Quality | None] = (None, None)
     alert_wall_s: float | None = None
@@ -196,6 +197,7 @@ def records_of(
         codec=entry.codec,
         called_codec=entry.called_codec,
         recordings=entry.recordings,
+        recording_failure=entry.recording_failure,
         transferred_by=entry.transferred_by,
         lines=_lines_of(entry),
         emergency=entry.emergency,

@@ -6,9 +6,9 @@ import errno
 import fcntl
 import itertools
 import os
-import re
 from pathlib import Path
 
+from pbx.config.recording import recording_name
 from pbx.errors import MisuseError, StartError
 from pbx.locale import say
 
@@ -23,10 +23,6 @@ def _home() -> Path:
 
 DEFAULT_FOLDER = _home() / ".minisipserver"
 """Where miniSIPServer has its data on Linux."""
-
-
-_NOT_IN_NAMES = re.compile(r"[^0-9A-Za-z+*#]")
-_LONGEST_NAME = 40
 
 
 class DataFolder:
@@ -80,17 +76,11 @@ class DataFolder:
         Raises:
             OSError: the folder can't be made.
         """
-        day = f"{begun:%Y%m%d}"
-        (self.record / day).mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What a phone dials may have any character in it.
-        who = "_".join(
-            _NOT_IN_NAMES.sub("-", one)[:_LONGEST_NAME] for one in (caller, called, call)
-        )
-        stem = f"{day}/{begun:%H%M%S}_{who}"
         for place in itertools.count(1):
-            name = f"{stem}_{place}.wav" if place > 1 else f"{stem}.wav"
+            name = recording_name(begun, caller, called, call, place)
             if not (self.record / name).exists():
                 break
+        (self.record / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return name
 
     @property

@@ -109,6 +109,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         destination: the number that incoming calls go to; empty for the dial plan.
         diversion: Diversion and History-Info are told of forwarded calls.
         forwarding_news: a caller is told by 181 with Call-Info that the call is forwarded.
+        record: which of its calls are recorded: see `pbx.config.recording.LINE_CHOICES`.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     destination: str = ""
     diversion: bool = True
     forwarding_news: bool = True
+    record: str = "off"
 
     def __repr__(self) -> str:
         # The password is nobody's business, not even a log's.

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pbx.config import faults, line
 from pbx.config.dial_plan import USERS
 from pbx.config.line import Line
+from pbx.config.recording import LINE_CHOICES
 from pbx.config.refusal import command_error
 from pbx.errors import CommandError
 
@@ -137,3 +138,4 @@ def _call_faults(one: Line) -> Iterator[CommandError]:
         yield from faults.span(field, getattr(one, field), line.UNLIMITED, MOST_CALLS)
     for field in ("no_answer_s", "max_duration_s"):
         yield from faults.span(field, getattr(one, field), 0, faults.LONGEST_LIMIT_S)
+    yield from faults.choice("record", one.record, LINE_CHOICES)

@@ -1,6 +1,27 @@
-"""The settings of call recording."""
+"""Which calls are recorded, and how."""
+
+import datetime
+import re
+from collections.abc import Iterator
 
 import msgspec
+
+from pbx.locale import say
+
+USER_CHOICES: tuple[str, ...] = ("off", "all", "outside")
+"""Of a local user's option ``record``: no call, each one, those with a party outside."""
+
+LINE_CHOICES: tuple[str, ...] = ("off", "all", "incoming", "outgoing")
+"""Of the same of an external line or SIP trunk."""
+
+TONE = "tone"
+"""Of `RecordingSettings.announce`: a short tone, every 15 seconds."""
+
+# One key alone would begin a recording wherever a menu wants that key
+_CODE = re.compile(r"[0-9*#A-D]{2,8}")
+
+_NOT_IN_NAMES = re.compile(r"[^0-9A-Za-z+*#]")
+_LONGEST_NAME = 40
 
 
 class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -8,6 +29,41 @@ class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
     Args:
         stereo: a track for each party: the caller left, the callee right.
+        code: the keys by which a local user begins a recording of a call, and ends it; empty for none.
+        announce: what both parties hear of it: empty for nothing, `TONE`, or the path of a WAV file, from
+            the data folder, that is played once.
     """
 
     stereo: bool = False
+    code: str = "*1"
+    announce: str = ""
+
+    @property
+    def announcement(self) -> str:
+        """The path of the WAV file that is played; empty for none."""
+        return "" if self.announce == TONE else self.announce
+
+
+def recording_faults(recording: RecordingSettings) -> Iterator[str]:
+    """Yield a sentence for each thing that is wrong with the settings, naming it."""
+    if recording.code and not _CODE.fullmatch(recording.code):
+        yield say("setting-record-code", setting="recording.code", value=recording.code)
+    path = recording.announcement
+    if path and not (path.lower().endswith(".wav") and path.isprintable()):
+        yield say("setting-record-announce", setting="recording.announce", value=path)
+
+
+def recording_name(
+    begun: datetime.datetime, caller: str, called: str, call: str, place: int = 1
+) -> str:
+    """Return the name of a recording's file: ``YYYYMMDD/HHMMSS_CALLER_CALLED_CALL.wav``.
+
+    Args:
+        begun: when it begins.
+        caller, called, call: both parties' numbers and the call's own name.
+        place: which one of this name it is, from 1.
+    """
+    # What a phone dials may have any character in it.
+    who = "_".join(_NOT_IN_NAMES.sub("-", one)[:_LONGEST_NAME] for one in (caller, called, call))
+    suffix = f"_{place}" if place > 1 else ""
+    return f"{begun:%Y%m%d}/{begun:%H%M%S}_{who}{suffix}.wav"

@@ -17,7 +17,7 @@ from pbx.config.database_url import parse_database
 from pbx.config.dial_plan_faults import HIGHEST_LEVEL
 from pbx.config.emergency_numbers import ALWAYS
 from pbx.config.name_server import parse_name_server
-from pbx.config.recording import RecordingSettings
+from pbx.config.recording import RecordingSettings, recording_faults
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
 from pbx.locale.decoding import fault_of_settings
@@ -345,6 +345,7 @@ def _faults(settings: Settings) -> Iterator[str]:
     yield from _choice("lamps.pick_up", settings.lamps.pick_up, LAMP_CHOICES)
     yield from _range("http.port", settings.http.port, 0, 65535)
     yield from _callback_faults(settings.callback)
+    yield from recording_faults(settings.recording)
     yield from _port_clashes(settings)
 
 

@@ -8,6 +8,7 @@ from pbx.config import faults
 from pbx.config.dial_plan_faults import HIGHEST_LEVEL
 from pbx.config.line import UNLIMITED
 from pbx.config.line_faults import MOST_CALLS
+from pbx.config.recording import USER_CHOICES
 from pbx.errors import CommandError
 
 
@@ -19,6 +20,8 @@ class UserRights(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     emergency_number: str = ""
     most_calls: int = UNLIMITED
     most_outgoing: int = UNLIMITED
+    record: str = "off"
+    record_by_code: bool = True
 
 
 def user_rights_faults(rights: UserRights) -> Iterator[CommandError]:
@@ -28,3 +31,4 @@ def user_rights_faults(rights: UserRights) -> Iterator[CommandError]:
     yield from faults.digits("emergency_number", rights.emergency_number)
     yield from faults.span("most_calls", rights.most_calls, UNLIMITED, MOST_CALLS)
     yield from faults.span("most_outgoing", rights.most_outgoing, UNLIMITED, MOST_CALLS)
+    yield from faults.choice("record", rights.record, USER_CHOICES)

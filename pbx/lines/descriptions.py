@@ -6,6 +6,7 @@ from pbx.config.line import Line
 from pbx.errors import PeerError
 from pbx.sdp import description as sdp
 from pbx.sdp.payload import NOT_SPEECH, encoding, with_formats
+from pbx.sdp.ptime import is_sound, paced
 
 _EVENTS = "telephone-event"
 
@@ -38,13 +39,10 @@ def _changed(line: Line, text: bytes, *, ptime_ms: int) -> bytes:
 
 
 def _media(one: sdp.Media, codecs: tuple[str, ...], ptime_ms: int, *, silent: bool) -> sdp.Media:
-    if one.kind != "audio" or not one.port or "RTP/" not in one.protocol:
+    if not is_sound(one):
         return one
     one = with_formats(one, _formats(one, codecs, silent=silent))
-    if ptime_ms:
-        others = tuple(line for line in one.lines if line.value.partition(":")[0] != "ptime")
-        one = replace(one, lines=(*others, sdp.Line("a", f"ptime:{ptime_ms}")))
-    return one
+    return paced(one, ptime_ms) if ptime_ms else one
 
 
 def _formats(media: sdp.Media, codecs: tuple[str, ...], *, silent: bool) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from pbx.media.session import KeyForm, LegMedia, SoundFacts
 from pbx.sdp.description import Media, SessionDescription, parse_sdp
 from pbx.sdp.offer_answer import effective_direction
 from pbx.sdp.payload import NOT_SPEECH, DynamicTypes, encoding, with_formats
+from pbx.sdp.ptime import with_ptime
 
 _NARROW = 8000
 """Samples per second of telephone sound."""
@@ -58,6 +59,8 @@ class Interpreter:
         self._events: list[Format] = []
         self.widened = False
         """Its party was last offered codecs that the other one hasn't named."""
+        self.ptime_ms = 0
+        """Milliseconds in a packet that its party is asked for; 0 for what the other one asks for."""
 
     def offer(self, other: bytes, *, plain: bool = False) -> bytes:
         """Return the other party's offer for this one.
@@ -77,7 +80,7 @@ class Interpreter:
             self._types.learn(description.media)
             self._events = events_of(description)
             wide = codable(description, self._coded()).encode()
-        return self._media.describe(self._told(wide, b""))
+        return self._media.describe(self._paced(self._told(wide, b"")))
 
     def heard(self, own: bytes) -> bytes:
         """Return its party's own description as the other one is to be told of it.
@@ -112,7 +115,10 @@ class Interpreter:
         """
         asked = self._media.last_remote
         answer = passed_on(other, asked, self._coded())
-        return self._media.describe(self._told(answer, asked))
+        return self._media.describe(self._paced(self._told(answer, asked)))
+
+    def _paced(self, text: bytes) -> bytes:
+        return with_ptime(text, self.ptime_ms) if self.ptime_ms else text
 
 
 def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
@@ -163,8 +169,13 @@ def passed_on(answer: bytes, asked: bytes, coded: Collection[str]) -> bytes:
     return _changed(answer, description, tuple(media))
 
 
-def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
-    """Return both parties' voices where codecs or keys are converted; none where nothing is."""
+def voices(a: LegMedia, b: LegMedia, *, always: bool = False) -> tuple[Voice, ...]:
+    """Return both parties' voices where codecs or keys are converted; none where nothing is.
+
+    Args:
+        a, b: of the legs.
+        always: also where nothing need be, if the engine can code what they speak.
+    """
     one, other = agreed(a.checkpoint()), agreed(b.checkpoint())
     if one is None or other is None or one.index != other.index:
         return ()
@@ -172,7 +183,7 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
         return ()
     # The engine finds keys in sound, and puts them there, only where that ends in it. So a call with
     # a line that has another form of keys is converted, though both speak the same codec.
-    if _spoken(a) & _spoken(b) and not are_converted(a, b):
+    if not always and _spoken(a) & _spoken(b) and not are_converted(a, b):
         return ()
     found = []
     for media, own, hearer, heard in ((a, one, b, other), (b, other, a, one)):
@@ -186,9 +197,10 @@ def voices(a: LegMedia, b: LegMedia) -> tuple[Voice, ...]:
                 event_clock=own.event_clock,
                 noise_type=own.noise_type,
                 partner=hearer.port(own.index),
-                # Its keys are tones, and the partner understands telephone-events or INFO only
+                # Its keys are tones, and the partner understands telephone-events or INFO only, or we
+                # want to know of them
                 inband=own.event_type < 0
-                and (heard.event_type >= 0 or hearer.keys is KeyForm.INFO),
+                and (heard.event_type >= 0 or hearer.keys is KeyForm.INFO or media.watched),
                 metrics=own.metrics,
                 rate=own.rate_for(heard.rate),
                 plays_hz=own.plays_hz,

@@ -98,6 +98,8 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
         opaque: what this peer is passed on goes as it comes, since it is protected from end to end
             (SRTP whose keys aren't ours), no sound, or no RTP at all (T.38 by UDPTL). Else it is one
             stream whoever sends it: one SSRC, sequence numbers and timestamps that run on.
+        keys: tell by `Digit` of the keys that this peer presses, where they are passed on as
+            telephone-events to a peer with an `event_type`.
     """
 
     port: int
@@ -116,6 +118,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
     clock: int = 8000
     srtp: Srtp | None = None
     opaque: bool = False
+    keys: bool = False
 
 
 class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
@@ -274,7 +277,7 @@ class Record(msgspec.Struct, frozen=True, tag="record"):
 
     Args:
         recording: a name that no other recording has now; any positive number.
-        path: of the file, which must not exist; its folder must.
+        path: of the file, which must not exist; its folder is made.
         left: the port of a voice, or of a stream with a `Tap`; it may become the other meanwhile.
         right: the other party's port, which may be 0.
         stereo: a track for each, instead of both in one.
@@ -431,10 +434,10 @@ class Timeout(msgspec.Struct, frozen=True, tag="timeout"):
 
 
 class Digit(msgspec.Struct, frozen=True, tag="digit"):
-    """A voice's peer has pressed a key; said as soon as it is heard.
+    """A peer has pressed a key; said as soon as it is heard.
 
     Args:
-        port: the voice.
+        port: the voice, or the stream that was to tell of its `keys`.
         digit: one of ``0123456789*#ABCD``, or ``!`` for a hook flash.
         inband: it was a tone in the sound, no telephone-event.
     """

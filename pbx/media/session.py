@@ -228,6 +228,7 @@ class LegMedia:
         latch: accept media from another source than the description says (symmetric RTP).
         timeout_s: report a peer that should send and is silent for so long; 0 never.
         keys: how its party is told of the other one's keys, and tells of its own.
+        watched: we want to know of its party's keys, also where they are passed on.
     """
 
     def __init__(
@@ -241,8 +242,10 @@ class LegMedia:
         latch: bool = True,
         timeout_s: float,
         keys: KeyForm = KeyForm.EVENTS,
+        watched: bool = False,
     ) -> None:
         self.keys = keys
+        self.watched = watched
         self._pool = pool
         self.call = [] if call is None else call
         self.call.append(self)
@@ -428,6 +431,7 @@ class LegMedia:
         call: list["LegMedia"] | None = None,
         timeout_s: float,
         keys: KeyForm = KeyForm.EVENTS,
+        watched: bool = False,
     ) -> "LegMedia":
         """Return the media of a leg that ran before the exchange died.
 
@@ -443,6 +447,7 @@ class LegMedia:
             call=call,
             timeout_s=timeout_s,
             keys=keys,
+            watched=watched,
         )
         told = parse_sdp(state.told)
         media._version = state.version
@@ -550,6 +555,7 @@ class LegMedia:
             event_clock=facts.event_clock,
             clock=facts.clock,
             opaque=self._opaque(index),
+            keys=self.watched and self.sound.index == index,
         )
 
     def _opaque(self, index: int) -> bool:

@@ -21,7 +21,7 @@ from sqlalchemy.dialects.mysql import MEDIUMTEXT
 
 from pbx.store.record_file import COLUMNS
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: what a database must be at. A test compares it with ``migrations/``."""
 
 MYSQL: dict[str, Any] = {
@@ -70,6 +70,8 @@ local_user = Table(
     # -1: no limit
     Column("most_calls", Integer, nullable=False, server_default="-1"),
     Column("most_outgoing", Integer, nullable=False, server_default="-1"),
+    Column("record", String(16), nullable=False, server_default="off"),
+    Column("record_by_code", Boolean, nullable=False, server_default="1"),
     **MYSQL,
 )
 

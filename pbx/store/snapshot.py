@@ -26,6 +26,8 @@ class LocalUser:
         outside_number: what parties outside are shown as the caller's number; empty for `number`.
         emergency_number: the same of emergency calls; empty for `outside_number`.
         most_calls, most_outgoing: calls at once; -1 for no limit, 0 for none at all.
+        record: which of the user's calls are recorded: see `pbx.config.recording.USER_CHOICES`.
+        record_by_code: the user may begin and end recordings by the code for that.
     """
 
     number: str
@@ -40,6 +42,8 @@ class LocalUser:
     emergency_number: str = ""
     most_calls: int = UNLIMITED
     most_outgoing: int = UNLIMITED
+    record: str = "off"
+    record_by_code: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pbx.call.outputs import CallChanged, CallEnded, Discard, MediaCommands, Out
 from pbx.call.services.directory import SoundFiles
 from pbx.config.dial_plan import DialPlan
 from pbx.config.line import Line
+from pbx.config.recording import RecordingSettings
 from pbx.config.settings import (
     CallSettings,
     LampSettings,
@@ -36,6 +37,7 @@ from pbx.media.protocol import (
     StreamCounts,
     Voice,
 )
+from pbx.recording_side import SnapshotPolicy
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.bindings import Bindings
@@ -89,6 +91,7 @@ class Office:
         media: MediaSettings | None = None,
         messages: MessageSettings | None = None,
         lamps: LampSettings | None = None,
+        recording: RecordingSettings | None = None,
         *,
         kept: dict[tuple[str, str], bytes] | None = None,
         engine: bool = True,
@@ -103,6 +106,7 @@ class Office:
             media=media or MediaSettings(),
             messages=messages or MessageSettings(),
             lamps=lamps or LampSettings(),
+            recording=recording or RecordingSettings(),
         )
         self.tunes: list[str] = []
         self.discarded: list[str] = []
@@ -118,8 +122,10 @@ class Office:
         )
         self.names: dict[Question, tuple[Record, ...]] = {}
         """What DNS knows."""
-        files = SoundFiles(lambda: self.tunes, "recordings", "record")
+        announcement = self.settings.recording.announce
+        files = SoundFiles(lambda: self.tunes, "recordings", "record", announcement)
         self.exchange = Exchange(self.endpoint, self.tokens, self.settings, files)
+        self.exchange.recordings.policy = SnapshotPolicy(lambda: self.snapshot)
         self.bindings = Bindings(self.settings.sip, lambda: EPOCH)
         authenticator = Authenticator(
             REALM, b"key", lambda number: account_of(self.snapshot.users.get(number))

@@ -8,6 +8,7 @@ import pytest
 from pbx.call.cause import CallTag
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
+from pbx.config.recording import RecordingSettings
 from pbx.config.settings import CallSettings, MediaSettings
 from pbx.media.protocol import Release, Stream
 from pbx.media.session import NoPortsLeft
@@ -28,6 +29,7 @@ def reborn(
     *phones: Phone,
     limits: CallSettings | None = None,
     recordings: Iterable[int] = (),
+    recording: RecordingSettings | None = None,
 ) -> Office:
     """A new exchange in the place of `office`, with its only call gone on.
 
@@ -36,9 +38,10 @@ def reborn(
         phones: of the call.
         limits: of the new one.
         recordings: that still go on in the engine.
+        recording: settings of the new one.
     """
     facts, state = kept(office)
-    after = Office(limits)
+    after = Office(limits, recording=recording)
     after.now = office.now
     for phone in phones:
         phone.inbox.clear()

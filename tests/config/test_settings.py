@@ -110,6 +110,8 @@ class TestGood:
             most = 5
             [recording]
             stereo = true
+            code = "*#7"
+            announce = "notes/we-record.WAV"
         """
         settings = parse_settings(text, "x")
         assert settings.callback == CallBackSettings(
@@ -120,6 +122,8 @@ class TestGood:
             most=5,
         )
         assert settings.recording.stereo
+        assert settings.recording.code == "*#7"
+        assert settings.recording.announcement == "notes/we-record.WAV"
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
         assert not settings.media.convert
@@ -215,6 +219,9 @@ class TestFaults:
             ("[services]\nrecord_s = inf", "services.record_s"),
             ("[messages]\nkeep_s = -1", "messages.keep_s"),
             ("[messages]\nmost = 0", "messages.most"),
+            ('[recording]\ncode = "*"', "recording.code"),
+            ('[recording]\ncode = "*1x"', "recording.code"),
+            ('[recording]\nannounce = "loud"', "recording.announce"),
             ("[http]\nport = -1", "http.port"),
             ("[callback]\nport = 65536", "callback.port"),
             ('[callback]\napplication_server = "localhost"', "callback.application_server"),

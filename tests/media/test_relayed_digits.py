@@ -1,6 +1,7 @@
-"""Digits for a peer whose sound is passed on: they take the place of its partner's sound."""
+"""Digits for a peer whose sound is passed on, and those that it presses itself."""
 
 import itertools
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from pbx.media import codecs
-from pbx.media.protocol import Record, Refused, SendDigits, Tap
+from pbx.media.protocol import Digit, DigitEnded, Record, Refused, SendDigits, StopVoice, Tap
 from tests.media.engine_process import Link
 from tests.media.kernels.sound import tone_level
 from tests.media.srtp_peer import SrtpPeer, secure
@@ -164,3 +165,104 @@ class TestPut:
         with voice_phones(link, PLAIN) as (a,):
             link.send(a.stream(**changes))
             assert "telephone-events" in link.expect(Refused).reason
+
+
+class TestHeard:
+    """Keys that are passed on as they come, and of which the exchange wants to know."""
+
+    def test_each_is_told_of_once_and_passed_on(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            link.send(a.stream(sink=b.port, keys=True))
+            link.settle()
+            for code in (10, 1, 1):
+                press(a, code, twice=True)
+                talk(a, b, 0.1)
+            digits = [link.expect(Digit) for _ in range(3)]
+            assert [(one.port, one.digit, one.inband) for one in digits] == [
+                (a.port, digit, False) for digit in "*11"
+            ]
+            assert link.said(Digit) == []
+            assert [fields(group[0])[0] for group in events(b)] == [10, 1, 1]
+
+    @pytest.mark.parametrize("lost", [(0, 1, 2), (4, 5, 6)])
+    def test_its_packets_may_get_lost(self, link: Link, lost: tuple[int, ...]) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            link.send(a.stream(sink=b.port, keys=True))
+            link.settle()
+            for code in (5, 5):
+                press(a, code, lost=lost)
+                talk(a, b, 0.1)
+            assert [link.expect(Digit).digit for _ in range(2)] == ["5", "5"]
+            assert link.said(Digit) == []
+
+    @pytest.mark.parametrize("protected", [False, True])
+    def test_in_which_form_it_is_protected(self, link: Link, *, protected: bool) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            keys = secure(b.phone, SrtpPeer()).srtp if protected else None
+            join(a, b, srtp=keys)
+            link.send(a.stream(sink=b.port, keys=True))
+            link.settle()
+            press(a, 5)
+            talk(a, b, 0.1)
+            assert link.expect(Digit).digit == "5"
+
+    def test_of_the_other_party_nothing_is_told(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b, event_type=EVENTS)
+            link.send(a.stream(sink=b.port, event_type=EVENTS, keys=True))
+            link.settle()
+            press(b, 5)
+            talk(b, a, 0.1)
+            press(a, 6)
+            talk(a, b, 0.1)
+            assert link.expect(Digit).digit == "6"
+            assert link.said(Digit) == []
+
+    def test_while_it_is_down_the_stream_becomes_a_voice_and_back(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            link.send(a.stream(sink=b.port, keys=True))
+            link.settle()
+            timestamp = a.timestamp
+            for at in range(3):
+                a.send(struct.pack("!BBH", 5, 10, 160 * (at + 1)), payload_type=EVENTS)
+            assert link.expect(Digit).digit == "5"
+            a.be()
+            a.timestamp = timestamp
+            for end in (0, 0x80, 0x80, 0x80):
+                a.send(struct.pack("!BBH", 5, 10 | end, 800), payload_type=EVENTS)
+            assert link.expect(DigitEnded).digit == "5"
+            link.send(StopVoice(a.port))
+            link.settle()
+            a.send(struct.pack("!BBH", 5, 10 | 0x80, 800), payload_type=EVENTS)
+            talk(a, b, 0.1)
+            a.timestamp += 4000
+            press(a, 6)
+            talk(a, b, 0.1)
+            assert link.expect(Digit).digit == "6"
+            assert link.said(Digit) == []
+
+    def test_what_another_call_has_pressed_is_forgotten(self, link: Link) -> None:
+        for _ in range(2):
+            with voice_phones(link, PLAIN, PLAIN) as (a, b):
+                join(a, b)
+                link.send(a.stream(sink=b.port, keys=True))
+                link.settle()
+                a.sequence, a.timestamp = 100, 16000
+                press(a, 5)
+                talk(a, b, 0.1)
+                assert link.expect(Digit).digit == "5"
+
+    def test_a_flood_leaves_room_for_what_must_not_get_lost(self, link: Link) -> None:
+        """Faster than anybody presses keys, they aren't told of."""
+        with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            join(a, b)
+            link.send(a.stream(sink=b.port, keys=True))
+            link.settle()
+            for number in range(3000):
+                a.timestamp += 160
+                a.send(struct.pack("!BBH", number % 10, 0x8A, 160), payload_type=EVENTS)
+            link.settle()
+            assert len(link.said(Digit)) < 300

@@ -256,7 +256,7 @@ class TestWhatCannotBeWritten:
 
     def test_a_file_that_cannot_be_made(self, link: Link, tmp_path: Path) -> None:
         (tmp_path / "there.wav").write_bytes(b"someone's")
-        names = {1: "there.wav", 2: "no-folder/a.wav", 3: "", 4: "a\0.wav", 5: "x" * 300}
+        names = {1: "there.wav", 2: "there.wav/a.wav", 3: "", 4: "a\0.wav", 5: "x" * 300}
         with voice_phones(link, PLAIN) as phones:
             phones[0].be()
             for number, name in names.items():
@@ -266,8 +266,11 @@ class TestWhatCannotBeWritten:
                 assert ended.failure
             assert (tmp_path / "there.wav").read_bytes() == b"someone's"
             # None of them has left anything behind.
-            link.send(Record(6, str(tmp_path / "good.wav"), phones[0].port))
+            # The folder of a new day is made.
+            path = tmp_path / "record" / "20261123" / "good.wav"
+            link.send(Record(6, str(path), phones[0].port))
             assert stopped(link, 6).failure == ""
+            assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
 def talk(link: Link, path: Path, seconds: float) -> None:

@@ -52,6 +52,8 @@ WRONG = [
     ("emergency-call", replace(FINE, emergency_calls=(("100", "112"),))),
     ("callback-open", replace(FINE, callback_open=5080)),
     ("callback-port", replace(FINE, callback_failure=(5080, "Address already in use"))),
+    ("recording-failed", replace(FINE, recording_failure="No space left on device")),
+    ("announcement-missing", replace(FINE, announcement_missing="/x/announcement.wav")),
     ("prack-refused", replace(FINE, prack_refused={"sip:gw@192.0.2.9": 600.0})),
     (
         "line-silent",

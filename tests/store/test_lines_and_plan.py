@@ -176,6 +176,8 @@ class TestRights:
         "emergency_number": "01012345678",
         "most_calls": 3,
         "most_outgoing": 0,
+        "record": "outside",
+        "record_by_code": "no",
     }
 
     def test_set_and_kept(self, kept: Kept, opened: Opened) -> None:
@@ -183,7 +185,10 @@ class TestRights:
         user = kept.store.snapshot.users["100"]
         assert (user.call_level, user.outside_number) == (2, "+861012345678")
         assert (user.emergency_number, user.most_calls, user.most_outgoing) == ("01012345678", 3, 0)
+        assert (user.record, user.record_by_code) == ("outside", False)
         assert kept.store.snapshot.users["101"].most_calls == -1
+        assert kept.store.snapshot.users["101"].record == "off"
+        assert kept.store.snapshot.users["101"].record_by_code
         assert opened(kept.reopened()).first == kept.store.snapshot
 
     def test_another_password_leaves_them(self, alone: Kept) -> None:
@@ -200,6 +205,8 @@ class TestRights:
             ({"emergency_number": "x"}, "field-digits"),
             ({"most_calls": -2}, "field-range"),
             ({"most_outgoing": 10_001}, "field-range"),
+            ({"record": "incoming"}, "field-choice"),
+            ({"record_by_code": "perhaps"}, "field-yes-no"),
             ({"number": "101"}, "field-unknown"),
         ],
     )

@@ -12,7 +12,7 @@ from tests.api.fakes import FakeExchange
 from tests.tui.here import minisip_here as minisip
 from tests.tui.program import CHINESE, ENGLISH, outcome, start
 from tests.tui.terminal import terminal
-from tui.line_report import in_words
+from tui.report import in_words
 from tui.toml_text import document
 
 SECRET = "geheim12"
@@ -414,5 +414,6 @@ class TestRights:
         ran = await minisip(server, "user", "show", "100")
         assert ran.out.splitlines()[0] == "100 前台"
         assert "most_calls        -1" in ran.out
+        assert "record_by_code    yes" in ran.out
         ran = await minisip(server, "user", "show", "199")
         assert (ran.code, ran.err) == (1, "minisip: There is no user 199.\n")

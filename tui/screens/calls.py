@@ -58,12 +58,15 @@ class CallsScreen(FilteredScreen):
         talk = ""
         if call.talk_s:
             talk = duration(call.talk_s + max(0.0, (now - picture.taken).total_seconds()))
+        state = symbols.phone(call.state)
+        if call.recording:
+            state.append(f" {say('call-recorded-short')}", style="bold red")
         return Row(
             call.id,
             (
                 Text(clean(call.caller)),
                 Text(clean(call.called)),
-                symbols.phone(call.state),
+                state,
                 Text(_age(call.since, now)),
                 Text(talk),
             ),

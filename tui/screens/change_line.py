@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pbx.api.schema import Line
 from tui.clean import clean
 from tui.line_options import CHOICES, OFFERED, meaning
-from tui.line_report import in_words
 from tui.link import ExchangeLink
 from tui.locale import say
+from tui.report import in_words
 from tui.screens.form import Field, FormDialog
 
 

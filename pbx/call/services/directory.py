@@ -26,11 +26,13 @@ class SoundFiles:
         music: returns the paths of the WAV files that there are now.
         recordings: the folder of recordings that last no longer than their call.
         record: the folder of recordings of calls.
+        announcement: what the parties of recorded calls hear, as for `RecordingSigns`.
     """
 
     music: Callable[[], Sequence[str]]
     recordings: str
     record: str
+    announcement: str = ""
 
 
 class Services:

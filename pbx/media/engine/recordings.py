@@ -154,6 +154,7 @@ class Recordings:
     def _make(self, recording: _Recording) -> Callable[[], None]:
         header = wav_header(recording.rate, recording.tracks)
         try:
+            recording.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             recording.fd = make_wav(recording.path, header)
         except (OSError, ValueError) as error:
             # ValueError: no path at all.

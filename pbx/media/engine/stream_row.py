@@ -195,6 +195,9 @@ SECURE = 128
 OPAQUE = 256
 """What passes isn't ours to number: see `protocol.Stream.opaque`."""
 
+KEYS = 512
+"""The keys are reported that the peer presses, though they are passed on."""
+
 # --- bits of OWED -------------------------------------------------------------------------------
 OWES_LATCHED = 1
 OWES_TIMEOUT = 2

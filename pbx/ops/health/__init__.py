@@ -6,6 +6,7 @@ A check's sentence and remedy stand in `pbx.locale` under ``problem-SLUG`` and `
 from collections.abc import Callable
 
 from pbx.ops.health import (
+    announcement_missing,
     callback_open,
     callback_port,
     clock_unsure,
@@ -24,6 +25,7 @@ from pbx.ops.health import (
     no_tls,
     phone_lost,
     prack_refused,
+    recording_failed,
     records_stuck,
     service_off,
 )
@@ -50,6 +52,8 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     emergency_call.check,
     callback_open.check,
     callback_port.check,
+    recording_failed.check,
+    announcement_missing.check,
 )
 
 

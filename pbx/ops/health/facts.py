@@ -64,6 +64,8 @@ class Facts:
         emergency_calls: who is in an emergency call, and the number.
         callback_open: the port on which the call-back service listens to anybody; 0 for none.
         callback_failure: the port that the call-back service can't have, and why; None where it can.
+        recording_failure: why a call couldn't be recorded lately; empty since one could.
+        announcement_missing: the path of what is to announce recordings, where it is missing.
     """
 
     wall_s: float
@@ -88,3 +90,5 @@ class Facts:
     emergency_calls: tuple[tuple[str, str], ...]
     callback_open: int = 0
     callback_failure: tuple[int, str] | None = None
+    recording_failure: str = ""
+    announcement_missing: str = ""

@@ -9,6 +9,7 @@ from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.counting import answer_query
 from pbx.media.engine.kernels.hearing import hear_now
 from pbx.media.engine.kernels.joining import join_peer, leave_peer
+from pbx.media.engine.kernels.keys import forget_keys
 from pbx.media.engine.kernels.moving import adopt, move_out
 from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay, slot_of
@@ -83,6 +84,7 @@ def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
         for word in range(row.WIDTH):
             stream[word] = 0
         clear(row_of(tables.sessions, slot))
+        forget_keys(voices, slot)
         begin_stream(tables)
     elif stream[row.VOICE] != 0:
         hear_now(tables, voices, slot)

@@ -6,6 +6,7 @@ from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.dialling import notice_event, put_digit
 from pbx.media.engine.kernels.joining import comes_from_peer, leave_peer, note_emptied
+from pbx.media.engine.kernels.keys import notice_key
 from pbx.media.engine.kernels.numbering import AS_IT_CAME, follow, renumber
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtcp_numbering import translate
@@ -263,6 +264,8 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         how = AS_IT_CAME
         if kind == RTP:
             notice_event(tables.streams[sink], tables.packets[index], length)
+            if stream[row.FLAGS] & row.KEYS != 0:
+                notice_key(tables, voices, slot, sink, tables.packets[index], length, now)
             if ours:
                 packet, clock = tables.packets[index], stream[row.CLOCK]
                 how = follow(tables.streams[sink], slot, packet, clock, now)

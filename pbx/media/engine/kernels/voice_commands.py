@@ -80,14 +80,18 @@ def _end_sender(tables: Any, voices: Any, slot: Any) -> None:
 @kernel
 def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
     row = row_of(voices.voices, slot)
-    # A stream that is being recorded goes on being so.
+    # A stream that is being recorded goes on being so, and a key that is down isn't a new one.
     tape, side = row[voice_row.TAPE], row[voice_row.TAPE_SIDE]
+    down, due = row[voice_row.KEY_DOWN], row[voice_row.DIGIT_NS]
     for word in range(voice_row.WIDTH):
-        row[word] = 0
+        if not voice_row.EVENT_IN <= word < voice_row.EVENT_IN + telephone_event.WIDTH:
+            row[word] = 0
     clear(row_of(voices.sound, slot))
     row[voice_row.ACTIVE] = 1
     row[voice_row.TAPE] = tape
     row[voice_row.TAPE_SIDE] = side
+    row[voice_row.KEY_DOWN] = down
+    row[voice_row.DIGIT_NS] = due
     row[voice_row.DECODER] = -1
     row[voice_row.ENCODER] = -1
     settings = part(command, ring_row.SETTINGS - 1, ring_row.WIDTH + 1 - ring_row.SETTINGS)

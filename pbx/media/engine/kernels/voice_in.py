@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pbx.media import codecs
-from pbx.media.engine import coder_row, ring_row, voice_row
+from pbx.media.engine import coder_row, voice_row
 from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
@@ -18,11 +18,10 @@ from pbx.media.engine.kernels import (
 from pbx.media.engine.kernels import jitter as jitter_in
 from pbx.media.engine.kernels import jitter_row as j
 from pbx.media.engine.kernels.codec import conceal_natively, decode, opus_has_copy, recover
+from pbx.media.engine.kernels.keys import report_digit, report_end, report_event_end
 from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
-from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
-from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
@@ -32,41 +31,6 @@ _MOST_STEPS = 2 * j.MAX_SLOTS
 """Of one tick; a bound for what ends by itself."""
 
 _DETECTOR_RATE = 8000
-
-_FASTEST_NS = 30_000_000
-"""Between two digits: Q.24 has 40 ms of tone and 40 ms of pause at least."""
-
-_BURST_NS = 1_000_000_000
-"""A network that was stuck for so long delivers its digits all at once."""
-
-
-@kernel
-def _report_digit(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, now: Any) -> None:
-    """Report a digit, unless they come faster than any keypad or dialler sends them."""
-    row[voice_row.KEY_DOWN] = 0
-    due = max(row[voice_row.DIGIT_NS], now - _BURST_NS)
-    if due > now:
-        return
-    row[voice_row.DIGIT_NS] = due + _FASTEST_NS
-    if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
-        report_words(tables, ring_row.DIGIT, slot, digit, inband)
-        row[voice_row.KEY_DOWN] = 1 + 2 * digit + inband
-
-
-@kernel
-def _report_end(tables: Any, row: Any, slot: Any, digit: Any, inband: Any, ms: Any) -> None:
-    """Report that a digit has ended whose beginning was reported."""
-    if row[voice_row.KEY_DOWN] != 1 + 2 * digit + inband:
-        return
-    row[voice_row.KEY_DOWN] = 0
-    if room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
-        report_words(tables, ring_row.DIGIT_ENDED, slot, digit, ms)
-
-
-@kernel
-def _report_event_end(tables: Any, row: Any, slot: Any, events: Any) -> None:
-    ms = events[telephone_event.ENDED_DURATION] * 1000 // max(row[voice_row.EVENT_CLOCK], 1)
-    _report_end(tables, row, slot, events[telephone_event.ENDED_DIGIT], 0, ms)
 
 
 @kernel
@@ -78,9 +42,9 @@ def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now:
     if before != 0 and (digits[detect.DIGIT] != before or digit >= 0):
         if digit < 0:
             lasted = digits[detect.SAMPLES]
-        _report_end(tables, row, slot, before - 1, 1, lasted * 1000 // _DETECTOR_RATE)
+        report_end(tables, row, slot, before - 1, 1, lasted * 1000 // _DETECTOR_RATE)
     if digit >= 0:
-        _report_digit(tables, row, slot, digit, 1, now)
+        report_digit(tables, row, slot, digit, 1, now)
 
 
 @kernel
@@ -135,11 +99,11 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         )
         # An end with a beginning is that of the key before, or of one that one packet told of
         if happened & telephone_event.ENDED != 0 and events[telephone_event.OPEN] != 0:
-            _report_event_end(tables, row, slot, events)
+            report_event_end(tables, row, slot, events)
         if happened & telephone_event.BEGAN != 0:
-            _report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)
+            report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)
         if happened & telephone_event.ENDED != 0 and events[telephone_event.OPEN] == 0:
-            _report_event_end(tables, row, slot, events)
+            report_event_end(tables, row, slot, events)
 
 
 @kernel
@@ -239,7 +203,7 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
     events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
     if telephone_event.expire(events, now) != 0:
-        _report_event_end(tables, row, slot, events)
+        report_event_end(tables, row, slot, events)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
         rate, count = row[voice_row.RATE], row[voice_row.RATE] // 50
         heard = frame

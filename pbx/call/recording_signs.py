@@ -1,0 +1,67 @@
+"""What the parties of a call hear of its being recorded."""
+
+from collections.abc import Iterator
+
+from pbx.call.passage import Passage
+from pbx.config.recording import TONE
+from pbx.media.session import LegMedia
+
+BEGUN = "1400/200"
+ENDED = "1400/100 0/100 1400/100"
+WARNING = "1400/250 0/14750"
+"""Tones, as the media engine writes them: FREQUENCY/MILLISECONDS. The last one is what recorders that warn
+have long sounded like: 1400 Hz for a quarter of a second, every 15 seconds."""
+
+LEVEL_DBM0 = -18.0
+
+
+class RecordingSigns:
+    """Tells them, where the engine can code what they hear.
+
+    Args:
+        passage: what the call has in the media engine.
+        names: gives players names that nothing in it has.
+        announcement: what both parties hear: empty for nothing, `TONE`, or the path of a WAV file.
+    """
+
+    def __init__(self, passage: Passage, names: Iterator[int], announcement: str) -> None:
+        self._passage = passage
+        self._names = names
+        self._announcement = announcement
+
+    def begun(self) -> None:
+        """Tell both parties that they are recorded from now on."""
+        if self._announcement == TONE:
+            self._play_to_both(tone=WARNING, level_db=LEVEL_DBM0, times=0)
+        elif self._announcement:
+            self._play_to_both(path=self._announcement)
+
+    def go_on(self) -> None:
+        """Tell both parties still: the exchange has been restarted."""
+        if self._announcement == TONE:
+            self.begun()
+
+    def ended(self) -> None:
+        """Tell nothing any more."""
+        self._passage.stop_playing()
+
+    def answer(self, media: LegMedia, *, recorded: bool) -> None:
+        """Answer the party that has pressed the code.
+
+        Args:
+            media: of its leg.
+            recorded: the call is recorded now; false: it isn't, any longer.
+        """
+        if recorded and self._announcement:
+            # It is told with the other one
+            return
+        tone = BEGUN if recorded else ENDED
+        self._passage.play(next(self._names), media.sound_port, tone=tone, level_db=LEVEL_DBM0)
+
+    def _play_to_both(
+        self, *, tone: str = "", path: str = "", level_db: float = 0.0, times: int = 1
+    ) -> None:
+        for port in self._passage.sound_ports:
+            self._passage.play(
+                next(self._names), port, tone=tone, path=path, level_db=level_db, times=times
+            )

@@ -1,0 +1,238 @@
+"""Recordings that a local user begins and ends by a code, pressed in the call."""
+
+import pytest
+
+from pbx.call.record_code import CodeWatch
+from pbx.config.recording import RecordingSettings
+from pbx.media.protocol import Digit, Play, Played, SendDigits, StopRecording, Stream
+from tests.call.office import Office, Phone, established
+from tests.call.telco import TRUNK, telco
+from tests.call.test_conversion import sdp
+from tests.call.test_info import RELAY
+from tests.call.test_record_policy import played
+from tests.call.test_recording import port_of, recordings, said
+from tests.call.test_resume import reborn
+from tests.call.transferring import answers, to
+
+
+@pytest.fixture
+def office() -> Office:
+    return Office()
+
+
+def press(
+    office: Office, phone: Phone, keys: str = "*1", *, inband: bool = False, gap_s: float = 0.5
+) -> None:
+    """The engine hears keys in the sound of a phone."""
+    for key in keys:
+        office.exchange.reported(Digit(port_of(office, phone), key, inband), office.now)
+        office.now += gap_s
+    office.pump()
+
+
+def beeps(office: Office) -> list[tuple[int, str]]:
+    return [(one.port, one.tone) for one in office.media if isinstance(one, Play)]
+
+
+def end_beeps(office: Office) -> None:
+    for one in played(office):
+        office.exchange.reported(Played(one.player), office.now)
+    office.pump()
+
+
+class TestCodeWatch:
+    @pytest.mark.parametrize("keys", ["*1", "**1", "5*1", "*2*1"])
+    def test_found(self, keys: str) -> None:
+        watch = CodeWatch("*1")
+        assert [watch.completes("a", key, 0.0) for key in keys] == [False] * (len(keys) - 1) + [
+            True
+        ]
+
+    @pytest.mark.parametrize("keys", ["*", "1", "1*", "*#1", "*21"])
+    def test_not_found(self, keys: str) -> None:
+        watch = CodeWatch("*1")
+        assert not any(watch.completes("a", key, 0.0) for key in keys)
+
+    def test_each_party_for_itself(self) -> None:
+        watch = CodeWatch("*1")
+        assert not watch.completes("a", "*", 0.0)
+        assert not watch.completes("b", "1", 0.1)
+        assert watch.completes("a", "1", 0.2)
+
+    def test_slowly(self) -> None:
+        watch = CodeWatch("*1")
+        assert not watch.completes("a", "*", 0.0)
+        assert not watch.completes("a", "1", 3.1)
+
+    def test_every_time_anew(self) -> None:
+        watch = CodeWatch("11")
+        assert [watch.completes("a", "1", 0.0) for _ in range(4)] == [False, True, False, True]
+
+    def test_none(self) -> None:
+        watch = CodeWatch("")
+        assert not any(watch.completes("a", key, 0.0) for key in "*1*1")
+
+
+class TestCode:
+    @pytest.mark.parametrize("inband", [False, True])
+    def test_begins_and_ends(self, office: Office, *, inband: bool) -> None:
+        alice, bob, call, _ = established(office)
+        port = port_of(office, alice)
+        press(office, alice, inband=inband)
+        (record,) = recordings(office)
+        assert "_100_101_" in record.path
+        # Who has pressed it hears so; then their sound is passed on again
+        assert beeps(office) == [(port, "1400/200")]
+        assert len(office.voices()) == 2
+        end_beeps(office)
+        assert office.voices() == {}
+        press(office, alice, inband=inband)
+        assert said(office, StopRecording) == [StopRecording(record.recording)]
+        assert beeps(office)[1:] == [(port, "1400/100 0/100 1400/100")]
+        press(office, alice, inband=inband)
+        first, second = recordings(office)
+        assert first.path != second.path
+        call.bye()
+        assert len(office.ended[0].recordings) == 2
+
+    def test_at_once_again(self, office: Office) -> None:
+        """Each file has a name of its own, in whichever second it begins."""
+        alice, _, _, _ = established(office)
+        for _ in range(5):
+            press(office, alice, gap_s=0.0)
+        assert len({one.path for one in recordings(office)}) == 3
+
+    def test_by_the_called_user(self, office: Office) -> None:
+        _, bob, _, _ = established(office)
+        press(office, bob)
+        assert len(recordings(office)) == 1
+        assert beeps(office)[0][0] == port_of(office, bob)
+
+    def test_by_info(self, office: Office) -> None:
+        _, bob, call, _ = established(office)
+        for at, key in enumerate(("*", "1")):
+            body = f"Signal={key}\r\nDuration=160\r\n".encode()
+            call.request("INFO", 3 + at, body=body, headers=RELAY)
+        assert len(recordings(office)) == 1
+
+    def test_told_of_in_two_ways_it_counts_once(self, office: Office) -> None:
+        alice, _, call, _ = established(office)
+        for at, key in enumerate(("*", "1")):
+            press(office, alice, key, gap_s=0.1)
+            body = f"Signal={key}\r\nDuration=160\r\n".encode()
+            call.request("INFO", 3 + at, body=body, headers=RELAY)
+        assert len(recordings(office)) == 1
+        assert said(office, StopRecording) == []
+
+    @pytest.mark.parametrize("by_info", [False, True])
+    def test_a_party_outside_can_not(self, office: Office, *, by_info: bool) -> None:
+        peer = telco(office, TRUNK)
+        alice = office.phone("100")
+        call = alice.invite("9030123")
+        invite = peer.hears("INVITE")
+        answers(peer, invite)
+        call.answered()
+        call.ack()
+        if by_info:
+            for at, key in enumerate(("*", "1")):
+                body = f"Signal={key}\r\nDuration=160\r\n".encode()
+                peer.within(invite, "INFO", 1 + at, body, RELAY)
+        else:
+            press(office, peer)
+        assert recordings(office) == []
+        assert beeps(office) == []
+        press(office, alice)
+        assert len(recordings(office)) == 1
+        press(office, peer)
+        assert said(office, StopRecording) == []
+
+    def test_a_user_who_may_not(self, office: Office) -> None:
+        office.change_user("100", record_by_code=False)
+        alice, bob, _, _ = established(office)
+        press(office, alice)
+        assert recordings(office) == []
+        press(office, bob)
+        assert len(recordings(office)) == 1
+
+    def test_what_the_owner_wants_goes_on(self, office: Office) -> None:
+        office.change_user("101", record="all")
+        alice, _, _, _ = established(office)
+        press(office, alice)
+        assert said(office, StopRecording) == []
+        assert beeps(office) == [(port_of(office, alice), "1400/200")]
+
+    def test_before_the_answer_it_means_nothing(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        alice.invite("101")
+        bob.respond(bob.hears("INVITE"), 183, "Progress", bob.sdp())
+        alice.response(183)
+        press(office, alice)
+        assert recordings(office) == []
+
+    def test_another_code(self) -> None:
+        office = Office(recording=RecordingSettings(code="##7"))
+        alice, _, _, _ = established(office)
+        press(office, alice, "*1")
+        assert recordings(office) == []
+        press(office, alice, "##7")
+        assert len(recordings(office)) == 1
+
+    def test_switched_off(self) -> None:
+        office = Office(recording=RecordingSettings(code=""))
+        alice, _, _, _ = established(office)
+        assert not any(one.keys for one in office.media if isinstance(one, Stream))
+        press(office, alice)
+        assert recordings(office) == []
+
+    def test_with_an_announcement_both_hear_that_alone(self) -> None:
+        office = Office(recording=RecordingSettings(announce="tone"))
+        alice, _, _, _ = established(office)
+        press(office, alice)
+        assert [tone for _, tone in beeps(office)] == ["1400/250 0/14750"] * 2
+
+    def test_it_goes_on_over_a_transfer_and_may_be_ended_there(self, office: Office) -> None:
+        alice, bob, call, _ = established(office)
+        carol = office.phone("102")
+        press(office, alice)
+        call.request("REFER", 3, headers=to("102"))
+        answers(carol, carol.hears("INVITE"))
+        answers(bob, bob.hears("INVITE"))
+        assert len(recordings(office)) == 2
+        press(office, carol)
+        (running,) = office.exchange.calls.values()
+        assert not running.recording
+
+    def test_after_a_restart_it_may_be_ended(self, office: Office) -> None:
+        alice, bob, _, _ = established(office)
+        press(office, alice)
+        (record,) = recordings(office)
+        after = reborn(office, alice, bob, recordings=[record.recording])
+        press(after, alice)
+        assert said(after, StopRecording) == [StopRecording(record.recording)]
+
+
+class TestKeysThatArePassedOn:
+    """What the engine passes on as it comes, nobody else tells the other party of."""
+
+    def test_they_are_not_told_twice(self, office: Office) -> None:
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101", sdp(alice, "8 101"))
+        bob.respond(bob.hears("INVITE"), 200, "OK", sdp(bob, "8 101"))
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        press(office, alice, "5")
+        assert said(office, SendDigits) == []
+        assert not bob.inbox
+
+    def test_only_local_users_keys_are_watched(self, office: Office) -> None:
+        peer = telco(office, TRUNK)
+        alice = office.phone("100")
+        call = alice.invite("9030123", sdp(alice, "8 101"))
+        invite = peer.hears("INVITE")
+        peer.respond(invite, 200, "OK", sdp(peer, "8 101"))
+        peer.hears("ACK")
+        call.answered()
+        running = office.running()
+        assert running[port_of(office, alice)].keys
+        assert not running[port_of(office, peer)].keys
