@@ -1,4 +1,4 @@
-"""T3.1: which calls are recorded, by themselves and by a code, and what their parties are told.
+"""T3.1, T3.7: which calls are recorded, by themselves and by a code, and what their parties are told.
 
 The phones are baresip, sipp and a phone that sounds keys; the far end of the trunk is sipp, or another
 baresip, whose keys must mean nothing.
@@ -188,35 +188,51 @@ def test_T3_1_a_users_calls_are_recorded_from_the_answer_on(
     assert_both_are_heard(whole, at_least_s=TALK_S)
 
 
-def test_T3_1_a_trunks_calls_are_asked_for_20_ms_and_recorded(
+@pytest.fixture
+def over_a_trunk(
     exchange: Exchange,
     tmp_path: Path,
     ports: Ports,
     closing: ExitStack,
-    new_phone: NewPhone,
     trunk: Callable[..., None],
+) -> Callable[[str], tuple[OddCarrier, str, list[str]]]:
+    """Return a function that makes a call by a trunk with an option `record`, from packets of 30 ms to 40 ms.
+
+    It returns the far end, the call's name, and of what packets the far end and the caller were told.
+    """
+
+    def make(record: str) -> tuple[OddCarrier, str, list[str]]:
+        carrier = OddCarrier(tmp_path, ports, FAR_END.replace("ptime:20", "ptime:40"), closing)
+        trunk(carrier.host, record=record, destination=SECOND)
+        own = Account(FIRST, PASSWORD, ports.one(), 0, exchange.host)
+        own = Account(own.user, own.password, own.port, own.port, own.server)
+        load = Load(talk_ms=1500, rtp_ports=(ports.block(4),), echo=True, traced=True)
+        text = scenario.caller().replace("ptime:20", "ptime:30")
+        caller = Sipp("caller", tmp_path, text, own, number=f"9{OUTSIDE}", load=load)
+        closing.callback(caller.close)
+        name = running(exchange)
+        caller.finish()
+        exchange.wait_idle()
+        told = [carrier.got("INVITE").message.body]
+        told += [
+            one.message.body
+            for one in seen(caller)
+            if not one.sent and one.message.status == 200 and one.message.method == "INVITE"
+        ]
+        assert len(told) == 2
+        return carrier, name, [",".join(re.findall(r"a=ptime:(\d+)", body)) for body in told]
+
+    return make
+
+
+def test_T3_1_a_trunks_calls_are_asked_for_20_ms_and_recorded(
+    exchange: Exchange,
+    new_phone: NewPhone,
+    over_a_trunk: Callable[[str], tuple[OddCarrier, str, list[str]]],
 ) -> None:
-    carrier = OddCarrier(tmp_path, ports, FAR_END.replace("ptime:20", "ptime:40"), closing)
-    trunk(carrier.host, record="outgoing", destination=SECOND)
-    own = Account(FIRST, PASSWORD, ports.one(), 0, exchange.host)
-    own = Account(own.user, own.password, own.port, own.port, own.server)
-    load = Load(talk_ms=1500, rtp_ports=(ports.block(4),), echo=True, traced=True)
-    text = scenario.caller().replace("ptime:20", "ptime:30")
-    caller = Sipp("caller", tmp_path, text, own, number=f"9{OUTSIDE}", load=load)
-    closing.callback(caller.close)
-    name = running(exchange)
-    caller.finish()
-    exchange.wait_idle()
+    carrier, name, told = over_a_trunk("outgoing")
     # Neither party hears of what the other one has asked for
-    told = [carrier.got("INVITE").message.body]
-    told += [
-        one.message.body
-        for one in seen(caller)
-        if not one.sent and one.message.status == 200 and one.message.method == "INVITE"
-    ]
-    assert len(told) == 2
-    for body in told:
-        assert re.findall(r"a=ptime:(\d+)", body) == ["20"]
+    assert told == ["20", "20"]
     (path,) = files_of(exchange, name)
     assert f"_{FIRST}_" in path.name
 
@@ -230,6 +246,35 @@ def test_T3_1_a_trunks_calls_are_asked_for_20_ms_and_recorded(
     phone.wait_event("CALL_ESTABLISHED")
     assert recorded(exchange) == [False]
     calling.finish()
+
+
+def test_T3_7_what_is_not_recorded_is_passed_on_as_it_is(
+    exchange: Exchange, over_a_trunk: Callable[[str], tuple[OddCarrier, str, list[str]]]
+) -> None:
+    _, name, told = over_a_trunk("incoming")
+    assert told == ["30", "40"]
+    assert files_of(exchange, name) == []
+
+
+@pytest.mark.parametrize("ptime_ms", [20, 30, 40])
+def test_T3_7_what_the_exchange_plays_has_the_length_that_is_asked_for(
+    exchange: Exchange, closing: ExitStack, ptime_ms: int
+) -> None:
+    class Phone(NetPhone):
+        """Asks for packets of this length."""
+
+        @property
+        def sdp(self) -> bytes:
+            return super().sdp + f"a=ptime:{ptime_ms}\r\n".encode()
+
+    phone = Phone(exchange.port, FIRST, PASSWORD)
+    closing.callback(phone.close)
+    phone.call("*45")
+    silence = np.zeros(phone.rate, np.int16)
+    net_phone.converse([(phone, silence, net_phone.Path())], [])
+    phone.hang_up()
+    octets = {len(packet.payload) for _, packet in phone.got}
+    assert octets == {8 * ptime_ms}
 
 
 # ---------------------------------------------------------------- by a code
