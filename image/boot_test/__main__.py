@@ -82,6 +82,7 @@ def _run(home: steps.Household, asked: argparse.Namespace) -> None:
     steps.log_in(home)
     steps.looks_right(home)
     mariadb.gets_records(home)
+    mariadb.stops_and_comes_back(home)
     if asked.fast:
         return
     steps.figures(home)

@@ -54,16 +54,23 @@ class Pair:
 
     def talk(self, seconds: float) -> None:
         """Make a call and wait until each has heard the other's tone for so long; it goes on."""
+        marks = self.caller.mark, self.callee.mark
         self.caller.dial(self.callee.number)
-        for phone in (self.caller, self.callee):
-            phone.wait_event("CALL_ESTABLISHED", self._within_s)
-        self.caller.wait_heard(HIGH_HZ, seconds, self._within_s)
-        self.callee.wait_heard(LOW_HZ, seconds, self._within_s)
+        for phone, mark in zip((self.caller, self.callee), marks, strict=True):
+            phone.wait_event("CALL_ESTABLISHED", self._within_s, after=mark)
+        self.listen(seconds)
+
+    def listen(self, seconds: float) -> None:
+        """Wait until each has heard the other's tone for so long from now on."""
+        heard = self.caller.heard_s(HIGH_HZ), self.callee.heard_s(LOW_HZ)
+        self.caller.wait_heard(HIGH_HZ, heard[0] + seconds, self._within_s)
+        self.callee.wait_heard(LOW_HZ, heard[1] + seconds, self._within_s)
 
     def hang_up(self) -> None:
         """End the call."""
+        mark = self.callee.mark
         self.caller.hang_up()
-        self.callee.wait_event("CALL_CLOSED", self._within_s)
+        self.callee.wait_event("CALL_CLOSED", self._within_s, after=mark)
 
     def close(self) -> None:
         """End both phones, without a word to the box."""
