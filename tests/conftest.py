@@ -20,7 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have programs speak English in the tests, whoever runs them; tables keep to that language."""
     config.stash[tables.SPOKEN] = language()
     if language() != "en":
-        os.environ["LC_ALL"] = "C.UTF-8"
+        for name in ("LC_ALL", "LC_MESSAGES"):
+            os.environ.pop(name, None)
+        os.environ["LANG"] = "C.UTF-8"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -94,7 +94,7 @@ async def test_wrong_settings_in_chinese(tmp_path: Path) -> None:
     (tmp_path / "hardware.toml").write_text("night = 'never'\n")
     code, _, err = await run("--data-dir", tmp_path, LC_ALL="zh_CN.UTF-8", PYTHONUTF8="1")
     assert code == 78
-    assert "night 是 'never'，应形如" in err
+    assert "night 是“never”，应形如" in err
 
 
 async def test_wrong_words() -> None:

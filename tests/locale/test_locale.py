@@ -36,6 +36,13 @@ class TestCatalogues:
         assert catalogue("en")[key].isascii()
         assert any("\u4e00" <= char <= "\u9fff" for char in catalogue("zh")[key])
 
+    @pytest.mark.parametrize(
+        "package", ["pbx.locale", "tui.locale", "tui.minicdr.locale", "hw.locale"]
+    )
+    def test_chinese_quotes_in_its_own_way(self, package: str) -> None:
+        sentences = catalogue("zh", package).values()
+        assert [one for one in sentences if "'{" in one or '"{' in one] == []
+
     def test_nobody_can_change_them(self) -> None:
         with pytest.raises(TypeError):
             catalogue("en")["x"] = "y"  # type: ignore[index]
