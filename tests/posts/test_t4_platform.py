@@ -1,4 +1,4 @@
-"""再见吧,Windows XP/2003, the post on systems that are no longer supported: T4.1.
+"""再见，Windows XP/2003, the post on systems that are no longer supported: T4.1.
 
 What can be had is real: an old Python, the kernel as it shows itself to 32-bit programs (setarch(8)), and, in
 `./build.sh deb-test`, a 32-bit system on a 64-bit kernel. Other kernels are programs that speak for them.
