@@ -15,6 +15,7 @@ from pbx.sip.message import Request, Response
 from tests.call.office import Office, Phone, established
 from tests.call.phone import Invite
 from tests.call.telco import LINE, TRUNK, telco
+from tests.call.test_click_to_dial import NO_SUBSCRIPTION, refers
 from tests.call.test_conversion import sdp
 from tests.call.test_pick_up import pick_up, ringing, the_call
 from tests.call.test_recording import port_of, recordings, said
@@ -157,6 +158,23 @@ class TestTheWholeCall:
         answers(bob, bob.hears("INVITE"))
         (record,) = recordings(office)
         assert "_101_102_" in record.path
+
+    def test_a_call_that_a_program_has_asked_for(self, office: Office) -> None:
+        office.change_user("101", record="all")
+        screen = office.phone("100", "192.0.2.50", register=False)
+        alice, bob = office.phone("100"), office.phone("101")
+        refers(screen, "101", NO_SUBSCRIPTION)
+        answers(alice, alice.hears("INVITE"))
+        assert recordings(office) == []
+        invite = bob.hears("INVITE")
+        assert ptimes(invite) == ["20"]
+        answers(bob, invite)
+        again = alice.hears("INVITE")
+        assert ptimes(again) == ["20"]
+        answers(alice, again)
+        (record,) = recordings(office)
+        assert "_100_101_" in record.path
+        assert (record.left, record.right) == (port_of(office, alice), port_of(office, bob))
 
     def test_forwarded_by_a_phone(self, office: Office) -> None:
         office.change_user("102", record="all")

@@ -8,6 +8,7 @@ from pbx.cdr.record import entry_of, records_of
 from pbx.config.callback import CallBackSettings
 from pbx.config.dial_plan import AnalyzeCalled, DialPlan, PlanBasics, Route
 from pbx.config.settings import CallSettings
+from pbx.media.protocol import Record
 from pbx.sip.message import Request
 from tests.call.office import Office
 from tests.call.phone import Phone
@@ -84,6 +85,19 @@ class TestT8_6:
         assert told["start"] < told["answer1"] < told["answer2"] < told["end"]
         assert told["reason"] == "callee-hung-up"
         nothing_left(office, server, bob)
+
+    @pytest.mark.parametrize("number", ["100", "101"])
+    def test_the_second_call_is_recorded_where_that_is_wanted(
+        self, office: Office, server: Server, number: str
+    ) -> None:
+        office.change_user(number, record="all")
+        (alice, invited), _ = talks(office, server)
+        (record,) = (one for one in office.media if isinstance(one, Record))
+        assert "_100_101_" in record.path
+        alice.within(invited, "BYE", 2)
+        first, second = by_id(office)
+        assert first.recordings == ()
+        assert second.recordings == (record.path.removeprefix("record/"),)
 
     def test_each_call_has_a_record(self, office: Office, server: Server) -> None:
         (alice, invited), _ = talks(office, server, f"{REQUEST},caller1=5551,caller2=5552")
