@@ -247,6 +247,12 @@ class Exchange:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def problems(self) -> str:
+        """Return what a person is told to look at."""
+        argv = [command("minisip"), "--socket", str(self.socket), "health"]
+        # Its exit code says whether there are any
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
+
     def wait_contacts(self, number: str, count: int = 1, within_s: float = 15.0) -> None:
         """Wait until a user has so many phones registered."""
         until(

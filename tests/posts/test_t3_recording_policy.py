@@ -7,7 +7,6 @@ baresip, whose keys must mean nothing.
 import json
 import re
 import shutil
-import subprocess
 import threading
 import wave
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ from tests.interop import net_phone, scenario
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import PASSWORD
 from tests.interop.devices import BaresipDevice
-from tests.interop.exchange import Exchange, Record, command
+from tests.interop.exchange import Exchange, Record
 from tests.interop.net_phone import NetPhone
 from tests.interop.ports import Ports
 from tests.interop.sipp import Account, Load, Sipp
@@ -402,18 +401,11 @@ def test_T3_1_a_call_that_cannot_be_recorded_goes_on(
     caller = new_phone(FIRST, exchange.host, LOW_HZ)
     call(caller, callee)
     assert recorded(exchange) == [False]
-    assert "could not be recorded" in problems(exchange)
+    assert "could not be recorded" in exchange.problems()
     name = running(exchange)
     caller.hang_up()
     assert files_of(exchange, name) == []
     assert record_of(exchange, name).fci["recordingFailure"]
-
-
-def problems(exchange: Exchange) -> str:
-    """What a person is told to look at."""
-    argv = [command("minisip"), "--socket", str(exchange.socket), "health"]
-    # Its exit code says whether there are any
-    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False).stdout
 
 
 @pytest.mark.parametrize("announce", ["announcement.wav", "tone"])

@@ -22,7 +22,7 @@ from tests.carriers.odd import OddCarrier
 from tests.interop import scenario
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import PASSWORD
-from tests.interop.exchange import Exchange, Record, command
+from tests.interop.exchange import Exchange, Record
 from tests.interop.phones import Phones, Users
 from tests.interop.ports import Ports
 from tests.interop.waiting import until
@@ -83,13 +83,6 @@ def talking(exchange: Exchange) -> bool:
     return [call.state for call in exchange.running_calls()] == ["talking", "talking"]
 
 
-def problems(exchange: Exchange) -> str:
-    """What a person is told to look at."""
-    argv = [command("minisip"), "--socket", str(exchange.socket), "health"]
-    # Its exit code says whether there are any
-    return subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False).stdout
-
-
 def test_T8_1_by_default_udp_5080_and_only_this_machine(
     new_exchange: Callable[..., Exchange], closing: ExitStack
 ) -> None:
@@ -99,7 +92,7 @@ def test_T8_1_by_default_udp_5080_and_only_this_machine(
     closing.callback(server.close)
     assert server.asks("CANCEL: id=nothing")["result"] == "5"
     assert "udp 127.0.0.1:5080, for 127.0.0.1; 0 going on" in exchange.minisip("status")
-    assert "call-back" not in problems(exchange)
+    assert "call-back" not in exchange.problems()
 
 
 def test_T8_2_other_addresses_are_dropped_without_an_answer(
@@ -125,13 +118,13 @@ def test_T8_3_without_an_address_anybody_is_heard_and_people_are_warned(
 ) -> None:
     said = exchange.minisip("callback", "set", "application_server=")
     assert "ANYBODY" in said
-    assert "takes orders from anybody" in problems(exchange)
+    assert "takes orders from anybody" in exchange.problems()
     assert "ANYBODY" in exchange.minisip("status")
     assert "anybody who can reach the call-back service" in exchange.log()
     stranger = new_server("127.0.0.2")
     assert stranger.asks("CANCEL: id=x")["result"] == "5"
     choose(exchange, application_server="127.0.0.1")
-    assert "takes orders from anybody" not in problems(exchange)
+    assert "takes orders from anybody" not in exchange.problems()
     stranger.says("CANCEL: id=x")
     assert stranger.next(0.5) is None
 
@@ -302,7 +295,7 @@ def test_T8_7_a_port_that_is_taken(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", taken))
         assert f"no port {taken}" in exchange.minisip("callback", "set", f"port={taken}")
-        assert f"cannot listen on UDP port {taken}" in problems(exchange)
+        assert f"cannot listen on UDP port {taken}" in exchange.problems()
     # As soon as it is free, it is had
     until("the port is open", lambda: listening(taken) == ["0100007F"], 20)
 
