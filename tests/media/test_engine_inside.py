@@ -1,5 +1,6 @@
 """The engine's parts in this process: what a real process on this machine can't be made to do."""
 
+import errno
 import os
 import socket
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pbx.media import codecs
+from pbx.media.engine import packet_thread
 from pbx.media.engine import tables as t
 from pbx.media.engine.control_socket import ControlListener
 from pbx.media.engine.engine import Engine
@@ -17,6 +20,7 @@ from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, is_local
 from pbx.media.protocol import VERSION, Hello, Latched, Ready, Refused
 from tests.media.engine_process import PORTS, Link, Phone, free_block, rtcp, stream, until
+from tests.media.voice_phone import LEVEL, PCMU, converse, voice_phones
 
 StartEngine = Callable[..., tuple[Link, list[str | None]]]
 
@@ -85,6 +89,29 @@ class TestWithoutIpv6:
         port = link.expect(Ready).ports[0]
         link.send(stream(port, 0, None, local="::1"))
         assert "no IPv6" in link.expect(Refused).reason
+
+
+class TestWithoutIoUring:
+    def test_a_room_hears_all_the_same(
+        self, start: StartEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where the kernel has none, or a container's rules don't let us have it."""
+
+        def refuse(facts: t.Words) -> None:
+            raise PermissionError(errno.EPERM, "not here")
+
+        monkeypatch.setattr(packet_thread, "Uring", refuse)
+        link, _ = start()
+        link.ready = link.expect(Ready)
+        with voice_phones(link, *[(codecs.PCMU, PCMU)] * 3) as phones:
+            for one in phones:
+                one.be(room=1)
+            speaker, *others = phones
+            converse(
+                [(speaker, speaker.tone(610, 1.3)), *((one, one.quiet(1.3)) for one in others)]
+            )
+            assert all(one.hears(610) > LEVEL - 2 for one in others)
+            assert {one.unsent for one in link.counts().values()} == {0}
 
 
 class TestFailure:

@@ -81,6 +81,9 @@ read = _libc("read", _i64, _i32, _i64, _i64)
 write = _libc("write", _i64, _i32, _i64, _i64)
 pwrite = _libc("pwrite", _i64, _i32, _i64, _i64, _i64)
 clock_gettime = _libc("clock_gettime", _i32, _i32, _i64)
+system_call = _libc("syscall", _i64, _i64, _i64, _i64, _i64, _i64, _i64, _i64)
+"""syscall(2): the call's number, and six arguments."""
+
 timerfd_create = _libc("timerfd_create", _i32, _i32, _i32)
 _timerfd_settime = _libc("timerfd_settime", _i32, _i32, _i32, _i64, _i64)
 _errno_location = _libc("__errno_location", _i64)

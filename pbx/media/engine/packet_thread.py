@@ -13,6 +13,7 @@ from pbx.media.engine import ring_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.loading import Kernels
 from pbx.media.engine.native_thread import settle
+from pbx.media.engine.uring import Uring
 from pbx.media.engine.view import describe
 from pbx.media.engine.voice_tables import VoiceTables
 
@@ -56,6 +57,7 @@ class PacketThread:
         tables.facts[t.SERVE_VOICES] = kernels.serve_voices
         self._backlog: deque[t.Words] = deque()
         self._error: int | None = None
+        self._uring: Uring | None = None
         name = f"packets {tables.facts[t.THREAD]}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -68,6 +70,8 @@ class PacketThread:
         self._kernels.publish(self._tables.stop, t.STOP, 1)
         os.write(self._command_fd, _ONE)
         self._thread.join()
+        if self._uring is not None:
+            self._uring.close()
         self._epoll.close()
         self._seldom.close()
         os.close(self._command_fd)
@@ -116,6 +120,10 @@ class PacketThread:
                 os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_PRIORITY))
             except OSError as error:
                 _log.warning("no real-time priority: %s", error.strerror)
+        try:
+            self._uring = Uring(self._tables.facts)
+        except OSError as error:
+            _log.debug("no io_uring, each packet is sent alone: %s", error)
         tables, voices = describe(self._tables), describe(self._voices)
         error_number = int(self._kernels.packet_loop(tables.ctypes.data, voices.ctypes.data))
         if error_number:

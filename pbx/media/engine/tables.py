@@ -72,7 +72,20 @@ WRITER_FD = 14
 SELDOM_FD = 15
 """The epoll set of voices' sockets that seldom have anything (`kernels.watching`)."""
 
-FACTS = 16
+URING_FD = 16
+"""The thread's io_uring (`uring`); -1: it has none, and the addresses of its parts say nothing."""
+
+CALLS_AT = 17
+CALLS_TAIL_AT = 18
+ANSWERS_AT = 19
+ANSWERS_TAIL_AT = 20
+ANSWERS_HEAD_AT = 21
+
+FACTS = 24
+
+CALLS, CALL_WORDS = 64, 8
+ANSWERS, ANSWER_WORDS = 128, 2
+"""Places of the io_uring's queues, and words of 64 bits in each."""
 
 # --- stop: its own array, so that its cache line is read only -----------------------------------------
 STOP = 0
@@ -107,6 +120,13 @@ TICKED = 8
 POSTED = 9
 OUTBOX_END = 10
 """Packets and octets of this tick that are still to be sent (`kernels.outbox`)."""
+
+HEARD_NS = 11
+"""When the tick has last looked for what has come to voices."""
+
+CALLS_MADE = 12
+ANSWERED = 13
+"""Calls that the thread's io_uring has been given in all, and answers that have been read."""
 
 TOTALS = 16
 
@@ -226,6 +246,7 @@ def _fill_facts(facts: Words, *, dual_stack: bool, tick_ns: int) -> None:
     facts[EVENT_DATA] = 4 if packed else 8
     facts[TICK_NS] = tick_ns
     facts[TIMER_FD] = -1
+    facts[URING_FD] = -1
     facts[THREAD] = 1
 
 

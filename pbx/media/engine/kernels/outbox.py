@@ -8,7 +8,15 @@ from typing import Any
 
 from pbx.media.engine import stream_row
 from pbx.media.engine import tables as t
-from pbx.media.engine.kernels.relay import destination, outlet, prepare_message, send
+from pbx.media.engine.kernels.batch import can_batch, put_send, send_batch
+from pbx.media.engine.kernels.relay import (
+    count_sent,
+    destination,
+    is_connected,
+    outlet,
+    prepare_message,
+    send,
+)
 from pbx.media.engine.kernels.srtp import protect
 from pbx.media.engine.native import fetch_lines_ahead, kernel, part, row_of
 from pbx.media.engine.voice_tables import OUTBOX, PACKET, POSTED
@@ -46,31 +54,60 @@ def post(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any) -> None
 
 
 @kernel
-def _send(tables: Any, voices: Any, entry: Any) -> None:
-    slot, octets, as_rtcp = entry[_SLOT], entry[_OCTETS], entry[_AS_RTCP] != 0
+def _prepare(tables: Any, voices: Any, entry: Any) -> Any:
+    """Protect a packet that is to be; returns the column of where it goes, -1 where it can't go."""
+    slot, as_rtcp = entry[_SLOT], entry[_AS_RTCP] != 0
     stream = row_of(tables.streams, slot)
     column = destination(stream, as_rtcp)
-    packet = part(voices.outbox, entry[_BEGIN], PACKET)
-    if column < 0:
-        octets = 0
-    elif stream[stream_row.FLAGS] & stream_row.SECURE != 0:
+    if column >= 0 and stream[stream_row.FLAGS] & stream_row.SECURE != 0:
+        packet = part(voices.outbox, entry[_BEGIN], PACKET)
         sessions = row_of(tables.sessions, slot)
-        octets = protect(voices.functions, sessions, packet, octets, as_rtcp)
-    if octets == 0:
+        entry[_OCTETS] = protect(voices.functions, sessions, packet, entry[_OCTETS], as_rtcp)
+    if column < 0 or entry[_OCTETS] == 0:
         if not as_rtcp:
             stream[stream_row.UNSENT] += 1
-        return
-    prepare_message(tables, 0, packet.ctypes.data, octets, slot, column)
+        return -1
+    return column
+
+
+@kernel
+def _send_alone(tables: Any, voices: Any, entry: Any, column: Any) -> None:
+    slot, as_rtcp = entry[_SLOT], entry[_AS_RTCP] != 0
+    address = voices.outbox.ctypes.data + entry[_BEGIN]
+    prepare_message(tables, 0, address, entry[_OCTETS], slot, column)
     send(tables, slot, outlet(tables, slot, as_rtcp), 1, as_rtcp)
 
 
 @kernel
 def send_posted(tables: Any, voices: Any) -> None:
-    """Send what has been posted."""
+    """Send what has been posted: where that can be, all of it by one system call."""
     count = tables.totals[t.POSTED]
+    together = count > 1 and can_batch(tables)
+    batched = 0
+    put = 0
     for number in range(count):
         ahead = row_of(voices.posted, min(number + 1, count - 1))[_SLOT]
         fetch_lines_ahead(row_of(tables.streams, ahead).ctypes.data, 8 * stream_row.WIDTH)
-        _send(tables, voices, row_of(voices.posted, number))
+        entry = row_of(voices.posted, number)
+        slot = entry[_SLOT]
+        column = _prepare(tables, voices, entry)
+        if column < 0:
+            continue
+        if together and is_connected(row_of(tables.streams, slot), column):
+            fd = outlet(tables, slot, entry[_AS_RTCP] != 0)
+            put_send(tables, fd, voices.outbox.ctypes.data + entry[_BEGIN], entry[_OCTETS], number)
+            batched |= 1 << number
+            put += 1
+        else:
+            _send_alone(tables, voices, entry, column)
+    if put > 0:
+        sent = send_batch(tables, put)
+        for number in range(count):
+            entry = row_of(voices.posted, number)
+            stream = row_of(tables.streams, entry[_SLOT])
+            if (batched & sent) >> number & 1 != 0:
+                count_sent(stream, entry[_OCTETS], entry[_AS_RTCP] != 0)
+            elif batched >> number & 1 != 0:
+                _send_alone(tables, voices, entry, stream_row.SOURCE_RTP)
     tables.totals[t.POSTED] = 0
     tables.totals[t.OUTBOX_END] = 0

@@ -160,12 +160,8 @@ def send(tables: Any, slot: Any, fd: Any, count: Any, as_rtcp: Any) -> None:
             stream[row.UNSENT] += 1
             done += 1
             continue
-        if as_rtcp:
-            stream[row.RTCP_SENT] += sent
-        else:
-            stream[row.SENT] += sent
-            for index in range(done, done + sent):
-                stream[row.SENT_OCTETS] += tables.write_vectors[index, 1]
+        for index in range(done, done + sent):
+            count_sent(stream, tables.write_vectors[index, 1], as_rtcp)
         done += sent
 
 
@@ -187,6 +183,27 @@ def destination(stream: Any, as_rtcp: Any) -> Any:
 
 
 @kernel
+def is_connected(stream: Any, column: Any) -> Any:
+    """Return whether the socket that packets leave from knows both addresses.
+
+    Args:
+        stream: row of the peer.
+        column: `destination` of the packet.
+    """
+    return column == row.SOURCE_RTP and stream[row.LATCHED_RTP] >= row.JOINING
+
+
+@kernel
+def count_sent(stream: Any, octets: Any, as_rtcp: Any) -> None:
+    """Count one packet that the kernel has taken."""
+    if as_rtcp:
+        stream[row.RTCP_SENT] += 1
+    else:
+        stream[row.SENT] += 1
+        stream[row.SENT_OCTETS] += octets
+
+
+@kernel
 def prepare_message(
     tables: Any, at: Any, address: Any, length: Any, sink: Any, column: Any
 ) -> None:
@@ -196,8 +213,7 @@ def prepare_message(
     words = tables.streams.ctypes.data + 8 * row.WIDTH * sink
     used = tables.streams[sink, row.CONTROL_LENGTH]
     name = words + 8 * column
-    if column == row.SOURCE_RTP and tables.streams[sink, row.LATCHED_RTP] >= row.JOINING:
-        # The socket knows both addresses.
+    if is_connected(tables.streams[sink], column):
         name = used = 0
     tables.write_headers[at, 0] = name
     tables.write_headers[at, 4] = words + 8 * row.CONTROL if used != 0 else 0
