@@ -11,6 +11,9 @@ from tests.media.engine_process import EngineProcess, Link, free_block, running,
 from tests.media.voice_phone import PCMU, converse, voice_phones
 
 VOICES = 50
+EVENLY, BURST = 25, 200
+"""Packets, one a tick and all at once; a socket holds more."""
+
 SECONDS = 3.0
 PACKETS = 150
 MOST = 1.8
@@ -54,3 +57,16 @@ def test_a_room_of_fifty_wakes_it_for_its_ticks(link: Link) -> None:
         assert all(len(one.sound()) > PACKETS / 2 for one in phones)
         assert ticked >= SECONDS * 45
         assert 0 < slept < MOST * ticked
+
+
+def test_a_burst_does_not_wait_in_the_socket(link: Link) -> None:
+    """A peer that sends evenly is asked for one packet a tick, until one has waited."""
+    with voice_phones(link, (codecs.PCMU, PCMU)) as (phone,):
+        phone.be(room=1)
+        came, began = link.counts()[phone.port].received, ticks(link)
+        converse([(phone, phone.quiet(EVENLY / 50))])
+        for _ in range(BURST):
+            phone.send(bytes([0xFF]) * 160)
+        until(lambda: link.counts()[phone.port].received == came + EVENLY + BURST)
+        # One a tick would take as many ticks as there are packets.
+        assert ticks(link) - began < EVENLY + BURST / 2

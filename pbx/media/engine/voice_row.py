@@ -104,6 +104,9 @@ CAME_OCTETS = 35
 KEY_DOWN = 36
 """1 + twice the code of the key that was told of and hasn't ended yet, + 1 for a tone; 0 none."""
 
+CAME_NS = 37
+"""When that one came, CLOCK_MONOTONIC; the time that it was fetched where nobody has stamped it."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 40
 EVENT_IN = SENDER + rtp_out.WIDTH

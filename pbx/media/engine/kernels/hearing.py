@@ -1,9 +1,9 @@
 """The sockets of voices: each tick empties them, and what has come goes where it is heard.
 
 Most phones send one packet in a tick. To find out that a socket has no second one costs a third of
-what fetching the first one does: so a socket that had one in the last tick is asked for one only,
-and emptied every now and then. A packet that is left was sent after the one that was fetched, and
-is early for the next tick.
+what fetching the first one does: so a socket that had one in the last tick is asked for one only. A
+packet that is left was sent after the one that was fetched, and is early for the next tick, which
+knows by the kernel's stamp that it has waited, and empties the socket.
 """
 
 from typing import Any
@@ -14,7 +14,6 @@ from pbx.media.engine import stream_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import jitter_row, quality_row
 from pbx.media.engine.kernels.joining import join_peer, note_emptied
-from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.relay import accept, slot_of
 from pbx.media.engine.kernels.rtp import RTCP, RTP
 from pbx.media.engine.kernels.voice_in import take_packet
@@ -25,10 +24,12 @@ from pbx.media.engine.native import (
     SO_TIMESTAMPNS,
     SOL_SOCKET,
     epoll_wait,
+    fetch_ahead,
     fetch_lines_ahead,
     kernel,
     load_32,
     monotonic_ns,
+    part,
     realtime_ns,
     recvmmsg,
     recvmsg,
@@ -42,9 +43,6 @@ _BATCH = 8
 
 _MOST_BATCHES = 16
 """Of one socket in a tick: a flood must not hold up the other voices."""
-
-_EMPTIED_TICKS = 5
-"""Ticks from one time that a voice's own socket is emptied to the next."""
 
 _STAMP_KIND = SOL_SOCKET | SO_TIMESTAMPNS << 32
 """Level and type of the control message with a time stamp, as one word."""
@@ -93,7 +91,9 @@ def _take_one(tables: Any, voices: Any, socket: Any, now: Any, ahead: Any) -> An
     if length <= 0:
         return 0
     header[7] = length
-    _take(tables, voices, socket, 0, _came(tables, 0, now, ahead))
+    came = _came(tables, 0, now, ahead)
+    voices.voices[slot_of(tables, socket), voice_row.CAME_NS] = came
+    _take(tables, voices, socket, 0, came)
     return length
 
 
@@ -141,12 +141,37 @@ def _fetch_ahead(tables: Any, voices: Any, slot: Any) -> None:
     row = row_of(voices.voices, slot).ctypes.data
     fetch_lines_ahead(row, 8 * voice_row.SENDER)
     fetch_lines_ahead(row + 8 * voice_row.QUALITY, 8 * quality_row.WIDTH)
-    fetch_lines_ahead(row + 8 * voice_row.JITTER, 8 * jitter_row.ORDER)
+    fetch_lines_ahead(row + 8 * voice_row.JITTER, 8 * (jitter_row.ORDER + voice_row.SLOTS))
 
 
 @kernel
-def _hear_peer(tables: Any, voices: Any, slot: Any, emptied: Any, now: Any, ahead: Any) -> None:
-    """Take what has come to the source's own socket; `emptied`: all of it."""
+def _fetch_place_ahead(voices: Any, slot: Any) -> None:
+    """Have fetched where the next packet of a voice will be put; its row is there already."""
+    row = part(row_of(voices.voices, slot), voice_row.JITTER, jitter_row.WIDTH)
+    position = (row[jitter_row.HEAD] + row[jitter_row.COUNT]) & row[jitter_row.SLOT_MASK]
+    place = row[jitter_row.ORDER + position]
+    at = row.ctypes.data
+    fetch_ahead(at + 8 * (jitter_row.TIMESTAMPS + place))
+    fetch_ahead(at + 8 * (jitter_row.FACTS + place))
+    fetch_ahead(at + 8 * (jitter_row.DISTANCES + (row[jitter_row.ARRIVED] & jitter_row.WINDOW - 1)))
+    payload = row_of(voices.payloads, slot).ctypes.data + (place << voice_row.SLOT_SHIFT)
+    fetch_lines_ahead(payload, row[jitter_row.SLOT_LENGTH])
+
+
+@kernel
+def _hear_peer(
+    tables: Any, voices: Any, slot: Any, emptied: Any, before: Any, now: Any, ahead: Any
+) -> None:
+    """Take what has come to the source's own socket.
+
+    Args:
+        tables, voices: the packet thread's.
+        slot: the voice.
+        emptied: take all, where the next packet might do.
+        before: when the tick before this one has looked, CLOCK_MONOTONIC in nanoseconds.
+        now: when this one does.
+        ahead: how far CLOCK_REALTIME is before it.
+    """
     latched = tables.streams[slot, stream_row.LATCHED_RTP]
     if latched < stream_row.JOINING:
         return
@@ -157,9 +182,10 @@ def _hear_peer(tables: Any, voices: Any, slot: Any, emptied: Any, now: Any, ahea
         octets = _take_one(tables, voices, socket, now, ahead)
         same = octets == row[voice_row.CAME_OCTETS]
         row[voice_row.CAME_OCTETS] = octets
-        if same:
+        # One that has come since is the only one, or what has come behind it is early.
+        if same and before < row[voice_row.CAME_NS] < now:
             return
-        # More or fewer than before: it may hold more or less of sound.
+        # More or fewer octets than before: it may hold more or less of sound.
         taken = 1 if octets > 0 else 0
     row[voice_row.CAME] = taken + _empty(tables, voices, socket, now, ahead)
 
@@ -191,23 +217,27 @@ def _hear_seldom(tables: Any, voices: Any, now: Any, ahead: Any) -> None:
 
 
 @kernel
-def hear_all(tables: Any, voices: Any, due: Any, passed: Any) -> None:
+def hear_all(tables: Any, voices: Any, passed: Any) -> None:
     """Take what has come to all voices since the tick before.
 
     Args:
         tables, voices: the packet thread's.
-        due: the tick's nominal time, CLOCK_MONOTONIC in nanoseconds.
         passed: ticks since the one before, 1 unless some never were.
     """
     now = monotonic_ns(tables.scratch)
     ahead = realtime_ns(tables.scratch) - now
+    before = tables.totals[t.HEARD_NS]
+    tables.totals[t.HEARD_NS] = now
+    count = tables.totals[t.VOICES]
+    for place in range(min(2, count)):
+        _fetch_ahead(tables, voices, voices.active[place])
     _hear_seldom(tables, voices, now, ahead)
-    for place in range(tables.totals[t.VOICES]):
+    for place in range(count):
         slot = voices.active[place]
+        _fetch_ahead(tables, voices, voices.active[min(place + 2, count - 1)])
+        _fetch_place_ahead(voices, voices.active[min(place + 1, count - 1)])
         if tables.streams[slot, stream_row.FLAGS] & stream_row.WAIT == 0:
-            _fetch_ahead(tables, voices, slot)
-            emptied = passed > 1 or (slot + due // TICK_NS) % _EMPTIED_TICKS == 0
-            _hear_peer(tables, voices, slot, emptied, now, ahead)
+            _hear_peer(tables, voices, slot, passed > 1, before, now, ahead)
 
 
 @kernel
@@ -218,5 +248,5 @@ def hear_now(tables: Any, voices: Any, slot: Any) -> None:
     now = monotonic_ns(tables.scratch)
     ahead = realtime_ns(tables.scratch) - now
     _hear_others(tables, voices, 2 * slot, now, ahead)
-    _hear_peer(tables, voices, slot, True, now, ahead)
+    _hear_peer(tables, voices, slot, True, now, now, ahead)
     _hear_others(tables, voices, 2 * slot + 1, now, ahead)

@@ -164,25 +164,25 @@ RESTARTS = 62
 
 DELAY = 63
 
-# --- per position or slot ------------------------------------------------------------------------------
-ORDER = 64
-"""Slot at each position: those that wait in order of their timestamps, then the free ones."""
-
-TIMESTAMPS = 128
-FACTS = 192
-"""Length, sequence number << 16, payload type << 32."""
-
-DISTANCES = 256
-
 # --- copies of lost packets in the next ones (Opus) -----------------------------------------------------
-COPIES = 512
+COPIES = 64
 """1: this source's packets have them."""
 
-COPIES_WANTED = 513
+COPIES_WANTED = 65
 """Packets that have still to come, none of them after a loss, before the delay holds none for its copy."""
 
 COPIES_KEPT = 500
 """What that begins with at each loss: 10 s."""
+
+# --- per position or slot ------------------------------------------------------------------------------
+ORDER = 72
+"""Slot at each position: those that wait in order of their timestamps, then the free ones."""
+
+TIMESTAMPS = ORDER + MAX_SLOTS
+FACTS = TIMESTAMPS + MAX_SLOTS
+"""Length, sequence number << 16, payload type << 32."""
+
+DISTANCES = FACTS + MAX_SLOTS
 """Arrival less timestamp of the last packets."""
 
 # --- verdicts of `put` ---------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from pbx.media.engine import ring_row
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
@@ -35,6 +37,8 @@ from pbx.media.engine.native import (
     entry_kernel,
     epoll_wait,
     errno,
+    fetch_ahead,
+    fetch_lines_ahead,
     kernel,
     load_32,
     load_acquire,
@@ -227,6 +231,38 @@ def _serve_and_join(tables: Any, voices: Any, socket: Any, came: Any) -> None:
             return
 
 
+@kernel
+def _socket_of(tables: Any, index: Any) -> Any:
+    """Return what event `index` tells of."""
+    event = tables.events.ctypes.data + index * tables.facts[t.EVENT_SIZE]
+    return np.int64(load_32(event + tables.facts[t.EVENT_DATA]))
+
+
+@kernel
+def _fetch_stream_ahead(tables: Any, socket: Any) -> None:
+    if socket >= 0:
+        fetch_ahead(tables.fds.ctypes.data + 8 * socket)
+        stream = row_of(tables.streams, slot_of(tables, socket))
+        fetch_lines_ahead(stream.ctypes.data, 8 * row.WIDTH)
+
+
+@kernel
+def _fetch_sink_ahead(tables: Any, socket: Any) -> None:
+    sink = tables.streams[slot_of(tables, socket), row.SINK] if socket >= 0 else -1
+    if sink >= 0:
+        fetch_ahead(tables.fds.ctypes.data + 8 * (2 * tables.streams.shape[0] + sink))
+        fetch_lines_ahead(row_of(tables.streams, sink).ctypes.data, 8 * row.WIDTH)
+
+
+@kernel
+def _fetch_ahead(tables: Any, index: Any, ready: Any) -> None:
+    """Have fetched what the next sockets' packets are judged and counted by, while others are served."""
+    if index + 2 < ready:
+        _fetch_stream_ahead(tables, _socket_of(tables, index + 2))
+    if index + 1 < ready:
+        _fetch_sink_ahead(tables, _socket_of(tables, index + 1))
+
+
 @entry_kernel
 def packet_loop(tables_at: Any, voices_at: Any) -> Any:
     """Relay until `stop` is set; returns 0, or an error number where the kernel has refused.
@@ -252,8 +288,8 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
             return errno()
         now = monotonic_ns(tables.scratch)
         for index in range(ready):
-            event = events + index * tables.facts[t.EVENT_SIZE]
-            socket = load_32(event + tables.facts[t.EVENT_DATA])
+            _fetch_ahead(tables, index, ready)
+            socket = _socket_of(tables, index)
             if socket == WAKE:
                 read(tables.facts[t.COMMAND_FD], tables.scratch.ctypes.data, 8)
                 continue

@@ -19,6 +19,7 @@ from pbx.media.engine.native import (
     call_function,
     clear,
     entry_kernel,
+    fetch_ahead,
     fetch_lines_ahead,
     kernel,
     monotonic_ns,
@@ -48,18 +49,31 @@ def _echo(voices: Any, slot: Any) -> None:
 
 
 @kernel
-def _fetch_ahead(voices: Any, slot: Any) -> None:
-    """Have fetched what `play` and `listen` need of a voice, while they serve another."""
-    row = row_of(voices.voices, slot)
-    at = row.ctypes.data
-    fetch_lines_ahead(at + 8 * voice_row.JITTER, 8 * jitter_row.ORDER)
+def _fetch_row_ahead(voices: Any, slot: Any) -> None:
+    """Have fetched what `play` and `listen` need of a voice's row, while they serve others."""
+    at = row_of(voices.voices, slot).ctypes.data
+    fetch_lines_ahead(at + 8 * voice_row.JITTER, 8 * (jitter_row.ORDER + voice_row.SLOTS))
     fetch_lines_ahead(at + 8 * voice_row.LEVEL, 8 * (voice_row.RTCP - voice_row.LEVEL))
+    fetch_ahead(at + 8 * voice_row.DECODER)
+
+
+@kernel
+def _fetch_sound_ahead(voices: Any, slot: Any) -> None:
+    """Have fetched what they need of its sound; its row is there already."""
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, jitter_row.WIDTH)
+    place = jitter[jitter_row.ORDER + (jitter[jitter_row.HEAD] & jitter[jitter_row.SLOT_MASK])]
+    payload = row_of(voices.payloads, slot).ctypes.data + (place << voice_row.SLOT_SHIFT)
+    fetch_lines_ahead(payload, jitter[jitter_row.SLOT_LENGTH])
+    fetch_ahead(jitter.ctypes.data + 8 * (jitter_row.TIMESTAMPS + place))
+    fetch_ahead(jitter.ctypes.data + 8 * (jitter_row.FACTS + place))
     frame = 2 * row[voice_row.RATE] // 50
     sound = row_of(voices.sound, slot).ctypes.data
     fetch_lines_ahead(sound + 2 * voice_row.LINE, frame)
     fetch_lines_ahead(sound + 2 * voice_row.OWN, frame)
     end = row[voice_row.CONCEALER + plc.END]
     fetch_lines_ahead(sound + 2 * (voice_row.CONCEALER_MEMORY + end), frame)
+    fetch_ahead(row_of(voices.coders, row[voice_row.DECODER]).ctypes.data)
 
 
 @entry_kernel
@@ -73,8 +87,11 @@ def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
     tables = tables_view(tables_at)
     voices = voices_view(voices_at)
     count = tables.totals[t.VOICES]
+    for place in range(min(2, count)):
+        _fetch_row_ahead(voices, voices.active[place])
     for place in range(count):
-        _fetch_ahead(voices, voices.active[min(place + 1, count - 1)])
+        _fetch_row_ahead(voices, voices.active[min(place + 2, count - 1)])
+        _fetch_sound_ahead(voices, voices.active[min(place + 1, count - 1)])
         play(voices, voices.active[place], now)
         listen(tables, voices, voices.active[place], now)
     return 0
@@ -120,7 +137,7 @@ def tick_voices(tables: Any, voices: Any) -> None:
     tables.totals[t.TICKS] += passed
     late = monotonic_ns(tables.scratch) - due > LATE_NS
     tables.totals[t.LATE_TICKS] += passed - 1 + (1 if late else 0)
-    hear_all(tables, voices, due, passed)
+    hear_all(tables, voices, passed)
     # Each is compiled by itself, at the same time as the loop.
     call_function(tables.facts[t.HEAR_VOICES], (tables, voices, due))
     call_function(tables.facts[t.SERVE_VOICES], (tables, voices, due))
