@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from pbx.cdr.batch import Batch
+from pbx.cdr.batch import Batch, LazyColumns
 from pbx.store.record_file import decode_line, plain, split_lines
 
 LONGEST_TALK_S = 1e9
@@ -48,14 +48,20 @@ class Layout:
         if self._plain:
             raise ValueError("not all is there")
         values = split_lines(piece, self._width)
-        columns: dict[str, Sequence[str]] = {}
-        for name, place in self._places.items():
-            column = values[place :: self._width]
+        risky = b"'" in piece
+
+        def column(name: str) -> Sequence[str]:
+            if name in self._absent:
+                return [""] * (len(values) // self._width)
+            place = self._places[name]
+            made = values[place :: self._width]
             if place == self._width - 1:
-                column = [value.rstrip("\r\n") for value in column]
-            if b"'" in piece and "'" in "".join(column):
-                column = list(map(plain, column))
-            columns[name] = column
+                made = [value.rstrip("\r\n") for value in made]
+            if risky and "'" in "".join(made):
+                made = [plain(value) if value[:1] == "'" else value for value in made]
+            return made
+
+        columns = LazyColumns((*self._places, *self._absent), column)
         if not all(columns["record_id"]):
             raise ValueError("a record without a name")
         try:
@@ -64,7 +70,6 @@ class Layout:
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from error
         setups = list(map(datetime.datetime.fromisoformat, columns["setup_time"]))
-        columns.update((name, [""] * len(setups)) for name in self._absent)
         return Batch(setups, seconds, columns)
 
     def read_each(

@@ -81,9 +81,8 @@ def _record(batch: Batch, place: int) -> Record:
 
 def _ends(batch: Batch) -> list[float]:
     try:
-        return [
-            one.timestamp() for one in map(datetime.datetime.fromisoformat, batch["release_time"])
-        ]
+        ends = map(datetime.datetime.fromisoformat, batch["release_time"])
+        return list(map(datetime.datetime.timestamp, ends))
     except (ValueError, OverflowError):
         return list(map(_end, batch["release_time"], batch.setups))
 

@@ -32,7 +32,10 @@ class Total:
     def add(self, seconds: Sequence[float], talk_times: Sequence[str]) -> None:
         """Add calls; the `talk_times` of those that were not answered are empty."""
         self.calls += len(seconds)
-        answered = list(compress(seconds, talk_times))
+        self.add_talks(list(compress(seconds, talk_times)))
+
+    def add_talks(self, answered: Sequence[float]) -> None:
+        """Add the seconds of answered calls, which `calls` has already."""
         self.answered += len(answered)
         self.talk_s += sum(answered)
         self.longest_s = max(self.longest_s, max(answered, default=0.0))
@@ -66,30 +69,70 @@ def totals(groups: Iterable[Iterable[Batch]], by: By) -> tuple[dict[str, Total],
     rows: defaultdict[str, Total] = defaultdict(Total)
     everything = Total()
     for group in groups:
-        seen: set[str] = set()
-        in_rows: set[str] = set()
+        seen, sides = set[str](), _Sides()
+        talks: defaultdict[str, list[float]] = defaultdict(list)
         for batch in group:
-            once = batch.only(_firsts(_calls(batch), seen))
+            keys = _keys(batch)
+            if by in _BY_SIDE:
+                named = _BY_SIDE[by](batch)
+                firsts, in_rows = sides.firsts(keys, named)
+                once, of_rows = batch.only(firsts), batch.only(in_rows)
+                names = [name for name in compress(named, in_rows) if name is not None]
+            else:
+                once = of_rows = batch.only(_firsts(keys, seen))
+                names = list(_NAMES[by](once))
             everything.add(once.seconds, once["talk_time"])
-            if by not in _BY_SIDE:
-                _add(rows, _NAMES[by](once), once)
+            counts = Counter(names)
+            for name, count in counts.items():
+                rows[name].calls += count
+            answered = compress(zip(names, of_rows.seconds, strict=True), of_rows["talk_time"])
+            if len(counts) == 1:
+                # as nearly always by day or hour, for the records of a file are in the order of time
+                talks[names[0]] += [seconds for _, seconds in answered]
                 continue
-            outside = by is By.LINE
-            sides = batch.only([one.startswith("O") == outside for one in batch["cdr_type"]])
-            names = _NAMES[by](sides)
-            firsts = _firsts(list(map(add, _calls(sides), names)), in_rows)
-            _add(rows, list(compress(names, firsts)), sides.only(firsts))
+            for name, seconds in answered:
+                talks[name].append(seconds)
+        for name, all_seconds in talks.items():
+            rows[name].add_talks(all_seconds)
     in_time = by in (By.DAY, By.HOUR)
     order = sorted(rows, key=lambda name: (0 if in_time else -rows[name].calls, name))
     return {name: rows[name] for name in order}, everything
 
 
-def _calls(batch: Batch) -> list[str]:
-    """Name the calls that the records are of."""
-    ids = batch["call_id"]
-    if not all(ids):
-        ids = [call or record for call, record in zip(ids, batch["record_id"], strict=True)]
-    return list(map(add, ids, batch["setup_time"]))
+class _Sides:
+    """The calls of a group where those of its records that are of one side belong to other rows."""
+
+    def __init__(self) -> None:
+        # The row of each call's first record; and those of its others
+        self._rows: dict[str, str | None] = {}
+        self._more: defaultdict[str, set[str]] = defaultdict(set)
+        self._known: dict[str | None, str | None] = {}
+
+    def firsts(
+        self, keys: Sequence[str], names: Sequence[str | None]
+    ) -> tuple[Sequence[bool], Sequence[bool]]:
+        """Tell of each record whether it is its call's first one, and whether so in its row.
+
+        Args:
+            keys: the calls.
+            names: of the rows; None for a record that belongs to none.
+        """
+        # A million names are some hundred different ones: kept once, they take little memory.
+        fresh = dict(zip(keys, map(self._known.setdefault, names, names), strict=True))
+        if len(fresh) == len(keys) and self._rows.keys().isdisjoint(fresh):
+            self._rows |= fresh
+            return [True] * len(keys), [name is not None for name in names]
+        firsts, in_rows = [], []
+        for key, name in zip(keys, names, strict=True):
+            first = in_row = key not in self._rows
+            if first:
+                self._rows[key] = name
+            elif name is not None:
+                in_row = name != self._rows[key] and name not in self._more[key]
+                self._more[key].add(name)
+            firsts.append(first)
+            in_rows.append(in_row and name is not None)
+        return firsts, in_rows
 
 
 def _firsts(keys: Sequence[str], seen: set[str]) -> list[bool]:
@@ -105,36 +148,26 @@ def _firsts(keys: Sequence[str], seen: set[str]) -> list[bool]:
     return firsts
 
 
-def _add(rows: defaultdict[str, Total], names: Sequence[str], batch: Batch) -> None:
-    """Add each record to the row with its name."""
-    counts = Counter(names)
-    if len(counts) == 1:
-        # as nearly always by day or hour, for the records of a file are in the order of time
-        rows[names[0]].add(batch.seconds, batch["talk_time"])
-        return
-    for name, count in counts.items():
-        rows[name].calls += count
-    answered = compress(zip(names, batch.seconds, strict=True), batch["talk_time"])
-    for name, seconds in answered:
-        row = rows[name]
-        row.answered += 1
-        row.talk_s += seconds
-        if seconds > row.longest_s:
-            row.longest_s = seconds
+def _keys(batch: Batch) -> list[str]:
+    """Name the calls that the records are of."""
+    ids = batch["call_id"]
+    if not all(ids):
+        ids = [call or record for call, record in zip(ids, batch["record_id"], strict=True)]
+    return list(map(add, ids, batch["setup_time"]))
 
 
-def _users(batch: Batch) -> list[str]:
+def _users(batch: Batch) -> list[str | None]:
     columns = map(batch.__getitem__, _COLUMNS[By.USER])
     return [
-        (called or dialed) if kind == "LT" else caller
+        None if kind[:1] == "O" else (called or dialed) if kind == "LT" else caller
         for kind, caller, dialed, called in zip(*columns, strict=True)
     ]
 
 
-def _lines(batch: Batch) -> list[str]:
+def _lines(batch: Batch) -> list[str | None]:
     columns = map(batch.__getitem__, _COLUMNS[By.LINE])
     return [
-        _address(called if kind == "OT" else caller)
+        None if kind[:1] != "O" else _address(called if kind == "OT" else caller)
         for kind, caller, called in zip(*columns, strict=True)
     ]
 
@@ -160,16 +193,14 @@ def _destinations(batch: Batch) -> list[str]:
 
 
 _NAMES: dict[By, Callable[[Batch], Sequence[str]]] = {
-    By.USER: _users,
     By.DAY: _days,
     By.HOUR: _hours,
     By.DESTINATION: _destinations,
-    By.LINE: _lines,
 }
-"""The names of the rows that records belong to."""
+"""The names of the rows that calls belong to."""
 
-_BY_SIDE = frozenset({By.USER, By.LINE})
-"""Where local sides and outside ones belong to other rows."""
+_BY_SIDE: dict[By, Callable[[Batch], Sequence[str | None]]] = {By.USER: _users, By.LINE: _lines}
+"""The names of the rows that records belong to, where those of a call belong to different ones."""
 
 _COLUMNS: dict[By, tuple[str, ...]] = {
     By.USER: ("cdr_type", "caller_number", "dialed_number", "called_number"),

@@ -44,7 +44,8 @@ _DEFUSED = re.compile(r"'[\s']*[=+\-@＝＋－＠]")
 # a line read as another than it is.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
-_CONTROLS = bytes({*range(0x20), 0x7F} - {0x0A})
+_WITHIN_VALUES = bytes({*range(0x20, 0x100)} - {0x7F, *b","})
+"""What values are made of, as long as nothing is quoted: no commas, line ends or other controls."""
 
 _UNPRINTABLE_BEYOND_ASCII = re.compile("[\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """In UTF-8 all of them begin with C2 or E2."""
@@ -100,19 +101,12 @@ def split_lines(piece: bytes, width: int) -> list[str]:
     """
     if b'"' in piece or (not piece.isascii() and _has_unprintable(piece)):
         raise ValueError("quotes or control characters")
-    parted = piece.replace(b"\n", b"\n,")
-    lines = len(parted) - len(piece)
-    controls = len(piece) - len(piece.translate(None, _CONTROLS))
-    values = parted.decode().split(",")
-    values.pop()
-    # As many ends as there are lines: where each last value has one, all are in their places.
-    end = "\r\n" if controls else "\n"
-    if (
-        controls not in (0, lines)
-        or len(values) != lines * width
-        or [value for value in values[width - 1 :: width] if end not in value]
-    ):
+    frame = piece.translate(None, _WITHIN_VALUES)
+    line = b"," * (width - 1) + (b"\r\n" if frame.endswith(b"\r\n") else b"\n")
+    if frame != line * (len(frame) // len(line)):
         raise ValueError("too many values in a line, or too few, or control characters")
+    values = piece.replace(b"\n", b"\n,").decode().split(",")
+    values.pop()
     return values
 
 
