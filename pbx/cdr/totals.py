@@ -1,7 +1,7 @@
 """How many calls there were, and how long was talked."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import compress
@@ -39,6 +39,14 @@ class Total:
         self.answered += len(answered)
         self.talk_s += sum(answered)
         self.longest_s = max(self.longest_s, max(answered, default=0.0))
+
+    def __iadd__(self, other: "Total") -> "Total":
+        """Add other calls."""
+        self.calls += other.calls
+        self.answered += other.answered
+        self.talk_s += other.talk_s
+        self.longest_s = max(self.longest_s, other.longest_s)
+        return self
 
     @property
     def mean_s(self) -> float:
@@ -88,15 +96,32 @@ def totals(groups: Iterable[Iterable[Batch]], by: By) -> tuple[dict[str, Total],
             answered = compress(zip(names, of_rows.seconds, strict=True), of_rows["talk_time"])
             if len(counts) == 1:
                 # as nearly always by day or hour, for the records of a file are in the order of time
-                talks[names[0]] += [seconds for _, seconds in answered]
+                rows[names[0]].add_talks([seconds for _, seconds in answered])
                 continue
             for name, seconds in answered:
                 talks[name].append(seconds)
         for name, all_seconds in talks.items():
             rows[name].add_talks(all_seconds)
+    return _ordered(rows, by), everything
+
+
+def together(
+    parts: Iterable[tuple[Mapping[str, Total], Total]], by: By
+) -> tuple[dict[str, Total], Total]:
+    """Put together what `totals` has made of groups apart from each other."""
+    rows: defaultdict[str, Total] = defaultdict(Total)
+    everything = Total()
+    for some, all_of_them in parts:
+        for name, total in some.items():
+            rows[name] += total
+        everything += all_of_them
+    return _ordered(rows, by), everything
+
+
+def _ordered(rows: Mapping[str, Total], by: By) -> dict[str, Total]:
     in_time = by in (By.DAY, By.HOUR)
     order = sorted(rows, key=lambda name: (0 if in_time else -rows[name].calls, name))
-    return {name: rows[name] for name in order}, everything
+    return {name: rows[name] for name in order}
 
 
 class _Sides:

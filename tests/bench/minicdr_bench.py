@@ -3,11 +3,12 @@
     ./build.sh bench            or: python tests/bench/minicdr_bench.py --records 1000000 --rounds 3
 
 Every figure is a whole run of the program, start included, its output thrown away: seconds until it has ended, by the
-clock and by the processor, and the most memory that it had. The least of the rounds, for what others do on the
-machine only adds; in each round the cases take turns. The records are as an exchange writes them, of 370 octets,
+clock and by the processor, and the most memory that one of its processes had. The least of the rounds, for what others
+do on the machine only adds; in each round the cases take turns. The records are as an exchange writes them, of 370 octets,
 four in five answered, to 300 users and as many numbers outside as a month has.
 
-Exit code 1 where the processor took longer than 2 s for any of them.
+Exit code 1 where somebody waited longer than 2 s for any of them: by the clock, for what is read by several processor
+cores at once takes each of them its part of the processor's time. On a machine that does other work it says NO.
 """
 
 import argparse
@@ -32,7 +33,7 @@ BEGIN = datetime.datetime(2026, 9, 1, tzinfo=ZONE)
 SOUND = "callerMos=4.41;callerLoss=0.00;callerJitter=0.2;calledMos=4.41;calledLoss=0.00;calledJitter=0.2"
 
 BOUND_S = 2.0
-"""Of the processor, of which no other program takes a part."""
+"""Of the clock: somebody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +156,9 @@ def main() -> int:
     print(f"{'':28}{'clock s':>9}{'processor s':>13}{'met':>6}{'memory MB':>11}")
     for case, runs in taken.items():
         clock, processor, memory = (min(values) for values in zip(*runs, strict=True))
-        met = "yes" if processor <= BOUND_S else "NO"
+        met = "yes" if clock <= BOUND_S else "NO"
         print(f"{case.name:28}{clock:9.2f}{processor:13.2f}{met:>6}{memory:11.0f}")
-        missed = missed or processor > BOUND_S
+        missed = missed or clock > BOUND_S
     return 1 if missed else 0
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from pbx.cdr import totals
+from pbx.cdr.adding_up import AddingUp
 from pbx.cdr.archive import Archive
 from pbx.cdr.binary import SUFFIX
 from pbx.cdr.call import Call
@@ -152,9 +153,7 @@ def total(
     """Add calls up."""
     selection = _selection(since, until, user, number, cause, tag, missed, answered, min_s)
     reading = _Reading(paths, selection)
-    rows, everything = totals.totals(
-        reading.archive.batches(reading.reader, selection, totals.columns(by)), by
-    )
+    rows, everything = reading.totals(by)
     if reading.code() and not everything.calls:
         return reading.code()
     if json:
@@ -251,6 +250,12 @@ class _Reading:
 
     def calls(self, most: int = 0) -> Iterator[Call]:
         return self.archive.calls(self.reader, self._selection, most)
+
+    def totals(self, by: totals.By) -> tuple[dict[str, totals.Total], totals.Total]:
+        adding = AddingUp(self.archive, self._selection, self._complain)
+        found = adding.totals(by)
+        self.reader.files += adding.files
+        return found
 
     def code(self) -> int:
         """Return the exit code: whether anything could be read, or nothing was there to read."""

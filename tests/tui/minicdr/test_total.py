@@ -1,10 +1,13 @@
 """`minicdr total`."""
 
 import json
+import os
 from typing import Any
 
 import pytest
 
+from pbx.cdr import adding_up
+from pbx.cdr.totals import By
 from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE
 
@@ -41,6 +44,23 @@ def test_a_call_counts_once_in_each_row(
     minicdr: Run, by: str, expected: dict[str, tuple[int, int, float]]
 ) -> None:
     assert list(rows(minicdr, by).items()) == [*expected.items(), *ALL.items()]
+
+
+@pytest.mark.parametrize("by", [*By])
+def test_large_files_are_read_by_several_processes(
+    minicdr: Run, office: Exchange, monkeypatch: pytest.MonkeyPatch, by: By
+) -> None:
+    """With the same result, and the same sentences on what can't be read."""
+    files = sorted(office.folder.iterdir())
+    files[0].write_bytes(files[0].read_bytes() + b"nonsense\r\n")
+    files[2].write_bytes(files[2].read_bytes()[:-9])
+    few = [minicdr("total", "--by", by, *args) for args in (["--json"], ["--user", "101"])]
+    assert few[0].err.count("\n") == 2
+    monkeypatch.setattr(adding_up, "LARGE", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    assert [minicdr("total", "--by", by, *args) for args in (["--json"], ["--user", "101"])] == few
+    missing = minicdr("total", office.folder / "missing.csv")
+    assert (missing.code, missing.out) == (1, "")
 
 
 def test_filters(minicdr: Run) -> None:
