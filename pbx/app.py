@@ -558,7 +558,7 @@ class App:
                 facts = output.facts
                 parties = facts.caller_number, facts.dialed_number
                 cause = facts.cause
-                why = tag_words(cause.tag if cause else None)
+                why = tag_words(cause.tag, cause.q850) if cause else ""
                 log.info("call %s: %s to %s: ended: %s; %s", facts.id, *parties, why, cause)
                 if facts.recording_failure:
                     log.warning("call %s: not recorded: %s", facts.id, facts.recording_failure)

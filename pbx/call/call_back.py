@@ -317,4 +317,4 @@ def _party(wish: Wish, number: str, name: str = "") -> Party:
 
 def _seen_from_the_first(cause: Cause) -> Cause:
     tag = _SEEN_FROM_THE_FIRST_CALL.get(cause.tag, cause.tag)
-    return cause if tag is cause.tag else replace(cause, tag=tag, heard=0, told=None)
+    return cause if tag is cause.tag else replace(cause, tag=tag, heard=0, told=None, said="")

@@ -1,6 +1,9 @@
-"""Why a call ended: the callTag (where in the exchange, and by whom) and the Q.850 cause."""
+"""Why a call ended: the callTag (where in the exchange, and by whom) and the Q.850 cause.
 
-from dataclasses import dataclass
+`pbx.cdr.endings` has every way for a call to end, with what becomes of it here.
+"""
+
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from pbx.sip.crossing import Headers
@@ -12,7 +15,7 @@ from pbx.sip.secure import SIPS_NOT_ALLOWED, SIPS_REQUIRED
 class CallTag(IntEnum):
     """Where a call was released, and by whom: the ``callTag`` of a call record.
 
-    Published in the manual; a number never changes its meaning.
+    Published in the manual and in pbx/cdr/README.md; a number never changes its meaning.
     """
 
     CALLER_CANCELLED = 101
@@ -64,7 +67,8 @@ _SERVER_STATUS: dict[CallTag, tuple[int, str, int]] = {
     CallTag.MAX_DURATION: (480, "Temporarily Unavailable", 102),
     CallTag.MEDIA_TIMEOUT: (480, "Temporarily Unavailable", 41),
     CallTag.SESSION_EXPIRED: (480, "Temporarily Unavailable", 102),
-    CallTag.RESTART: (503, "Service Unavailable", 41),
+    # Nobody is left who could tell the caller anything
+    CallTag.RESTART: (0, "", 41),
     CallTag.ADMINISTRATOR: (480, "Temporarily Unavailable", 16),
     CallTag.APPLICATION_SERVER: (480, "Temporarily Unavailable", 16),
     CallTag.NOT_REGISTERED: (480, "Temporarily Unavailable", 20),
@@ -78,8 +82,12 @@ _SERVER_STATUS: dict[CallTag, tuple[int, str, int]] = {
     CallTag.USER_FULL: (486, "Busy Here", 17),
     # Not 503, which says that we ourselves are overloaded: phones go to another server then.
     CallTag.TRANSPORT_FAILED: (480, "Temporarily Unavailable", 41),
-    CallTag.TRANSACTION_TIMED_OUT: (480, "Temporarily Unavailable", 102),
+    # RFC 3262 §3: what a caller is told that acknowledges nothing
+    CallTag.TRANSACTION_TIMED_OUT: (504, "Server Time-out", 102),
 }
+
+_MOST_SAID = 120
+"""Characters of a peer's Reason header that are kept."""
 
 _OF_THE_CALLED_PARTY = frozenset(
     {403, 404, 406, 408, 410, 480, 483, 484, 485, 486, 488, 500, 501, 504}
@@ -103,7 +111,8 @@ class Cause:
     Args:
         tag: where and by whom.
         q850: the cause of ITU-T Q.850, 1 to 127.
-        status, reason: the SIP final response for a caller that has had none.
+        status, reason: the SIP final response for a caller that has had none; 0 where there can't
+            be one.
         heard: the SIP status that a peer really sent; 0 where none did.
     """
 
@@ -116,6 +125,8 @@ class Cause:
     """What the caller is told besides, as the called party has said it."""
     told: int | None = None
     """The Q.850 cause that a failure response has named itself."""
+    said: str = ""
+    """The Reason header of who has ended it, as it came but for what no person could read."""
 
     def __str__(self) -> str:
         return f"callTag={self.tag:d} cause={self.q850} ({self.status} {self.reason})"
@@ -147,6 +158,9 @@ SECURE_ONLY = Cause(
 )
 """What is asked for by sip is by sips only (RFC 5630 §5.1.2)."""
 
+ROOM_FULL = Cause(CallTag.LIMIT, 17, 486, "Busy Here")
+"""A conference room with as many parties as it may have."""
+
 LINES_FULL = Cause(CallTag.LINE_FULL, 34, 480, "All Lines Are Busy")
 """A call outside, and each line that it might go by has as many calls as it may have."""
 
@@ -164,6 +178,16 @@ def by_server(tag: CallTag) -> Cause:
     """Return the cause of a release that the exchange decided itself."""
     status, reason, q850 = _SERVER_STATUS[tag]
     return Cause(tag, q850, status, reason)
+
+
+def unusable(status: int, reason: str) -> Cause:
+    """Return the cause of the refusal of an INVITE that can't be used, with this final response."""
+    return replace(by_server(CallTag.REQUEST_UNUSABLE), status=status, reason=reason)
+
+
+def not_replaced(status: int) -> Cause:
+    """Return the cause of the refusal of an INVITE with Replaces (RFC 3891 §3), with this status."""
+    return replace(unusable(status, REASONS.get(status, "")), q850=q850_of_status(status))
 
 
 def by_response(status: int, reason: str, reasons: list[str], headers: Headers = ()) -> Cause:
@@ -194,10 +218,23 @@ def by_response(status: int, reason: str, reasons: list[str], headers: Headers =
             answer, phrase = 500, REASONS[500]
     # §20.33: Retry-After means something with the status that it came with alone
     kept = tuple(one for one in headers if one[0] != "Retry-After" or answer == status)
-    return Cause(CallTag.CALLEE_REJECTED, q850, answer, phrase, status, kept, told)
+    said = _readable(reasons)
+    return Cause(CallTag.CALLEE_REJECTED, q850, answer, phrase, status, kept, told, said)
 
 
 def by_hang_up(tag: CallTag, reasons: list[str]) -> Cause:
     """Return the cause of a BYE or CANCEL, with the peer's Reason header where it gave one."""
     status, reason, q850 = _SERVER_STATUS[tag]
-    return Cause(tag, released_cause(reasons) or q850, status, reason)
+    cause = released_cause(reasons) or q850
+    return Cause(tag, cause, status, reason, said=_readable(reasons))
+
+
+def forgotten(tag: CallTag) -> Cause:
+    """Return the cause of a call that a peer knows nothing of any more: 481 (RFC 3261 §12.2.1.2)."""
+    return replace(by_hang_up(tag, []), q850=q850_of_status(481))
+
+
+def _readable(reasons: list[str]) -> str:
+    """A peer's Reason headers as a record keeps them."""
+    text = ", ".join(reasons)[:_MOST_SAID]
+    return "".join(char if char.isprintable() else "?" for char in text)

@@ -9,7 +9,7 @@ from pbx.call.any_call import AnyCall
 from pbx.call.call import LINGER_S, Call
 from pbx.call.call_back import CallBacks
 from pbx.call.capacity import Capacity
-from pbx.call.cause import CallTag, Cause, by_hang_up, by_server
+from pbx.call.cause import CallTag, Cause, by_hang_up, by_server, unusable
 from pbx.call.click_to_dial import ClickToDial
 from pbx.call.conversation import Conversation
 from pbx.call.dial_out import DialOut
@@ -247,8 +247,7 @@ class Exchange:
     def _refuse_unusable(
         self, invite: ServerTransaction, facts: CallFacts, error: PeerError, now: float
     ) -> None:
-        cause = Cause(CallTag.REQUEST_UNUSABLE, 79, error.status, error.reason)
-        self.refuse(invite, facts, cause, now)
+        self.refuse(invite, facts, unusable(error.status, error.reason), now)
 
     def prepare_ports(self) -> None:
         """Let the engine open the sockets of the next calls."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from pbx.call.cause import CallTag, Cause, by_hang_up, by_response, by_server
+from pbx.call.cause import CallTag, Cause, by_hang_up, by_response, by_server, forgotten
 from pbx.call.events import (
     Answered,
     Confirmed,
@@ -40,7 +40,6 @@ from pbx.sip.invite_usage import Usage
 from pbx.sip.message import REASONS
 from pbx.sip.next_hop import Way
 from pbx.sip.octet_text import octets_of
-from pbx.sip.reason import build_reason, q850_of_status
 from pbx.sip.usage_state import State
 
 _WAITING = frozenset({180, 181, 182})
@@ -490,7 +489,7 @@ class Leg:
                 return by_response(event.status, event.reason, event.reasons, event.headers)
             case usage.Lost() if event.gone:
                 tag = CallTag.CALLER_HUNG_UP if calling else CallTag.CALLEE_HUNG_UP
-                return by_hang_up(tag, [build_reason(q850_of_status(481))])
+                return forgotten(tag)
             case usage.Lost() if event.expired:
                 return by_server(CallTag.SESSION_EXPIRED)
             case usage.Lost() if event.timed_out:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pbx.call.any_call import AnyCall
 from pbx.call.call import Call
-from pbx.call.cause import NO_SECURE_WAY, SECURE_ONLY, CallTag, Cause, by_hang_up
+from pbx.call.cause import NO_SECURE_WAY, SECURE_ONLY, CallTag, by_hang_up, not_replaced
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
 from pbx.call.leg import Leg
@@ -20,11 +20,9 @@ from pbx.media.session import NoPortsLeft
 from pbx.sip.headers import parse_name_addr
 from pbx.sip.inspection import session_description
 from pbx.sip.message import Request
-from pbx.sip.reason import q850_of_status
 from pbx.sip.replaces import Replaces
 from pbx.sip.secure import is_sips
 from pbx.sip.server_transaction import ServerTransaction
-from pbx.sip.status import REASONS
 from pbx.sip.timers import TimerQueue
 
 if TYPE_CHECKING:
@@ -220,9 +218,7 @@ class Replacements:
         self._refuse(invite, facts, status, now)
 
     def _refuse(self, invite: ServerTransaction, facts: CallFacts, status: int, now: float) -> None:
-        q850 = q850_of_status(status)
-        cause = Cause(CallTag.REQUEST_UNUSABLE, q850, status, REASONS.get(status, ""))
-        self._exchange.refuse(invite, facts, cause, now)
+        self._exchange.refuse(invite, facts, not_replaced(status), now)
 
 
 def _authorized(request: Request, number: str, leg: Leg) -> bool:

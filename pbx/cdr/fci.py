@@ -30,6 +30,7 @@ class Fci:
             transfer has joined two; empty for none.
         emergency: it was an emergency call.
         recording_failure: why it, or the rest of it, wasn't recorded; empty where nothing went wrong.
+        reason: the Reason header of who has ended it, as it came; empty for none.
     """
 
     call_tag: CallTag
@@ -44,6 +45,7 @@ class Fci:
     lines: tuple[str, str] = ("", "")
     emergency: bool = False
     recording_failure: str = ""
+    reason: str = ""
 
     @classmethod
     def of(
@@ -76,6 +78,7 @@ class Fci:
             lines,
             emergency,
             recording_failure,
+            cause.said,
         )
 
     def __str__(self) -> str:
@@ -96,6 +99,8 @@ class Fci:
             ("lineIn", self.lines[0]),
             ("lineOut", self.lines[1]),
             ("emergency", "yes" if self.emergency else ""),
+            # The last one: a database may cut what is long
+            ("reason", self.reason),
         ]
         return format_fci(items)
 

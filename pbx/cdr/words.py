@@ -1,6 +1,7 @@
 """What the numbers of a call record mean, in words of the user's language."""
 
 from pbx.call.cause import CallTag
+from pbx.cdr.endings import PARTICULAR
 from pbx.locale import language, say
 from pbx.sip.reason import Q850_TEXTS
 
@@ -44,11 +45,16 @@ _Q850_TEXTS_ZH: dict[int, str] = {
 """Q.850's words in Chinese; in English, `pbx.sip.reason` has them for the Reason header."""
 
 
-def tag_words(tag: int | None) -> str:
-    """Return who ended a call, and how, by its callTag; empty for a number that isn't known."""
+def tag_words(tag: int | None, cause: int | None = None) -> str:
+    """Return who ended a call, and how, by its callTag; empty for a number that isn't known.
+
+    Args:
+        tag: the callTag.
+        cause: the Q.850 cause; some tell more exactly how it was. None for any.
+    """
     if tag is None or tag not in CallTag.__members__.values():
         return ""
-    return say(f"calltag-{tag}")
+    return say(f"calltag-{tag}-{cause}" if (tag, cause) in PARTICULAR else f"calltag-{tag}")
 
 
 def cause_words(cause: int | None) -> str:

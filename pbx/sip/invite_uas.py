@@ -16,6 +16,7 @@ from pbx.sip.inspection import session_description
 from pbx.sip.invite_usage import Usage
 from pbx.sip.message import Request, Response
 from pbx.sip.next_hop import behind_nat
+from pbx.sip.reason import TIMER_EXPIRED, build_reason
 from pbx.sip.reliable_uas import ReliableResponses
 from pbx.sip.server_transaction import ServerTransaction
 from pbx.sip.session_timer import SessionPolicy
@@ -176,7 +177,7 @@ class Incoming(Usage):
         """Give a caller up that sends no PRACK (RFC 3262 §3: a 5xx)."""
         if self.state is not State.INVITED:
             return []
-        self.reject(504, "Server Time-out", [], now)
+        self.reject(504, "Server Time-out", [("Reason", build_reason(TIMER_EXPIRED))], now)
         return [Lost("no PRACK came", timed_out=True)]
 
     def answer(self, body: bytes, fork: str, now: float, headers: Headers = ()) -> None:

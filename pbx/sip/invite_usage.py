@@ -31,6 +31,7 @@ from pbx.sip.inspection import inspect_in_dialog, session_description
 from pbx.sip.keys import Keys
 from pbx.sip.message import Request, Response
 from pbx.sip.next_hop import behind_nat
+from pbx.sip.reason import TIMER_EXPIRED, build_reason, q850_of_status
 from pbx.sip.referral import Referrals
 from pbx.sip.server_transaction import ServerTransaction
 from pbx.sip.session_timer import SessionPolicy, SessionTimer
@@ -235,7 +236,7 @@ class Usage(DialogUsage):
         """End a session that nobody has refreshed (RFC 4028 §10)."""
         if self.state not in (State.ANSWERED, State.CONFIRMED):
             return []
-        self.bye(None, now)
+        self.bye(build_reason(TIMER_EXPIRED), now)
         return [Lost("the session has expired", timed_out=False, expired=True)]
 
     def cancel_reoffer(self, now: float) -> None:
@@ -371,7 +372,7 @@ class Usage(DialogUsage):
             # with a BYE"
             self._stop_retransmission()
             self.state = State.CONFIRMED
-            self.bye(None, now)
+            self.bye(build_reason(TIMER_EXPIRED), now)
             return [Lost("no ACK came", timed_out=True)]
         self._endpoint.retransmit(waiting.transaction, waiting.response, now)
         waiting.interval_s = min(2 * waiting.interval_s, T2)
@@ -544,7 +545,7 @@ class Usage(DialogUsage):
         """End a dialog that is gone on the other side (§12.2.1.2): 408, 481 or no response at all."""
         if self.state is not State.CONFIRMED:
             return []
-        self.bye(None, now)
+        self.bye(build_reason(q850_of_status(status)), now)
         return [Lost(f"{status} {why}", timed_out=status == 408, gone=status == 481)]
 
     def path_lost(self, transaction: ClientTransaction, now: float) -> None:

@@ -1,6 +1,7 @@
 """The Reason header (RFC 3326), and ITU-T Q.850 causes beside SIP statuses (RFC 3398)."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pbx.errors import PeerError
@@ -45,6 +46,9 @@ Q850_TEXTS: dict[int, str] = {
     127: "Interworking, unspecified",
 }
 """The causes that RFC 3398 names, in Q.850's words."""
+
+TIMER_EXPIRED = 102
+"""Recovery on timer expiry."""
 
 # RFC 3398 §7.2.4.1, "The following mapping", class by class of Q.850.
 _STATUS_OF_Q850: dict[int, int] = {
@@ -176,10 +180,12 @@ def parse_reasons(values: Iterable[str]) -> list[Reason]:
 
 
 def _parse_header(value: str) -> list[Reason]:
-    try:
-        return [_parse_reason(text) for text in split_list(value)]
-    except PeerError:
-        return []
+    found = []
+    with suppress(PeerError):
+        for text in split_list(value):
+            with suppress(PeerError):
+                found.append(_parse_reason(text))
+    return found
 
 
 def _parse_reason(text: str) -> Reason:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pbx.call.cause import CallTag, by_hang_up, by_response, by_server
+from pbx.call.cause import CallTag, by_hang_up, by_response, by_server, forgotten
 from pbx.call.events import Ended
 from pbx.call.facts import CallFacts
 from tests.call.office import Office
@@ -97,14 +97,19 @@ class TestCallTag:
 
     @pytest.mark.parametrize("tag", [tag for tag in CallTag if tag is not CallTag.CALLEE_REJECTED])
     def test_each_has_a_status_and_a_reason(self, tag: CallTag) -> None:
+        """But for calls that nobody was left to end: their callers hear nothing."""
         cause = by_server(tag)
-        assert 400 <= cause.status < 700
+        assert 400 <= cause.status < 700 if tag is not CallTag.RESTART else cause.status == 0
         assert cause.header.startswith(f"Q.850;cause={cause.q850}")
         assert Ended(cause).cause is cause
 
     def test_a_hang_up_may_say_why(self) -> None:
         assert by_hang_up(CallTag.CALLER_HUNG_UP, ["Q.850;cause=31"]).q850 == 31
         assert by_hang_up(CallTag.CALLER_HUNG_UP, []).q850 == 16
+
+    def test_a_peer_that_knows_of_no_call_has_not_said_why(self) -> None:
+        cause = forgotten(CallTag.CALLEE_HUNG_UP)
+        assert (cause.tag, cause.q850, cause.said) == (CallTag.CALLEE_HUNG_UP, 41, "")
 
 
 class TestCallFacts:

@@ -48,7 +48,16 @@ class TestFci:
     def test_t7_4_the_callees_reason_decides(self) -> None:
         cause = by_response(486, "Busy Here", ["Q.850;cause=34"])
         fci = Fci.of(cause, answered=False, codec="", pdd_s=0.1234)
-        assert str(fci) == "callTag=201;cause=34;sip=486;releasedBy=callee;pdd=0.123"
+        assert str(fci) == (
+            "callTag=201;cause=34;sip=486;releasedBy=callee;pdd=0.123;reason=Q.850%3Bcause%3D34"
+        )
+
+    def test_t7_4_what_a_sip_cause_said_is_kept(self) -> None:
+        cause = by_response(486, "Busy Here", ["SIP;cause=480", 'Q.850;text="\x1b[2J"'])
+        found = parse_fci(str(Fci.of(cause, answered=False, codec="", pdd_s=None)))
+        assert (found["cause"], found["reason"]) == ("18", 'SIP;cause=480, Q.850;text="?[2J"')
+        long = by_hang_up(CallTag.CALLER_HUNG_UP, ["Q.850;cause=31;text=" + 1000 * "x"])
+        assert len(long.said) == 120
 
     def test_t7_4_without_a_reason_the_cause_is_ours(self) -> None:
         fci = Fci.of(by_response(486, "Busy Here", []), answered=False, codec="", pdd_s=None)

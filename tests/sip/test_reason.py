@@ -43,6 +43,10 @@ class TestRfc3326Section2:
     def test_what_cannot_be_read_is_left_out(self, bad: str) -> None:
         assert parse_reasons([bad, "Q.850;cause=34"]) == [Reason("Q.850", 34)]
 
+    @pytest.mark.parametrize("bad", ["", ";cause=16", "Q 850;cause=1", "Q.850;cause=1;cause=2"])
+    def test_one_of_several_that_cannot_be_read_takes_no_other_away(self, bad: str) -> None:
+        assert parse_reasons([f"{bad}, Q.850;cause=34"]) == [Reason("Q.850", 34)]
+
     @pytest.mark.parametrize("value", ["Q.850", "Q.850;cause", "Q.850;cause=busy", "Q.850;x=1"])
     def test_a_reason_may_lack_a_cause(self, value: str) -> None:
         assert parse_reasons([value]) == [Reason("Q.850")]

@@ -28,7 +28,8 @@ WORDS = 24
 """Cells that words keep at least."""
 
 _KNOWN_ITEMS = frozenset(
-    {"callTag", "cause", "sip", "releasedBy", "codec", "calledCodec", "pdd", "recording"}
+    {"callTag", "cause", "sip", "releasedBy", "reason"}
+    | {"codec", "calledCodec", "pdd", "recording"}
     | {f"{party}{item}" for party in ("caller", "called") for item in ("Mos", "Loss", "Jitter")}
 )
 
@@ -157,9 +158,10 @@ def details(call: Call) -> list[tuple[str, str]]:
         ("call-answered", _moment(record["talk_time"]) or say("never")),
         ("call-ended", _moment(record["release_time"])),
         ("call-talk", duration(record.duration_s)),
-        ("call-end", _with_words(fci.get("callTag", ""), tag_words(record.number("callTag")))),
+        ("call-end", _with_words(fci.get("callTag", ""), _tag_words(record))),
         ("call-cause", _with_words(fci.get("cause", ""), cause_words(record.number("cause")))),
         ("call-sip", clean(fci.get("sip", ""))),
+        ("call-reason", clean(fci.get("reason", ""))),
         ("call-codec", _converted(fci)),
         ("call-caller-sound", _sound(fci, "caller")),
         ("call-called-sound", _sound(fci, "called")),
@@ -186,7 +188,11 @@ def talk_text(record: Record) -> str:
 
 def end_text(record: Record) -> str:
     """Return who ended the call, and how."""
-    return tag_words(record.number("callTag")) or clean(record.fci.get("callTag", ""))
+    return _tag_words(record) or clean(record.fci.get("callTag", ""))
+
+
+def _tag_words(record: Record) -> str:
+    return tag_words(record.number("callTag"), record.number("cause"))
 
 
 def _cause(record: Record) -> str:

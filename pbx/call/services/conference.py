@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from pbx.call.cause import CallTag, Cause, by_server
+from pbx.call.cause import ROOM_FULL, CallTag, Cause, by_server
 from pbx.call.services.music import Playlist
 from pbx.call.services.service import Mode, Service
 from pbx.call.sound import Sound
@@ -12,8 +12,6 @@ from pbx.routing.services import ServiceNumber
 ENTERS = "600/120 0/30 900/120"
 LEAVES = "900/120 0/30 600/120"
 TONE_LEVEL_DBM0 = -16.0
-
-FULL = Cause(CallTag.LIMIT, 17, 486, "Busy Here")
 
 
 class Room:
@@ -54,7 +52,7 @@ class Rooms:
             return None
         if room.password != dialed.password:
             return by_server(CallTag.NO_RIGHT)
-        return FULL if len(room.parties) >= self._most else None
+        return ROOM_FULL if len(room.parties) >= self._most else None
 
     def enter(self, dialed: ServiceNumber, sound: Sound, *, again: bool) -> "Conference":
         """Let somebody in: the first one opens the room, with its password.

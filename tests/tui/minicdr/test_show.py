@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pbx.call.cause import LINES_FULL, by_response
 from pbx.call.quality import Quality
 from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE
@@ -40,6 +41,23 @@ def test_chinese(minicdr: Run) -> None:
     out = minicdr("show", "5@phone", locale=CHINESE).out
     for words in ("本地用户主叫", "301  交换机：空号", "1  空号", "应答", "没有"):
         assert words in out
+
+
+def test_what_ended_the_call_in_its_own_words(minicdr: Run, office: Exchange) -> None:
+    office.call(by_response(486, "Busy Here", ['Q.850;cause=34;text="[red]No circuit"']))
+    out = minicdr("show", "6@phone").out
+    assert 'Reason      Q.850;cause=34;text="[red]No circuit"' in out
+    assert "34  No circuit available" in out
+
+
+def test_the_cause_tells_more_exactly_what_the_call_tag_means(
+    minicdr: Run, office: Exchange
+) -> None:
+    office.call(LINES_FULL)
+    english = minicdr("show", "6@phone").out
+    assert "315  exchange: each line that it could go out by has as many calls" in english
+    assert "each line that" in minicdr().out
+    assert "315  交换机：可以走的每条线路" in minicdr("show", "6@phone", locale=CHINESE).out
 
 
 def test_sound_and_recordings(minicdr: Run, office: Exchange) -> None:
