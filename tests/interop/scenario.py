@@ -38,6 +38,8 @@ TALK = f"<action>{_TALK}</action>"
 
 _AUTH = "[authentication]"
 
+_VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport"
+
 
 def xml(*steps: str) -> str:
     """Return the whole scenario."""
@@ -64,7 +66,7 @@ def request(
     cseq: int,
     uri: str = "sip:[number]@[remote_ip]:[remote_port]",
     to: str = "To: <sip:[number]@[remote_ip]:[remote_port]>",
-    via: str = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport",
+    via: str = _VIA,
     extra: Iterable[str] = (),
     sdp: bool = False,
     retrans: bool = True,
@@ -191,14 +193,45 @@ def within(method: str, cseq: int, *, sdp: bool = False) -> list[str]:
     return [in_dialog(method, cseq=cseq, sdp=sdp), expect(100, optional=True), expect(200)]
 
 
-def bye_by_caller() -> list[str]:
+CALLER_NOTED = (
+    '<action><ereg regexp=".*" search_in="hdr" header="From:" check_it="true" assign_to="m"/>'
+    "</action>"
+)
+"""Of the step in which the callee gets the ACK: notes whom its own requests go to."""
+
+
+def of_callee(
+    method: str,
+    *,
+    via: str = _VIA,
+    extra: Iterable[str] = (),
+    sdp: bool = False,
+    retrans: bool = True,
+) -> str:
+    """Return the step that sends a request of the callee, its first one, after `CALLER_NOTED`."""
+    lines = [
+        f"{method} [next_url] SIP/2.0",
+        via,
+        "Max-Forwards: 70",
+        "From: <sip:[user]@[remote_ip]:[remote_port]>;tag=[pid]s[call_number]",
+        "To:[$m]",
+        "Call-ID: [call_id]",
+        f"CSeq: 1 {method}",
+        "Contact: <sip:[user]@[local_ip]:[contact_port];transport=[transport]>",
+        *extra,
+        "Content-Type: application/sdp" if sdp else "",
+    ]
+    return _send(lines, _SDP if sdp else "", retrans=retrans)
+
+
+def bye_by_caller(*, extra: Iterable[str] = ()) -> list[str]:
     """Return the caller's BYE and its answer.
 
     sipp would take any 200 for it: also the INVITE's, that a bad network brings once more.
     """
     own = ' response_txn="bye"'
     return [
-        in_dialog("BYE", cseq=3, transaction="bye"),
+        in_dialog("BYE", cseq=3, extra=extra, transaction="bye"),
         expect(100, optional=True, more=own),
         expect(200, more=own),
     ]
@@ -267,14 +300,14 @@ def caller_refused(status: int, *, authenticate: bool = True) -> str:
     )
 
 
-def caller_cancelling() -> str:
+def caller_cancelling(*, extra: Iterable[str] = ()) -> str:
     """Return: call, and give up while it rings."""
     return xml(
         *authorized_invite(),
         expect(180),
         pause(),
         # RFC 3261 §9.1: the CANCEL has the Via, CSeq number and To of the request that it ends.
-        request("CANCEL", cseq=2, via=_SAME_BRANCH),
+        request("CANCEL", cseq=2, via=_SAME_BRANCH, extra=extra),
         expect(200),
         expect(487),
         ack_refusal(cseq=2),
