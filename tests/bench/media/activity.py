@@ -14,6 +14,12 @@ def switches(pids: Iterable[int]) -> int:
     )
 
 
+def packet_threads(pid: int) -> list[int]:
+    """Return the threads of a process that move packets, by their names."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(one.name) for one in tasks if (one / "comm").read_text().startswith("packets")]
+
+
 def pss_kib(pids: Iterable[int]) -> int:
     """Return the memory of processes in KiB, what they share with others in proportion (PSS)."""
     return sum(_number(Path(f"/proc/{pid}/smaps_rollup"), "Pss:") for pid in pids)

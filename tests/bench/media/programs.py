@@ -1,5 +1,6 @@
 """The programs that are measured, as the harness' peers: its own, the C loop, and we."""
 
+import os
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.media.activity import switches
+from tests.bench.media.activity import packet_threads, switches
 from tests.bench.media.asterisk import ETC, asterisk
 from tests.bench.media.harness import BUILD, REPOSITORY
 
@@ -25,6 +26,9 @@ FIRST_PORT, LAST_PORT = 30000, 30999
 """Of our engine: as many streams as an exchange has that nobody has set up otherwise."""
 
 _LARGE_LAST_PORT = 32199
+
+_REAL_TIME = 10
+"""The priority, of the unit's LimitRTPRIO."""
 
 _MUSIC_S = 60
 
@@ -66,6 +70,12 @@ class Ours:
     def engine(self) -> list[int]:
         """The processes of the media engine: the one that runs, and the one that keeps it."""
         return [pid for pid in self._relay.pids() if pid != self._relay.proc.pid]
+
+    def take_real_time(self) -> None:
+        """Give the packet threads the priority that the service's limits let them ask for (LimitRTPRIO)."""
+        for pid in self.engine:
+            for thread in packet_threads(pid):
+                os.sched_setscheduler(thread, os.SCHED_FIFO, os.sched_param(_REAL_TIME))
 
     def cpu(self) -> float:
         """As the harness': engine and exchange; it is asked at the begin and the end of a window."""
