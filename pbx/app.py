@@ -44,6 +44,7 @@ from pbx.ops.faults import about_event, survived
 from pbx.ops.health import examine
 from pbx.ops.health.facts import Facts, Problem
 from pbx.ops.recent_lines import RecentLines
+from pbx.record_disk import RecordDisk
 from pbx.recording_side import RecordingHealth, SnapshotPolicy, announcement_of
 from pbx.registrar.admission import Admission, account_of
 from pbx.registrar.authenticator import Authenticator
@@ -250,6 +251,11 @@ class App:
         stack.callback(self._stop_timer)
         await self._media.supervisor.start()
         stack.push_async_callback(self._media.supervisor.stop)
+        self._record_disk = RecordDisk(
+            folder.record, settings.recording, self._exchange.recordings, self._pump
+        )
+        keeping = self._loop.create_task(self._record_disk.keep())
+        stack.callback(keeping.cancel)
         self._serving = True
         while self._early:
             self._received(*self._early.popleft())
@@ -393,6 +399,7 @@ class App:
         while True:
             # Whoever has had its port may be gone
             self._callback.follow()
+            self._record_disk.follow()
             found = self._problems()
             if found != told:
                 told = found
@@ -436,6 +443,8 @@ class App:
                 callback_failure=self._callback.failure,
                 recording_failure=self._recording.failure,
                 announcement_missing=self._recording.missing,
+                recording_stays=self._record_disk.failure,
+                recordings_lack_mb=self._record_disk.lacking_mb,
                 lines={
                     state.name: state.trouble
                     for state in self._lines.states()

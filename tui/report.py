@@ -215,7 +215,7 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
             clean(call.caller),
             clean(call.called),
             _state(call.state) + (f", {say('call-recorded')}" if call.recording else ""),
-            _clock(call.since),
+            moment(call.since),
             duration(call.talk_s) if call.talk_s else "",
             clean("/".join(filter(None, (call.codec, call.called_codec)))),
             _scores(call.caller_sound, call.called_sound),
@@ -350,9 +350,9 @@ def _state(state: str) -> Text:
     return Text(say(f"state-{state}") if known else clean(state), style=STYLES.get(state, ""))
 
 
-def _clock(moment: str) -> str:
+def moment(text: str) -> str:
     """Return an ISO 8601 moment as date and time of day."""
     try:
-        return f"{datetime.datetime.fromisoformat(moment):%Y-%m-%d %H:%M:%S}"
+        return f"{datetime.datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"
     except ValueError:
-        return clean(moment)
+        return clean(text)

@@ -28,6 +28,8 @@ from pbx.api.schema import (
     Plan,
     Profile,
     Recording,
+    Recordings,
+    RemovedRecordings,
     RouteTest,
     RunningCall,
     Status,
@@ -138,6 +140,30 @@ class Client:
     def stop_recording(self, call_id: str) -> None:
         """End the recording of a call."""
         self._call("record.stop", call=call_id)
+
+    def recordings(self, *, day: str = "", number: str = "", most: int | None = None) -> Recordings:
+        """Return the files of recorded calls, the newest first.
+
+        Args:
+            day: of that day only, ``YYYYMMDD``.
+            number: with this caller or called number only.
+            most: how many.
+        """
+        limit = None if most is None else str(most)
+        found: Recordings = self._call(
+            "recordings", day=day or None, number=number or None, most=limit
+        )
+        return found
+
+    def remove_recording(self, file: str) -> RemovedRecordings:
+        """Remove a recording by its name within the folder."""
+        removed: RemovedRecordings = self._call("recordings.remove", file=file)
+        return removed
+
+    def remove_recordings_before(self, day: str) -> RemovedRecordings:
+        """Remove the recordings of all days before one, ``YYYYMMDD``."""
+        removed: RemovedRecordings = self._call("recordings.remove_before", day=day)
+        return removed
 
     def add_user(self, number: str, password: str | None = None, display_name: str = "") -> NewUser:
         """Make a user; without `password`, with a random one."""

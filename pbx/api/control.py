@@ -14,6 +14,7 @@ from pbx.api.configuring import Configuring, settled, states_of
 from pbx.api.examining import Examining
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
+from pbx.api.recordings import RecordedCalls
 from pbx.call.exchange import Exchange
 from pbx.call.quality import Quality, qualities
 from pbx.config.data_folder import DataFolder
@@ -146,6 +147,7 @@ class Control:
         self.examining = Examining(
             outside.surgery, lambda: store.snapshot, outside.clock, outside.changed, outside.counts
         )
+        self.recordings = RecordedCalls(outside.folder.record, lambda: exchange.recordings.running)
         self._store = store
         self._exchange = exchange
         self._bindings = bindings

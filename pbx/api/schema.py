@@ -322,6 +322,42 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     """Its path on the exchange's machine."""
 
 
+class RecordedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A recording, running or ended."""
+
+    file: str
+    """Its name within the folder, ``YYYYMMDD/name.wav``."""
+    begun: str
+    """Local time, ``2026-11-30T18:30:00``."""
+    seconds: float
+    """Its length; 0 where it can't be read."""
+    octets: int
+    caller: str
+    called: str
+    """As far as a file's name can say it."""
+    call: str
+    """The call's id, as call records have it."""
+    running: bool = False
+
+
+class Recordings(msgspec.Struct, frozen=True, kw_only=True):
+    """Recorded calls (answer to ``recordings``), the newest first."""
+
+    folder: str
+    """On the exchange's machine."""
+    total: int
+    octets: int
+    """Of all that were asked for, which `files` may have a part of."""
+    files: list[RecordedCall]
+
+
+class RemovedRecordings(msgspec.Struct, frozen=True, kw_only=True):
+    """What has been removed (answer to ``recordings.remove`` and ``recordings.remove_before``)."""
+
+    count: int
+    octets: int
+
+
 class NewUser(msgspec.Struct, frozen=True, kw_only=True):
     """A user as just made, or given another password: the only time that it can be read."""
 
@@ -421,6 +457,9 @@ METHODS: dict[str, object] = {
     "calls": list[RunningCall],
     "record": Recording,
     "record.stop": None,
+    "recordings": Recordings,
+    "recordings.remove": RemovedRecordings,
+    "recordings.remove_before": RemovedRecordings,
     "hangup": None,
     "user.add": NewUser,
     "user.remove": None,
@@ -448,7 +487,9 @@ METHODS: dict[str, object] = {
     "hardware.note": None,
 }
 """Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
-optional `stereo` (``yes``, else as the settings say); ``user.*`` take `number`, and
+optional `stereo` (``yes``, else as the settings say); ``recordings`` takes optionally
+`day` (``YYYYMMDD``), `number` (of caller or called), and `most`, how many; ``recordings.remove`` a `file`,
+``recordings.remove_before`` the `day` before which all go. ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
 ``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``), ``user.set`` `options`. ``line.*`` take
 `name`, ``line.add`` and ``line.set`` `options`, and ``plan.set`` `tables` and an optional `version`:

@@ -20,6 +20,7 @@ import msgspec
 
 from pbx.api.configuring import ConfiguringTarget
 from pbx.api.examining import ExaminingTarget
+from pbx.api.recordings import RecordingsTarget
 from pbx.api.schema import (
     LINE_LIMIT,
     Call,
@@ -73,6 +74,11 @@ class ControlTarget(Protocol):
     @property
     def examining(self) -> ExaminingTarget:
         """What examines lines, and knows providers."""
+        ...
+
+    @property
+    def recordings(self) -> RecordingsTarget:
+        """What shows and removes the files of recorded calls."""
         ...
 
     def status(self) -> Status:
@@ -337,6 +343,7 @@ def _methods(target: ControlTarget) -> dict[str, _Method]:
         ),
         **_configuring_methods(target.configuring),
         **_examining_methods(target.examining),
+        **_recordings_methods(target.recordings),
         "welcome": _Method(lambda _: target.welcome()),
         "health": _Method(lambda _: target.health()),
         "log": _Method(
@@ -388,6 +395,23 @@ def _configuring_methods(target: ConfiguringTarget) -> dict[str, _Method]:
             ),
             frozenset({"caller", "called"}),
             frozenset({"line", "at"}),
+        ),
+    }
+
+
+def _recordings_methods(target: RecordingsTarget) -> dict[str, _Method]:
+    return {
+        "recordings": _Method(
+            lambda given: target.listed(
+                given.get("day", ""), given.get("number", ""), given.get("most", "")
+            ),
+            optional=frozenset({"day", "number", "most"}),
+        ),
+        "recordings.remove": _Method(
+            lambda given: target.remove(given["file"]), frozenset({"file"})
+        ),
+        "recordings.remove_before": _Method(
+            lambda given: target.remove_before(given["day"]), frozenset({"day"})
         ),
     }
 

@@ -42,6 +42,21 @@ class Recordings:
         self._announcement = announcement
         self.policy: RecordPolicy = RecordsNothing()
         """Which calls are recorded by themselves; set by whom users and lines are known to."""
+        self.room: Callable[[], bool] = lambda: True
+        """Whether the disk has room for recordings."""
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The files that are being written, by their names within the folder."""
+        calls = (one for one in self._calls.values() if isinstance(one, Call))
+        running = (one.recorder.running for one in calls)
+        return frozenset(one.file for one in running if one is not None)
+
+    def stop_all(self) -> None:
+        """End every recording; the calls go on."""
+        for call in list(self._calls.values()):
+            if isinstance(call, Call) and call.recording:
+                call.recorder.stop()
 
     # ---------------------------------------------------------------- by themselves, by a code
 
@@ -71,7 +86,8 @@ class Recordings:
             new.pace()
 
     def _due(self, call: Call) -> Recording | None:
-        return self._fresh(call, BY_OPTION) if self._is_wanted(call) else None
+        wanted = self._is_wanted(call) and self.room()
+        return self._fresh(call, BY_OPTION) if wanted else None
 
     def _is_wanted(self, call: Call) -> bool:
         callee = call.callee
@@ -112,7 +128,7 @@ class Recordings:
             return
         running = call.recorder.running
         if running is None:
-            if call.recorder.begin(self._fresh(call, BY_CODE)):
+            if self.room() and call.recorder.begin(self._fresh(call, BY_CODE)):
                 signs.answer(leg.media, recorded=True)
         elif running.by == BY_CODE:
             call.recorder.stop()
@@ -141,6 +157,8 @@ class Recordings:
             return "not-recordable"
         if call.recording:
             return "recorded-already"
+        if not self.room():
+            return "no-room-to-record"
         recording = Recording(next(self._names), self._folder, file, stereo)
         return "" if call.recorder.begin(recording) else "not-recordable"
 

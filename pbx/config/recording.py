@@ -23,6 +23,9 @@ _CODE = re.compile(r"[0-9*#A-D]{2,8}")
 _NOT_IN_NAMES = re.compile(r"[^0-9A-Za-z+*#]")
 _LONGEST_NAME = 40
 
+_MOST = {"keep_days": 36_500, "most_mb": 1_000_000_000, "least_free_mb": 1_000_000_000}
+"""A hundred years, and a petabyte: more is a slip of the keyboard."""
+
 
 class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """``[recording]``: how calls are recorded.
@@ -32,11 +35,17 @@ class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
         code: the keys by which a local user begins a recording of a call, and ends it; empty for none.
         announce: what both parties hear of it: empty for nothing, `TONE`, or the path of a WAV file, from
             the data folder, that is played once.
+        keep_days: how many days old a recording may become; 0: as old as it likes.
+        most_mb: megabytes that all recordings may have, the oldest of which go; 0: no limit.
+        least_free_mb: megabytes that must be free on the disk for a recording to begin or go on.
     """
 
     stereo: bool = False
     code: str = "*1"
     announce: str = ""
+    keep_days: int = 0
+    most_mb: int = 0
+    least_free_mb: int = 500
 
     @property
     def announcement(self) -> str:
@@ -46,6 +55,11 @@ class RecordingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 
 def recording_faults(recording: RecordingSettings) -> Iterator[str]:
     """Yield a sentence for each thing that is wrong with the settings, naming it."""
+    for name, most in _MOST.items():
+        value = getattr(recording, name)
+        if not 0 <= value <= most:
+            setting = f"recording.{name}"
+            yield say("setting-range", setting=setting, value=value, least=0, most=most)
     if recording.code and not _CODE.fullmatch(recording.code):
         yield say("setting-record-code", setting="recording.code", value=recording.code)
     path = recording.announcement

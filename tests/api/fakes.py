@@ -7,6 +7,7 @@ from pbx.api.configuring import ConfiguringTarget
 from pbx.api.examining import ExaminingTarget
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
+from pbx.api.recordings import RecordingsTarget
 from pbx.api.schema import (
     Changes,
     Contact,
@@ -26,6 +27,7 @@ from pbx.errors import CommandError
 from pbx.locale import english
 from tests.api.fake_configuring import FakeConfiguring
 from tests.api.fake_examining import FakeExamining
+from tests.api.fake_recordings import FakeRecordings
 
 PASSWORDS = {"100": "first-secret", "101": "second-secret", "102": "third-secret"}
 
@@ -38,12 +40,15 @@ class FakeExchange:
 
     configuring: ConfiguringTarget
     examining: ExaminingTarget
+    recordings: RecordingsTarget
 
     def __init__(self) -> None:
         self.examined = FakeExamining()
         self.examining = self.examined
         self.configured = FakeConfiguring()
         self.configuring = self.configured
+        self.record_files = FakeRecordings()
+        self.recordings = self.record_files
         self.asked: list[str] = []
         self.passwords = dict(PASSWORDS)
         self.algorithms: dict[str, str] = {}

@@ -54,6 +54,9 @@ class TestMethods:
         params = {
             "record": {"call": "c1"},
             "record.stop": {"call": "c1"},
+            "recordings": {"day": "20261130", "number": "100", "most": "5"},
+            "recordings.remove": {"file": "20261101/120000_102_100_9f3c.wav"},
+            "recordings.remove_before": {"day": "20261130"},
             "hangup": {"call": "c1"},
             "user.add": {"number": "103"},
             "user.set": {"number": "101", "options": "{}"},

@@ -449,3 +449,26 @@ class TestOverTransfers:
         assert isinstance(running, Call)
         again = office.exchange.recordings.resumed(running.facts, state)
         assert again == running.recorder.running
+
+
+class TestRoom:
+    def test_there_is_none(self, office: Office) -> None:
+        established(office)
+        office.exchange.recordings.room = lambda: False
+        assert begin(office) == "no-room-to-record"
+        assert recordings(office) == []
+        office.exchange.recordings.room = lambda: True
+        assert begin(office) == ""
+
+    def test_all_end_where_there_is_none_any_more(self, office: Office) -> None:
+        _, _, call, _ = established(office)
+        begin(office)
+        assert office.exchange.recordings.running == {"20261123/a.wav"}
+        (record,) = recordings(office)
+        office.exchange.recordings.stop_all()
+        office.pump()
+        assert office.exchange.recordings.running == frozenset()
+        assert said(office, StopRecording) == [StopRecording(record.recording)]
+        call.bye()
+        (facts,) = office.ended
+        assert facts.recordings == ("20261123/a.wav",)

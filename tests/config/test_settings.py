@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pbx.config.callback import CallBackSettings
+from pbx.config.recording import RecordingSettings
 from pbx.config.settings import ServiceSettings, Settings, parse_settings, read_settings
 from pbx.errors import StartError
 from pbx.locale import choose
@@ -112,6 +113,9 @@ class TestGood:
             stereo = true
             code = "*#7"
             announce = "notes/we-record.WAV"
+            keep_days = 90
+            most_mb = 20000
+            least_free_mb = 0
         """
         settings = parse_settings(text, "x")
         assert settings.callback == CallBackSettings(
@@ -121,8 +125,14 @@ class TestGood:
             call_level=3,
             most=5,
         )
-        assert settings.recording.stereo
-        assert settings.recording.code == "*#7"
+        assert settings.recording == RecordingSettings(
+            stereo=True,
+            code="*#7",
+            announce="notes/we-record.WAV",
+            keep_days=90,
+            most_mb=20_000,
+            least_free_mb=0,
+        )
         assert settings.recording.announcement == "notes/we-record.WAV"
         assert settings.sip.addresses == ("192.0.2.1", "2001:db8::5", "fe80::1%eth0")
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
@@ -228,6 +238,10 @@ class TestFaults:
             ('[callback]\ncaller = "alice"', "callback.caller"),
             ("[callback]\ncall_level = -1", "callback.call_level"),
             ("[callback]\nmost = 0", "callback.most"),
+            ("[recording]\nkeep_days = -1", "recording.keep_days"),
+            ("[recording]\nmost_mb = 1000000001", "recording.most_mb"),
+            ("[recording]\nleast_free_mb = -5", "recording.least_free_mb"),
+            ("[recording]\nkeep_days = 1.5", "recording.keep_days"),
             ("[http]\nport = 65536", "http.port"),
             ("[http]\nport = 5060", "http.port"),
             ("[sip]\ntls_port = 5061\n[http]\nport = 5061", "sip.tls_port"),

@@ -54,6 +54,8 @@ WRONG = [
     ("callback-port", replace(FINE, callback_failure=(5080, "Address already in use"))),
     ("recording-failed", replace(FINE, recording_failure="No space left on device")),
     ("announcement-missing", replace(FINE, announcement_missing="/x/announcement.wav")),
+    ("recordings-lack-room", replace(FINE, recordings_lack_mb=500)),
+    ("recordings-stay", replace(FINE, recording_stays=("20261001/a.wav", "Permission denied"))),
     ("prack-refused", replace(FINE, prack_refused={"sip:gw@192.0.2.9": 600.0})),
     (
         "line-silent",

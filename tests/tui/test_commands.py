@@ -234,6 +234,8 @@ class TestJson:
             ("calls", ("calls",)),
             ("hangup", ("hangup", "c1")),
             ("record", ("record", "c1")),
+            ("recordings", ("recordings",)),
+            ("recordings.remove", ("recordings", "remove", "20261101/120000_102_100_9f3c.wav")),
             ("user.add", ("user", "add", "103")),
             ("user.remove", ("user", "remove", "102")),
             ("user.password", ("user", "password", "101")),

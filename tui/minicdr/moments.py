@@ -34,7 +34,7 @@ def parse(text: str, now: datetime.datetime) -> Span:
     """
     text = text.strip()
     try:
-        day = _day(text, now.date())
+        day = read_day(text, now.date())
         if day is not None:
             return Span(_midnight(day), _midnight(day + datetime.timedelta(days=1)))
         if _CLOCK.fullmatch(text):
@@ -51,7 +51,12 @@ def parse(text: str, now: datetime.datetime) -> Span:
     return Span(moment, moment)
 
 
-def _day(text: str, today: datetime.date) -> datetime.date | None:
+def read_day(text: str, today: datetime.date) -> datetime.date | None:
+    """Return the day that `text` means; None where it is none.
+
+    Raises:
+        ValueError: it looks like one, and there is no such day.
+    """
     if text.lower() in _DAYS:
         return today - datetime.timedelta(days=_DAYS[text.lower()])
     if _COMPACT_DAY.fullmatch(text) or (len(text) == 10 and text.count("-") == 2):

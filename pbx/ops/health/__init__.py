@@ -26,6 +26,8 @@ from pbx.ops.health import (
     phone_lost,
     prack_refused,
     recording_failed,
+    recordings_lack_room,
+    recordings_stay,
     records_stuck,
     service_off,
 )
@@ -54,6 +56,8 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     callback_port.check,
     recording_failed.check,
     announcement_missing.check,
+    recordings_lack_room.check,
+    recordings_stay.check,
 )
 
 

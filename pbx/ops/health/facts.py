@@ -66,6 +66,9 @@ class Facts:
         callback_failure: the port that the call-back service can't have, and why; None where it can.
         recording_failure: why a call couldn't be recorded lately; empty since one could.
         announcement_missing: the path of what is to announce recordings, where it is missing.
+        recording_stays: a recording that should go and can't be removed, and why; None for none.
+        recordings_lack_mb: megabytes that must be free for recordings and aren't, where one has been
+            refused or ended for that; else 0.
     """
 
     wall_s: float
@@ -92,3 +95,5 @@ class Facts:
     callback_failure: tuple[int, str] | None = None
     recording_failure: str = ""
     announcement_missing: str = ""
+    recording_stays: tuple[str, str] | None = None
+    recordings_lack_mb: int = 0

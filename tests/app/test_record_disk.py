@@ -1,0 +1,170 @@
+"""The disk that calls are recorded on: what goes by itself, and what happens where room is short."""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from pbx.call.recordings import Recordings
+from pbx.config.recording import RecordingSettings
+from pbx.record_disk import RecordDisk
+from pbx.recorded.name import today
+from tests.interop.waiting import until
+from tests.recorded.days import left, make
+
+OLD = "20261101/101112_100_101_a.wav"
+TODAY = f"{today():%Y%m%d}/000000_100_101_b.wav"
+
+
+class Running(Recordings):
+    """Recordings that go on because a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__({}, iter(()), "")
+        self.files: set[str] = set()
+
+    @property
+    def running(self) -> frozenset[str]:
+        return frozenset(self.files)
+
+    def stop_all(self) -> None:
+        self.files.clear()
+
+
+class Disk:
+    """A side, and how much its disk has free."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: int) -> None:
+        self.recordings = Running()
+        self.pumped = 0
+        self.free_mb = 10_000
+        monkeypatch.setattr(
+            shutil, "disk_usage", lambda _: SimpleNamespace(free=self.free_mb * 1_000_000)
+        )
+        self.side = RecordDisk(folder, RecordingSettings(**settings), self.recordings, self._pump)
+
+    def one_ends(self) -> None:
+        """A recording that has run since the last look has ended."""
+        self.recordings.files.add(TODAY)
+        self.side.follow()
+        self.recordings.files.clear()
+        self.side.follow()
+
+    def _pump(self) -> None:
+        self.pumped += 1
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[list[asyncio.Task[None]]]:
+    """Tasks that end with the test."""
+    begun: list[asyncio.Task[None]] = []
+    yield begun
+    for task in begun:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def comes(what: str, look: Callable[[], bool]) -> None:
+    """Wait, while the side is at work, until something is so."""
+    await asyncio.to_thread(until, what, look)
+
+
+class TestTidying:
+    async def test_at_the_start_and_after_a_recording(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        disk = Disk(tmp_path, monkeypatch, most_mb=1)
+        first = make(tmp_path, OLD, seconds=70)
+        disk.recordings.files.add(TODAY)
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        await comes("the oldest is gone", lambda: not first.exists())
+        disk.side.follow()
+        second = make(tmp_path, OLD, seconds=50)
+        running = make(tmp_path, TODAY, seconds=50, ago_s=0)
+        disk.recordings.files.clear()
+        disk.side.follow()
+        await comes("the next is gone", lambda: not second.exists())
+        assert running.exists()
+
+    async def test_nothing_is_read_where_nothing_is_to_go(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        disk = Disk(tmp_path, monkeypatch)
+        make(tmp_path, "19990101/101112_100_101_a.wav", seconds=70)
+        async with asyncio.timeout(30):
+            await disk.side.keep()
+        assert len(left(tmp_path)) == 2
+
+    async def test_a_failure_is_told_once(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        tasks: list[asyncio.Task[None]],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        unlink = Path.unlink
+        tried: list[Path] = []
+
+        def refuse(path: Path, missing_ok: bool = False) -> None:
+            tried.append(path)
+            raise PermissionError(13, "Permission denied")
+
+        disk = Disk(tmp_path, monkeypatch, keep_days=1)
+        make(tmp_path, OLD)
+        monkeypatch.setattr(Path, "unlink", refuse)
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        for times in (1, 2, 3):
+            await comes("it is tried", lambda wanted=times: len(tried) == wanted)  # type: ignore[misc]
+            await comes("it is told", lambda: disk.side.failure is not None)
+            disk.one_ends()
+        assert disk.side.failure == (OLD, "Permission denied")
+        assert caplog.text.count("can't be removed") == 1
+        monkeypatch.setattr(Path, "unlink", unlink)
+        disk.one_ends()
+        await comes("all is well", lambda: disk.side.failure is None)
+        assert left(tmp_path) == []
+
+
+class TestRoom:
+    async def test_none_is_left_while_calls_are_recorded(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        disk = Disk(tmp_path, monkeypatch)
+        disk.recordings.files.add(TODAY)
+        disk.side.follow()
+        assert (disk.recordings.running, disk.side.lacking_mb) == ({TODAY}, 0)
+        disk.free_mb = 499
+        disk.side.follow()
+        assert (disk.recordings.running, disk.pumped) == (frozenset(), 1)
+        assert disk.side.lacking_mb == 500
+        for _ in range(3):
+            assert not disk.recordings.room()
+            disk.side.follow()
+        assert caplog.text.count("no call is recorded") == 1
+        disk.free_mb = 500
+        disk.side.follow()
+        assert disk.recordings.room()
+        assert disk.side.lacking_mb == 0
+        assert "can be recorded again" in caplog.text
+
+    async def test_a_full_disk_that_nobody_records_on_is_nobodys_business(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        disk = Disk(tmp_path, monkeypatch)
+        disk.free_mb = 0
+        disk.side.follow()
+        assert (disk.side.lacking_mb, caplog.text) == (0, "")
+
+    async def test_0_records_to_the_last_octet(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        disk = Disk(tmp_path, monkeypatch, least_free_mb=0)
+        disk.free_mb = 0
+        assert disk.recordings.room()
