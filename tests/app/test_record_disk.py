@@ -21,11 +21,14 @@ OLD = "20261101/101112_100_101_a.wav"
 TODAY = f"{today():%Y%m%d}/000000_100_101_b.wav"
 
 
+USUAL = RecordingSettings()
+
+
 class Running(Recordings):
     """Recordings that go on because a test says so."""
 
     def __init__(self) -> None:
-        super().__init__({}, iter(()), "")
+        super().__init__({}, iter(()), "", USUAL)
         self.files: set[str] = set()
 
     @property
@@ -39,14 +42,19 @@ class Running(Recordings):
 class Disk:
     """A side, and how much its disk has free."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        settings: RecordingSettings = USUAL,
+    ) -> None:
         self.recordings = Running()
         self.pumped = 0
         self.free_mb = 10_000
         monkeypatch.setattr(
             shutil, "disk_usage", lambda _: SimpleNamespace(free=self.free_mb * 1_000_000)
         )
-        self.side = RecordDisk(folder, RecordingSettings(**settings), self.recordings, self._pump)
+        self.side = RecordDisk(folder, settings, self.recordings, self._pump)
 
     def one_ends(self) -> None:
         """A recording that has run since the last look has ended."""
@@ -79,7 +87,7 @@ class TestTidying:
     async def test_at_the_start_and_after_a_recording(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[None]]
     ) -> None:
-        disk = Disk(tmp_path, monkeypatch, most_mb=1)
+        disk = Disk(tmp_path, monkeypatch, RecordingSettings(most_mb=1))
         first = make(tmp_path, OLD, seconds=70)
         disk.recordings.files.add(TODAY)
         tasks.append(asyncio.create_task(disk.side.keep()))
@@ -115,7 +123,7 @@ class TestTidying:
             tried.append(path)
             raise PermissionError(13, "Permission denied")
 
-        disk = Disk(tmp_path, monkeypatch, keep_days=1)
+        disk = Disk(tmp_path, monkeypatch, RecordingSettings(keep_days=1))
         make(tmp_path, OLD)
         monkeypatch.setattr(Path, "unlink", refuse)
         tasks.append(asyncio.create_task(disk.side.keep()))
@@ -139,7 +147,8 @@ class TestRoom:
         disk = Disk(tmp_path, monkeypatch)
         disk.recordings.files.add(TODAY)
         disk.side.follow()
-        assert (disk.recordings.running, disk.side.lacking_mb) == ({TODAY}, 0)
+        assert disk.recordings.running == {TODAY}
+        assert disk.side.lacking_mb == 0
         disk.free_mb = 499
         disk.side.follow()
         assert (disk.recordings.running, disk.pumped) == (frozenset(), 1)
@@ -165,6 +174,6 @@ class TestRoom:
     async def test_0_records_to_the_last_octet(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        disk = Disk(tmp_path, monkeypatch, least_free_mb=0)
+        disk = Disk(tmp_path, monkeypatch, RecordingSettings(least_free_mb=0))
         disk.free_mb = 0
         assert disk.recordings.room()

@@ -27,6 +27,9 @@ from tests.media.engine_process import EngineProcess, Link, stream
 PCMU = 0
 """Payload type."""
 
+PACKETS = 100
+"""Of a call in a second, both ways."""
+
 
 @dataclass(slots=True)
 class Calls:
@@ -155,6 +158,8 @@ def compare(wanted: argparse.Namespace, number: int) -> None:
                 cost = median(one.threads.get(thread, 0.0) for one in rounds)
                 if cost >= 0.005:
                     print(f"    {thread:<16}{cost:>7.2f}")
+    more_us = median(one.us for one in recorded) - median(one.us for one in plain)
+    print(f"a recorded call costs {more_us * PACKETS / 1e4:.3f} % of a core more")
     ratios = [with_it.us / without.us for with_it, without in zip(recorded, plain, strict=True)]
     print(
         f"recorded / relayed = {median(ratios):.3f}   all: {' '.join(f'{one:.3f}' for one in ratios)}"

@@ -460,6 +460,12 @@ class TestRoom:
         office.exchange.recordings.room = lambda: True
         assert begin(office) == ""
 
+    def test_none_for_what_is_recorded_by_itself(self, office: Office) -> None:
+        office.change_user("100", record="all")
+        office.exchange.recordings.room = lambda: False
+        established(office)
+        assert recordings(office) == []
+
     def test_all_end_where_there_is_none_any_more(self, office: Office) -> None:
         _, _, call, _ = established(office)
         begin(office)

@@ -251,12 +251,12 @@ def converse(speeches: Sequence[tuple[NetPhone, Sound, Path]], hearers: Sequence
         for when, packet in phone.deliveries(sound, path)
     ]
     heapq.heapify(due)
-    with _punctual():
+    with punctual():
         _converse(due, [*(phone for phone, _, _ in speeches), *hearers])
 
 
 @contextlib.contextmanager
-def _punctual() -> Iterator[None]:
+def punctual() -> Iterator[None]:
     """Be no later than a phone is, however busy the machine, where we may."""
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     gc.disable()

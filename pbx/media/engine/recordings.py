@@ -9,6 +9,7 @@ from pbx.media.engine import ring_row, tape_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.stream_record import ImpossibleError, command_record
+from pbx.media.engine.syncing import DiskSync
 from pbx.media.engine.wav import longest, make_wav, wav_header
 from pbx.media.protocol import Record, Recorded, Report
 
@@ -58,6 +59,7 @@ class Recordings:
         self._writer = packets.writer
         self._files = files
         self._report = report
+        self._disk = DiskSync()
         self._free = list(range(tape_row.TAPES - 1, -1, -1))
         self._named: dict[int, _Recording] = {}
 
@@ -142,6 +144,7 @@ class Recordings:
         """Close what is still open; all threads have ended."""
         for recording in self._named.values():
             self._close(recording)
+        self._disk.close()
 
     def _fail(self, recording: _Recording, why: str) -> None:
         recording.failure = why
@@ -160,6 +163,7 @@ class Recordings:
             # ValueError: no path at all.
             why = f"{recording.path.name}: {getattr(error, 'strerror', None) or error}"
             return lambda: self._give_up(recording, why)
+        self._disk.begin(recording.name, recording.fd)
         return lambda: self._writer.use(
             recording.row, recording.fd, header, recording.tracks, longest(recording.tracks)
         )
@@ -168,6 +172,7 @@ class Recordings:
         fd, recording.fd = recording.fd, -1
         if fd >= 0:
             os.close(fd)
+            self._disk.end(recording.name)
         return lambda: self._end(recording)
 
     def _end(self, recording: _Recording) -> None:

@@ -1,0 +1,183 @@
+"""Recordings that are cut by a crash: of the media engine, of the exchange, or of both at once."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.app.phone import Call
+from tests.interop.conftest import PASSWORD
+from tests.interop.exchange import Exchange
+from tests.interop.program import find
+from tests.interop.waiting import until
+from tests.media.kernels.sound import Sound
+from tests.posts.talking import RATE, Mouth, Recorded, Speech, TalkingPhone, likeness, speech, talk
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+
+CALLS = 6
+BETWEEN_S = 0.13
+"""The recordings begin one after the other: the cut meets each at another moment of its block."""
+
+TALK_S = 3.5
+LATEST_S = 2.0
+"""What may be missing: the block of half a second, what packets may be late, a busy machine."""
+
+
+class Talk:
+    """A recorded call, and what its parties say."""
+
+    def __init__(self, exchange: Exchange, number: int, closing: ExitStack, talk_s: float) -> None:
+        exchange.call("user.add", number=str(number), password=PASSWORD)
+        self.caller, self.callee = (
+            TalkingPhone(exchange, own, PASSWORD) for own in ("200", str(number))
+        )
+        closing.callback(self.caller.close)
+        closing.callback(self.callee.close)
+        assert self.callee.register().status == 200
+        self.call = Call(self.caller, self.callee)
+        for phone, port in zip((self.caller, self.callee), self.call.ports, strict=True):
+            phone.mouth.to = phone.exchange[0], port
+        self.file = Recorded(exchange, str(number))
+        self.said = speech([20], talk_s), speech([30], talk_s)
+
+    def is_heard(self) -> bool:
+        """Whether what the caller says is in the file already."""
+        return likeness(self.said[0].sound[: RATE // 2], by_sox(self.file.path)[0])[1] > 0.9
+
+    @property
+    def speeches(self) -> list[tuple[Mouth, Speech]]:
+        return [*zip((self.caller.mouth, self.callee.mouth), self.said, strict=True)]
+
+
+@pytest.fixture
+def exchange(new_exchange: Callable[..., Exchange]) -> Exchange:
+    """Return an exchange that a test may kill."""
+    own = new_exchange()
+    own.call("user.add", number="200", password=PASSWORD)
+    return own
+
+
+def cut(
+    exchange: Exchange, closing: ExitStack, kill: Callable[[], None]
+) -> list[tuple[Talk, float]]:
+    """Kill in the middle of recorded calls; return these, and how long each had been recorded."""
+    talks = [Talk(exchange, 201 + number, closing, TALK_S) for number in range(CALLS)]
+    begun = []
+    for each in talks:
+        each.file.begin(stereo=True)
+        begun.append(time.monotonic())
+        time.sleep(BETWEEN_S)  # nothing to wait for: another moment is what is wanted
+    for each in talks:
+        each.file.wait_running()
+    talk(*(one for each in talks for one in each.speeches))
+    now = time.monotonic()
+    kill()
+    return [(each, now - when) for each, when in zip(talks, begun, strict=True)]
+
+
+def by_sox(path: Path) -> list[Sound]:
+    """Return the tracks of a file as a program reads it that shares nothing with us."""
+    argv = [find("sox"), str(path), "-t", "raw", "-"]
+    done = subprocess.run(argv, capture_output=True, timeout=30, check=True)
+    assert done.stderr == b""
+    return [*np.frombuffer(done.stdout, "<i2").reshape(-1, 2).T]
+
+
+def assert_playable(each: Talk, lasted_s: float) -> None:
+    """Assert that a file opens, and has all but the last moment, each sample in its place."""
+    tracks = by_sox(each.file.path)
+    missing_s = lasted_s - len(tracks[0]) / RATE
+    assert missing_s < LATEST_S
+    for said, track in zip(each.said, tracks, strict=True):
+        at, alike = likeness(said.sound[: RATE // 2], track)
+        assert alike > 0.99
+        there = track[at : at + len(said.sound)]
+        assert np.array_equal(there, said.sound[: len(there)])
+
+
+def named(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def test_the_media_engine_dies(exchange: Exchange, closing: ExitStack) -> None:
+    """What it had written stays; the rest of each call is in another file."""
+    engine = exchange.status().engine_pid
+    calls = cut(exchange, closing, lambda: os.kill(engine, signal.SIGKILL))
+    for each, lasted_s in calls:
+        assert_playable(each, lasted_s)
+    parts = [path.with_name(f"{path.stem}-part2.wav") for path in paths(calls)]
+    for (each, _), part in zip(calls, parts, strict=True):
+        each.file.path = part
+        each.file.wait_running()
+    talk(*(one for each, _ in calls for one in each.speeches))
+    for (each, _), part in zip(calls, parts, strict=True):
+        each.file.whole(*(said.sound for said in each.said))
+        assert [
+            likeness(said.sound, track)[1]
+            for said, track in zip(each.said, by_sox(part), strict=True)
+        ] == pytest.approx([1.0, 1.0])
+        each.call.hang_up()
+    records = {record["called_number"]: record.fci for record in exchange.wait_records(CALLS)}
+    for (each, _), part in zip(calls, parts, strict=True):
+        whole = part.with_name(part.name.replace("-part2", ""))
+        assert records[each.callee.number]["recording"] == f"{named(whole)},{named(part)}"
+    exchange.assert_sane()
+
+
+def test_the_exchange_dies_and_nothing_is_missing(exchange: Exchange, closing: ExitStack) -> None:
+    """The engine goes on recording, while they talk and another exchange comes."""
+    talks = [Talk(exchange, 201 + number, closing, 5.0) for number in range(2)]
+    for each in talks:
+        each.file.begin(stereo=True)
+        each.file.wait_running()
+    speeches = [one for each in talks for one in each.speeches]
+    talking = threading.Thread(target=talk, args=speeches)
+    talking.start()
+    closing.callback(talking.join)
+    until("there's sound in the files", lambda: all(each.is_heard() for each in talks), 20)
+    exchange.kill()
+    exchange.start()
+    talking.join()
+    for each in talks:
+        tracks = each.file.whole(*(said.sound for said in each.said))
+        for said, track in zip(each.said, tracks, strict=True):
+            at, _ = likeness(said.sound, track)
+            assert np.array_equal(track[at : at + len(said.sound)], said.sound)
+        each.call.hang_up()
+    records = exchange.wait_records(len(talks))
+    assert {one.fci["recording"] for one in records} == {named(each.file.path) for each in talks}
+    exchange.assert_sane()
+
+
+def test_both_die_at_once(exchange: Exchange, closing: ExitStack) -> None:
+    """As with a power cut; the next start finds whose the files are."""
+    engine = exchange.status().engine_pid
+
+    def kill() -> None:
+        os.kill(engine, signal.SIGKILL)
+        os.kill(exchange.pid, signal.SIGKILL)
+
+    calls = cut(exchange, closing, kill)
+    for each, lasted_s in calls:
+        assert_playable(each, lasted_s)
+    exchange.kill()
+    exchange.start()
+    records = {record["called_number"]: record.fci for record in exchange.wait_records(CALLS)}
+    for each, _ in calls:
+        assert records[each.callee.number]["recording"] == named(each.file.path)
+        assert_playable(each, 0.0)
+    listed = exchange.minisip("recordings")
+    assert all(named(path) in listed for path in paths(calls))
+    exchange.assert_sane()
+
+
+def paths(calls: list[tuple[Talk, float]]) -> list[Path]:
+    return [each.file.path for each, _ in calls]

@@ -1,0 +1,98 @@
+"""What is written gets to the disk: soon, again and again, and at the end."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from pbx.media.engine.syncing import DiskSync
+from tests.interop.waiting import until
+
+
+class Disk:
+    """Notes the length that each file had when it was brought there."""
+
+    def __init__(self) -> None:
+        self.lengths: dict[str, list[int]] = {}
+        self.failing = False
+
+    def sync(self, fd: int) -> None:
+        path = Path(f"/proc/self/fd/{fd}").readlink()
+        self.lengths.setdefault(path.name, []).append(os.fstat(fd).st_size)
+        if self.failing:
+            raise OSError(5, "Input/output error")
+
+    def has(self, name: str, length: int) -> None:
+        until(f"{length} octets of {name}", lambda: length in self.lengths.get(name, []))
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+def test_a_file_that_grows(disk: Disk, tmp_path: Path) -> None:
+    sync = DiskSync(disk.sync, 0.02)
+    with (tmp_path / "a").open("wb", buffering=0) as file:
+        file.write(b"head")
+        sync.begin(1, file.fileno())
+        disk.has("a", 4)
+        file.write(b"sound")
+        disk.has("a", 9)
+    # Who writes it has closed it by then
+    with (tmp_path / "a").open("ab") as file:
+        file.write(b"!")
+    disk.has("a", 10)
+    sync.close()
+
+
+def test_the_begin_and_the_end_do_not_wait(disk: Disk, tmp_path: Path) -> None:
+    sync = DiskSync(disk.sync, 3600.0)
+    for name in ("a", "b"):
+        with (tmp_path / name).open("wb", buffering=0) as file:
+            sync.begin(ord(name), file.fileno())
+            disk.has(name, 0)
+            file.write(b"sound")
+            sync.end(ord(name))
+            disk.has(name, 5)
+    sync.end(99)
+    sync.close()
+    assert disk.lengths == {"a": [0, 5], "b": [0, 5]}
+
+
+def test_what_is_left_at_the_end(disk: Disk, tmp_path: Path) -> None:
+    before = threading.active_count()
+    sync = DiskSync(disk.sync, 3600.0)
+    with (tmp_path / "a").open("wb", buffering=0) as file:
+        sync.begin(1, file.fileno())
+        disk.has("a", 0)
+        file.write(b"sound")
+    sync.close()
+    assert disk.lengths["a"][-1] == 5
+    assert threading.active_count() == before
+
+
+def test_a_disk_that_fails(disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    disk.failing = True
+    sync = DiskSync(disk.sync, 0.02)
+    with (tmp_path / "a").open("wb", buffering=0) as file:
+        sync.begin(1, file.fileno())
+        file.write(b"sound")
+        disk.has("a", 5)
+    sync.close()
+    assert "Input/output error" in caplog.text
+
+
+def test_no_descriptor_is_left_open(disk: Disk, tmp_path: Path) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = count()
+    sync = DiskSync(disk.sync, 3600.0)
+    for name in (1, 2):
+        with (tmp_path / "a").open("wb") as file:
+            sync.begin(name, file.fileno())
+    sync.end(1)
+    sync.close()
+    assert count() == before

@@ -1,0 +1,312 @@
+"""“呼叫记录”, the post on call recording: T3.2 to T3.7 on the running exchange.
+
+Phones that honour SDP can't send what these statements are about. sipp, or a phone of our own, says
+20 ms and makes the call; the sound is sent in packets of any length (`talking`).
+"""
+
+import itertools
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.app.phone import Call
+from tests.interop import scenario
+from tests.interop.conftest import PASSWORD
+from tests.interop.exchange import Exchange
+from tests.interop.phones import Phones, Users
+from tests.interop.ports import Ports
+from tests.interop.sipp import Load, Sipp
+from tests.interop.waiting import until
+from tests.media.kernels.sound import Sound
+from tests.posts.talking import (
+    RATE,
+    Mouth,
+    Recorded,
+    TalkingPhone,
+    likeness,
+    speech,
+    talk,
+)
+
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
+
+SIZES_MS = (10, 20, 30, 40, 60)
+REPOSITORY = Path(__file__).parents[2]
+
+NewPhone = Callable[..., TalkingPhone]
+
+_NUMBERS = itertools.count(3000)
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+    """Yield an exchange that has room for all pairs at once."""
+    with ExitStack() as stack:
+        shared = Exchange(tmp_path_factory.mktemp("exchange"), Ports(), streams=64)
+        stack.callback(shared.close)
+        shared.start()
+        yield shared
+        shared.assert_sane()
+
+
+@pytest.fixture
+def new_user(exchange: Exchange) -> Callable[[], str]:
+    """Return a function that adds a user, and returns the number."""
+
+    def add() -> str:
+        number = str(next(_NUMBERS))
+        exchange.call("user.add", number=number, password=PASSWORD)
+        return number
+
+    return add
+
+
+@pytest.fixture
+def new_talker(
+    exchange: Exchange, new_user: Callable[[], str], closing: ExitStack
+) -> Callable[..., TalkingPhone]:
+    """Return a function that makes a phone of a user of its own (`ptime_ms`: its SDP's)."""
+
+    def make(*, ptime_ms: int = 20, registered: bool = False) -> TalkingPhone:
+        phone = TalkingPhone(exchange, new_user(), PASSWORD, ptime_ms=ptime_ms)
+        closing.callback(phone.close)
+        if registered:
+            assert phone.register().status == 200
+        return phone
+
+    return make
+
+
+Join = Callable[[], tuple[Call, Mouth, Mouth]]
+
+
+@pytest.fixture
+def join(new_talker: NewPhone, closing: ExitStack) -> Join:
+    """Return a function that makes a call between two phones; it ends with the test."""
+
+    def make() -> tuple[Call, Mouth, Mouth]:
+        caller, callee = new_talker(), new_talker(registered=True)
+        call = Call(caller, callee)
+        closing.callback(call.hang_up)
+        for phone, port in zip((caller, callee), call.ports, strict=True):
+            phone.mouth.to = phone.exchange[0], port
+        return call, caller.mouth, callee.mouth
+
+    return make
+
+
+def recorded(exchange: Exchange, *calls: Call, stereo: bool = True) -> list[Recorded]:
+    """Have calls recorded from now on."""
+    files = [Recorded(exchange, call.callee.number) for call in calls]
+    for file in files:
+        file.begin(stereo=stereo)
+    for file in files:
+        file.wait_running()
+    return files
+
+
+def assert_said(sound: Sound, track: Sound) -> int:
+    """Assert that a track has every sample of a sound, in its place; return where it begins."""
+    at, alike = likeness(sound, track)
+    assert alike > 0.99
+    assert np.array_equal(track[at : at + len(sound)], sound)
+    return at
+
+
+def sipp_mouth(sipp: Sipp, rtp: socket.socket) -> Mouth:
+    """Return the mouth of a sipp, which has logged where its sound is to go."""
+
+    def told() -> list[str]:
+        return sipp.log.read_text().split()
+
+    until(f"{sipp.name} is in a call", lambda: len(told()) >= 4, 30, why_not=sipp.why)
+    mouth = Mouth(rtp)
+    mouth.to = told()[2], int(told()[3])
+    return mouth
+
+
+def test_T3_2_phones_that_say_20_ms_and_send_30_and_40(
+    exchange: Exchange,
+    new_user: Callable[[], str],
+    tmp_path: Path,
+    ports: Ports,
+    closing: ExitStack,
+) -> None:
+    """Both are sipp, whose SDP says ``a=ptime:20``."""
+    phones = Phones(exchange, Users(new_user(), new_user(), PASSWORD), tmp_path, ports, closing)
+    first = ports.block(4)
+    ends = [closing.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2)]
+    for own, port in zip(ends, (first, first + 2), strict=True):
+        own.bind(("127.0.0.1", port))
+    callee = phones.callee(scenario.callee(), load=Load(rtp_ports=[first + 2], patient=True))
+    caller = phones.caller(
+        scenario.caller_waiting_for_bye(), load=Load(rtp_ports=[first], patient=True)
+    )
+    one, other = sipp_mouth(caller, ends[0]), sipp_mouth(callee, ends[1])
+    call = Recorded(exchange, phones.users.callee)
+    call.begin(stereo=False)
+    call.wait_running()
+
+    left, right = speech([30], 4.0), speech([40], 4.0)
+    talk((one, left), (other, right))
+    (mixed,) = call.whole(left.sound, right.sound)
+    exchange.call("hangup", call=call.id)
+    caller.finish()
+    callee.finish()
+
+    begins = []
+    for said in (left.sound, right.sound):
+        last = len(said) - RATE
+        begin, end = (likeness(part, mixed)[0] for part in (said[:RATE], said[last:]))
+        assert end - begin == last, "the clock of the mix runs away from a party"
+        begins.append(begin)
+    # Every sample of both is there, and nothing else.
+    length = max(begins) + len(left.sound)
+    alone = np.zeros((2, length), np.int32)
+    for track, begin, said in zip(alone, begins, (left.sound, right.sound), strict=True):
+        track[begin : begin + len(said)] = said
+    assert np.array_equal(mixed[:length], alone.sum(axis=0))
+
+
+def test_T3_3_every_pair_of_packet_lengths(exchange: Exchange, join: Join) -> None:
+    """10, 20, 30, 40 and 60 ms, each with each, all at once."""
+    pairs = [(one, other) for one in SIZES_MS for other in SIZES_MS]
+    calls = [join() for _ in pairs]
+    files = recorded(exchange, *(call for call, _, _ in calls))
+    said = [tuple(speech([size], 2.0) for size in pair) for pair in pairs]
+    talk(
+        *(
+            spoken
+            for (_, one, other), (left, right) in zip(calls, said, strict=True)
+            for spoken in ((one, left), (other, right))
+        )
+    )
+    for pair, file, (left, right) in zip(pairs, files, said, strict=True):
+        tracks = file.whole(left.sound, right.sound)
+        assert len(tracks) == 2, pair
+        for party, track in zip((left, right), tracks, strict=True):
+            assert_said(party.sound, track)
+
+
+@pytest.mark.parametrize("stereo", [True, False])
+def test_T3_4_packets_change_their_length_in_mid_call(
+    exchange: Exchange, join: Join, *, stereo: bool
+) -> None:
+    """By what is in them: SDP says 20 ms all the time."""
+    call, one, other = join()
+    (file,) = recorded(exchange, call, stereo=stereo)
+    left = speech([20, 60, 10, 30, 40, 60, 60, 10], 2.0)
+    right = speech([10] * 20 + [60] * 5 + [30, 20], 2.0)
+    talk((one, left), (other, right))
+    tracks = file.whole(left.sound, right.sound)
+    if stereo:
+        assert_said(left.sound, tracks[0])
+        assert_said(right.sound, tracks[1])
+        return
+    begins = [likeness(said.sound, tracks[0])[0] for said in (left, right)]
+    for begin, said, at, by in zip(begins, (left, right), begins[::-1], (right, left), strict=True):
+        # What is left of the mix without the one party is the other.
+        rest = tracks[0].astype(np.int32)
+        rest[at : at + len(by.sound)] -= by.sound
+        assert np.array_equal(rest[begin : begin + len(said.sound)], said.sound)
+
+
+def test_T3_5_loss_and_jitter_leave_silence_in_one_track_alone(
+    exchange: Exchange, join: Join
+) -> None:
+    call, one, other = join()
+    (file,) = recorded(exchange, call)
+    left, right = speech([30], 2.1), speech([20], 2.1)
+    chance = random.Random(1)
+    # In the first half second the track's place is looked for.
+    lost = set(chance.sample(range(20, len(left.packets)), 15)) | {40, 41, 42}
+    brought = [
+        replace(packet, at_s=packet.at_s + chance.uniform(0.0, 0.15) * (number > 0))
+        for number, packet in enumerate(left.packets)
+        if number not in lost
+    ]
+    assert [one.at_s for one in brought] != sorted(one.at_s for one in brought)
+    talk((one, left.through(brought)), (other, right))
+    heard, clean = file.whole(left.sound, right.sound)
+
+    wanted, size = left.sound.copy(), RATE * 30 // 1000
+    for number in lost:
+        wanted[number * size : (number + 1) * size] = 0
+    assert_said(wanted, heard)
+    assert_said(right.sound, clean)
+
+
+def test_T3_6_what_a_recorded_call_costs_is_told(tmp_path: Path) -> None:
+    """The figures themselves are for a quiet machine: ``python tests/bench/recording_bench.py``."""
+    bench = ["tests/bench/recording_bench.py", "--calls", "2", "--rounds", "1", "--seconds", "0.3"]
+    done = subprocess.run(
+        [sys.executable, *bench],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [line for line in done.stdout.splitlines() if "of a core" in line]
+    assert len(told) == 1, done.stdout
+    assert told[0].startswith("a recorded call costs ")
+
+
+def test_T3_7_without_a_recording_packets_pass_as_they_are(exchange: Exchange, join: Join) -> None:
+    _, one, other = join()
+    left, right = speech([10, 60, 30, 20, 40], 1.0), speech([40], 1.0)
+
+    def all_has_come() -> bool:
+        for mouth in (one, other):
+            mouth.take_in()
+        return (len(one.got), len(other.got)) == (len(right.packets), len(left.packets))
+
+    talk((one, left), (other, right))
+    until("every packet has come", all_has_come, 10)
+    for mouth, said in ((other, left), (one, right)):
+        assert [packet[12:] for packet in mouth.got] == [one.data[12:] for one in said.packets]
+        times = [int.from_bytes(packet[4:8], "big") for packet in mouth.got]
+        sent = [int.from_bytes(one.data[4:8], "big") for one in said.packets]
+        assert [at - times[0] for at in times] == sent
+
+
+@pytest.mark.parametrize("number", ["*43", "*45", "*46", "*6*1"])
+def test_T3_7_our_own_sound_comes_in_packets_of_the_length_asked_for(
+    exchange: Exchange, new_talker: NewPhone, number: str
+) -> None:
+    """The echo, the milliwatt, music, a conference room; the phones send other lengths themselves."""
+    phones = {size: new_talker(ptime_ms=size) for size in SIZES_MS}
+    for size, phone in phones.items():
+        invite = phone.invite(number)
+        accepted = phone.response(invite)
+        assert accepted.status == 200
+        phone.acknowledge(invite, accepted)
+        lines = accepted.body.decode().splitlines()
+        assert f"a=ptime:{size}" in lines
+        audio = next(line for line in lines if line.startswith("m=audio"))
+        phone.mouth.to = phone.exchange[0], int(audio.split()[1])
+    talk(
+        *((phone.mouth, speech([30 if size != 30 else 20], 0.6)) for size, phone in phones.items())
+    )
+
+    def enough() -> bool:
+        for phone in phones.values():
+            phone.mouth.take_in()
+        return all(len(phone.mouth.got) >= 5 for phone in phones.values())
+
+    until("sound comes", enough, 10)
+    for size, phone in phones.items():
+        assert set(phone.mouth.sizes_ms) == {size}
+    for call in exchange.running_calls():
+        exchange.call("hangup", call=call.id)
+    for phone in phones.values():
+        phone.answer(phone.request("BYE"), 200)
