@@ -255,27 +255,6 @@ def test_T3_7_what_is_not_recorded_is_passed_on_as_it_is(
     assert files_of(exchange, name) == []
 
 
-@pytest.mark.parametrize("ptime_ms", [20, 30, 40])
-def test_T3_7_what_the_exchange_plays_has_the_length_that_is_asked_for(
-    exchange: Exchange, closing: ExitStack, ptime_ms: int
-) -> None:
-    class Phone(NetPhone):
-        """Asks for packets of this length."""
-
-        @property
-        def sdp(self) -> bytes:
-            return super().sdp + f"a=ptime:{ptime_ms}\r\n".encode()
-
-    phone = Phone(exchange.port, FIRST, PASSWORD)
-    closing.callback(phone.close)
-    phone.call("*45")
-    silence = np.zeros(phone.rate, np.int16)
-    net_phone.converse([(phone, silence, net_phone.Path())], [])
-    phone.hang_up()
-    octets = {len(packet.payload) for _, packet in phone.got}
-    assert octets == {8 * ptime_ms}
-
-
 # ---------------------------------------------------------------- by a code
 
 
