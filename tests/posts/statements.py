@@ -1,11 +1,12 @@
 """The statements of the ten posts, their tests, and what became of each.
 
 A test proves the statements that its name begins with: ``test_T1_3_...``, ``test_T2_1_T2_2_...``.
-`./build.sh test posts` prints `summary`.
+`./build.sh test posts` prints `summary`; ``python -m tests.posts.statements en`` the README's table.
 """
 
 import ast
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from functools import cache
@@ -157,3 +158,25 @@ def summary(
                 yield " " * 32 + _BETTER.of(spoken).format(statement.better.of(spoken))
             for reason in dict.fromkeys(one.reason for one in ran if one.reason):
                 yield " " * 32 + _SKIPPED.of(spoken).format(reason)
+
+
+# ---------------------------------------------------------------- the README's table
+
+_HEAD = {
+    "en": "| post | statements | true here | and better |\n|---|---|---|---|",
+    "zh": "| 文章 | 条目 | 这里的实现 | 改进 |\n|---|---|---|---|",
+}
+
+
+def readme_table(spoken: str) -> str:
+    """Return the table of the posts in Markdown, in a language."""
+    lines = [_HEAD[spoken]]
+    for post in posts():
+        title = post.heading if spoken == "en" else post.title.zh
+        cells = (title, post.names, post.short.of(spoken), post.better.of(spoken))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(readme_table(sys.argv[1]))  # noqa: T201

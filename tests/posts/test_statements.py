@@ -1,14 +1,21 @@
-"""The ten posts' statements: each stands in both languages; tests name those that there are."""
+"""The ten posts' statements: each has its words in both languages and its tests; READMEs tell of them."""
+
+from pathlib import Path
+
+import pytest
 
 from tests.posts.statements import (
     Text,
     names_written,
     posts,
     proved_by,
+    readme_table,
     summary,
     unproved,
 )
 from tests.tables import Outcome
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_ten_posts_whose_statements_are_numbered() -> None:
@@ -35,6 +42,15 @@ def test_no_test_names_a_statement_that_there_is_not() -> None:
     assert {name for test in written for name in proved_by(test)} - known == set()
 
 
+NOT_YET = {"T5.1"}
+"""Whose tests are still being written."""
+
+
+def test_each_has_a_test() -> None:
+    missing = unproved([test for tests in names_written().values() for test in tests])
+    assert set(missing) <= NOT_YET
+
+
 def test_each_stands_in_its_post_s_file() -> None:
     """A file named after a post has that post's statements alone."""
     for file, tests in names_written().items():
@@ -46,6 +62,12 @@ def test_each_stands_in_its_post_s_file() -> None:
                 if any(not name.startswith(f"T{number}.") for name in proved_by(test))
             ]
             assert other == [], file
+
+
+@pytest.mark.parametrize(("file", "language"), [("README.md", "en"), ("README.zh.md", "zh")])
+def test_the_readme_has_the_table(file: str, language: str) -> None:
+    """As ``python -m tests.posts.statements en`` prints it."""
+    assert readme_table(language) in (ROOT / file).read_text("utf-8")
 
 
 class TestSummary:
