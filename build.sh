@@ -315,7 +315,7 @@ greet() { # greet PID FOLDER: beside the exchange: what a person needs to regist
 test_programs=(
   sipp:sip-tester baresip:baresip-core linphonec:linphone-cli ip:iproute2 nft:nftables sfdisk:fdisk mkfs.vfat:dosfstools
   mcopy:mtools espeak-ng:espeak-ng sox:sox aplay:alsa-utils jackd:jackd2 mmdebstrap:mmdebstrap
-  kamailio:kamailio node:nodejs npm:npm ssconvert:gnumeric sqlite3:sqlite3
+  kamailio:kamailio node:nodejs npm:npm ssconvert:gnumeric sqlite3:sqlite3 tmux:tmux
   "mariadbd:mariadb-server-core|mariadb-server-core-10.6" "mariadb:mariadb-client-core|mariadb-client-core-10.6"
 )
 

@@ -48,7 +48,9 @@ class ConsoleApp(App[None]):
     ]
 
     def __init__(self, link: ExchangeLink) -> None:
-        super().__init__()
+        # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
+        # terminal's own, black on black.
+        super().__init__(ansi_color=True)
         self._link = link
         self.fault: Exception | None = None
         """Our own mistake that ended the console."""

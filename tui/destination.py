@@ -2,7 +2,7 @@
 
 import typer
 
-from pbx.api.client import Client
+from pbx.api.client import AsyncClient, Client
 from tui.asking import ask
 from tui.locale import say
 
@@ -22,3 +22,14 @@ def and_whose(ctx: typer.Context, sentence: str, number: str) -> str:
     # What leads a user of ours nowhere leads whoever the plan sends there nowhere, too.
     nobody = users and ask(ctx, lambda client: client.route(users[0].number, number)).kind in NOBODY
     return f"{sentence} {say('plan-nobody', number=number)}" if nobody else sentence
+
+
+async def leads_nowhere(client: AsyncClient, number: str) -> bool:
+    """Tell whether `number` is nobody's, as `and_whose` does.
+
+    Raises:
+        CommandError: the exchange refused.
+        ExchangeUnreachable: it did not answer.
+    """
+    users = await client.users()
+    return bool(users) and (await client.route(users[0].number, number)).kind in NOBODY

@@ -46,12 +46,16 @@ def show_end(examination: Examination) -> None:
 
 def row(found: Finding) -> Text:
     """Return a finding with its mark, its step's name and its sentence."""
+    # Neither the mark's colour nor bold
+    return Text("").append(head(found)).append("  ").append(sentence(found))
+
+
+def head(found: Finding) -> Text:
+    """Return a finding's mark and its step's name."""
     symbol, style = MARKS.get(found.mark, ("○", ""))
     mark = _padded("mark", found.mark, MARKS)
-    head = Text(f"{symbol} {mark}  ", style=style)
-    head.append(f"{_padded('step', found.step, STEPS)}  ", style="bold")
-    # Neither the mark's colour nor bold
-    return Text("").append(head).append(sentence(found))
+    told = Text(f"{symbol} {mark}  ", style=style)
+    return told.append(_padded("step", found.step, STEPS), style="bold")
 
 
 def _padded(kind: str, name: str, names: Iterable[str]) -> str:

@@ -218,12 +218,12 @@ def show_calls(calls: Sequence[RunningCall]) -> None:
             moment(call.since),
             duration(call.talk_s) if call.talk_s else "",
             clean("/".join(filter(None, (call.codec, call.called_codec)))),
-            _scores(call.caller_sound, call.called_sound),
+            scores(call.caller_sound, call.called_sound),
         )
     out.print(rows)
 
 
-def _scores(*sounds: Sound | None) -> str:
+def scores(*sounds: Sound | None) -> str:
     """Return the mean opinion scores, in brackets what a phone says of its own; empty for none."""
     if not any(sounds):
         return ""

@@ -16,10 +16,24 @@ def in_words(answer: RouteTest, called: str, line: str = "") -> list[str]:
         called: the number as it was asked for.
         line: the one that the call comes in by; empty for a user's call.
     """
-    told = [say("route-title", called=called, at=answer.at.replace("T", " ")[:16])]
-    told += [f"{number:3}. {_sentence(each)}" for number, each in enumerate(answer.steps, 1)]
+    numbered = [f"{number} {sentence}" for number, sentence in steps(answer)]
+    return [title(answer, called), *numbered, *outcome(answer, line)]
+
+
+def title(answer: RouteTest, called: str) -> str:
+    """Return the question."""
+    return clean(say("route-title", called=called, at=answer.at.replace("T", " ")[:16]))
+
+
+def steps(answer: RouteTest) -> list[tuple[str, str]]:
+    """Return the number and the sentence of each step."""
+    return [(f"{number:3}.", clean(_sentence(each))) for number, each in enumerate(answer.steps, 1)]
+
+
+def outcome(answer: RouteTest, line: str = "") -> list[str]:
+    """Return what becomes of the call."""
     kind = answer.kind if answer.kind in KINDS else "unknown"
-    told.append(say(f"route-{kind}", number=answer.number, count=len(answer.ways)))
+    told = [say(f"route-{kind}", number=answer.number, count=len(answer.ways))]
     if kind == "unknown" and line:
         told.append(say("route-unled", line=line))
     told += [_trouble(way) for way in answer.ways if not way.usable]

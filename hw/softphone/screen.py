@@ -123,7 +123,9 @@ class PhoneApp(App[None]):
     ]
 
     def __init__(self, open_phone: OpenPhone, who: str) -> None:
-        super().__init__()
+        # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
+        # terminal's own, black on black.
+        super().__init__(ansi_color=True)
         self._open_phone = open_phone
         self._who = who
         self._phone: Phone | None = None

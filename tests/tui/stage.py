@@ -1,27 +1,25 @@
-"""The console in memory: what it shows as text, and whether all of it has room."""
+"""The console in memory: what it shows as text, and the pictures that it is to look like."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot, WaitForScreenTimeout
-from textual.scroll_view import ScrollView
-from textual.widget import Widget
-from textual.widgets import DataTable, Static
-from textual.widgets._toast import ToastRack
+from textual.screen import Screen
 
 from tests.tui.office import noon
+from tests.tui.room import faults
 from tui.app import ConsoleApp
 from tui.link import ExchangeLink
 
 SIZES = ((80, 24), (120, 40), (300, 90))
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Shown:
@@ -61,20 +59,33 @@ class Shown:
         """Wait until a text is on the screen no longer."""
         await self.until(lambda: seen not in self.text)
 
-    async def is_picture(self, picture: Path, clipped: Callable[[], list[str]]) -> None:
+    async def until_screen(self, kind: type[Screen[Any]]) -> None:
+        """Wait until a screen of this kind is the one that is seen."""
+        await self.until(lambda: type(self.app.screen) is kind)
+
+    def clipped(self) -> list[str]:
+        """Return what has no room."""
+        return faults(self.app)
+
+    async def is_picture(self, picture: Path, seen: str = "") -> None:
         """Wait until the screen is what a file shows, and nothing on it is clipped.
+
+        Where the pictures are made anew, the screen is ready once `seen` is on it.
 
         A pause waits for the program to be idle; where the machine is busy, it only looks so, and
         the screen (its last line above all, which Textual makes anew) is half done.
         """
         if os.environ.get("MINISIP_NEW_SCREENS"):
+            await self.until(seen)
             await self._pilot.pause(0.5)
             _draw(picture, self.text)
         wanted = _lines(picture)
-        with suppress(AssertionError):
-            await self.until(lambda: self.text.splitlines() == wanted and clipped() == [])
-        assert clipped() == []
-        assert self.text.splitlines() == wanted
+        try:
+            await self.until(lambda: self.text.splitlines() == wanted and self.clipped() == [])
+        except AssertionError:
+            assert self.clipped() == []
+            assert self.text.splitlines() == wanted
+            raise
 
 
 async def _settled(pilot: Pilot[None], longest_s: float = LIMIT_S) -> bool:
@@ -120,40 +131,6 @@ class Stage(Shown):
         """Give the terminal another size."""
         await self._pilot.resize_terminal(columns, lines)
         await self._pilot.pause()
-
-    def clipped(self) -> list[str]:
-        """Return what has no room: widgets outside their container, texts larger than their widget."""
-        return [fault for widget in self._widgets() for fault in _faults(widget)]
-
-    def _widgets(self) -> Iterator[Widget]:
-        for widget in self.app.screen.walk_children(Widget):
-            seen = all(one.display for one in widget.ancestors_with_self if isinstance(one, Widget))
-            if seen and not isinstance(widget, ToastRack):
-                yield widget
-
-
-def _faults(widget: Widget) -> Iterator[str]:
-    parent = widget.parent
-    if isinstance(parent, Widget) and not isinstance(parent, ToastRack):
-        inside, room = widget.region, parent.region
-        if inside.x < room.x or inside.right > room.right:
-            yield f"{widget!r} sticks out of {parent!r} sideways: {inside} in {room}"
-        scrolls = parent.styles.overflow_y in ("auto", "scroll")
-        if not scrolls and (inside.y < room.y or inside.bottom > room.bottom):
-            yield f"{widget!r} sticks out of {parent!r}: {inside} in {room}"
-    if isinstance(widget, Static):
-        size = widget.content_size
-        needed = widget.get_content_height(widget.container_size, widget.app.size, size.width)
-        if needed > size.height:
-            yield f"{widget!r} has {size.height} lines and needs {needed}: {widget.render()!r}"
-        if widget.region.area == 0 and str(widget.render()):
-            yield f"{widget!r} has no room at all"
-    if isinstance(widget, ScrollView) and widget.virtual_size.width > widget.size.width:
-        yield f"{widget!r} is wider than its room"
-    if isinstance(widget, DataTable):
-        for column in widget.columns.values():
-            if column.label.cell_len > column.width:
-                yield f"the heading {column.label} has {column.width} columns"
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The console's forms for lines: to add one, to change one, to remove one."""
 
+import asyncio
 import typing
 from pathlib import Path
 
@@ -98,6 +99,42 @@ class TestAdd:
             assert stage.app.focused.value == "sipgate"
             assert office.configured.kept["sipgate"] is taken
 
+    async def test_save_twice_is_once(
+        self, socket: Path, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answers, asked = asyncio.Event(), []
+        add = office.configured.add_line
+
+        async def slowly(name: str, options: str) -> None:
+            asked.append(name)
+            await answers.wait()
+            await add(name, options)
+
+        monkeypatch.setattr(office.configured, "add_line", slowly)
+        async with console(socket) as stage:
+            await lines(stage)
+            await provider(stage, "minisipserver")
+            await stage.press("tab", *"192.0.2.20", "ctrl+s", "ctrl+s")
+            await stage.until("One moment ...")
+            await stage.press("ctrl+s")
+            answers.set()
+            await stage.until("minisipserver is there.")
+            assert asked == ["minisipserver"]
+
+    async def test_calls_that_would_ring_at_nobody(self, socket: Path, office: Office) -> None:
+        async with console(socket) as stage:
+            await lines(stage)
+            await provider(stage, "sipgate")
+            await stage.press("tab", "1", "tab", "1", "tab", *"777", "ctrl+s")
+            await stage.until("777 is nobody's number")
+            assert "sipgate" not in office.configured.kept
+            # Another one that is nobody's is not what was meant
+            await stage.press("7", "ctrl+s")
+            await stage.until("7777 is nobody's number")
+            await stage.press("ctrl+s")
+            await stage.until("sipgate is there.")
+            assert office.configured.kept["sipgate"].destination == "7777"
+
     async def test_and_think_better_of_it(self, socket: Path, office: Office) -> None:
         before = dict(office.configured.kept)
         async with console(socket) as stage:
@@ -188,6 +225,17 @@ class TestChange:
             await stage.until("ims is changed.")
             changed = office.configured.kept["ims"]
             assert (changed.uri_form, changed.prack) == ("phone", "off")
+
+    async def test_calls_that_would_ring_at_nobody(self, socket: Path, office: Office) -> None:
+        async with console(socket) as stage:
+            await lines(stage)
+            await stage.press("c")
+            await stage.until("Change the line ims")
+            await stage.press(*["down"] * OFFERED.index("destination"), *"777", "ctrl+s")
+            await stage.until("777 is nobody's number")
+            await stage.press("backspace", "backspace", "backspace", *"101", "ctrl+s")
+            await stage.until("ims is changed.")
+            assert office.configured.kept["ims"].destination == "101"
 
     async def test_nothing(self, socket: Path, office: Office) -> None:
         before = dict(office.configured.kept)

@@ -34,7 +34,9 @@ class RecordsApp(App[None]):
     ]
 
     def __init__(self, paths: Sequence[Path], selection: Selection) -> None:
-        super().__init__()
+        # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
+        # terminal's own, black on black.
+        super().__init__(ansi_color=True)
         search = Search(paths, selection)
         for screen in SCREENS:
             self.add_mode(screen.MODE, partial(screen, search))

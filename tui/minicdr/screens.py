@@ -2,27 +2,26 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import ClassVar
 
-from rich.table import Table
 from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Button, DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from pbx.cdr.call import Call
 from pbx.cdr.totals import By
 from tui.bindings import in_words
 from tui.clean import clean
-from tui.locale import say as say_of_commands
 from tui.minicdr import views
 from tui.minicdr.locale import say
 from tui.minicdr.search import Found, Search
+from tui.pairs import pairs
 from tui.report import duration
 from tui.screens.dialogs import Dialog
 from tui.widgets.filter_line import FilterLine
@@ -53,6 +52,8 @@ class RecordsScreen(Screen[None]):
 
     MODE: ClassVar[str]
     SHARES: ClassVar[Sequence[tuple[str, int]]]
+    RIGHT: ClassVar[Collection[str]]
+    TABLE: ClassVar[type[ShareTable]] = ShareTable
     AUTO_FOCUS = ".main"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -71,9 +72,9 @@ class RecordsScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Lay it out."""
         yield Static(classes="summary", markup=False)
-        yield ShareTable(self.SHARES, say)
+        yield self.TABLE(self.SHARES, say, self.RIGHT)
         yield Static(classes="detail", markup=False)
-        yield FilterLine()
+        yield FilterLine(say("view-what"))
         yield Footer(compact=True, show_command_palette=False)
 
     @abstractmethod
@@ -91,7 +92,6 @@ class RecordsScreen(Screen[None]):
     def on_mount(self) -> None:
         """Begin to read."""
         self.query_one(".detail").display = False
-        self.query_one(FilterLine).placeholder = say("view-what")
         self.read()
         self.set_interval(FOLLOW_S, self._follow)
 
@@ -166,6 +166,14 @@ class RecordsScreen(Screen[None]):
         self.read()
 
 
+class CallsTable(ShareTable):
+    """A row a call; Enter shows it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "bind-show", key_display="Enter")
+    ]
+
+
 class CallsScreen(RecordsScreen):
     """The calls, newest first; Enter shows one in words."""
 
@@ -177,6 +185,8 @@ class CallsScreen(RecordsScreen):
         ("column-talk", 3),
         ("column-end", 12),
     )
+    RIGHT = ("column-talk",)
+    TABLE = CallsTable
     BINDINGS: ClassVar[list[BindingType]] = [Binding("m", "more", "bind-more")]
 
     def __init__(self, search: Search) -> None:
@@ -233,6 +243,7 @@ class TotalsScreen(RecordsScreen):
         ("column-mean", 2),
         ("column-longest", 2),
     )
+    RIGHT = tuple(key for key, _ in SHARES[1:])
     BINDINGS: ClassVar[list[BindingType]] = [Binding("b", "by", "bind-by")]
 
     def __init__(self, search: Search) -> None:
@@ -285,18 +296,9 @@ class CallDialog(Dialog[None]):
 
     def body(self) -> Iterable[Widget]:
         """Return what stands in the box."""
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, value in views.details(self._call):
-            if value:
-                table.add_row(Text(name, style="bold"), Text(value))
-        yield Static(table, markup=False)
-        yield Button(say_of_commands("button-close"))
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Leave."""
-        self.action_leave()
+        named = views.details(self._call)
+        told = pairs((Text(name, style="bold"), Text(value)) for name, value in named if value)
+        yield Static(told, markup=False)
 
 
 def _distinct(rows: Iterable[tuple[str, Sequence[str]]]) -> list[Row]:

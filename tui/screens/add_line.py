@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rich.text import Text
 from textual.widget import Widget
-from textual.widgets import OptionList, Static
+from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from pbx.api.schema import Profile, ProfileAsk
@@ -15,6 +15,7 @@ from tui.locale import say
 from tui.profile_report import in_language, question
 from tui.screens.dialogs import Dialog
 from tui.screens.form import Field, FormDialog
+from tui.screens.line_doubt import doubt_destination
 
 
 class ProviderDialog(Dialog[Profile]):
@@ -33,7 +34,14 @@ class ProviderDialog(Dialog[Profile]):
     def body(self) -> Iterable[Widget]:
         """Return what stands in the box."""
         yield OptionList(*(Option(Text(in_language(one.title))) for one in self._profiles))
+
+    def foot(self) -> Iterable[Widget]:
+        """Return what stands above the buttons."""
         yield Static(say("provider-hint"), markup=False)
+
+    def buttons(self) -> Iterable[Button]:
+        """Return the buttons."""
+        return (Button(say("button-cancel"), id="no"),)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take the one that the cursor is on."""
@@ -62,6 +70,10 @@ class AddLineDialog(FormDialog[str]):
         super().__init__(title, fields, say("bind-add"), notes)
         self._link = link
         self._profile = profile
+
+    async def doubt(self, values: Mapping[str, str]) -> str:
+        """As `doubt_destination`."""
+        return await doubt_destination(self._link, values.get("destination", ""))
 
     async def do(self, values: Mapping[str, str]) -> str:
         """Add the line; return its name."""

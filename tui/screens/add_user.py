@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 
-from textual import work
-from textual.containers import Horizontal
 from textual.widget import Widget
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input
 
 from pbx.api.schema import NewUser
 from tui.link import ExchangeLink
 from tui.locale import say
-from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import AskingDialog, typed
+from tui.screens.dialogs import AskingDialog
 
 FIELDS = ("number", "name", "password")
 
@@ -35,38 +32,23 @@ class AddUserDialog(AskingDialog[NewUser]):
             field = Input(id=name, placeholder=say(f"add-{name}"))
             field.border_title = say(f"add-title-{name}")
             yield field
-        yield Static(classes="wrong", markup=False)
-        yield Horizontal(
-            Button(say("bind-add"), id="yes"),
-            Button(say("button-cancel"), id="no"),
-            classes="buttons",
-        )
+
+    def buttons(self) -> Iterable[Button]:
+        """Return the buttons."""
+        return Button(say("bind-add"), id="yes"), Button(say("button-cancel"), id="no")
 
     @property
-    def last_field(self) -> Widget:
+    def fields(self) -> list[Input]:
         """As `AskingDialog`."""
-        return self.query_one(f"#{FIELDS[-1]}")
+        return [self.query_one(f"#{one}", Input) for one in FIELDS]
 
-    def go(self) -> None:
-        """As `AskingDialog`."""
-        self._add()
-
-    @work(exclusive=True)
-    async def _add(self) -> None:
-        fields = [self.query_one(f"#{one}", Input) for one in FIELDS]
-        await typed(*fields)
-        number, name, password = (one.value for one in fields)
-        wrong = self.query_one(".wrong", Static)
+    async def carry_out(self) -> str:
+        """Add the user."""
+        number, name, password = (one.value for one in self.fields)
         if not number:
-            wrong.update(say("add-no-number"))
             self.query_one("#number").focus()
-            return
-        wrong.update(say("asking"))
-        try:
-            user = await self._link.ask(
-                lambda client: client.add_user(number, password or None, name)
-            )
-        except REFUSALS as error:
-            wrong.update(refusal(error))
-            return
-        self.dismiss(user)
+            return say("add-no-number")
+        self.dismiss(
+            await self._link.ask(lambda client: client.add_user(number, password or None, name))
+        )
+        return ""

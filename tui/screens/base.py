@@ -1,14 +1,14 @@
 """What all screens have in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Footer, Input, Static
 
 from pbx.api.client import CommandError, ExchangeUnreachable
 from tui.bindings import in_words
@@ -16,6 +16,7 @@ from tui.clean import clean
 from tui.link import ExchangeLink, Picture
 from tui.locale import say, translate
 from tui.widgets.filter_line import FilterLine
+from tui.widgets.share_table import Row, ShareTable
 from tui.widgets.top_line import TopLine
 
 REFUSALS = (CommandError, ExchangeUnreachable)
@@ -85,7 +86,7 @@ class ExchangeScreen(Screen[None]):
 
 
 class FilteredScreen(ExchangeScreen):
-    """A screen with ``/``."""
+    """A screen with ``/``: lines, or a table below a sentence and above what its chosen row is."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "filter", "bind-filter")]
 
@@ -105,6 +106,20 @@ class FilteredScreen(ExchangeScreen):
             line.action_close()
         else:
             await super().action_leave()
+
+    def show_rows(self, summary: str, rows: Sequence[Row]) -> None:
+        """Show a sentence, and of the rows those that the user looks for."""
+        found = [row for row in rows if row.matches(self.wanted)]
+        if self.wanted:
+            summary += "   " + say("filter-found", part=len(found), whole=len(rows))
+        self.query_one(".summary", Static).update(summary)
+        self.query_one(ShareTable).fill(found)
+
+    def show_detail(self, told: str) -> None:
+        """Show what is to be known of the chosen row; without any, the table has its place."""
+        detail = self.query_one(".detail", Static)
+        detail.update(told)
+        detail.display = bool(told)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what is looked for."""

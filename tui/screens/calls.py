@@ -8,14 +8,14 @@ from rich.text import Text
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import DataTable, Static
 
 from pbx.api.schema import RunningCall
 from tui import symbols
 from tui.clean import clean
 from tui.link import Picture
 from tui.locale import say
-from tui.report import duration
+from tui.report import duration, scores
 from tui.screens.base import REFUSALS, FilteredScreen, refusal
 from tui.screens.dialogs import ConfirmDialog
 from tui.widgets.filter_line import FilterLine
@@ -38,8 +38,10 @@ class CallsScreen(FilteredScreen):
                 ("column-state", 3),
                 ("column-age", 3),
                 ("column-talk", 1),
-            ]
+            ],
+            right=("column-age", "column-talk"),
         )
+        yield Static(classes="detail", markup=False)
         yield FilterLine()
 
     def show(self, picture: Picture) -> None:
@@ -49,9 +51,33 @@ class CallsScreen(FilteredScreen):
             total = picture.status.calls_total
             count = say("calls-count", count=len(picture.calls), total=total)
             summary = f"{say('status-calls')}  {count}"
-        self.query_one(".summary", Static).update(summary)
-        rows = [self._row(call, picture) for call in picture.calls]
-        self.query_one(ShareTable).fill([row for row in rows if row.matches(self.wanted)])
+        self.show_rows(summary, [self._row(call, picture) for call in picture.calls])
+        self._show_detail()
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        """Show the call that the cursor is on in full."""
+        self._show_detail()
+
+    @property
+    def _chosen(self) -> RunningCall | None:
+        key = self.query_one(ShareTable).chosen
+        return next((one for one in self.link.picture.calls if one.id == key), None)
+
+    def _show_detail(self) -> None:
+        call = self._chosen
+        told = ""
+        if call is not None:
+            known = (
+                ("column-caller", call.caller),
+                ("column-called", call.called),
+                ("column-codec", "/".join(filter(None, (call.codec, call.called_codec)))),
+                ("column-sound", scores(call.caller_sound, call.called_sound)),
+            )
+            parts = [
+                say("pair", name=say(key), value=clean(value)) for key, value in known if value
+            ]
+            told = "  ".join([*parts, *([say("call-recorded")] if call.recording else [])])
+        self.show_detail(told)
 
     def _row(self, call: RunningCall, picture: Picture) -> Row:
         now = self.link.now()
@@ -75,8 +101,7 @@ class CallsScreen(FilteredScreen):
     @work
     async def action_hang_up(self) -> None:
         """Ask whether the call that the cursor is on is to end, and end it."""
-        key = self.query_one(ShareTable).chosen
-        call = next((one for one in self.link.picture.calls if one.id == key), None)
+        call = self._chosen
         if call is None:
             return
         question = say("ask-hangup", caller=clean(call.caller), called=clean(call.called))

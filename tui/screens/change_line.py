@@ -9,6 +9,7 @@ from tui.link import ExchangeLink
 from tui.locale import say
 from tui.report import in_words
 from tui.screens.form import Field, FormDialog
+from tui.screens.line_doubt import doubt_destination
 
 
 class ChangeLineDialog(FormDialog[bool]):
@@ -45,6 +46,13 @@ class ChangeLineDialog(FormDialog[bool]):
         )
         self._link = link
         self._line = line
+
+    async def doubt(self, values: Mapping[str, str]) -> str:
+        """As `doubt_destination`, where another destination is given."""
+        given = values.get("destination", "")
+        return await doubt_destination(
+            self._link, "" if given == self._before["destination"] else given
+        )
 
     async def do(self, values: Mapping[str, str]) -> bool:
         """Change what isn't as it was; return whether anything is."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from pbx.api.schema import NewUser, WelcomeUser
@@ -36,7 +36,6 @@ class CredentialsDialog(Dialog[None]):
         words: list[Widget] = [
             Static(id="credentials", markup=False),
             Static(self._advice, classes="advice", markup=False),
-            Button(say("button-close")),
         ]
         if len(self._users) > 1:
             users = (Option(Text(clean(user.number))) for user in self._users)
@@ -50,10 +49,6 @@ class CredentialsDialog(Dialog[None]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         """Show the user that the cursor is on."""
         self._show(self._users[event.option_index])
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Leave."""
-        self.action_leave()
 
     def _show(self, user: NewUser | WelcomeUser) -> None:
         shown = Text()

@@ -4,19 +4,18 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from rich.text import Text
-from textual import work
-from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from pbx.api.client import AsyncClient
 from pbx.api.schema import Examination
 from tui.clean import clean
-from tui.doctor_report import end, row
+from tui.doctor_report import end, head, sentence
 from tui.link import ExchangeLink
 from tui.locale import say
-from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import AskingDialog, typed
+from tui.pairs import pairs
+from tui.screens.base import REFUSALS
+from tui.screens.dialogs import AskingDialog
 
 
 class DoctorDialog(AskingDialog[None]):
@@ -28,13 +27,13 @@ class DoctorDialog(AskingDialog[None]):
     """
 
     AUTO_FOCUS = "#number"
+    READING = True
 
     def __init__(self, link: ExchangeLink, line: str) -> None:
         super().__init__(say("doctor-of", line=clean(line)))
         self._link = link
         self._line = line
         self._found: Examination | None = None
-        self._busy = False
         self._close = Button(say("button-close"), id="no")
         self._text = Static(say("doctor-hint"), markup=False)
 
@@ -44,50 +43,33 @@ class DoctorDialog(AskingDialog[None]):
         number.border_title = say("doctor-number")
         yield number
         yield self._text
-        yield Horizontal(
-            Button(say("button-examine"), id="yes"),
-            self._close,
-            classes="buttons",
-        )
+
+    def buttons(self) -> Iterable[Button]:
+        """Return the buttons."""
+        return Button(say("button-examine"), id="yes"), self._close
 
     @property
-    def last_field(self) -> Widget:
+    def fields(self) -> list[Input]:
         """As `AskingDialog`."""
-        return self.query_one("#number")
+        return [self.query_one("#number", Input)]
 
-    def go(self) -> None:
-        """Examine the line, unless that is being done."""
-        if not self._busy:
-            self._busy = True
-            self._examine()
-
-    @work
-    async def _examine(self) -> None:
-        field = self.query_one("#number", Input)
-        await typed(field)
-        number = field.value.strip()
-        self._text.update(say("doctor-title", line=clean(self._line)))
+    async def carry_out(self) -> str:
+        """Examine the line, and say what it comes to."""
+        (number,) = (one.value.strip() for one in self.fields)
+        self.tell(say("doctor-title", line=clean(self._line)))
+        self._text.update("")
         self._found = None
-        try:
-            async with AsyncClient(self._link.path) as client:
-                found = self._found = await client.examine(self._line, number)
-                self._close.focus()
+        async with AsyncClient(self._link.path) as client:
+            found = self._found = await client.examine(self._line, number)
+            self._close.focus()
+            self._show(found)
+            while not found.done:
+                found = self._found = await client.more_of(found)
                 self._show(found)
-                while not found.done:
-                    found = self._found = await client.more_of(found)
-                    self._show(found)
-        except REFUSALS as error:
-            self._text.update(refusal(error))
-        finally:
-            self._busy = False
+        return end(found)
 
     def _show(self, found: Examination) -> None:
-        shown = Text(say("doctor-title", line=clean(found.line)))
-        for one in found.findings:
-            shown.append("\n").append(row(one))
-        if found.done:
-            shown.append(f"\n{end(found)}")
-        self._text.update(shown)
+        self._text.update(pairs((head(one), Text(sentence(one))) for one in found.findings))
 
     def action_leave(self) -> None:
         """Go back; what is still under way ends."""

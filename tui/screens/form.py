@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events, work
+from textual import events
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
@@ -16,8 +16,8 @@ from pbx.api.client import CommandError, ExchangeUnreachable
 from tui.clean import clean
 from tui.line_options import title
 from tui.locale import field_of, say, translate
-from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import AskingDialog, T, typed
+from tui.screens.base import refusal
+from tui.screens.dialogs import AskingDialog, T
 from tui.widgets.choice import Choice
 
 PER_ROW = 2
@@ -66,12 +66,9 @@ class FormDialog(AskingDialog[T]):
         note: what to know before.
     """
 
-    AUTO_FOCUS = "#form Input, #form Choice"
+    AUTO_FOCUS = "Input, Choice"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "save", show=False, priority=True),
-        # From field to field, where what scrolls would take them for itself.
-        Binding("up", "app.focus_previous", show=False, priority=True),
-        Binding("down", "app.focus_next", show=False, priority=True),
+        Binding("ctrl+s", "save", "bind-save", key_display="Ctrl-S", priority=True)
     ]
 
     def __init__(self, title: str, fields: Sequence[Field], yes: str, note: str = "") -> None:
@@ -80,22 +77,29 @@ class FormDialog(AskingDialog[T]):
         self._widgets = {field.name: field.widget() for field in fields}
         self._yes = yes
         self._note = note
+        self._doubted: Mapping[str, str] = {}
 
     def body(self) -> Iterable[Widget]:
         """Return what stands in the box."""
-        every = list(self._widgets.values())
-        rows: list[Widget] = [
-            Horizontal(*every[at : at + PER_ROW], classes="fields")
-            for at in range(0, len(every), PER_ROW)
-        ]
         if self._note:
-            rows.insert(0, Static(self._note, markup=False))
-        yield VerticalScroll(*rows, id="form", can_focus=False)
-        yield Static(classes="wrong", markup=False)
+            yield Static(self._note, markup=False)
+        every = list(self._widgets.values())
+        for at in range(0, len(every), PER_ROW):
+            yield Horizontal(*every[at : at + PER_ROW], classes="fields")
+
+    def foot(self) -> Iterable[Widget]:
+        """Return what stands above the buttons."""
+        yield from super().foot()
         yield Static(id="hint", markup=False)
-        yield Horizontal(
-            Button(self._yes, id="yes"), Button(say("button-cancel"), id="no"), classes="buttons"
-        )
+
+    def buttons(self) -> Iterable[Button]:
+        """Return the buttons."""
+        return Button(self._yes, id="yes"), Button(say("button-cancel"), id="no")
+
+    @property
+    def fields(self) -> Iterable[Widget]:
+        """As `AskingDialog`."""
+        return self._widgets.values()
 
     @abstractmethod
     async def do(self, values: Mapping[str, str]) -> T:
@@ -106,9 +110,14 @@ class FormDialog(AskingDialog[T]):
             ExchangeUnreachable: it did not answer.
         """
 
-    def on_mount(self) -> None:
-        """Say which keys there are."""
-        self.query_one(".dialog").border_subtitle = say("form-keys")
+    async def doubt(self, values: Mapping[str, str]) -> str:
+        """Return what speaks against doing it, to be said once; empty for nothing.
+
+        Raises:
+            CommandError: the exchange refused.
+            ExchangeUnreachable: it did not answer.
+        """
+        return ""
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Explain the field that has the focus."""
@@ -116,33 +125,23 @@ class FormDialog(AskingDialog[T]):
         hint = "".join(self._fields[name].hint for name in names)
         self.query_one("#hint", Static).update(hint)
 
-    @property
-    def last_field(self) -> Widget:
-        """As `AskingDialog`."""
-        return next(reversed(self._widgets.values()))
+    def action_save(self) -> None:
+        """Do it, wherever the focus is."""
+        self.go()
 
-    def go(self) -> None:
+    async def carry_out(self) -> str:
         """As `AskingDialog`."""
-        self.action_save()
-
-    @work(exclusive=True)
-    async def action_save(self) -> None:
-        """Do it."""
-        wrong = self.query_one(".wrong", Static)
-        wrong.update(say("asking"))
-        await typed(*self._widgets.values())
         values = {
             name: one.value if self._fields[name].secret else one.value.strip()
             for name, one in self._widgets.items()
         }
-        try:
-            answer = await self.do(values)
-        except REFUSALS as error:
-            wrong.update(self._refused(error))
-            return
-        self.dismiss(answer)
+        if values != self._doubted and (doubt := await self.doubt(values)):
+            self._doubted = values
+            return doubt
+        self.dismiss(await self.do(values))
+        return ""
 
-    def _refused(self, error: CommandError | ExchangeUnreachable) -> str:
+    def refused(self, error: CommandError | ExchangeUnreachable) -> str:
         """Return why the exchange doesn't do it; the field that it is about gets the focus."""
         if not isinstance(error, CommandError):
             return refusal(error)

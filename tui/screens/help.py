@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from rich.table import Table
 from rich.text import Text
 from textual.widget import Widget
-from textual.widgets import Button, Static
+from textual.widgets import Static
 
 from tui import symbols
 from tui.locale import say
+from tui.pairs import pairs
 from tui.screens.dialogs import Dialog
 
 KEYS = (
@@ -34,17 +34,9 @@ class HelpDialog(Dialog[None]):
 
     def body(self) -> Iterable[Widget]:
         """Return what stands in the box."""
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for key, meaning in KEYS:
-            table.add_row(Text(key, style="bold"), Text(say(meaning)))
-        table.add_row()
-        for name in ("ready", "attention", "failed", "unreachable"):
-            table.add_row(Text(symbols.STATES[name][0], style="bold"), Text(say(f"symbol-{name}")))
-        yield Static(table, markup=False)
-        yield Button(say("button-close"))
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Leave."""
-        self.action_leave()
+        keys = [(Text(key, style="bold"), Text(say(meaning))) for key, meaning in KEYS]
+        marks = [
+            (Text(symbols.STATES[name][0], style="bold"), Text(say(f"symbol-{name}")))
+            for name in ("ready", "attention", "failed", "unreachable")
+        ]
+        yield Static(pairs([*keys, (Text(), Text()), *marks]), markup=False)

@@ -1,6 +1,6 @@
 """Home: how the exchange is, in one big word, and what wants looking at."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +13,7 @@ from tui.clean import clean
 from tui.line_report import ready
 from tui.link import Picture
 from tui.locale import say
+from tui.pairs import pairs
 from tui.report import database_sentence, duration, engine_sentence
 from tui.screens.base import ExchangeScreen
 
@@ -68,7 +69,7 @@ class HomeScreen(ExchangeScreen):
                 values.insert(
                     2, say("home-of-lines", part=ready(picture.lines), whole=len(picture.lines))
                 )
-        return _pairs(
+        return pairs(
             [
                 (Text(say(f"home-{key}"), style="bold"), Text(value))
                 for key, value in zip(keys, values, strict=True)
@@ -109,7 +110,7 @@ def _panel(name: str, title: str) -> VerticalScroll:
 
 def _problems(picture: Picture) -> Table:
     if picture.trouble:
-        return _pairs([(Text("○"), _told(picture.trouble, say("home-retrying")))])
+        return pairs([(Text("○"), _told(picture.trouble, say("home-retrying")))])
     found = picture.health.problems if picture.health is not None else []
     rows = []
     for problem in found:
@@ -118,7 +119,7 @@ def _problems(picture: Picture) -> Table:
         rows.append((Text(symbol, style=style), told))
     if picture.health is not None and not rows:
         rows.append((Text("●", style="green"), Text(say("home-no-problems"))))
-    return _pairs(rows)
+    return pairs(rows)
 
 
 def _told(sentence: str, remedy: str) -> Text:
@@ -126,13 +127,3 @@ def _told(sentence: str, remedy: str) -> Text:
     if remedy:
         text.append(f"\n{remedy}", style="not bold")
     return text
-
-
-def _pairs(pairs: Sequence[tuple[Text, Text]]) -> Table:
-    """Return names and values side by side; a long value is broken inside its column."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        table.add_row(name, value)
-    return table

@@ -55,7 +55,8 @@ class LinesScreen(FilteredScreen):
                 ("column-rtt", 3),
                 ("column-calls", 1),
                 ("column-account", 5),
-            ]
+            ],
+            right=("column-rtt", "column-calls"),
         )
         yield Static(classes="detail", markup=False)
         yield FilterLine()
@@ -67,11 +68,8 @@ class LinesScreen(FilteredScreen):
             whole = len(picture.lines)
             count = say("home-of-lines", part=ready(picture.lines), whole=whole)
             summary = f"{say('bind-lines')}  {count}"
-        self.query_one(".summary", Static).update(summary)
-        rows = [_row(line) for line in picture.lines]
-        table = self.query_one(ShareTable)
-        table.fill([row for row in rows if row.matches(self.wanted)])
-        if self._added and table.choose(self._added):
+        self.show_rows(summary, [_row(line) for line in picture.lines])
+        if self._added and self.query_one(ShareTable).choose(self._added):
             self._added = ""
         self._show_detail()
 
@@ -96,9 +94,9 @@ class LinesScreen(FilteredScreen):
             told = "  ".join(clean(part) for part in parts if part)
             if (problem := trouble(line)) is not None:
                 told += f"\n{problems.sentence(problem)} {problems.remedy(problem)}"
-            if known := [f"{say(key)}: {value}" for key, value in moments(line)]:
+            if known := [say("pair", name=say(key), value=value) for key, value in moments(line)]:
                 told += "\n" + "  ".join(known)
-        self.query_one(".detail", Static).update(told)
+        self.show_detail(told)
 
     @work
     async def action_add(self) -> None:

@@ -46,7 +46,8 @@ class PhonesScreen(FilteredScreen):
                 ("column-phone", 6),
                 ("column-address", 8),
                 ("column-expires", 2),
-            ]
+            ],
+            right=("column-expires",),
         )
         yield Static(classes="detail", markup=False)
         yield FilterLine()
@@ -58,10 +59,8 @@ class PhonesScreen(FilteredScreen):
             registered = sum(1 for user in picture.users if user.contacts)
             count = say("users-count", count=len(picture.users), registered=registered)
             summary = f"{say('status-users')}  {count}"
-        self.query_one(".summary", Static).update(summary)
         passed = max(0.0, (self.link.now() - picture.taken).total_seconds())
-        rows = [row for user in picture.users for row in _rows(user, passed)]
-        self.query_one(ShareTable).fill([row for row in rows if row.matches(self.wanted)])
+        self.show_rows(summary, [row for user in picture.users for row in _rows(user, passed)])
         self._show_detail()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
@@ -77,8 +76,7 @@ class PhonesScreen(FilteredScreen):
             if user.contacts:
                 contact = user.contacts[min(int(place), len(user.contacts) - 1)]
                 parts += [contact.user_agent, contact.source, contact.uri]
-        detail = self.query_one(".detail", Static)
-        detail.update("  ".join(clean(part) for part in parts if part))
+        self.show_detail("  ".join(clean(part) for part in parts if part))
 
     @property
     def _chosen(self) -> str:

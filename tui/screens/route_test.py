@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 
-from textual import work
+from rich.console import Group
+from rich.text import Text
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
 from tui.link import ExchangeLink
 from tui.locale import say
-from tui.route_report import in_words
-from tui.screens.base import REFUSALS, refusal
-from tui.screens.dialogs import AskingDialog, typed
+from tui.pairs import pairs
+from tui.route_report import outcome, steps, title
+from tui.screens.dialogs import AskingDialog
 
 FIELDS = ("caller", "called", "line", "at")
 
@@ -24,6 +25,7 @@ class RouteTestDialog(AskingDialog[None]):
     """
 
     AUTO_FOCUS = "#caller"
+    READING = True
 
     def __init__(self, link: ExchangeLink) -> None:
         super().__init__(say("bind-route"))
@@ -33,45 +35,32 @@ class RouteTestDialog(AskingDialog[None]):
         """Return what stands in the box."""
         for pair in (FIELDS[:2], FIELDS[2:]):
             yield Horizontal(*map(_field, pair), classes="fields")
-        yield Static(classes="wrong", markup=False)
         yield Static(id="route", markup=False)
-        yield Horizontal(
-            Button(say("button-test"), id="yes"),
-            Button(say("button-close"), id="no"),
-            classes="buttons",
-        )
+
+    def buttons(self) -> Iterable[Button]:
+        """Return the buttons."""
+        return Button(say("button-test"), id="yes"), Button(say("button-close"), id="no")
 
     @property
-    def last_field(self) -> Widget:
+    def fields(self) -> list[Input]:
         """As `AskingDialog`."""
-        return self.query_one(f"#{FIELDS[-1]}")
+        return [self.query_one(f"#{one}", Input) for one in FIELDS]
 
-    def go(self) -> None:
-        """As `AskingDialog`."""
-        self._test()
-
-    @work(exclusive=True)
-    async def _test(self) -> None:
-        fields = [self.query_one(f"#{one}", Input) for one in FIELDS]
-        await typed(*fields)
-        caller, called, line, at = (one.value for one in fields)
-        wrong, told = self.query_one(".wrong", Static), self.query_one("#route", Static)
-        if not caller or not called:
-            wrong.update(say("route-no-number"))
-            self.query_one("#called" if caller else "#caller").focus()
-            return
-        wrong.update(say("asking"))
+    async def carry_out(self) -> str:
+        """Tell where the number leads."""
+        caller, called, line, at = (one.value for one in self.fields)
+        told = self.query_one("#route", Static)
         told.update("")
-        try:
-            answer = await self._link.ask(
-                lambda client: client.route(caller, called, line=line, at=at)
-            )
-        except REFUSALS as error:
-            wrong.update(refusal(error))
-            return
-        wrong.update("")
-        told.update("\n".join(in_words(answer, called, line)))
+        if not caller or not called:
+            self.query_one("#called" if caller else "#caller").focus()
+            return say("route-no-number")
+        answer = await self._link.ask(lambda client: client.route(caller, called, line=line, at=at))
+        numbered = ((Text(number), Text(sentence)) for number, sentence in steps(answer))
+        way = pairs(numbered, gap=1)
+        ends = Text("\n".join(outcome(answer, line)))
+        told.update(Group(Text(title(answer, called)), way, ends))
         self.query_one("#yes").focus()
+        return ""
 
 
 def _field(name: str) -> Input:

@@ -1,7 +1,8 @@
 """A table whose columns share the width that there is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import ClassVar
 
 from rich.text import Text
@@ -35,6 +36,7 @@ class ShareTable(DataTable[Text]):
     Args:
         shares: the columns: the key of the heading, and the share of the width that headings leave.
         words: returns a heading by its key.
+        right: keys of the columns whose cells are numbers, one under the other by their ends.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,12 +45,18 @@ class ShareTable(DataTable[Text]):
     ]
 
     def __init__(
-        self, shares: Sequence[tuple[str, int]], words: Callable[[str], str] = say
+        self,
+        shares: Sequence[tuple[str, int]],
+        words: Callable[[str], str] = say,
+        right: Collection[str] = (),
     ) -> None:
         super().__init__(cursor_type="row", classes="main")
         self._shares = tuple(shares)
         self._words = words
+        self._right = frozenset(right)
         self._rows: tuple[Row, ...] = ()
+        self._was: tuple[str | None, int] = None, 0
+        """The row that the cursor was on, and its line: rows that all go may come again."""
 
     @property
     def chosen(self) -> str | None:
@@ -72,24 +80,30 @@ class ShareTable(DataTable[Text]):
             return
         if [row.key for row in old] != [row.key for row in self._rows]:
             line = self.cursor_row
-            self._write(old[line].key if 0 <= line < len(old) else None, line)
+            if old:
+                self._was = old[line].key if 0 <= line < len(old) else None, line
+            self._write(*self._was)
             return
         for before, row in zip(old, self._rows, strict=True):
             for (key, _), was, cell in zip(self._shares, before.cells, row.cells, strict=True):
                 if was != cell or was.style != cell.style:
-                    self.update_cell(row.key, key, _cut(cell))
+                    self.update_cell(row.key, key, self._fitted(key, cell))
 
     def on_resize(self, event: events.Resize) -> None:
         """Share out the new width."""
-        labels = [Text(self._words(key)) for key, _ in self._shares]
+        labels = [self._fitted(key, Text(self._words(key))) for key, _ in self._shares]
         room = self.scrollable_content_region.width - 2 * self.cell_padding * len(labels)
         rest = max(0, room - sum(label.cell_len for label in labels))
-        whole = sum(share for _, share in self._shares)
+        # Of no column is a part lost by rounding.
+        ends = list(accumulate(share for _, share in self._shares))
+        edges = [rest * end // ends[-1] for end in (0, *ends)]
         widths = [
-            label.cell_len + rest * share // whole
-            for label, (_, share) in zip(labels, self._shares, strict=True)
+            label.cell_len + after - before
+            for label, (before, after) in zip(labels, pairwise(edges), strict=True)
         ]
         if widths == [column.width for column in self.columns.values()]:
+            # What is below the table has grown: the cursor's row stays in sight.
+            self.move_cursor(row=self.cursor_row)
             return
         chosen, line = self.chosen, self.cursor_row
         self.clear(columns=True)
@@ -101,13 +115,14 @@ class ShareTable(DataTable[Text]):
         """Write all rows anew; the cursor stays on the row `chosen`, or else on its line."""
         self.clear()
         for row in self._rows:
-            self.add_row(*map(_cut, row.cells), key=row.key)
+            cells = zip(self._shares, row.cells, strict=True)
+            self.add_row(*(self._fitted(key, cell) for (key, _), cell in cells), key=row.key)
         places = {row.key: place for place, row in enumerate(self._rows)}
         self.move_cursor(row=places.get(chosen or "", min(line, len(self._rows) - 1)))
 
-
-def _cut(text: Text) -> Text:
-    """Have what is too long for its column end in ``…``."""
-    text.no_wrap = True
-    text.overflow = "ellipsis"
-    return text
+    def _fitted(self, key: str, text: Text) -> Text:
+        """Have what is too long for its column end in ``…``, and numbers stand at its right."""
+        text.no_wrap = True
+        text.overflow = "ellipsis"
+        text.justify = "right" if key in self._right else "left"
+        return text

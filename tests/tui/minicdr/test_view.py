@@ -1,19 +1,25 @@
 """`minicdr view`: what is on the screen, and which keys lead there."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.screen import Screen
 
+import tui.minicdr
 from pbx.cdr.packed import HEADER
 from pbx.cdr.selection import Selection
+from tests.tui import classes
+from tests.tui.manners import mind_your_manners
 from tests.tui.minicdr.conftest import DAY_S, Exchange
 from tests.tui.program import CHINESE, ENGLISH, outcome, start
 from tests.tui.stage import SIZES, Stage
 from tests.tui.terminal import terminal
 from tui.minicdr import screens
 from tui.minicdr.app import RecordsApp
+from tui.minicdr.screens import CallDialog, CallsScreen, TotalsScreen
 
 View = Callable[..., AbstractAsyncContextManager[Stage]]
 
@@ -155,26 +161,106 @@ class TestFiles:
             assert "No calls." in stage.text
 
 
+WALK: tuple[tuple[str, type[Screen[Any]], tuple[str, ...], str], ...] = (
+    ("calls", CallsScreen, (), "+8613901"),
+    ("search", CallsScreen, ("slash", "5"), "5"),
+    ("call", CallDialog, ("escape", "down", "enter"), "G722"),
+    ("totals", TotalsScreen, ("escape", "2"), "2027-01-13"),
+    ("totals-by-line", TotalsScreen, ("b", "b", "b"), "203.0.113.7"),
+    ("calls-found", CallsScreen, ("1", "slash", *"86139", "enter"), "86139"),
+    ("calls-not-found", CallsScreen, ("slash", *"4711", "enter"), "4711"),
+)
+"""Name of the picture, the screen that it shows, the keys that lead there, what is seen then."""
+
+BROKEN = (
+    ("calls-broken", CallsScreen, (), "x.csv"),
+    ("call-long", CallDialog, ("down", "enter"), "G722"),
+    ("totals-broken", TotalsScreen, ("escape", "2"), "x.csv"),
+)
+"""The same where a file is none, and with a call of which much is known."""
+
+NONE = (
+    ("calls-none", CallsScreen, (), "cdr"),
+    ("totals-none", TotalsScreen, ("2",), "cdr"),
+)
+
+PICTURES = Path(__file__).with_name("screens")
+
+
+# A dozen large screens a test, on a machine that may be busy.
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_pictures(
-    view: View, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], language: str
+    view: View,
+    office: Exchange,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    language: str,
 ) -> None:
     monkeypatch.setenv("LC_ALL", {"en": ENGLISH, "zh": CHINESE}[language])
     monkeypatch.setattr(screens, "FOLLOW_S", 3600.0)
-    walk = (
-        ("calls", (), "+8613901"),
-        ("search", ("slash", "5"), "5"),
-        ("call", ("escape", "down", "enter"), "G722"),
-        ("totals", ("escape", "2"), "2027-01-13"),
-        ("totals-by-line", ("b", "b", "b"), "203.0.113.7"),
-    )
-    async with view(size=size) as stage:
-        for name, keys, seen in walk:
+    # The folder is on some of the pictures.
+    monkeypatch.chdir(office.folder.parent)
+
+    async def walk(stage: Stage, steps: Sequence[tuple[str, object, tuple[str, ...], str]]) -> None:
+        for name, screen, keys, seen in steps:
             await stage.press(*keys)
-            await stage.until(seen)
-            picture = f"{name}-{size[0]}x{size[1]}-{language}.txt"
-            await stage.is_picture(Path(__file__).with_name("screens") / picture, stage.clipped)
+            await stage.is_picture(PICTURES / f"{name}-{size[0]}x{size[1]}-{language}.txt", seen)
+            assert type(stage.app.screen) is screen
+
+    async with view(Path("cdr"), size=size) as stage:
+        await walk(stage, WALK)
+    (office.folder / "x.csv").write_bytes(b"\x89PNG\n\0")
+    much_of_it(office)
+    async with view(Path("cdr"), size=size) as stage:
+        await walk(stage, BROKEN)
+    async with view(Path("none/cdr"), size=size) as stage:
+        await walk(stage, NONE)
+
+
+def much_of_it(office: Exchange) -> None:
+    """Leave the record of a call with long names."""
+    host = "sbc-north-1.ims.mnc000.mcc460.pub.3gppnetwork.org:5060"
+    office.call(
+        ago_s=1.0,
+        talk_s=36000.0,
+        caller_line="trunk",
+        caller_number="reception.of.the.third.department",
+        caller_addr=f"tls {host}",
+        called_line="trunk",
+        dialed_number="908613901088888",
+        called_number="+8613901088888",
+        called_addr=f"tls {host}",
+        called_codec="G722",
+        recordings=tuple(f"20270115/{number}.wav" for number in range(5)),
+    )
+
+
+def test_every_screen_has_its_picture() -> None:
+    steps = (*WALK, *BROKEN, *NONE)
+    assert {screen for _, screen, _, _ in steps} == classes.screens(tui.minicdr)
+    shown = {
+        f"{name}-{columns}x{lines}-{language}.txt"
+        for name, _, _, _ in steps
+        for columns, lines in SIZES
+        for language in ("en", "zh")
+    }
+    assert {path.name for path in PICTURES.iterdir()} == shown
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_call_has_the_manners_of_all_dialogs(
+    view: View, office: Exchange, size: tuple[int, int]
+) -> None:
+    much_of_it(office)
+    async with view(size=size) as stage:
+        await stage.until("Calls: 6")
+        await stage.press("enter")
+        await stage.until(lambda: isinstance(stage.app.screen, CallDialog))
+        await mind_your_manners(stage)
+        await stage.press("escape")
+        await stage.until(lambda: isinstance(stage.app.screen, CallsScreen))
 
 
 async def test_it_needs_a_terminal(office: Exchange) -> None:
