@@ -23,11 +23,13 @@ class CodeWatch:
             digit: as in `events.Dialled`.
             now: the time.
         """
+        if not self._code:
+            return False
         before, when = self._pressed.get(party, ("", now))
         if now - when > GAP_S:
             before = ""
         pressed = (before + digit)[-len(self._code) :]
-        if self._code and pressed == self._code:
+        if pressed == self._code:
             self._pressed.pop(party, None)
             return True
         self._pressed[party] = pressed, now
