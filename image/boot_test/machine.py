@@ -135,9 +135,11 @@ class Machine:
         ]
         if self.board.counted:
             own.append(_KEEP_WORKED)
-        # An emulated disk may take its time; units must not give up on it. And an emulator that has
-        # to wait for this machine's processors is no exchange that hangs.
-        own += ["systemd.default_device_timeout_sec=900", "systemd.service_watchdogs=no"]
+        # An emulated disk may take its time; units must not give up on it, nor udev on a driver that
+        # is being loaded: killed, it is never tried again. And an emulator that has to wait for this
+        # machine's processors is no exchange that hangs.
+        own += ["systemd.default_device_timeout_sec=900", "udev.event_timeout=1800"]
+        own += ["systemd.service_watchdogs=no"]
         return [
             program,
             *("-M", "virt,gic-version=3", "-cpu", "cortex-a72", "-nodefaults", "-display", "none"),
