@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import shlex
+import signal
 import struct
 import subprocess
 import termios
@@ -126,6 +127,8 @@ class Box:
             return _read_until(terminal, re.compile(wanted), within_s)
         finally:
             os.close(terminal)
+            # Its hang-up doesn't end ssh where this program ignores SIGHUP, as nohup(1) has it.
+            os.kill(pid, signal.SIGTERM)
             os.waitpid(pid, 0)
 
 
