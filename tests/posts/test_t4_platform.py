@@ -1,7 +1,7 @@
 """再见，Windows XP/2003, the post on systems that are no longer supported: T4.1.
 
-What can be had is real: an old Python, the kernel as it shows itself to 32-bit programs (setarch(8)), and, in
-`./build.sh deb-test`, a 32-bit system on a 64-bit kernel. Other kernels are programs that speak for them.
+What can be had is real: an old Python, and the kernel as it shows itself to 32-bit programs (setarch(8)).
+Other kernels, and a system of 32 bits, are programs that speak for them.
 """
 
 import os
