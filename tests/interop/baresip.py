@@ -93,6 +93,7 @@ class Baresip:
         self.folder = folder
         self.number = number
         host = address or ("[::1]" if server.startswith("[") else "127.0.0.1")
+        self._ports = ports
         first = ports.block(32)
         self.sip = f"{host}:{first}"
         tone = folder / "tone.wav"

@@ -105,6 +105,7 @@ class Exchange:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._ports = ports
         self.port = ports.one()
         self.tls_port = ports.one()
         self.ws_port = ports.one()

@@ -3,6 +3,8 @@
 import os
 import random
 import socket
+import weakref
+from typing import ClassVar
 
 
 def _own_range() -> tuple[int, int]:
@@ -26,11 +28,17 @@ _BOTH = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 class Ports:
-    """Hands out ports that were free a moment ago, each only once."""
+    """Hands out ports that were free a moment ago, each only once, and none that another one has given.
+
+    Whoever gets some keeps its source as long as they are its own: many are open now and then only.
+    """
+
+    _sources: ClassVar["weakref.WeakSet[Ports]"] = weakref.WeakSet()
 
     def __init__(self) -> None:
         self._given: set[int] = set()
         self._random = random.Random()
+        self._sources.add(self)
 
     def one(self) -> int:
         """Return a port free for UDP and TCP, IPv4 and IPv6."""
@@ -40,10 +48,11 @@ class Ports:
         """Return the first of `count` free ports in a row; the first is even."""
         middle = (LOWEST + HIGHEST) // 2
         lowest, highest = (middle, HIGHEST) if count >= BIG else (LOWEST, middle)
+        given = set[int]().union(*(one._given for one in self._sources))
         for _ in range(2000):
             first = self._random.randrange(lowest, highest - count) & ~1
             wanted = range(first, first + count)
-            if self._given.isdisjoint(wanted) and all(_free(port) for port in wanted):
+            if given.isdisjoint(wanted) and all(_free(port) for port in wanted):
                 self._given.update(wanted)
                 return first
         raise AssertionError(f"found no {count} free ports between {lowest} and {highest}")

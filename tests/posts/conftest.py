@@ -92,9 +92,15 @@ def choose(exchange: Exchange, **options: int | str) -> None:
 
 
 @pytest.fixture(scope="session")
-def callback_port() -> int:
+def callback_ports() -> Ports:
+    """Return the source of the port that follows, which is closed now and then."""
+    return Ports()
+
+
+@pytest.fixture(scope="session")
+def callback_port(callback_ports: Ports) -> int:
     """Return the port on which the shared exchange takes requests."""
-    return Ports().one()
+    return callback_ports.one()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,9 @@ class MariaDb:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = Ports().one()
+        # Its port is free now and then
+        self._ports = Ports()
+        self._port = self._ports.one()
         self._made = 0
         self._program: Program | None = None
         (folder / "data").mkdir()
