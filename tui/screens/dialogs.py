@@ -22,9 +22,14 @@ from tui.screens.base import REFUSALS, refusal
 T = TypeVar("T")
 
 
-async def typed(*fields: Widget) -> None:
-    """Wait until fields have got the keys pressed before, which may have come in a burst."""
-    for field in fields:
+async def typed(screen: Widget, *fields: Widget) -> None:
+    """Wait until fields have got the keys pressed before, which may have come in a burst.
+
+    Args:
+        screen: hands them on.
+        fields: get them.
+    """
+    for field in (screen, *fields):
         got = asyncio.Event()
         field.call_later(got.set)
         await got.wait()
@@ -97,7 +102,12 @@ class Dialog(ModalScreen[T]):
         if isinstance(focused, Button):
             focused.press()
         elif isinstance(focused, OptionList):
-            focused.action_select()
+            self._choose(focused)
+
+    @work
+    async def _choose(self, options: OptionList) -> None:
+        await typed(self, options)
+        options.action_select()
 
     def action_leave(self) -> None:
         """Go back without an answer."""
@@ -198,7 +208,7 @@ class AskingDialog(Dialog[T]):
     async def _go(self) -> None:
         self.tell(say("asking"))
         try:
-            await typed(*self.fields)
+            await typed(self, *self.fields)
             self.tell(await self.carry_out())
         except REFUSALS as error:
             self.tell(self.refused(error))
