@@ -9,10 +9,18 @@ from tests.app.phone import Phone
 from tests.interop.ports import Ports
 
 
-@pytest.fixture(scope="session")
-def ports() -> Ports:
-    """The source of free ports."""
-    return Ports()
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    """The source of the test's free ports."""
+    with Ports() as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def ports_of_file() -> Iterator[Ports]:
+    """The source of the ports of what all tests of a file share."""
+    with Ports() as own:
+        yield own
 
 
 @pytest.fixture
@@ -23,9 +31,9 @@ def closing() -> Iterator[ExitStack]:
 
 
 @pytest.fixture(scope="module")
-def shared(ports: Ports) -> Iterator[Daemon]:
+def shared(ports_of_file: Ports) -> Iterator[Daemon]:
     """An exchange for all tests of a file that leave it as it was."""
-    daemon = Daemon(ports)
+    daemon = Daemon(ports_of_file)
     try:
         daemon.start()
         yield daemon

@@ -39,12 +39,12 @@ def transport(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def daemon(ports: Ports, transport: str) -> Iterator[Daemon]:
+def daemon(ports_of_file: Ports, transport: str) -> Iterator[Daemon]:
     """An exchange for one transport, which has outlived it all without a complaint.
 
     One for both would take the second copy of a message for its repetition, and be right.
     """
-    daemon = Daemon(ports)
+    daemon = Daemon(ports_of_file)
     try:
         daemon.start()
         yield daemon

@@ -55,7 +55,7 @@ def exchange(tmp_path_factory: pytest.TempPathFactory, zone: Zone) -> Iterator[E
         stack.callback(server.close)
         shared = Exchange(
             tmp_path_factory.mktemp("exchange"),
-            Ports(),
+            stack.enter_context(Ports()),
             top='[cdr]\nsides = ["LO", "LT", "OO", "OT"]',
             sip=f'name_servers = ["127.0.0.1:{server.port}"]',
         )
@@ -69,18 +69,19 @@ def exchange(tmp_path_factory: pytest.TempPathFactory, zone: Zone) -> Iterator[E
 @pytest.fixture(scope="session")
 def phone(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baresip]:
     """Yield a phone of the exchange's."""
-    own = Baresip(
-        tmp_path_factory.mktemp("phone") / "own",
-        Ports(),
-        number=NUMBER,
-        password=PASSWORD,
-        server=exchange.host,
-        tone_hz=TONE_HZ,
-        register_s=3600,
-    )
-    own.registered()
-    yield own
-    own.close()
+    with Ports() as ports:
+        own = Baresip(
+            tmp_path_factory.mktemp("phone") / "own",
+            ports,
+            number=NUMBER,
+            password=PASSWORD,
+            server=exchange.host,
+            tone_hz=TONE_HZ,
+            register_s=3600,
+        )
+        own.registered()
+        yield own
+        own.close()
 
 
 @pytest.fixture
@@ -111,14 +112,14 @@ _NUMBERS = itertools.count(210)
 
 @pytest.fixture
 def new_device(
-    exchange: Exchange, edge_identity: DataFolder, tmp_path: Path, closing: ExitStack
+    exchange: Exchange, edge_identity: DataFolder, tmp_path: Path, ports: Ports, closing: ExitStack
 ) -> Callable[[str, float], HoldingDevice]:
     """Return a function that starts a phone of a make, of a new user: ``new_device("pjsua", 880)``."""
 
     def start(make: str, tone_hz: float) -> HoldingDevice:
         number = str(next(_NUMBERS))
         exchange.add_user(number, PASSWORD)
-        starting = Starting(exchange, PASSWORD, Ports(), closing, edge_identity)
+        starting = Starting(exchange, PASSWORD, ports, closing, edge_identity)
         phone = starting.phone(f"{make}-udp", tmp_path / f"{make}{number}", number, tone_hz)
         assert isinstance(phone, HoldingDevice)
         return phone

@@ -22,13 +22,14 @@ pytestmark = pytest.mark.interop
 def test_the_line_registers_at_once_and_calls_go_on(
     network: HomeNetwork,
     tmp_path: Path,
+    ports: Ports,
     closing: ExitStack,
     new_exchange: Callable[..., Exchange],
     new_phone: Callable[..., Baresip],
 ) -> None:
     """The registration before holds for minutes yet: it wasn't time for another one."""
     with inside(network.router):
-        carrier = AsteriskCarrier(tmp_path / "carrier", Ports(), name=ACCOUNT, address=INSIDE)
+        carrier = AsteriskCarrier(tmp_path / "carrier", ports, name=ACCOUNT, address=INSIDE)
     closing.callback(carrier.close)
     exchange = new_exchange(addresses=())
     add_line(

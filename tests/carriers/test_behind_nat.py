@@ -83,7 +83,7 @@ class Carrier:
     def __init__(self, network: HomeNetwork, folder: Path, closing: ExitStack) -> None:
         self._network, self._folder, self._closing = network, folder, closing
         with inside(network.carrier):
-            self._ports = Ports()
+            self._ports = closing.enter_context(Ports())
             port, far = self._ports.one(), self._ports.one()
             self.host = f"{CARRIER}:{port}"
             modules = "sl tm rr pv textops siputils xlog auth usrloc registrar"

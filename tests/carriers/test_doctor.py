@@ -25,15 +25,16 @@ SUBSCRIPTION = Subscription(domain="gd.ims.test")
 
 @pytest.fixture(scope="module")
 def ims(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ims]:
-    own = Ims(tmp_path_factory.mktemp("ims"), Ports(), SUBSCRIPTION, "")
-    yield own
-    own.close()
+    with Ports() as ports:
+        own = Ims(tmp_path_factory.mktemp("ims"), ports, SUBSCRIPTION, "")
+        yield own
+        own.close()
 
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     with ExitStack() as stack:
-        own = Exchange(tmp_path_factory.mktemp("exchange"), Ports())
+        own = Exchange(tmp_path_factory.mktemp("exchange"), stack.enter_context(Ports()))
         stack.callback(own.close)
         own.start()
         yield own

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -21,16 +22,15 @@ FAR, FAR_HZ = "310", 880.0
 @pytest.fixture(scope="module")
 def far(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """Yield another exchange, which has two trunks to ours."""
-    own = Exchange(tmp_path_factory.mktemp("far"), Ports())
-    try:
+    with ExitStack() as stack:
+        own = Exchange(tmp_path_factory.mktemp("far"), stack.enter_context(Ports()))
+        stack.callback(own.close)
         own.start()
         own.add_user(FAR, PASSWORD)
         for name in ("ours", "ours2"):
             add_line(own, name, kind="sip-trunk", server=exchange.host)
         yield own
         own.assert_sane()
-    finally:
-        own.close()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def closing() -> Iterator[ExitStack]:
 @pytest.fixture
 def exchange(closing: ExitStack) -> Daemon:
     """A real exchange that runs."""
-    daemon = Daemon(Ports())
+    daemon = Daemon(closing.enter_context(Ports()))
     closing.callback(daemon.close)
     daemon.start()
     return daemon

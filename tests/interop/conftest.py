@@ -27,9 +27,10 @@ from tests.interop.ports import Ports
 
 
 @pytest.fixture
-def ports() -> Ports:
-    """Return the test's source of free ports."""
-    return Ports()
+def ports() -> Iterator[Ports]:
+    """Yield the test's source of free ports."""
+    with Ports() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +48,9 @@ def exchange(
     """Yield an exchange that the well-behaved tests share."""
     with ExitStack() as stack:
         trusts = f'[tls]\nauthorities = "{edge_identity.tls}/certificate.pem"'
-        shared = Exchange(tmp_path_factory.mktemp("exchange"), Ports(), top=trusts)
+        shared = Exchange(
+            tmp_path_factory.mktemp("exchange"), stack.enter_context(Ports()), top=trusts
+        )
         stack.callback(shared.close)
         shared.start()
         yield shared
@@ -266,17 +269,18 @@ def slow(new_other: Callable[..., BaresipDevice]) -> BaresipDevice:
 def early(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PjsuaDevice]:
     """Yield a phone that is heard before it answers, which it does when it is told to."""
     exchange.add_user("7000", PASSWORD)
-    phone = PjsuaTalker(
-        tmp_path_factory.mktemp("early") / "own",
-        Ports(),
-        number="7000",
-        password=PASSWORD,
-        server=exchange.host,
-        tone_hz=EARLY_HZ,
-        patient=True,
-    )
-    yield PjsuaDevice(phone)
-    phone.close()
+    with Ports() as ports:
+        phone = PjsuaTalker(
+            tmp_path_factory.mktemp("early") / "own",
+            ports,
+            number="7000",
+            password=PASSWORD,
+            server=exchange.host,
+            tone_hz=EARLY_HZ,
+            patient=True,
+        )
+        yield PjsuaDevice(phone)
+        phone.close()
 
 
 @pytest.fixture
@@ -317,6 +321,6 @@ def asterisk(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> It
         exchange.add_user(line.number, PASSWORD)
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("asterisk") / "own"
-        own = Asterisk(folder, Ports(), exchange, lines, ASTERISK_HZ)
+        own = Asterisk(folder, stack.enter_context(Ports()), exchange, lines, ASTERISK_HZ)
         stack.callback(own.close)
         yield own

@@ -3,8 +3,9 @@
 import os
 import random
 import socket
-import weakref
-from typing import ClassVar
+import sys
+import threading
+from typing import ClassVar, Self
 
 
 def _own_range() -> tuple[int, int]:
@@ -21,24 +22,49 @@ def _own_range() -> tuple[int, int]:
 
 LOWEST, HIGHEST = _own_range()
 
-BIG = 400
-"""Blocks of so many ports come from the upper half, which no smaller ones break into pieces."""
+_PARTS = ((1, 1 / 8), (399, 3 / 8), (sys.maxsize, 1 / 2))
+"""Up to how many in a row come from which share of the range: small ones break no part into pieces."""
+
+_RANDOM = random.Random()
 
 _BOTH = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+
+
+def _part(count: int) -> tuple[int, int]:
+    """Return where blocks of so many ports come from."""
+    lowest = LOWEST
+    for most, share in _PARTS:
+        highest = lowest + int((HIGHEST - LOWEST) * share)
+        if count <= most:
+            return lowest, highest
+        lowest = highest
+    raise AssertionError(f"no part of the range is for {count} ports")
 
 
 class Ports:
     """Hands out ports that were free a moment ago, each only once, and none that another one has given.
 
-    Whoever gets some keeps its source as long as they are its own: many are open now and then only.
+    They are its own until it is closed: many are open now and then only.
     """
 
-    _sources: ClassVar["weakref.WeakSet[Ports]"] = weakref.WeakSet()
+    _given: ClassVar[set[int]] = set()
+    """By all sources that are open."""
+
+    _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self) -> None:
-        self._given: set[int] = set()
-        self._random = random.Random()
-        self._sources.add(self)
+        self._own: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give all ports back; whatever used them is closed."""
+        self._given.difference_update(self._own)
+        self._own.clear()
 
     def one(self) -> int:
         """Return a port free for UDP and TCP, IPv4 and IPv6."""
@@ -46,16 +72,19 @@ class Ports:
 
     def block(self, count: int) -> int:
         """Return the first of `count` free ports in a row; the first is even."""
-        middle = (LOWEST + HIGHEST) // 2
-        lowest, highest = (middle, HIGHEST) if count >= BIG else (LOWEST, middle)
-        given = set[int]().union(*(one._given for one in self._sources))
-        for _ in range(2000):
-            first = self._random.randrange(lowest, highest - count) & ~1
-            wanted = range(first, first + count)
-            if given.isdisjoint(wanted) and all(_free(port) for port in wanted):
-                self._given.update(wanted)
-                return first
-        raise AssertionError(f"found no {count} free ports between {lowest} and {highest}")
+        lowest, highest = _part(count)
+        with self._lock:
+            for _ in range(2000):
+                first = _RANDOM.randrange(lowest, highest - count) & ~1
+                wanted = range(first, first + count)
+                if self._given.isdisjoint(wanted) and all(_free(port) for port in wanted):
+                    self._given.update(wanted)
+                    self._own.update(wanted)
+                    return first
+        held = len(self._given)
+        raise AssertionError(
+            f"found no {count} free ports between {lowest} and {highest}; {held} are held"
+        )
 
 
 def has_ipv6() -> bool:

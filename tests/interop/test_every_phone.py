@@ -61,7 +61,7 @@ def device(
         return
     folder = tmp_path_factory.mktemp("device") / "own"
     with ExitStack() as stack:
-        start = Starting(exchange, PASSWORD, Ports(), stack, edge_identity)
+        start = Starting(exchange, PASSWORD, stack.enter_context(Ports()), stack, edge_identity)
         yield start.phone(request.param, folder, _number(exchange), TONE_HZ)
 
 
@@ -206,10 +206,11 @@ def test_linphones_keys_by_info(
     other: BaresipDevice,
     edge_identity: DataFolder,
     tmp_path: Path,
+    ports: Ports,
     closing: ExitStack,
     transport: str,
 ) -> None:
-    start = Starting(exchange, PASSWORD, Ports(), closing, edge_identity)
+    start = Starting(exchange, PASSWORD, ports, closing, edge_identity)
     number = _number(exchange)
     device = LinphoneDevice(start.linphone(tmp_path / "own", number, TONE_HZ, transport, info=True))
     _talk(device, other)

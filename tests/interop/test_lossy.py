@@ -47,9 +47,10 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield made[0], made[1]
 
 
-def test_twice_and_out_of_order_both_ways(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_twice_and_out_of_order_both_ways(
+    ends: tuple[socket.socket, socket.socket], ports: Ports
+) -> None:
     exchange, phone = ends
-    ports = Ports()
     path = LossyPath(
         exchange.getsockname()[1],
         phone.getsockname()[1],

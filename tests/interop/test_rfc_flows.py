@@ -7,6 +7,7 @@ beginning every second, on one exchange. The tests look at what has come of each
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -78,12 +79,11 @@ async def _perform(plays: list[Play], exchange: Exchange) -> None:
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """Yield an exchange for all figures at once."""
-    own = Exchange(tmp_path_factory.mktemp("flows"), Ports(), streams=600)
-    try:
+    with ExitStack() as stack:
+        own = Exchange(tmp_path_factory.mktemp("flows"), stack.enter_context(Ports()), streams=600)
+        stack.callback(own.close)
         own.start()
         yield own
-    finally:
-        own.close()
 
 
 @pytest.fixture(scope="module")

@@ -560,9 +560,10 @@ class TestUvloop:
 
 
 @pytest.fixture
-def ports() -> MediaSettings:
-    first = Ports().block(20)
-    return MediaSettings(first_port=first, last_port=first + 19)
+def ports() -> Iterator[MediaSettings]:
+    with Ports() as own:
+        first = own.block(20)
+        yield MediaSettings(first_port=first, last_port=first + 19)
 
 
 def small_exchange(path: Path, ports: MediaSettings) -> subprocess.Popen[bytes]:

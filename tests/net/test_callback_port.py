@@ -30,8 +30,9 @@ class Heard:
 
 
 @pytest.fixture
-def number() -> int:
-    return Ports().one()
+def number() -> Iterator[int]:
+    with Ports() as ports:
+        yield ports.one()
 
 
 @pytest.fixture

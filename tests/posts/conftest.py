@@ -92,22 +92,21 @@ def choose(exchange: Exchange, **options: int | str) -> None:
 
 
 @pytest.fixture(scope="session")
-def callback_ports() -> Ports:
-    """Return the source of the port that follows, which is closed now and then."""
-    return Ports()
-
-
-@pytest.fixture(scope="session")
-def callback_port(callback_ports: Ports) -> int:
-    """Return the port on which the shared exchange takes requests."""
-    return callback_ports.one()
+def callback_port() -> Iterator[int]:
+    """Yield the port on which the shared exchange takes requests; it is closed now and then."""
+    with Ports() as ports:
+        yield ports.one()
 
 
 @pytest.fixture(scope="session")
 def exchange(tmp_path_factory: pytest.TempPathFactory, callback_port: int) -> Iterator[Exchange]:
     """Yield an exchange that takes requests for call-backs."""
     with ExitStack() as stack:
-        shared = Exchange(tmp_path_factory.mktemp("exchange"), Ports(), callback=callback_port)
+        shared = Exchange(
+            tmp_path_factory.mktemp("exchange"),
+            stack.enter_context(Ports()),
+            callback=callback_port,
+        )
         stack.callback(shared.close)
         shared.start()
         for number in (FIRST, SECOND):

@@ -18,6 +18,7 @@ from tests.carriers import steps
 from tests.interop import scenario
 from tests.interop.exchange import Record
 from tests.interop.pjsua_talker import PjsuaTalker
+from tests.interop.ports import Ports
 from tests.interop.scenario import CALLER_NOTED, expect, in_dialog, of_callee, response, xml
 from tests.interop.sipp import Sipp
 from tests.interop.waiting import until
@@ -279,7 +280,7 @@ def sips_phone(stage: Stage, number: str) -> PjsuaTalker:
     """Start a phone that registers by sips: sipp has no TLS."""
     phone = PjsuaTalker(
         stage.folder / f"pjsua-{number}",
-        stage.site.ports,
+        stage.closing.enter_context(Ports()),
         number=number,
         password=PASSWORD,
         server=stage.exchange.secure_host,

@@ -137,7 +137,13 @@ class Stage:
 
     def _phones(self, caller: str, callee: str) -> Phones:
         users = Users(caller, callee, PASSWORD)
-        return Phones(self.exchange, users, self.folder, self.site.ports, self.closing)
+        return Phones(
+            self.exchange,
+            users,
+            self.folder,
+            self.closing.enter_context(Ports()),
+            self.closing,
+        )
 
     def record(self, sipp: Sipp) -> Record:
         """Wait for the record of the call that a phone has made."""

@@ -33,7 +33,7 @@ PASSWORD = "secret-of-a-phone"
 def talked(tmp_path: Path) -> Iterator[Path]:
     """Yield the data folder of an exchange over which 110 has talked to 111."""
     with ExitStack() as stack:
-        ports = Ports()
+        ports = stack.enter_context(Ports())
         (tmp_path / "exchange").mkdir()
         exchange = Exchange(tmp_path / "exchange", ports)
         stack.callback(exchange.close)

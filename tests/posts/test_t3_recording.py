@@ -50,7 +50,9 @@ _NUMBERS = itertools.count(3000)
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
     """Yield an exchange that has room for all pairs at once."""
     with ExitStack() as stack:
-        shared = Exchange(tmp_path_factory.mktemp("exchange"), Ports(), streams=64)
+        shared = Exchange(
+            tmp_path_factory.mktemp("exchange"), stack.enter_context(Ports()), streams=64
+        )
         stack.callback(shared.close)
         shared.start()
         yield shared

@@ -88,7 +88,7 @@ class Office:
 def office(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     """Yield the shared exchange with two phones that have talked, a named user and a line."""
     with ExitStack() as stack:
-        ports = Ports()
+        ports = stack.enter_context(Ports())
         phones = []
         for number, tone_hz in ((SECOND, 880.0), (FIRST, 440.0)):
             phone = Baresip(

@@ -44,7 +44,7 @@ SLOW = frozenset(one.name for one in ENDINGS) - frozenset(WAYS)
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield an exchange with lines."""
     with ExitStack() as stack:
-        ports = Ports()
+        ports = stack.enter_context(Ports())
         port = ports.one()
         folder = tmp_path_factory.mktemp("t7")
         exchange = Exchange(
@@ -70,7 +70,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def short_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield an exchange with few ports and little patience."""
     with ExitStack() as stack:
-        ports = Ports()
+        ports = stack.enter_context(Ports())
         exchange = Exchange(
             tmp_path_factory.mktemp("short") / "data",
             ports,
