@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(1800), pytest.mark.deb_te
 
 NewPhone = Callable[..., Baresip]
 
-# As README.md has it.
+# As MANUAL.md has it.
 SQL = """\
 CREATE DATABASE minisip CHARACTER SET utf8mb4;
 CREATE USER minisip@localhost IDENTIFIED BY 'secret';
