@@ -1,11 +1,13 @@
 """The console's screen of lines."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
 import pytest
 from textual.widgets import Input
 
+from pbx.api.schema import Examination
 from pbx.api.server import ControlServer
 from tests.tui.office import SILENT, Office
 from tests.tui.stage import console
@@ -125,6 +127,28 @@ class TestDoctor:
             await stage.press("d", "enter")
             await stage.until("Password")
             await stage.press("escape")
+            await stage.until(lambda: office.examined.stopped == ["1"])
+
+    async def test_who_leaves_before_the_exchange_answers_ends_it(
+        self, socket: Path, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        office.examined.endless = True
+        examine, answers = office.examined.examine, asyncio.Event()
+
+        async def slow(line: str, number: str) -> Examination:
+            begun = examine(line, number)
+            await answers.wait()
+            return begun
+
+        monkeypatch.setattr(office.examined, "examine", slow)
+        async with console(socket) as stage:
+            await stage.press("5")
+            await stage.until("12 ms")
+            await stage.press("d", "enter")
+            await stage.until(lambda: office.examined.asked == [("ims", "")])
+            await stage.press("escape")
+            await stage.until_not("Doctor: ims")
+            answers.set()
             await stage.until(lambda: office.examined.stopped == ["1"])
 
     async def test_a_line_that_is_gone(self, socket: Path, office: Office) -> None:

@@ -1,5 +1,6 @@
 """The line doctor: what it finds of a line appears as it is found."""
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -33,7 +34,6 @@ class DoctorDialog(AskingDialog[None]):
         super().__init__(say("doctor-of", line=clean(line)))
         self._link = link
         self._line = line
-        self._found: Examination | None = None
         self._close = Button(say("button-close"), id="no")
         self._text = Static(say("doctor-hint"), markup=False)
 
@@ -58,28 +58,25 @@ class DoctorDialog(AskingDialog[None]):
         (number,) = (one.value.strip() for one in self.fields)
         self.tell(say("doctor-title", line=clean(self._line)))
         self._text.update("")
-        self._found = None
         async with AsyncClient(self._link.path) as client:
-            found = self._found = await client.examine(self._line, number)
-            self._close.focus()
+            beginning = asyncio.create_task(client.examine(self._line, number))
+            try:
+                # Whoever leaves before the answer has an examination to end, too
+                return await self._follow(client, await asyncio.shield(beginning))
+            except asyncio.CancelledError:
+                # Where the exchange has gone, so has the examination
+                with suppress(*REFUSALS):
+                    found = await beginning
+                    await self._link.ask(lambda other: other.stop_examination(found))
+                raise
+
+    async def _follow(self, client: AsyncClient, found: Examination) -> str:
+        self._close.focus()
+        self._show(found)
+        while not found.done:
+            found = await client.more_of(found)
             self._show(found)
-            while not found.done:
-                found = self._found = await client.more_of(found)
-                self._show(found)
         return end(found)
 
     def _show(self, found: Examination) -> None:
         self._text.update(pairs((head(one), Text(sentence(one))) for one in found.findings))
-
-    def action_leave(self) -> None:
-        """Go back; what is still under way ends."""
-        found = self._found
-        if found is not None and not found.done:
-            self.app.run_worker(_stop(self._link, found))
-        super().action_leave()
-
-
-async def _stop(link: ExchangeLink, found: Examination) -> None:
-    # Where the exchange has gone, so has the examination
-    with suppress(*REFUSALS):
-        await link.ask(lambda client: client.stop_examination(found))
