@@ -167,6 +167,12 @@ class Running:
         except AssertionError as failed:
             self.program.end()
             raise AssertionError(f"{failed}\n{self.why()}") from None
+        try:
+            # Before, it drops requests without an answer; over TCP they come once only.
+            self.wait("FullyBooted", 30)
+        except AssertionError:
+            self.close()
+            raise
 
     def why(self) -> str:
         """Return what it has printed and logged at the end."""

@@ -37,9 +37,9 @@ module aufile.so
 module aubridge.so
 module sndfile.so
 module_tmp account.so
-module_app menu.so
+{more}module_app menu.so
 module_app ctrl_tcp.so
-{more}"""
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Baresip:
             rtp_last=first + 31,
             control=first + 4,
             folder=folder,
+            # `mwi` never ends to subscribe where it is registered within 1 ms of being loaded.
             more="".join(f"module_app {name}.so\n" for name in modules),
         )
         if certificate is not None:
