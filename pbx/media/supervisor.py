@@ -60,8 +60,8 @@ class Pace:
     start_s: float = 600.0
     hello_s: float = 3.0
     succeed_s: float = 3.0
-    probe_s: float = 1.0
-    missed: int = 3
+    probe_s: float = 1.5
+    missed: int = 2
     quick_s: float = 2.0
     quick_deaths: int = 3
     pause_s: float = 1.0
