@@ -111,6 +111,17 @@ class Recordings:
         stereo = self._settings.stereo
         return Recording(next(self._names), self._folder, naming(place), stereo, by)
 
+    def _begin(self, call: Call, recording: Recording) -> bool:
+        """Record a call from its middle on; False where that is impossible.
+
+        Its parties are asked for what recordings want when they are told of a session next: packets
+        of any length are recorded, so neither is disturbed for that alone.
+        """
+        begun = call.recorder.begin(recording)
+        if begun:
+            call.pace()
+        return begun
+
     def _pressed(
         self,
         call: Call,
@@ -128,7 +139,7 @@ class Recordings:
             return
         running = call.recorder.running
         if running is None:
-            if self.room() and call.recorder.begin(self._fresh(call, BY_CODE)):
+            if self.room() and self._begin(call, self._fresh(call, BY_CODE)):
                 signs.answer(leg.media, recorded=True)
         elif running.by == BY_CODE:
             call.recorder.stop()
@@ -160,7 +171,7 @@ class Recordings:
         if not self.room():
             return "no-room-to-record"
         recording = Recording(next(self._names), self._folder, file, stereo)
-        return "" if call.recorder.begin(recording) else "not-recordable"
+        return "" if self._begin(call, recording) else "not-recordable"
 
     def stop(self, call_id: str) -> str:
         """End the recording of a call; returns why that is impossible, as `record` does."""

@@ -9,8 +9,8 @@ from tests.call.office import Office, Phone, established
 from tests.call.telco import TRUNK, telco
 from tests.call.test_conversion import sdp
 from tests.call.test_info import RELAY
-from tests.call.test_record_policy import played
-from tests.call.test_recording import port_of, recordings, said
+from tests.call.test_record_policy import played, ptimes
+from tests.call.test_recording import begin, port_of, recordings, said
 from tests.call.test_resume import reborn
 from tests.call.transferring import answers, to
 
@@ -209,6 +209,27 @@ class TestCode:
         after = reborn(office, alice, bob, recordings=[record.recording])
         press(after, alice)
         assert said(after, StopRecording) == [StopRecording(record.recording)]
+
+
+class TestPacketLength:
+    @pytest.mark.parametrize("by_code", [True, False])
+    def test_the_next_offer_and_answer_ask_for_20_ms(
+        self, office: Office, *, by_code: bool
+    ) -> None:
+        """None is made for that alone: packets of any length are recorded."""
+        alice, bob, call, _ = established(office)
+        if by_code:
+            press(office, alice)
+        else:
+            assert begin(office) == ""
+        assert len(recordings(office)) == 1
+        assert not alice.inbox
+        assert not bob.inbox
+        call.reinvite(sdp(alice, "8", "a=ptime:40", "a=sendonly"))
+        invite = bob.hears("INVITE")
+        assert ptimes(invite) == ["20"]
+        bob.respond(invite, 200, "OK", sdp(bob, "8", "a=ptime:30", "a=recvonly"))
+        assert ptimes(call.answered()) == ["20"]
 
 
 class TestKeysThatArePassedOn:

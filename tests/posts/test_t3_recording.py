@@ -1,4 +1,4 @@
-"""“呼叫记录”, the post on call recording: T3.2 to T3.7 on the running exchange.
+"""“呼叫记录”, the post on call recording: T3.1 in mid-call, and T3.2 to T3.7, on the running exchange.
 
 Phones that honour SDP can't send what these statements are about. sipp, or a phone of our own, says
 20 ms and makes the call; the sound is sent in packets of any length (`talking`).
@@ -6,6 +6,7 @@ Phones that honour SDP can't send what these statements are about. sipp, or a ph
 
 import itertools
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 
 from tests.app.phone import Call
+from tests.carriers.odd import seen
 from tests.interop import scenario
 from tests.interop.conftest import PASSWORD
 from tests.interop.exchange import Exchange
@@ -133,6 +135,74 @@ def sipp_mouth(sipp: Sipp, rtp: socket.socket) -> Mouth:
     mouth = Mouth(rtp)
     mouth.to = told()[2], int(told()[3])
     return mouth
+
+
+KEYS = {"*": 3, "1": 4}
+"""What begins a recording, and the numbers of the requests that tell of each key."""
+
+
+def test_T3_1_a_recording_from_the_middle_on_asks_for_20_ms_at_the_next_change(
+    exchange: Exchange,
+    new_user: Callable[[], str],
+    tmp_path: Path,
+    ports: Ports,
+    closing: ExitStack,
+) -> None:
+    """Both are sipp; the caller says 30 ms, the called phone 40, and both again at the change."""
+    phones = Phones(exchange, Users(new_user(), new_user(), PASSWORD), tmp_path, ports, closing)
+    changed = scenario.in_dialog("INVITE", cseq=5, sdp=True)
+    text = scenario.xml(
+        *scenario.authorized_invite(),
+        scenario.expect(180, optional=True),
+        *scenario.answered(),
+        *(
+            step
+            for key, cseq in KEYS.items()
+            for step in (pressed(key, cseq), scenario.expect(200))
+        ),
+        changed.replace("o=sipp [pid] 1", "o=sipp [pid] 2"),
+        scenario.expect(100, optional=True),
+        scenario.expect(200),
+        scenario.ack(cseq=5),
+        *scenario.hung_up(),
+    )
+    agreed = scenario.response("200 OK", sdp=True, retrans=True, tagged=True)
+    answering = scenario.xml(
+        *scenario.callee_answers(),
+        scenario.expect("INVITE"),
+        agreed.replace("o=sipp [pid] 1", "o=sipp [pid] 2"),
+        scenario.expect("ACK", action='<action><log message="agreed"/></action>'),
+        *scenario.hung_up(),
+    )
+    load = Load(patient=True)
+    callee = phones.callee(answering.replace("ptime:20", "ptime:40"), load=load)
+    caller = phones.caller(text.replace("ptime:20", "ptime:30"), load=load)
+    until("they have agreed", lambda: "agreed" in callee.log.read_text(), 30, why_not=callee.why)
+    (call,) = [one for one in exchange.running_calls() if one.called == phones.users.callee]
+    assert call.recording
+    exchange.call("hangup", call=call.id)
+    caller.finish()
+    callee.finish()
+    assert told_of_packets(callee, 0) == ["30", "20"]
+    assert told_of_packets(caller, 200) == ["40", "20"]
+
+
+def pressed(key: str, cseq: int) -> str:
+    """Return the step that tells of a key by INFO."""
+    bare = scenario.in_dialog("INFO", cseq=cseq, extra=["Content-Type: application/dtmf-relay"])
+    body = f"Signal={key}\nDuration=160"
+    return bare.replace("Content-Length: 0\n\n\n", f"Content-Length: [len]\n\n{body}\n")
+
+
+def told_of_packets(sipp: Sipp, status: int) -> list[str]:
+    """Return what packets a phone has been asked for, by INVITEs (0) or by the answers to its own."""
+    told: dict[str, str] = {}
+    for one in seen(sipp):
+        message = one.message
+        if not one.sent and (message.method, message.status) == ("INVITE", status):
+            # One that came twice counts once
+            told[message.get("cseq")] = ",".join(re.findall(r"a=ptime:(\d+)", message.body))
+    return [*told.values()]
 
 
 def test_T3_2_phones_that_say_20_ms_and_send_30_and_40(
