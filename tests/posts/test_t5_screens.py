@@ -1,13 +1,14 @@
 """The post "4K 屏幕" (4K screens): whatever size the screen has, all of it is used and nothing is cut.
 
-The console and miniCDR run in tmux, a terminal of others, on a real exchange over which two phones
-(baresip) talk. What the screens say, word by word, and each widget's room: `tests/tui`.
+The console, miniCDR and minisipphone run in tmux, a terminal of others, on a real exchange over which
+two phones (baresip) talk. What the screens say, word by word, and each widget's room: `tests/tui`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.interop.baresip import Baresip
 from tests.interop.conftest import PASSWORD
 from tests.interop.exchange import Exchange
 from tests.interop.ports import Ports
+from tests.interop.tones import write_tone
 from tests.interop.waiting import until
 from tests.posts.conftest import FIRST, SECOND
 from tests.tui.tmux import Tmux, cells, frames
@@ -140,6 +142,26 @@ def console(office: Office, language: str) -> Iterator[Seen]:
         seen = Seen(terminal, catalogue(language, "tui.locale"))
         terminal.until(ends_with(seen.states))
         yield seen
+
+
+@contextmanager
+def telephone(
+    office: Office, language: str, *files: str | Path, **env: str
+) -> Iterator[tuple[Tmux, Mapping[str, str]]]:
+    """Run minisipphone, of the user who has no other phone; yield its sentences, too."""
+    account = ["--server", office.exchange.host, "--user", NAMED]
+    given = {"LC_ALL": LANGUAGES[language], "MINISIPPHONE_PASSWORD": PASSWORD, **env}
+    command = ["hw.softphone.cli", *account, *map(str, files)]
+    with started(office.exchange, *command, **given) as terminal:
+        yield terminal, catalogue(language, "hw.softphone.locale")
+
+
+def fills(size: tuple[int, int], state: str, said: Collection[str], text: str) -> bool:
+    """Tell whether a screen of this size is whole, with a state at its right end, and says this."""
+    columns, lines = size
+    first = text.split("\n", 1)[0]
+    ends = first.endswith(state) and len(cells(first)) == columns - 1
+    return ends and whole(text, lines) and all(one in text for one in said)
 
 
 def ends_with(words: tuple[str, ...]) -> Callable[[str], bool]:
@@ -286,6 +308,44 @@ class TestT5:
                 view.until(lambda text: words["bind-quit"] in text.split("\n")[-1])
                 view.keys("2")
                 view.until(lambda text: words["column-longest"] in text and year in text)
+
+    def test_T5_1_minisipphone_at_three_sizes(
+        self, office: Office, language: str, tmp_path: Path
+    ) -> None:
+        """Before a call and in one; files are its microphone and its loudspeaker."""
+        office.hang_up()
+        write_tone(tmp_path / "tone.wav", 440.0, 60.0)
+        files = ("--play", tmp_path / "tone.wav", "--record", tmp_path / "heard.wav")
+        with telephone(office, language, *files) as (phone, words):
+            keys = [words[f"bind-{one}"] for one in ("dial", "quit")]
+            state = words["state-registered"]
+            for size in SIZES:
+                phone.resize(size)
+                phone.until(partial(fills, size, state, [words["word-ready"], *keys]))
+            phone.keys(*SECOND, "Enter")
+            keys += [words[f"bind-{one}"] for one in ("hang-up", "mute")]
+            for size in reversed(SIZES):
+                phone.resize(size)
+                phone.until(partial(fills, size, state, [words["word-talking"], SECOND, *keys]))
+            phone.keys("h")
+            phone.until(partial(fills, SIZES[0], state, [words["we-hung-up"], SECOND]))
+            phone.keys("q")
+            phone.wait_end()
+        office.exchange.wait_contacts(NAMED, 0)
+        office.exchange.wait_idle()
+
+    @pytest.mark.skipif(Path("/dev/snd").exists(), reason="this machine has sound")
+    def test_T5_1_minisipphone_says_that_there_is_no_sound_card(
+        self, office: Office, language: str
+    ) -> None:
+        """On the plain terminal, where it stays to be read."""
+        # The JACK server of another test would be a card, too
+        with telephone(office, language, JACK_DEFAULT_SERVER="nobody") as (phone, words):
+            phone.wait_end()
+            # However the terminal breaks its lines
+            said = "".join(phone.scrolled.split())
+            for part in words["no-card"].split("{why}"):
+                assert "".join(part.split()) in said
 
     def test_T5_1_sixteen_colours_are_enough(self, office: Office) -> None:
         """On a terminal that has no more of them, nothing else is asked for."""

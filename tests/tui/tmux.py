@@ -71,6 +71,20 @@ class Tmux:
         return "\n".join(self.lines)
 
     @property
+    def scrolled(self) -> str:
+        """What is on the screen, below what has left it at the top."""
+        return self._tmux("capture-pane", "-p", "-S", "-")
+
+    def wait_end(self) -> None:
+        """Wait until the program has ended; tmux 3.3 says so on the screen most times, not always."""
+        until(
+            "the program ends",
+            lambda: self._tmux("display-message", "-p", "#{pane_dead}").strip() == "1",
+            WITHIN_S,
+            why_not=lambda: self.text,
+        )
+
+    @property
     def styles(self) -> list[tuple[str, frozenset[int]]]:
         """The pieces of the screen that look alike, with their SGR attributes (ECMA-48 8.3.117)."""
         pieces, attributes = [], frozenset[int]()
