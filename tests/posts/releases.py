@@ -50,6 +50,7 @@ from tests.posts.stage import (
     SIPS_CALLEE,
     SIPS_CALLER,
     SIPS_LONELY,
+    TALKER,
     TALKS,
     THIRD,
     Played,
@@ -67,6 +68,9 @@ def reasons_of(ending: Ending) -> list[str]:
 
 
 # ---------------------------------------------------------------- the parties
+
+TONE_HZ, TALK_S = 440.0, 1.5
+"""What PJSIP's phones say, and how much of it must come back."""
 
 ANSWERED = scenario.callee_answers(action=CALLER_NOTED)
 """A called party that is going to say something itself."""
@@ -278,15 +282,22 @@ def by_sips_only(stage: Stage, ending: Ending) -> Played:
 
 def sips_phone(stage: Stage, number: str) -> PjsuaTalker:
     """Start a phone that registers by sips: sipp has no TLS."""
+    return pjsip_phone(stage, number, stage.exchange.secure_host, stage.exchange.certificate)
+
+
+def pjsip_phone(
+    stage: Stage, number: str, server: str, certificate: Path | None = None
+) -> PjsuaTalker:
+    """Start a phone of PJSIP, which registers by sips where it trusts a certificate."""
     phone = PjsuaTalker(
         stage.folder / f"pjsua-{number}",
         stage.closing.enter_context(Ports()),
         number=number,
         password=PASSWORD,
-        server=stage.exchange.secure_host,
-        tone_hz=440.0,
-        scheme="sips",
-        trusts=stage.exchange.certificate,
+        server=server,
+        tone_hz=TONE_HZ,
+        scheme="sips" if certificate else "sip",
+        trusts=certificate,
     )
     stage.closing.callback(phone.close)
     return phone
@@ -467,17 +478,18 @@ def no_port(stage: Stage, ending: Ending) -> Played:
 
 
 def engine_killed(stage: Stage, ending: Ending) -> Played:
-    """The call goes on in another media engine."""
-    phone = stage.callee(ANSWERS)
-    talks = [*scenario.answered(), scenario.pause(), *scenario.bye_by_caller()]
-    caller = stage.caller(dials(*talks), talk_ms=3000)
-    stage.wait_state("talking")
+    """The call goes on in another media engine, and its caller hears what comes back there."""
+    phone = stage.callee(ANSWERS, echo=True)
+    caller = pjsip_phone(stage, TALKER, stage.exchange.host)
+    caller.dial(CALLEE)
+    caller.wait_heard(1, TONE_HZ, TALK_S)
     engine = stage.exchange.status().engine_pid
     os.kill(engine, signal.SIGKILL)
     until("another engine runs", lambda: stage.exchange.status().engine_pid not in (0, engine))
-    caller.finish()
+    caller.wait_heard(1, TONE_HZ, caller.heard_s(1, TONE_HZ) + TALK_S)
+    caller.command(do="hangup", call=1)
     phone.finish()
-    return Played(stage.record(caller), 0, told(phone))
+    return Played(stage.record_of(TALKER), 0, told(phone))
 
 
 def killed_while_it_rings(stage: Stage, ending: Ending) -> Played:

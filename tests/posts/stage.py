@@ -3,7 +3,7 @@
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ NEVER_CALLS, NEVER_CALLED = "305", "306"
 
 SIPS_CALLER, SIPS_CALLEE, SIPS_LONELY = "307", "308", "309"
 """Users whose phones PJSIP plays, by sips."""
+
+TALKER = "320"
+"""One whose phone it plays by sip, and whose sound is looked at."""
 
 REGISTERED_S = 120.0
 """Registrations are renewed after so long: they last for 300 seconds."""
@@ -72,7 +75,7 @@ class Site:
 
     def __post_init__(self) -> None:
         sipps, others = (CALLER, CALLEE, THIRD, OTHER_CALLEE), (SIPS_CALLER, SIPS_CALLEE)
-        for number in (*sipps, PHONELESS, *others, SIPS_LONELY):
+        for number in (*sipps, PHONELESS, *others, SIPS_LONELY, TALKER):
             self.add_user(number)
 
     def add_user(self, number: str, **limits: int) -> None:
@@ -116,9 +119,13 @@ class Stage:
             self.site.accounts[number] = own, time.monotonic()
         return own
 
-    def callee(self, text: str, number: str = CALLEE, *, talk_ms: int = 200) -> Sipp:
-        """Start a phone that plays a scenario."""
-        load = Load(talk_ms=talk_ms, patient=True)
+    def callee(self, text: str, number: str = CALLEE, *, echo: bool = False) -> Sipp:
+        """Start a phone that plays a scenario, and perhaps sends all sound back."""
+        load = Load(talk_ms=200, patient=True)
+        if echo:
+            load = replace(
+                load, echo=True, rtp_ports=(self.closing.enter_context(Ports()).block(4),)
+            )
         at = self.account(number)
         return self._phones(CALLER, number).callee(text, name=f"callee-{number}", at=at, load=load)
 

@@ -1,6 +1,6 @@
 """The post "call tag and cause" (call tag 以及 cause): T7.1 to T7.7, a call for each way to end.
 
-Both parties of every call are sipp; the table is `pbx.cdr.endings`, how each row comes about is in
+Both parties of every call are sipp, or PJSIP; the table is `pbx.cdr.endings`, how each row comes about is in
 `releases`.
 """
 
