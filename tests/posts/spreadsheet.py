@@ -24,6 +24,10 @@ class Spreadsheet:
         subprocess.run(command, check=True, timeout=LIMIT_S, capture_output=True)
         with zipfile.ZipFile(saved) as parts:
             self._sheet = ElementTree.fromstring(parts.read("xl/worksheets/sheet1.xml"))
+            # What several cells say stands once, elsewhere
+            shared = "xl/sharedStrings.xml"
+            texts = ElementTree.fromstring(parts.read(shared)) if shared in parts.namelist() else ()
+            self._shared = ["".join(one.itertext()).strip() for one in texts]
 
     @property
     def formulas(self) -> list[str]:
@@ -38,6 +42,10 @@ class Spreadsheet:
 
     def _cells(self, row: ElementTree.Element) -> dict[str, str]:
         return {
-            cell.attrib["r"].rstrip("0123456789"): "".join(cell.itertext()).strip()
+            cell.attrib["r"].rstrip("0123456789"): self._text(cell)
             for cell in row.iterfind("x:c", _NAMES)
         }
+
+    def _text(self, cell: ElementTree.Element) -> str:
+        own = "".join(cell.itertext()).strip()
+        return self._shared[int(own)] if cell.get("t") == "s" else own
