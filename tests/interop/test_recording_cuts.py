@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -15,10 +14,18 @@ import pytest
 from tests.app.phone import Call
 from tests.interop.conftest import PASSWORD
 from tests.interop.exchange import Exchange
-from tests.interop.program import find
 from tests.interop.waiting import until
-from tests.media.kernels.sound import Sound
-from tests.posts.talking import RATE, Mouth, Recorded, Speech, TalkingPhone, likeness, speech, talk
+from tests.posts.talking import (
+    RATE,
+    Mouth,
+    Recorded,
+    Speech,
+    TalkingPhone,
+    by_sox,
+    likeness,
+    speech,
+    talk,
+)
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -81,14 +88,6 @@ def cut(
     now = time.monotonic()
     kill()
     return [(each, now - when) for each, when in zip(talks, begun, strict=True)]
-
-
-def by_sox(path: Path) -> list[Sound]:
-    """Return the tracks of a file as a program reads it that shares nothing with us."""
-    argv = [find("sox"), str(path), "-t", "raw", "-"]
-    done = subprocess.run(argv, capture_output=True, timeout=30, check=True)
-    assert done.stderr == b""
-    return [*np.frombuffer(done.stdout, "<i2").reshape(-1, 2).T]
 
 
 def assert_playable(each: Talk, lasted_s: float) -> None:

@@ -8,6 +8,7 @@ import itertools
 import select
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from pbx.media.engine.file_row import HEADER
 from tests.app.phone import Phone
 from tests.interop.exchange import Exchange
 from tests.interop.net_phone import punctual
+from tests.interop.program import find
 from tests.interop.waiting import until
 from tests.media.kernels import twins_g711
 from tests.media.kernels.sound import Sound
@@ -171,8 +173,9 @@ class Recorded:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def whole(self, *sounds: Sound) -> list[Sound]:
-        """Wait until sounds are in its tracks, of which one may have them all; return the tracks."""
-        return until(f"it is in {self.path}", lambda: self._whole(sounds), 15)
+        """Wait until sounds are in its tracks, of which one may have them all; return what sox reads."""
+        tracks = until(f"it is in {self.path}", lambda: self._whole(sounds), 15)
+        return by_sox(self.path, len(tracks))
 
     def _whole(self, sounds: Sequence[Sound]) -> list[Sound] | None:
         tracks, _ = read_wav(self.path)
@@ -182,6 +185,14 @@ class Recorded:
             if alike < 0.5 or len(track) < at + len(sound):
                 return None
         return tracks
+
+
+def by_sox(path: Path, tracks: int = 2) -> list[Sound]:
+    """Return the tracks of a file as a program reads it that shares nothing with us."""
+    argv = [find("sox"), str(path), "-t", "raw", "-"]
+    done = subprocess.run(argv, capture_output=True, timeout=30, check=True)
+    assert done.stderr == b""
+    return [*np.frombuffer(done.stdout, "<i2").reshape(-1, tracks).T]
 
 
 def talk(*speeches: tuple[Mouth, Speech]) -> None:
