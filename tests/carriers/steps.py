@@ -210,6 +210,10 @@ def answering(*extra: str) -> list[str]:
     ]
 
 
+FAR_END = carrier(*taken(), *answering())
+"""A carrier whose far end takes each call, sends its sound back, and waits for the BYE."""
+
+
 def ending(status: str, *extra: str) -> list[str]:
     """Return: refuse the call."""
     return [response(status, retrans=True, extra=extra), expect("ACK")]

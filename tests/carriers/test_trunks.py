@@ -17,15 +17,12 @@ pytestmark = pytest.mark.interop
 
 NewCarrier = Callable[..., OddCarrier]
 
-PEER = steps.carrier(*steps.taken(), *steps.answering())
-"""A peer that answers calls and OPTIONS."""
-
 
 def _two(office: Office, new_carrier: NewCarrier, **options: object) -> list[OddCarrier]:
     """Return the peers of the trunks `first` and `second`; calls go by them in that order."""
     peers = []
     for last, name in enumerate(("first", "second"), 51):
-        peers.append(new_carrier(PEER, address=f"127.0.0.{last}", name=name))
+        peers.append(new_carrier(steps.FAR_END, address=f"127.0.0.{last}", name=name))
         office.trunk(name, peers[-1].host, destination=NUMBER, **options)
     office.plan(
         routes=[{"name": "out", "lines": ["first", "second"]}], basics={"default_route": "out"}
@@ -53,7 +50,7 @@ def test_whoever_is_no_peer_is_asked_for_a_password(
     office: Office, new_carrier: NewCarrier
 ) -> None:
     first, _ = _two(office, new_carrier)
-    stranger = new_carrier(PEER, address="127.0.0.59", name="stranger")
+    stranger = new_carrier(steps.FAR_END, address="127.0.0.59", name="stranger")
     server = office.exchange.host
     stranger.call(NUMBER, steps.calling(refused="407"), server=server).finish()
     office.change("first", peers=["127.0.0.56/29"])
@@ -100,7 +97,7 @@ def test_a_trunk_that_refuses_is_passed_over(office: Office, new_carrier: NewCar
     busy = steps.carrier(*steps.taken(), *steps.ending("486 Busy Here"))
     first = new_carrier(refusing, address="127.0.0.51", name="first")
     second = new_carrier(busy, address="127.0.0.52", name="second")
-    third = new_carrier(PEER, address="127.0.0.53", name="third")
+    third = new_carrier(steps.FAR_END, address="127.0.0.53", name="third")
     for peer in (first, second, third):
         office.trunk(peer.sipp.name, peer.host)
     office.plan(
@@ -182,7 +179,7 @@ def test_an_emergency_call_by_a_trunk_that_was_dead(
     port = office.ports.one()
     office.trunk("dead", f"127.0.0.51:{port}")
     wait_trouble(office.exchange, "unreachable", "dead")
-    peer = new_carrier(PEER, address="127.0.0.51", port=port)
+    peer = new_carrier(steps.FAR_END, address="127.0.0.51", port=port)
     office.caller("9030123456", scenario.caller_refused(480)).finish()
     (record,) = [one for one in office.records() if one["cdr_type"] == "LO"]
     assert record.fci["callTag"] == "314"

@@ -44,7 +44,6 @@ _SCENARIO = {
     REFUSING: steps.carrier(*steps.taken(), *steps.ending("503 Service Unavailable")),
     BUSY: steps.carrier(*steps.taken(), *steps.ending("486 Busy Here", "Reason: Q.850;cause=34")),
 }
-_ANSWERING = steps.carrier(*steps.taken(), *steps.answering())
 
 
 class Outside:
@@ -75,7 +74,7 @@ class Outside:
             name: OddCarrier(
                 folder,
                 ports,
-                _SCENARIO.get(name, _ANSWERING),
+                _SCENARIO.get(name, steps.FAR_END),
                 closing,
                 address=address,
                 name=name,

@@ -42,16 +42,6 @@ LOW_HZ, HIGH_HZ, ANNOUNCED_HZ, BEEP_HZ = 450.0, 850.0, 1250.0, 1400.0
 TALK_S = 2.0
 OUTSIDE = "030123"
 
-FAR_END = steps.carrier(
-    *steps.taken(),
-    scenario.response("180 Ringing"),
-    scenario.response("200 OK", sdp=True, retrans=True),
-    scenario.expect("ACK"),
-    scenario.expect("BYE"),
-    scenario.answer_in_dialog(),
-)
-"""A carrier whose far end takes a call, sends its sound back, and waits for the BYE."""
-
 
 @pytest.fixture(autouse=True)
 def users(exchange: Exchange) -> Iterator[None]:
@@ -201,7 +191,9 @@ def over_a_trunk(
     """
 
     def make(record: str) -> tuple[OddCarrier, str, list[str]]:
-        carrier = OddCarrier(tmp_path, ports, FAR_END.replace("ptime:20", "ptime:40"), closing)
+        carrier = OddCarrier(
+            tmp_path, ports, steps.FAR_END.replace("ptime:20", "ptime:40"), closing
+        )
         trunk(carrier.host, record=record, destination=SECOND)
         own = Account(FIRST, PASSWORD, ports.one(), 0, exchange.host)
         own = Account(own.user, own.password, own.port, own.port, own.server)
