@@ -145,7 +145,7 @@ class Client:
         """Return the files of recorded calls, the newest first.
 
         Args:
-            day: of that day only, ``YYYYMMDD``.
+            day: of that day only, ``YYYYMMDD`` or ``YYYY-MM-DD``.
             number: with this caller or called number only.
             most: how many.
         """
@@ -161,7 +161,7 @@ class Client:
         return removed
 
     def remove_recordings_before(self, day: str) -> RemovedRecordings:
-        """Remove the recordings of all days before one, ``YYYYMMDD``."""
+        """Remove the recordings of all days before one, ``YYYYMMDD`` or ``YYYY-MM-DD``."""
         removed: RemovedRecordings = self._call("recordings.remove_before", day=day)
         return removed
 

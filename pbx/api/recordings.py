@@ -9,7 +9,7 @@ from pbx.api import schema
 from pbx.errors import CommandError
 from pbx.locale import english
 from pbx.recorded.folder import RecordingFile, RecordingFolder
-from pbx.recorded.name import read_day
+from pbx.recorded.name import day_named
 
 
 class RecordingsTarget(Protocol):
@@ -44,19 +44,18 @@ class RecordedCalls:
         """Return the recordings, the newest first.
 
         Args:
-            day: ``YYYYMMDD``, of that day only; empty for all.
+            day: ``YYYYMMDD`` or ``YYYY-MM-DD``, of that day only; empty for all.
             number: with this caller or called number only; empty for all.
             most: how many; empty for all.
 
         Raises:
             CommandError: there is no such day, `most` is no number, or the folder can't be read.
         """
-        if day and read_day(day) is None:
-            raise _refused("bad-day")
+        only = _day(day) if day else ""
         if most and not (most.isascii() and most.isdigit()):
             raise _refused("bad-count")
         limit = int(most[:9]) if most else None
-        return await asyncio.to_thread(self._list, day, number, limit, self._running())
+        return await asyncio.to_thread(self._list, only, number, limit, self._running())
 
     async def remove(self, file: str) -> schema.RemovedRecordings:
         """Remove a recording.
@@ -78,17 +77,15 @@ class RecordedCalls:
         """Remove the recordings of all days before one; what goes on stays.
 
         Args:
-            day: ``YYYYMMDD``.
+            day: ``YYYYMMDD`` or ``YYYY-MM-DD``.
 
         Raises:
             CommandError: there is no such day, or one of them can't be removed.
         """
-        if read_day(day) is None:
-            raise _refused("bad-day")
-        running = self._running()
+        end, running = _day(day), self._running()
         return await asyncio.to_thread(
             lambda: self._remove(
-                file for file in self._files() if file.name < day and file.name not in running
+                file for file in self._files() if file.name < end and file.name not in running
             )
         )
 
@@ -136,6 +133,13 @@ class RecordedCalls:
             count += 1
             octets += file.octets
         return schema.RemovedRecordings(count=count, octets=octets)
+
+
+def _day(text: str) -> str:
+    day = day_named(text)
+    if day is None:
+        raise _refused("bad-day")
+    return day
 
 
 def _refused(code: str, **values: object) -> CommandError:

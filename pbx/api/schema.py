@@ -488,7 +488,7 @@ METHODS: dict[str, object] = {
 }
 """Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
 optional `stereo` (``yes``, else as the settings say); ``recordings`` takes optionally
-`day` (``YYYYMMDD``), `number` (of caller or called), and `most`, how many; ``recordings.remove`` a `file`,
+`day` (``YYYYMMDD`` or ``YYYY-MM-DD``), `number` (of caller or called), and `most`, how many; ``recordings.remove`` a `file`,
 ``recordings.remove_before`` the `day` before which all go. ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
 ``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``), ``user.set`` `options`. ``line.*`` take

@@ -45,6 +45,17 @@ def read_name(name: str) -> RecordingName | None:
     return RecordingName(begun, found["caller"], found["called"], found["call"])
 
 
+def day_named(text: str) -> str | None:
+    """Return the name of the folder of a day that is written by ISO 8601, ``20261224`` or ``2026-12-24``.
+
+    None where it is no day.
+    """
+    try:
+        return date.fromisoformat(text).isoformat().replace("-", "")
+    except ValueError:
+        return None
+
+
 def read_day(name: str) -> date | None:
     """Return the day whose folder is called so, ``YYYYMMDD``; None where it is none of ours."""
     if not _DAY.fullmatch(name):

@@ -51,6 +51,7 @@ class TestTheList:
         assert await names(record) == [C, B, A]
         assert await names(record, day="20261101") == [A]
         assert await names(record, day="20261102") == []
+        assert await names(record, day="2026-11-01") == [A]
         assert await names(record, number="102") == [C, B]
         assert await names(record, most="1") == [C]
         assert (await calls(record).listed("", "", "1")).total == 3
@@ -61,7 +62,13 @@ class TestTheList:
 
     @pytest.mark.parametrize(
         ("day", "most", "code"),
-        [("2026", "", "bad-day"), ("20261131", "", "bad-day"), ("", "-1", "bad-count")],
+        [
+            ("2026", "", "bad-day"),
+            ("20261131", "", "bad-day"),
+            ("2026-11-31", "", "bad-day"),
+            ("２０２６１１０１", "", "bad-day"),
+            ("", "-1", "bad-count"),
+        ],
     )
     async def test_what_cannot_be_asked(self, record: Path, day: str, most: str, code: str) -> None:
         with pytest.raises(CommandError) as caught:
@@ -76,7 +83,7 @@ class TestRemoving:
         assert left(record) == ["20261130", B, C, "20261130/mine.wav"]
 
     async def test_before_a_day(self, record: Path) -> None:
-        removed = await calls(record).remove_before("20261130")
+        removed = await calls(record).remove_before("2026-11-30")
         assert removed.count == 1
         removed = await calls(record, B).remove_before("20261201")
         assert removed.count == 1
