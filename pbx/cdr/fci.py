@@ -7,8 +7,10 @@ from pbx.call.quality import Quality
 
 __all__ = ["CallTag", "Fci", "format_fci", "parse_fci"]
 
-# What would end a value, and what starts an escape.
-_ESCAPES = {ord(char): f"%{ord(char):02X}" for char in "%;="}
+_ESCAPES = {ord(char): f"%{ord(char):02X}" for char in '",;=%'}
+"""Published in the manual: what would have the line of a record file quoted, which whoever splits it at
+commas can't read, and miniCDR only slowly; what would end an item, or its key; and last what starts an escape.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,10 @@ def format_fci(items: list[tuple[str, str]]) -> str:
 
 
 def parse_fci(text: str) -> dict[str, str]:
-    """Return the items of the column's text by key; what is no item is left out."""
+    """Return the items of the column's text by key; what is no item is left out.
+
+    Quotation marks and commas may stand in values as they are: older versions wrote them so.
+    """
     found = {}
     for item in text.split(";"):
         key, equals, value = item.partition("=")
@@ -132,6 +137,6 @@ def parse_fci(text: str) -> dict[str, str]:
 
 
 def _unescape(value: str) -> str:
-    for char in ";=%":
-        value = value.replace(f"%{ord(char):02X}", char)
+    for code, escape in _ESCAPES.items():
+        value = value.replace(escape, chr(code))
     return value

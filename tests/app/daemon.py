@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 
 from pbx.api.client import Client
 from pbx.api.schema import Status, User
@@ -255,4 +256,4 @@ class Daemon:
 def fci(record: Mapping[str, str]) -> dict[str, str]:
     """The items of a record's FCI."""
     items = (item.partition("=") for item in record["fci"].split(";") if item)
-    return {name: value for name, _, value in items}
+    return {name: unquote(value) for name, _, value in items}

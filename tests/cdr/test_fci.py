@@ -1,6 +1,8 @@
 """The FCI column (vendor's post 7: callTag and cause)."""
 
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,9 @@ from pbx.call.cause import by_hang_up, by_response, by_server
 from pbx.call.quality import Quality
 from pbx.cdr.fci import CallTag, Fci, format_fci, parse_fci
 
-README = Path(__file__).parents[2] / "pbx" / "cdr" / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "pbx" / "cdr" / "README.md"
+PUBLISHED = (README, ROOT / "MANUAL.md", ROOT / "MANUAL.zh.md")
 
 
 class TestCallTag:
@@ -94,6 +98,33 @@ class TestItems:
     @given(st.dictionaries(st.from_regex("[a-zA-Z]+", fullmatch=True), st.text(min_size=1)))
     def test_round_trip(self, items: dict[str, str]) -> None:
         assert parse_fci(format_fci(list(items.items()))) == items
+
+    @given(st.text(min_size=1))
+    def test_every_url_decoder_reads_values(self, value: str) -> None:
+        key, _, written = format_fci([("reason", value)]).partition("=")
+        assert (key, unquote(written)) == ("reason", value)
+
+    @pytest.mark.parametrize("char", ['"', ",", ";", "=", "%"])
+    def test_every_escape_is_published_and_no_other_is_used(self, char: str) -> None:
+        written = format_fci([("x", char)]).removeprefix("x=")
+        assert re.fullmatch("%[0-9A-F]{2}", written)
+        for document in PUBLISHED:
+            text = document.read_text("utf-8")
+            assert f"`{char}`" in text
+            assert f"`{written}`" in text
+        others = "".join(map(chr, range(0x20, 0x2FF))).translate({ord(one): "" for one in '",;=%'})
+        assert format_fci([("x", others)]) == f"x={others}"
+
+    def test_what_older_versions_wrote_is_read(self) -> None:
+        """They let commas and quotation marks be."""
+        older = (
+            "callTag=102;cause=16;recording=20261123/a.wav,20261123/b.wav;lineOut=telco,peer"
+            ';reason=SIP%3Bcause%3D200, Q.850%3Bcause%3D16%3Btext%3D"100 %25, %2522"'
+        )
+        found = parse_fci(older)
+        assert found["recording"] == "20261123/a.wav,20261123/b.wav"
+        assert found["lineOut"] == "telco,peer"
+        assert found["reason"] == 'SIP;cause=200, Q.850;cause=16;text="100 %, %22"'
 
     def test_what_is_no_item_is_left_out(self) -> None:
         assert parse_fci("") == {}

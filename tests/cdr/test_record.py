@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from pbx.call.cause import CallTag, by_hang_up, by_server
+from pbx.cdr.fci import parse_fci
 from pbx.cdr.record import CallEntry, records_of
-from pbx.store.record_file import COLUMNS
+from pbx.store.record_file import COLUMNS, encode_line, split_lines
 from tests.cdr.samples import EPOCH, OFFSET_S, UTC, entry, facts
 
 BYE = by_hang_up(CallTag.CALLER_HUNG_UP, [])
@@ -77,6 +78,20 @@ class TestColumns:
     def test_a_clock_set_back_makes_no_negative_duration(self) -> None:
         (one,) = records_of(entry(), BYE, EPOCH, ["LO"])
         assert one.values(UTC)[COLUMNS.index("duration")] == "0.000"
+
+
+class TestLine:
+    def test_it_can_be_split_at_commas_whatever_peers_have_said(self) -> None:
+        """As ``awk -F,`` does it, and miniCDR with a million of them."""
+        reasons = ["SIP;cause=200", 'Q.850;cause=16;text="Normal call clearing, thank you"']
+        call = entry(recordings=("20261123/a.wav", "20261123/b.wav"))
+        cause = by_hang_up(CallTag.CALLEE_HUNG_UP, reasons)
+        (one,) = records_of(call, cause, EPOCH + 16.75, ["LO"])
+        line = encode_line(one.values(UTC))
+        assert split_lines(line, len(COLUMNS)) == line.decode().split(",")
+        fci = parse_fci(line.decode().rstrip().split(",")[COLUMNS.index("fci")])
+        assert fci["recording"] == "20261123/a.wav,20261123/b.wav"
+        assert fci["reason"] == ", ".join(reasons)
 
 
 class TestSides:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 import msgspec
 
@@ -73,7 +74,7 @@ class Record:
     def fci(self) -> dict[str, str]:
         """The FCI's items: callTag, cause ..."""
         items = (item.partition("=") for item in self.fields["fci"].split(";") if item)
-        return {name: value for name, _, value in items}
+        return {name: unquote(value) for name, _, value in items}
 
 
 class Exchange:
