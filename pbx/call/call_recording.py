@@ -6,10 +6,8 @@ from pbx.call.facts import CallFacts
 from pbx.call.passage import Passage
 from pbx.call.recording import Recording
 from pbx.call.recording_signs import RecordingSigns
+from pbx.locale import english
 from pbx.media import protocol
-
-UNREADABLE = "the media engine can't read its sound"
-"""Why a call can't be recorded whose sound is encrypted from end to end, or of a codec that we haven't got."""
 
 
 class CallRecording:
@@ -94,7 +92,8 @@ class CallRecording:
     def call_ended(self) -> None:
         """Note where a call should have been recorded and couldn't be."""
         if self._wanted is not None and self._facts.talk is not None:
-            self._facts.recording_failure = UNREADABLE
+            # Encrypted from end to end, or of a codec that we haven't got
+            self._facts.recording_failure = english("unrecorded-sound")
 
     def reported(self, report: protocol.Recorded) -> bool:
         """Take note that a recording has ended by itself; False where it is none of this call."""

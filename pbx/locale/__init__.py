@@ -45,6 +45,18 @@ def english(key: str, **values: object) -> str:
     return catalogue("en")[key].format(**values)
 
 
+def translated(words: str, family: str) -> str:
+    """Return in the language spoken what another program, or a file, has said in English.
+
+    Args:
+        words: a sentence without values; what is none stays as it is.
+        family: what the sentence's key begins with.
+    """
+    keys = (key for key, text in catalogue("en").items() if text == words)
+    key = next((key for key in keys if key.startswith(family)), "")
+    return say(key) if key else words
+
+
 def _of_environment(environment: Mapping[str, str]) -> str:
     # POSIX.1-2017, base definitions §8.2: the first of these that is set and not null decides
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pbx.locale import catalogue, say
+from pbx.locale import catalogue, say, translated
 
 _KIND = "kind-"
 """How the keys of the kinds of values begin."""
@@ -61,9 +61,7 @@ def kind(name: str, speak: Callable[[str], str]) -> str:
 
 def kind_translated(words: str) -> str:
     """Return the English words of a kind of value in the language spoken."""
-    keys = (key for key, text in catalogue("en").items() if text == words)
-    key = next((key for key in keys if key.startswith(_KIND)), "")
-    return say(key) if key else words
+    return translated(words, _KIND)
 
 
 def fault_of_settings(text: str) -> str:

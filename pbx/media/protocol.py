@@ -478,7 +478,8 @@ class Recorded(msgspec.Struct, frozen=True, tag="recorded"):
     Args:
         recording: its name.
         seconds: how much is in the file.
-        failure: why it ended before it was stopped, in words; empty otherwise.
+        failure: why it ended before it was stopped, in the system's English words or such as `pbx.locale`
+            has; empty otherwise.
     """
 
     recording: int

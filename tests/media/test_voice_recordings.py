@@ -1,5 +1,6 @@
 """Recordings of a real engine, as any other program reads the files."""
 
+import errno
 import os
 import resource
 import signal
@@ -259,11 +260,16 @@ class TestWhatCannotBeWritten:
         names = {1: "there.wav", 2: "there.wav/a.wav", 3: "", 4: "a\0.wav", 5: "x" * 300}
         with voice_phones(link, PLAIN) as phones:
             phones[0].be()
+            failures = {}
             for number, name in names.items():
                 link.send(Record(number, f"{tmp_path}/{name}", phones[0].port))
                 ended = link.expect(Recorded)
                 assert (ended.recording, ended.seconds) == (number, 0.0)
-                assert ended.failure
+                failures[number] = ended.failure
+            assert all(failures.values())
+            # In the system's words alone, which clients know in other languages
+            whys = (errno.EEXIST, errno.EEXIST, errno.ENAMETOOLONG)
+            assert [failures[number] for number in (1, 2, 5)] == [os.strerror(one) for one in whys]
             assert (tmp_path / "there.wav").read_bytes() == b"someone's"
             # None of them has left anything behind.
             # The folder of a new day is made.

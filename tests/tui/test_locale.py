@@ -1,9 +1,16 @@
 """Refusals of the exchange, put into the user's language."""
 
+import errno
+import os
+
 import pytest
 
 from pbx.api.client import CommandError
+from pbx.api.schema import Problem
+from pbx.locale import english
+from pbx.media.engine import recordings
 from tui.locale import translate, with_reason
+from tui.problems import sentence
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +47,21 @@ def test_what_the_system_says(said: str, shown: str) -> None:
         "why": shown,
         "server": "Connection refused",
     }
+
+
+@pytest.mark.parametrize(
+    ("why", "shown"),
+    [
+        (english("unrecorded-sound"), "媒体引擎无法解读其声音"),
+        (recordings.TWICE, "该通话已在录音"),
+        (recordings.FULL, "同时录音的通话已达上限"),
+        (os.strerror(errno.ENOSPC), "磁盘空间不足"),
+    ],
+)
+def test_why_a_call_was_not_recorded(why: str, shown: str) -> None:
+    """Whether call control, the media engine or the system says so."""
+    problem = Problem(slug="recording-failed", severity="attention", values={"why": why})
+    assert sentence(problem) == f"有通话无法录音：{shown}。"
 
 
 def test_english_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:

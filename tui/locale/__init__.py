@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from pbx.api.client import CommandError
-from pbx.locale import catalogue, language
+from pbx.locale import catalogue, language, translated
 from pbx.locale import say as say_of_exchange
 from pbx.locale.decoding import kind_translated
 
@@ -25,13 +25,14 @@ def say(key: str, **values: object) -> str:
 
 
 def reason(text: str) -> str:
-    """Return what the system says of a failure, in the language of the environment.
+    """Return why something failed, in the language of the environment.
 
-    It comes as the C library's English words, which the exchange passes on; what is not known here
-    stays as it is.
+    It comes in English: as the C library's words, which the exchange passes on, or, of a call that wasn't
+    recorded, as the exchange's own; what is not known here stays as it is.
     """
     names = (name for number, name in errno.errorcode.items() if os.strerror(number) == text)
-    return sentences().get(f"errno-{next(names, '')}", text)
+    said = sentences().get(f"errno-{next(names, '')}")
+    return translated(text, "unrecorded-") if said is None else said
 
 
 def with_reason(values: Mapping[str, str]) -> dict[str, str]:

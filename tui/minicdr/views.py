@@ -15,6 +15,7 @@ from pbx.cdr.selection import CDR_TYPES
 from pbx.cdr.totals import By, Total
 from pbx.cdr.words import cause_words, tag_words
 from tui.clean import clean
+from tui.locale import reason
 from tui.minicdr.locale import say
 from tui.report import console, duration, print_pairs
 
@@ -29,7 +30,7 @@ WORDS = 24
 
 _KNOWN_ITEMS = frozenset(
     {"callTag", "cause", "sip", "releasedBy", "reason"}
-    | {"codec", "calledCodec", "pdd", "recording"}
+    | {"codec", "calledCodec", "pdd", "recording", "recordingFailure"}
     | {f"{party}{item}" for party in ("caller", "called") for item in ("Mos", "Loss", "Jitter")}
 )
 
@@ -166,6 +167,7 @@ def details(call: Call) -> list[tuple[str, str]]:
         ("call-caller-sound", _sound(fci, "caller")),
         ("call-called-sound", _sound(fci, "called")),
         ("call-recordings", "\n".join(map(clean, recordings))),
+        ("call-unrecorded", clean(reason(fci.get("recordingFailure", "")))),
         ("call-more", "\n".join(map(clean, more))),
     ]
     return [(say(key), value) for key, value in pairs if value]

@@ -13,6 +13,10 @@ from pbx.media.engine.syncing import DiskSync
 from pbx.media.engine.wav import longest, make_wav, wav_header
 from pbx.media.protocol import Record, Recorded, Report
 
+TWICE = "it is being recorded already"
+FULL = "as many calls are being recorded as can be at a time"
+"""Why there's no recording. Clients know these words by `pbx.locale`, which the engine knows nothing of."""
+
 
 @dataclass(slots=True)
 class _Recording:
@@ -105,8 +109,8 @@ class Recordings:
     def _why_not(self, streams: tuple[int, ...]) -> str:
         running = [one for one in self._named.values() if not one.stopped]
         if any(row in one.streams for one in running for row in streams):
-            return "it is being recorded already"
-        return "" if self._free else f"{tape_row.TAPES} recordings run already"
+            return TWICE
+        return "" if self._free else FULL
 
     def stop(self, name: int) -> None:
         """End a recording; nothing happens where there's none of that name."""
@@ -161,7 +165,7 @@ class Recordings:
             recording.fd = make_wav(recording.path, header)
         except (OSError, ValueError) as error:
             # ValueError: no path at all.
-            why = f"{recording.path.name}: {getattr(error, 'strerror', None) or error}"
+            why = getattr(error, "strerror", None) or str(error)
             return lambda: self._give_up(recording, why)
         self._disk.begin(recording.name, recording.fd)
         return lambda: self._writer.use(

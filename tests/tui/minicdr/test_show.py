@@ -6,6 +6,7 @@ import pytest
 
 from pbx.call.cause import LINES_FULL, by_response
 from pbx.call.quality import Quality
+from pbx.locale import english
 from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE
 
@@ -68,6 +69,14 @@ def test_sound_and_recordings(minicdr: Run, office: Exchange) -> None:
     assert "Called's sound" not in out
     assert "record/20270115/a.wav" in out
     assert "record/20270115/b.wav" in out
+
+
+def test_why_it_was_not_recorded(minicdr: Run, office: Exchange) -> None:
+    office.call(talk_s=1.0, recording_failure=english("unrecorded-sound"))
+    office.call(talk_s=1.0, recording_failure="No space left on device")
+    assert "Not recorded  the media engine can't read its sound" in minicdr("show", "6@phone").out
+    for call, words in (("6", "媒体引擎无法解读其声音"), ("7", "磁盘空间不足")):
+        assert f"未录音原因  {words}" in minicdr("show", f"{call}@phone", locale=CHINESE).out
 
 
 def test_what_a_later_version_records_is_shown_as_it_is(minicdr: Run, office: Exchange) -> None:
