@@ -9,6 +9,9 @@ from pbx.call.recording_signs import RecordingSigns
 from pbx.locale import english
 from pbx.media import protocol
 
+MOST = 32
+"""Recordings of a call: whoever has keys pressed by a program may not fill the disk, or the call's record."""
+
 
 class CallRecording:
     """What is recorded of a call.
@@ -40,6 +43,11 @@ class CallRecording:
         """Whether a recording runs, or waits for the parties to be heard."""
         return self._wanted is not None or self.running is not None
 
+    @property
+    def full(self) -> bool:
+        """Whether it has as many recordings as a call may have."""
+        return len(self._facts.recordings) >= MOST
+
     def answered(self) -> None:
         """Begin what is recorded by itself, as soon as the parties can be heard."""
         if not self.expected:
@@ -50,6 +58,9 @@ class CallRecording:
         """Record the call from now on; False where that is impossible."""
         facts = self._facts
         if facts.release is not None or facts.talk is None:
+            return False
+        if self.full:
+            facts.recording_failure = english("unrecorded-often")
             return False
         if not self._passage.record(recording.name, recording.path, stereo=recording.stereo):
             return False

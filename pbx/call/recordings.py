@@ -168,6 +168,8 @@ class Recordings:
             return "not-recordable"
         if call.recording:
             return "recorded-already"
+        if call.recorder.full:
+            return "recorded-often"
         if not self.room():
             return "no-room-to-record"
         recording = Recording(next(self._names), self._folder, file, stereo)

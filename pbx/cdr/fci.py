@@ -95,13 +95,13 @@ class Fci:
             ("pdd", f"{self.pdd_s:.3f}" if self.pdd_s is not None else ""),
             *_items("caller", self.quality[0]),
             *_items("called", self.quality[1]),
-            ("recording", ",".join(self.recordings)),
             ("recordingFailure", self.recording_failure),
             ("transferredBy", self.transferred_by),
             ("lineIn", self.lines[0]),
             ("lineOut", self.lines[1]),
             ("emergency", "yes" if self.emergency else ""),
-            # The last one: a database may cut what is long
+            # The last ones: a database may cut what is long
+            ("recording", ",".join(self.recordings)),
             ("reason", self.reason),
         ]
         return format_fci(items)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pbx.call.call_recording import MOST
 from pbx.call.record_code import CodeWatch
 from pbx.config.recording import RecordingSettings
 from pbx.media.protocol import Digit, Play, Played, SendDigits, StopRecording, Stream
@@ -101,6 +102,27 @@ class TestCode:
         for _ in range(5):
             press(office, alice, gap_s=0.0)
         assert len({one.path for one in recordings(office)}) == 3
+
+    def test_again_and_again(self, office: Office) -> None:
+        """The call's record says that there would have been more."""
+        alice, _, call, _ = established(office)
+        for _ in range(2 * MOST):
+            press(office, alice, gap_s=0.0)
+        call.bye()
+        (facts,) = office.ended
+        assert len(recordings(office)) == len(set(facts.recordings)) == MOST
+        assert facts.recording_failure == ""
+
+    def test_more_often_than_a_call_may_be_recorded(self, office: Office) -> None:
+        alice, _, call, _ = established(office)
+        for _ in range(2 * MOST + 2):
+            press(office, alice, gap_s=0.0)
+        # It is told to the administrator, too
+        assert begin(office) == "recorded-often"
+        call.bye()
+        (facts,) = office.ended
+        assert len(recordings(office)) == len(set(facts.recordings)) == MOST
+        assert facts.recording_failure == "it has as many recordings as a call may have"
 
     def test_by_the_called_user(self, office: Office) -> None:
         _, bob, _, _ = established(office)

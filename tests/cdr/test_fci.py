@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pbx.call.cause import by_hang_up, by_response, by_server
 from pbx.call.quality import Quality
 from pbx.cdr.fci import CallTag, Fci, format_fci, parse_fci
+from pbx.store.schema import CDR_LENGTHS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "pbx" / "cdr" / "README.md"
@@ -85,6 +86,26 @@ class TestFci:
         found = parse_fci(str(fci))
         assert (found["codec"], found["calledCodec"]) == ("PCMA", "G722")
         assert found["recording"] == "20261123/a.wav,20261123/b.wav"
+
+    def test_what_a_database_cuts_is_no_more_than_the_list_of_files(self) -> None:
+        fci = Fci.of(
+            by_hang_up(CallTag.CALLER_HUNG_UP, ["Q.850;cause=16"]),
+            answered=True,
+            codec="PCMA",
+            recordings=tuple(
+                f"20261123/101112_100_101_0123456789abcdef_{one}.wav" for one in range(32)
+            ),
+            pdd_s=None,
+            transferred_by="102",
+            lines=("telco", "peer"),
+            emergency=True,
+            recording_failure="No space left on device",
+        )
+        found = parse_fci(str(fci)[: CDR_LENGTHS["fci"]])
+        assert (found["lineIn"], found["lineOut"], found["emergency"]) == ("telco", "peer", "yes")
+        assert (found["transferredBy"], found["codec"]) == ("102", "PCMA")
+        assert found["recordingFailure"] == "No space left on device"
+        assert found["recording"].startswith(fci.recordings[0])
 
     def test_what_the_exchange_told_the_caller(self) -> None:
         fci = Fci.of(by_server(CallTag.NO_ROUTE), answered=False, codec="", pdd_s=None)
