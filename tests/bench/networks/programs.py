@@ -143,7 +143,8 @@ def running(peers: Any, folder: Path, calls: int) -> Iterator[dict[str, Switch]]
         calls: how many of each kind there are at once.
     """
     with contextlib.ExitStack() as stack:
-        exchange = Exchange(folder / "exchange", Ports(), streams=_STREAMS)
+        # Who only hears sends nothing for the whole of a talk.
+        exchange = Exchange(folder / "exchange", Ports(), streams=_STREAMS, media="timeout_s = 0")
         stack.callback(exchange.close)
         exchange.start()
         for pid in (exchange.pid, exchange.status().engine_pid):
