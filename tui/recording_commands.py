@@ -46,7 +46,7 @@ def list_recordings(
     """List the recordings, the newest first."""
     if ctx.invoked_subcommand is not None:
         return
-    wanted = _day(day) if day else ""
+    wanted = _day(day)
     show(
         ask(ctx, lambda client: client.recordings(day=wanted, number=number, most=most or None)),
         json,
@@ -68,7 +68,7 @@ def remove(
     """Remove a recording, or those of all days before one."""
     if bool(file) == bool(before):
         raise typer.BadParameter(say("usage-recordings"))
-    day = _day(before) if before else ""
+    day = _day(before)
 
     def removed(client: Client) -> RemovedRecordings:
         return client.remove_recordings_before(day) if day else client.remove_recording(file)
@@ -77,11 +77,13 @@ def remove(
 
 
 def _day(text: str) -> str:
-    """Return a day that a person has typed as the exchange has it.
+    """Return a day that a person has typed as the exchange has it; empty where none was typed.
 
     Raises:
         CommandError: it is none.
     """
+    if not text:
+        return ""
     try:
         day = read_day(text.strip(), datetime.datetime.now().astimezone().date())
     except ValueError:

@@ -240,11 +240,17 @@ def reliable(prack: str = "200 OK") -> list[str]:
         response("183 Session Progress", sdp=True, extra=required, retrans=True),
         expect("PRACK"),
         answer_in_dialog().replace("200 OK", prack),
-        final("200 OK", sdp=True),
-        expect("ACK"),
-        expect("BYE"),
-        answer_in_dialog(),
+        *answered(sdp=True),
     ]
+
+
+def answered(*, sdp: bool = False) -> list[str]:
+    """Return: answer the call, whatever has come meanwhile; talk until the other side hangs up.
+
+    Args:
+        sdp: the answer is the first to say where sound is wanted.
+    """
+    return [final("200 OK", sdp=sdp), expect("ACK"), expect("BYE"), answer_in_dialog()]
 
 
 def early(rseq: int) -> str:

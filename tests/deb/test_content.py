@@ -14,6 +14,7 @@ from elftools.elf.elffile import ELFFile
 
 from tests.deb import packages
 from tests.deb.packages import PROJECT
+from tests.deb.unit_root import ALONE, POST
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -22,23 +23,6 @@ SITE = f"opt/sipserver/venv/lib/python{PYTHON}/site-packages"
 
 # ELF's e_machine.
 MACHINES = {"amd64": 62, "arm64": 183}
-
-# The post "Linux 系统启动时自动运行 miniSIPServer", without the database as it says there (T9.2).
-UNIT = """\
-[Unit]
-Description=miniSIPServer
-After=network.target
-Requires=network.target
-
-[Service]
-Type=simple
-User=pi
-KillMode=process
-ExecStart=/opt/sipserver/minisipserver-cli
-
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 class Contents:
@@ -247,15 +231,14 @@ class TestPapers:
 class TestUnits:
     def test_the_units_text_is_the_vendors(self, contents: Contents) -> None:
         units = "usr/lib/systemd/system"
-        assert contents.text(f"{units}/minisipserver.service") == UNIT
+        assert contents.text(f"{units}/minisipserver.service") == ALONE
         drop_ins = contents.root / units / "minisipserver.service.d"
         for path in drop_ins.iterdir():
             assert path.read_text().startswith("# "), f"{path.name} does not say why"
 
     def test_the_form_with_mariadb(self, contents: Contents) -> None:
         folder = "usr/share/minisipserver/with-mariadb"
-        vendors = UNIT.replace("network.target\n", "network.target mariadb.service\n")
-        assert contents.text(f"{folder}/minisipserver.service") == vendors
+        assert contents.text(f"{folder}/minisipserver.service") == POST
         drop_in = contents.text(f"{folder}/40-mariadb.conf")
         assert "Wants=mariadb.service" in drop_in
         assert "\nRequires=" not in drop_in

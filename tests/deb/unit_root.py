@@ -14,6 +14,26 @@ WITH_MARIADB = UNITS / "with-mariadb"
 FOLDER = "usr/lib/systemd/system"
 """Where a package puts units, in a root."""
 
+POST = """\
+[Unit]
+Description=miniSIPServer
+After=network.target mariadb.service
+Requires=network.target mariadb.service
+
+[Service]
+Type=simple
+User=pi
+KillMode=process
+ExecStart=/opt/sipserver/minisipserver-cli
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""minisipserver.service as the post "Linux 系统启动时自动运行 miniSIPServer" prints it (T9.1)."""
+
+ALONE = POST.replace(" mariadb.service", "")
+"""The same without the database, as it says there (T9.2)."""
+
 _SYSTEMS_OWN = Path("/") / FOLDER
 
 

@@ -19,6 +19,7 @@ from tests.interop.devices import BaresipDevice, PjsuaDevice
 from tests.interop.exchange import Exchange
 from tests.interop.linphone import Linphone
 from tests.interop.long_calls import LongCalls
+from tests.interop.mariadb import MariaDb
 from tests.interop.matrix import summary
 from tests.interop.phones import Phones, Users
 from tests.interop.pjsua_chat import PjsuaChat
@@ -118,6 +119,15 @@ def new_exchange(
         return own
 
     return start
+
+
+@pytest.fixture
+def database(tmp_path: Path, ports: Ports, closing: ExitStack) -> MariaDb:
+    """Return a MariaDB of the test's own, started; it may be stopped and started again."""
+    own = MariaDb(tmp_path / "mariadb", ports.one())
+    closing.callback(own.stop)
+    own.start()
+    return own
 
 
 PASSWORD = "secret"

@@ -4,8 +4,6 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,6 @@ from tests.interop.conversation import HIGH_HZ, LOW_HZ, talk, two_phones
 from tests.interop.exchange import Exchange
 from tests.interop.mariadb import MariaDb
 from tests.interop.phones import Phones
-from tests.interop.ports import Ports
 from tests.interop.sipp import Load
 from tests.interop.tones import assert_pure_tone
 from tests.interop.waiting import until
@@ -95,13 +92,8 @@ def test_a_killed_exchange_knows_its_phones_and_its_call_again(
 def test_stopping_the_database_under_load_loses_no_call_and_no_record(
     new_exchange: NewExchange,
     phones_of: PhonesOf,
-    tmp_path: Path,
-    ports: Ports,
-    closing: ExitStack,
+    database: MariaDb,
 ) -> None:
-    database = MariaDb(tmp_path / "mariadb", ports.one())
-    closing.callback(database.stop)
-    database.start()
     exchange = new_exchange(streams=200, top=f'database = "{database.url}"')
     phones = phones_of(exchange)
     assert exchange.status().database == "mysql"
@@ -139,13 +131,8 @@ def test_stopping_the_database_under_load_loses_no_call_and_no_record(
 def test_the_exchange_starts_and_connects_calls_without_its_database(
     new_exchange: NewExchange,
     phones_of: PhonesOf,
-    tmp_path: Path,
-    ports: Ports,
-    closing: ExitStack,
+    database: MariaDb,
 ) -> None:
-    database = MariaDb(tmp_path / "mariadb", ports.one())
-    closing.callback(database.stop)
-    database.start()
     exchange = new_exchange(top=f'database = "{database.url}"')
     phones = phones_of(exchange)
     assert exchange.stop() == 0

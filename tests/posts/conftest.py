@@ -21,6 +21,7 @@ from tests.carriers.conftest import (
 from tests.interop.conftest import (
     PASSWORD,
     closing,
+    database,
     new_exchange,
     new_phone,
     phones_of,
@@ -34,6 +35,7 @@ from tests.posts.statements import summary, unproved
 
 __all__ = [
     "closing",
+    "database",
     "far",
     "ims",
     "lines_exchange",

@@ -5,7 +5,7 @@ The counterparts are programs of others that read CSV: Gnumeric, and SQLite's co
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,10 +16,10 @@ from pbx.cdr.packed import HEADER, encode_record
 from pbx.store.record_file import decode_line
 from tests.interop import scenario
 from tests.interop.baresip import Baresip
+from tests.interop.conversation import talk, two_phones
 from tests.interop.exchange import Exchange
 from tests.interop.ports import Ports
 from tests.interop.sipp import Sipp, account
-from tests.interop.waiting import until
 from tests.posts.spreadsheet import Spreadsheet
 from tests.tui.program import Outcome, outcome, start
 
@@ -33,36 +33,14 @@ DIALLED = ("+8613901088888", "0049301234", "=1+1", "-5", "@x", "+1", "*74")
 
 
 @pytest.fixture
-def talked(tmp_path: Path) -> Iterator[Path]:
-    """Yield the data folder of an exchange over which 110 has talked to 111."""
-    with ExitStack() as stack:
-        ports = stack.enter_context(Ports())
-        (tmp_path / "exchange").mkdir()
-        exchange = Exchange(tmp_path / "exchange", ports)
-        stack.callback(exchange.close)
-        exchange.start()
-        phones = []
-        for number, tone_hz in (("111", 880.0), ("110", 440.0)):
-            exchange.add_user(number, PASSWORD)
-            phone = Baresip(
-                tmp_path / number,
-                ports,
-                number=number,
-                password=PASSWORD,
-                server=exchange.host,
-                tone_hz=tone_hz,
-            )
-            stack.callback(phone.close)
-            phone.registered()
-            phones.append(phone)
-        callee, caller = phones
-        caller.dial("111")
-        for phone in phones:
-            phone.wait_event("CALL_ESTABLISHED")
-        caller.hang_up()
-        callee.wait_event("CALL_CLOSED")
-        until("the call's record", exchange.records, why_not=exchange.why)
-        yield exchange.folder
+def talked(new_exchange: Callable[..., Exchange], new_phone: Callable[..., Baresip]) -> Path:
+    """Return the data folder of an exchange over which 100 has talked to 101."""
+    exchange = new_exchange()
+    caller, callee = two_phones(exchange, new_phone)
+    talk(caller, callee)
+    caller.hang_up()
+    exchange.wait_records(1)
+    return exchange.folder
 
 
 def imported(path: Path, query: str) -> list[list[str]]:
@@ -129,11 +107,11 @@ class TestT10:
         assert len(text.splitlines()) == 2
         assert text.replace("\r\n", "").lstrip("\ufeff").isprintable()
         (row,) = Spreadsheet(path, tmp_path).rows
-        assert (row["caller_number"], row["called_number"]) == ("110", "111")
+        assert (row["caller_number"], row["called_number"]) == ("100", "101")
         assert row["cdr_type"] == "LO"
         assert row["fci"].startswith("callTag=102;cause=16;")
         query = "select caller_number, called_number from records"
-        assert imported(path, query) == [["110", "111"]]
+        assert imported(path, query) == [["100", "101"]]
 
     async def test_T10_2_minicdr_opens_old_and_new_files_and_converts(
         self, days: list[Path], tmp_path: Path

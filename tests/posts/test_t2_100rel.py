@@ -76,10 +76,7 @@ def test_T2_1_T2_2_offered_and_acknowledged(
         # Once more; then one that has come before its turn
         *map(steps.early, (7, 9, 8)),
         *_acknowledged(),
-        steps.final("200 OK"),
-        expect("ACK"),
-        expect("BYE"),
-        scenario.answer_in_dialog(),
+        *steps.answered(),
     ]
     text = steps.carrier(*wanted, registering=steps.registrar())
     text = text.replace("@[local_ip]:[contact_port]", f"@127.0.0.32:{port}")
@@ -228,10 +225,7 @@ def test_T2_8_the_line_alone_has_it(office: Office, new_carrier: NewCarrier, kin
         response("183 Session Progress", sdp=True, extra=[steps.REQUIRED, "RSeq: 1"], retrans=True),
         *_acknowledged(),
         *steps.told_to_go_on(),
-        steps.final("200 OK"),
-        expect("ACK"),
-        expect("BYE"),
-        scenario.answer_in_dialog(),
+        *steps.answered(),
         registering=steps.registrar(),
     )
     carrier = new_carrier(text)
@@ -255,10 +249,7 @@ def test_T2_8_the_caller_alone_has_it(office: Office, new_carrier: NewCarrier) -
         *steps.taken(),
         response("183 Session Progress", sdp=True),
         *steps.told_to_go_on(),
-        steps.final("200 OK"),
-        expect("ACK"),
-        expect("BYE"),
-        scenario.answer_in_dialog(),
+        *steps.answered(),
         registering=steps.registrar(),
     )
     carrier = new_carrier(text)

@@ -15,7 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.deb.unit_root import FOLDER, UNITS, WITH_MARIADB, make_root, rc_local, systemd_tool
+from tests.deb.unit_root import (
+    ALONE,
+    FOLDER,
+    POST,
+    UNITS,
+    WITH_MARIADB,
+    make_root,
+    rc_local,
+    systemd_tool,
+)
 from tests.interop.baresip import Baresip
 from tests.interop.conversation import HIGH_HZ, LOW_HZ, TALK_S, talk, two_phones
 from tests.interop.exchange import Exchange
@@ -34,23 +43,6 @@ from tests.posts.ordinary import (
 
 NewExchange = Callable[..., Exchange]
 NewPhone = Callable[..., Baresip]
-
-POST = """\
-[Unit]
-Description=miniSIPServer
-After=network.target mariadb.service
-Requires=network.target mariadb.service
-
-[Service]
-Type=simple
-User=pi
-KillMode=process
-ExecStart=/opt/sipserver/minisipserver-cli
-
-[Install]
-WantedBy=multi-user.target
-"""
-"""minisipserver.service as the post prints it."""
 
 UNIT = "minisipserver.service"
 
@@ -126,7 +118,7 @@ def test_T9_1_after_mariadb_but_not_stopped_by_it(root: Path) -> None:
 
 
 def test_T9_2_without_a_database_mariadb_is_not_named(root: Path) -> None:
-    assert (UNITS / UNIT).read_text() == POST.replace(" mariadb.service", "")
+    assert (UNITS / UNIT).read_text() == ALONE
     assert not (root / FOLDER / "mariadb.service").exists()
     assert_starts_with_the_system(root)
     named = [word for words in settings(root).values() for word in words]
@@ -139,13 +131,8 @@ def test_T9_2_without_a_database_mariadb_is_not_named(root: Path) -> None:
 def test_T9_1_mariadb_is_stopped_and_started_again_under_calls(
     new_exchange: NewExchange,
     new_phone: NewPhone,
-    tmp_path: Path,
-    ports: Ports,
-    closing: ExitStack,
+    database: MariaDb,
 ) -> None:
-    database = MariaDb(tmp_path / "mariadb", ports.one())
-    closing.callback(database.stop)
-    database.start()
     exchange = new_exchange(top=f'database = "{database.url}"')
     caller, callee = two_phones(exchange, new_phone)
 
