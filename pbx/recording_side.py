@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pbx.config.recording import TONE, RecordingSettings
+from pbx.media.wav_header import WavError, open_sound, read_playable
 from pbx.store.snapshot import Snapshot
 
 FAILURE_S = 3600.0
@@ -65,10 +66,19 @@ class RecordingHealth:
         return why if self._clock() - when < FAILURE_S else ""
 
     @property
-    def missing(self) -> str:
-        """The path of the announcement that isn't there; empty where nothing is missing."""
+    def announcement_failure(self) -> tuple[str, str] | None:
+        """The path of an announcement that can't be played, and why, as in `Facts`; None for none."""
         path = self._announcement
-        return path if path not in ("", TONE) and not Path(path).is_file() else ""
+        if path in ("", TONE):
+            return None
+        try:
+            with open_sound(Path(path)) as file:
+                read_playable(file)
+        except OSError as error:
+            return path, error.strerror or str(error)
+        except WavError:
+            return path, ""
+        return None
 
 
 def announcement_of(settings: RecordingSettings, folder: Path) -> str:

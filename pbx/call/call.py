@@ -660,7 +660,7 @@ class Call:
             case protocol.Recorded():
                 return self.recorder.reported(report)
             case protocol.Played():
-                return self.passage.played(report)
+                return self.recorder.played(report)
 
     @property
     def recording(self) -> bool:

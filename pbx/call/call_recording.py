@@ -100,6 +100,13 @@ class CallRecording:
         if self.running is not None and self.signs is not None:
             self.signs.go_on()
 
+    def played(self, report: protocol.Played) -> bool:
+        """Take note that what was played has ended; False where it is none of this call."""
+        # Before the passage does, which would pass sound on when nothing is played
+        if report.failure and self.signs is not None:
+            self.signs.failed(report.player)
+        return self._passage.played(report)
+
     def call_ended(self) -> None:
         """Note where a call should have been recorded and couldn't be."""
         if self._wanted is not None and self._facts.talk is not None:

@@ -28,13 +28,21 @@ class RecordingSigns:
         self._passage = passage
         self._names = names
         self._announcement = announcement
+        self._files: dict[int, int] = {}
 
     def begun(self) -> None:
         """Tell both parties that they are recorded from now on."""
         if self._announcement == TONE:
-            self._play_to_both(tone=WARNING, level_db=LEVEL_DBM0, times=0)
+            for port in self._passage.sound_ports:
+                self._warn(port)
         elif self._announcement:
-            self._play_to_both(path=self._announcement)
+            self._play_file(self._announcement)
+
+    def failed(self, player: int) -> None:
+        """Play the tone to a party that was to hear the file, and can't."""
+        port = self._files.pop(player, None)
+        if port is not None:
+            self._warn(port)
 
     def go_on(self) -> None:
         """Tell both parties still: the exchange has been restarted."""
@@ -43,6 +51,7 @@ class RecordingSigns:
 
     def ended(self) -> None:
         """Tell nothing any more."""
+        self._files = {}
         self._passage.stop_playing()
 
     def answer(self, media: LegMedia, *, recorded: bool) -> None:
@@ -58,10 +67,14 @@ class RecordingSigns:
         tone = BEGUN if recorded else ENDED
         self._passage.play(next(self._names), media.sound_port, tone=tone, level_db=LEVEL_DBM0)
 
-    def _play_to_both(
-        self, *, tone: str = "", path: str = "", level_db: float = 0.0, times: int = 1
-    ) -> None:
+    def _play_file(self, path: str) -> None:
+        self._files = {}
         for port in self._passage.sound_ports:
-            self._passage.play(
-                next(self._names), port, tone=tone, path=path, level_db=level_db, times=times
-            )
+            player = next(self._names)
+            self._files[player] = port
+            self._passage.play(player, port, path=path)
+
+    def _warn(self, port: int) -> None:
+        """Let a party hear that it is recorded, as long as it is."""
+        player = next(self._names)
+        self._passage.play(player, port, tone=WARNING, level_db=LEVEL_DBM0, times=0)

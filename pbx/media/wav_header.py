@@ -1,8 +1,11 @@
-"""What a WAV file says of its sound (RIFF; WAVE_FORMAT_EXTENSIBLE), whoever plays it."""
+"""What a WAV file says of its sound (RIFF; WAVE_FORMAT_EXTENSIBLE), whoever plays it, and whether players can."""
 
+import math
 import os
+import stat
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 PCM, ALAW, ULAW = 1, 6, 7
@@ -14,8 +17,20 @@ _MOST_CHUNKS = 1000
 """Of a file; what has more before its sound isn't made to be played."""
 
 
+LONGEST = 1 << 26
+"""Samples of mono that a file for players may have: they stay in memory as long as they are played, 134 MB."""
+
+RATES = (8000, 16000, 48000)
+"""At which players play, in samples a second; sound of other rates is converted."""
+
+_LOWEST, _HIGHEST = 4000, 192_000
+
+_MOST_PHASES = 640
+"""Of the filter that converts; every usual rate has fewer."""
+
+
 class WavError(ValueError):
-    """A file that is no WAV file; says why, in one sentence."""
+    """A file that is no WAV file, or none that can be played; says why, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,43 @@ class WavHeader:
     def is_pcm(self) -> bool:
         """Whether samples are whole numbers of 8 (unsigned), 16, 24 or 32 bits."""
         return self.code == PCM and self.bits in (8, 16, 24, 32)
+
+
+def open_sound(path: Path) -> BinaryIO:
+    """Open a file for players.
+
+    Raises:
+        WavError: it is no regular file.
+        OSError: it can't be opened.
+    """
+    # A FIFO would have us wait for its writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise WavError("it is no file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_playable(file: BinaryIO) -> WavHeader:
+    """Return the header of a file that players can play.
+
+    Raises:
+        WavError: they can't.
+        OSError: it can't be read.
+    """
+    form = read_wav_header(file)
+    g711 = form.code in (ALAW, ULAW) and form.bits == 8
+    if not (form.is_pcm or g711) or not 1 <= form.tracks <= 8:
+        raise WavError("only WAV files of PCM or G.711 can be played")
+    rate = form.rate
+    phases = min(wanted // math.gcd(rate, wanted) for wanted in RATES[:2]) if rate else 0
+    if not _LOWEST <= rate <= _HIGHEST or phases > _MOST_PHASES:
+        raise WavError(f"{rate} samples in a second cannot be played")
+    if form.octets < form.frame:
+        raise WavError("it has no sound in it")
+    if form.octets > LONGEST * form.frame:
+        raise WavError("it is too long")
+    return form
 
 
 def read_wav_header(file: BinaryIO) -> WavHeader:

@@ -327,12 +327,39 @@ class TestAnnouncement:
         # What is passed on again is recorded, too
         assert len(said(office, Record)) == 1
 
-    def test_a_file_that_is_missing_does_no_harm(self) -> None:
-        office, *_ = self._office("/x/a.wav")
-        end_of(office, *played(office), failure="No such file")
+    def test_a_file_that_cannot_be_played_gives_way_to_the_tone(self) -> None:
+        office, alice, bob, _ = self._office("/x/a.wav")
+        files, before = played(office), len(office.media)
+        end_of(office, files[1], failure="No such file")
+        end_of(office, files[0], failure="No such file")
+        tones = played(office)[2:]
+        assert [(one.port, one.tone, one.times) for one in tones] == [
+            (port_of(office, phone), "1400/250 0/14750", 0) for phone in (bob, alice)
+        ]
+        # Nothing is set anew between file and tone: their sound has no gap
+        assert not any(isinstance(one, Voice | StopVoice) for one in office.media[before:])
+        (call_id,) = office.exchange.calls
+        assert office.exchange.recordings.stop(call_id) == ""
+        office.pump()
+        assert said(office, StopPlaying) == [StopPlaying(one.player) for one in tones]
+        end_of(office, *tones)
         assert office.voices() == {}
-        (call,) = office.exchange.calls.values()
-        assert call.recording
+
+    def test_a_tone_that_cannot_be_played_either_is_not_tried_for_ever(self) -> None:
+        office, *_ = self._office("/x/a.wav")
+        end_of(office, *played(office), failure="64 sounds are played already")
+        tones = played(office)[2:]
+        end_of(office, *tones, failure="64 sounds are played already")
+        assert len(played(office)) == 4
+        assert office.voices() == {}
+
+    def test_a_file_whose_failure_is_told_after_the_recordings_end(self) -> None:
+        office, *_ = self._office("/x/a.wav")
+        (call_id,) = office.exchange.calls
+        assert office.exchange.recordings.stop(call_id) == ""
+        end_of(office, *played(office), failure="No such file")
+        assert len(played(office)) == 2
+        assert office.voices() == {}
 
     def test_a_tone_goes_on_as_long_as_the_recording(self) -> None:
         office, *_ = self._office("tone")

@@ -23,6 +23,7 @@ from tests.carriers.odd import OddCarrier, seen
 from tests.interop import net_phone, scenario
 from tests.interop.baresip import Baresip
 from tests.interop.conftest import PASSWORD
+from tests.interop.conversation import two_phones
 from tests.interop.devices import BaresipDevice
 from tests.interop.exchange import Exchange, Record
 from tests.interop.net_phone import NetPhone
@@ -410,4 +411,36 @@ def test_T3_1_both_parties_hear_that_they_are_recorded(
         assert track.talking(said).level_db(other) < LEVEL_DB - 30
         # What is said to them isn't what they have said
         assert track.level_db(hertz) < LEVEL_DB - 30
+    announcing.assert_sane()
+
+
+def test_T3_1_both_parties_hear_a_tone_where_the_announcement_cannot_be_played(
+    new_exchange: Callable[..., Exchange], new_phone: NewPhone
+) -> None:
+    announcing = new_exchange(top='[recording]\nannounce = "announcement.wav"')
+    path = announcing.folder / "announcement.wav"
+    assert f"{path}, cannot be read: No such file or directory" in announcing.problems()
+    path.write_bytes(b"ID3")
+    until(
+        "it is no WAV file",
+        lambda: f"{path}, is no WAV file" in announcing.problems(),
+        20,
+        why_not=announcing.why,
+    )
+    give(announcing, "101", record="all")
+    caller, callee = two_phones(announcing, new_phone)
+    caller.dial("101")
+    for phone in (caller, callee):
+        heard = partial(beside, phone, BEEP_HZ)
+        until(f"{phone.number} hears it", lambda one=heard: one() >= 0.15, why_not=phone.why)  # type: ignore[misc]
+    assert recorded(announcing) == [True]
+    write_tone(path, ANNOUNCED_HZ, 1.5)
+    until(
+        "it is mended",
+        lambda: "announcement" not in announcing.problems(),
+        20,
+        why_not=announcing.problems,
+    )
+    caller.hang_up()
+    announcing.wait_idle()
     announcing.assert_sane()

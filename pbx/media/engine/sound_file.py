@@ -1,8 +1,6 @@
 """Reads WAV files for players: PCM or G.711 sound of any usual rate, as mono at a rate of ours."""
 
 import math
-import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -10,21 +8,12 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pbx.media.wav_header import ALAW, ULAW, WavHeader, read_wav_header
+from pbx.media.wav_header import ALAW, RATES, ULAW, WavHeader, open_sound, read_playable
 
 Sound = npt.NDArray[np.int16]
 
-LONGEST = 1 << 26
-"""Samples of mono that a file may have: they stay in memory as long as they are played, 134 MB."""
-
-RATES = (8000, 16000, 48000)
-_LOWEST, _HIGHEST = 4000, 192_000
-
 _CROSSINGS = 16
 """Zero crossings of the filter on each side."""
-
-_MOST_PHASES = 640
-"""Of a filter; every usual rate has fewer."""
 
 _PIECE = 4096
 """Samples that are reckoned at once."""
@@ -54,9 +43,8 @@ def read_sound(path: Path) -> SoundFile:
         SoundFileError: there is no such file, or it isn't one that can be played.
     """
     try:
-        with _open(path) as file:
-            form = read_wav_header(file)
-            _check(form)
+        with open_sound(path) as file:
+            form = read_playable(file)
             wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
             sound = _decode(form, file)
     except (OSError, ValueError) as error:
@@ -66,15 +54,6 @@ def read_sound(path: Path) -> SoundFile:
     return SoundFile(convert(sound, form.rate, wanted), wanted)
 
 
-def _open(path: Path) -> BinaryIO:
-    # A FIFO would have us wait for its writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise SoundFileError("it is no file")
-    return os.fdopen(descriptor, "rb")
-
-
 def _read(file: BinaryIO, at: int, octets: int) -> bytes:
     """Return so much of a file, or what there is of it.
 
@@ -82,19 +61,6 @@ def _read(file: BinaryIO, at: int, octets: int) -> bytes:
     """
     file.seek(at)
     return file.read(octets)
-
-
-def _check(form: WavHeader) -> None:
-    """Refuse what can't be played."""
-    g711 = form.code in (ALAW, ULAW) and form.bits == 8
-    if not (form.is_pcm or g711) or not 1 <= form.tracks <= 8:
-        raise SoundFileError("only WAV files of PCM or G.711 can be played")
-    rate = form.rate
-    phases = min(wanted // math.gcd(rate, wanted) for wanted in RATES[:2]) if rate else 0
-    if not _LOWEST <= rate <= _HIGHEST or phases > _MOST_PHASES:
-        raise SoundFileError(f"{rate} samples in a second cannot be played")
-    if form.octets > LONGEST * form.frame:
-        raise SoundFileError("it is too long")
 
 
 def _decode(form: WavHeader, file: BinaryIO) -> Sound:

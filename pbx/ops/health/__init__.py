@@ -6,7 +6,7 @@ A check's sentence and remedy stand in `pbx.locale` under ``problem-SLUG`` and `
 from collections.abc import Callable
 
 from pbx.ops.health import (
-    announcement_missing,
+    announcement_unplayable,
     callback_open,
     callback_port,
     clock_unsure,
@@ -55,7 +55,7 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     callback_open.check,
     callback_port.check,
     recording_failed.check,
-    announcement_missing.check,
+    announcement_unplayable.check,
     recordings_lack_room.check,
     recordings_stay.check,
 )

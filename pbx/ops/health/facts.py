@@ -65,7 +65,8 @@ class Facts:
         callback_open: the port on which the call-back service listens to anybody; 0 for none.
         callback_failure: the port that the call-back service can't have, and why; None where it can.
         recording_failure: why a call couldn't be recorded lately; empty since one could.
-        announcement_missing: the path of what is to announce recordings, where it is missing.
+        announcement_failure: the path of a file that is to announce recordings and can't be played, and
+            what the system says of it, empty where it is no such file; None for none.
         recording_stays: a recording that should go and can't be removed, and why; None for none.
         recordings_lack_mb: megabytes that must be free for recordings and aren't, where one has been
             refused or ended for that; else 0.
@@ -94,6 +95,6 @@ class Facts:
     callback_open: int = 0
     callback_failure: tuple[int, str] | None = None
     recording_failure: str = ""
-    announcement_missing: str = ""
+    announcement_failure: tuple[str, str] | None = None
     recording_stays: tuple[str, str] | None = None
     recordings_lack_mb: int = 0
