@@ -158,6 +158,9 @@ SECURE_ONLY = Cause(
 )
 """What is asked for by sip is by sips only (RFC 5630 §5.1.2)."""
 
+WRONG_PASSWORD = Cause(CallTag.NO_RIGHT, 87, 403, "Forbidden")
+"""A conference room's: it is a closed group, and who doesn't know its password isn't of it."""
+
 ROOM_FULL = Cause(CallTag.LIMIT, 17, 486, "Busy Here")
 """A conference room with as many parties as it may have."""
 

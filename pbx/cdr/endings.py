@@ -15,6 +15,7 @@ from pbx.call.cause import (
     ROOM_FULL,
     SECURE_ONLY,
     TOO_MANY_HOPS,
+    WRONG_PASSWORD,
     CallTag,
     Cause,
     by_hang_up,
@@ -165,8 +166,8 @@ ENDINGS = (
     # The exchange's own
     _decided("unknown number", CallTag.NO_ROUTE),
     Ending("incomplete number", ADDRESS_INCOMPLETE, particular=True),
-    _decided("no right", CallTag.NO_RIGHT),
-    _decided("wrong password of a room", CallTag.NO_RIGHT),
+    _decided("no right", CallTag.NO_RIGHT, particular=True),
+    Ending("wrong password of a room", WRONG_PASSWORD, particular=True),
     _decided("no port for sound", CallTag.LIMIT, particular=True),
     Ending("room is full", ROOM_FULL, particular=True),
     _decided("nobody answers", CallTag.NO_ANSWER),

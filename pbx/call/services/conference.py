@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from pbx.call.cause import ROOM_FULL, CallTag, Cause, by_server
+from pbx.call.cause import ROOM_FULL, WRONG_PASSWORD, Cause
 from pbx.call.services.music import Playlist
 from pbx.call.services.service import Mode, Service
 from pbx.call.sound import Sound
@@ -51,7 +51,7 @@ class Rooms:
         if room is None:
             return None
         if room.password != dialed.password:
-            return by_server(CallTag.NO_RIGHT)
+            return WRONG_PASSWORD
         return ROOM_FULL if len(room.parties) >= self._most else None
 
     def enter(self, dialed: ServiceNumber, sound: Sound, *, again: bool) -> "Conference":
