@@ -107,6 +107,10 @@ class Link(ABC):
     ) -> None:
         """Take a final response that is no failure of the address: it leads to an input."""
 
+    def _repeats(self, transaction: ClientTransaction) -> bool:
+        """Whether a request whose connection has ended is to be sent once more, by another one."""
+        return False
+
     @abstractmethod
     def _hold_s(self) -> float:
         """After how long it is asked again, now that the server has said yes."""
@@ -201,7 +205,10 @@ class Link(ABC):
             self._transaction = None
             self._timers.cancel((self, "patience"))
         if not isinstance(event, ResponseReceived):
-            self._of_no_use(_why(event, transaction), now)
+            if isinstance(event, TransportFailed) and self._repeats(transaction):
+                self._step(LinkInput.AGAIN, now)
+            else:
+                self._of_no_use(_why(event, transaction), now)
             return
         if current:
             self.rtt_s = now - self._sent_at

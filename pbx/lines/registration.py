@@ -79,6 +79,8 @@ class Registration(Link):
         self._asked_contact = ""
         self._registrar = ""
         self._redirects = self._lengthenings = 0
+        # The CSeq number of the answer to a challenge that may be sent once more
+        self._proof = 0
         # When the Contact was corrected last, and by which connection
         self._corrected: tuple[float, int] | None = None
 
@@ -185,7 +187,7 @@ class Registration(Link):
             if self._again is None:
                 self._refused(refusal(response, transaction), now)
             else:
-                self._cseq = self._again.cseq.number
+                self._cseq = self._proof = self._again.cseq.number
                 self._step(LinkInput.AGAIN, now)
         elif status == 423 and self._lengthened(response):
             self._step(LinkInput.AGAIN, now)
@@ -193,6 +195,16 @@ class Registration(Link):
             self._step(LinkInput.REDIRECTED, now)
         else:
             self._refused(refusal(response, transaction), now)
+
+    def _repeats(self, transaction: ClientTransaction) -> bool:
+        """A server may close its connection behind each answer, its challenge too: then what proves who
+        we are goes out by another one, once."""
+        request = transaction.request
+        if request.cseq.number != self._proof or not transaction.flow.is_stream:
+            return False
+        self._again = self.authorizer.repeat(request)
+        self._cseq, self._proof = self._again.cseq.number, 0
+        return True
 
     def _accepted(self, response: Response, flow: Flow, now: float) -> None:
         if self.phase is Phase.LEAVING:

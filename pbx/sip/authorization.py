@@ -135,13 +135,20 @@ class Authorizer:
             known.sessions[space] = session
         for space in [*known.sessions][:-_MOST_SPACES]:
             del known.sessions[space]
-        again = self._again(request, known, number or request.cseq.number + 1)
-        known.open[str(again.cseq)] = tries
-        if len(known.open) > _MOST_OPEN:
-            known.open.popitem(last=False)
-        return again
+        return self._again(request, known, number or request.cseq.number + 1, tries)
 
-    def _again(self, request: Request, known: _Conversation, number: int) -> Request:
+    def repeat(self, request: Request) -> Request:
+        """Return a request with credentials once more: its connection has ended before an answer came.
+
+        Args:
+            request: what `answer` has returned, as sent. It is left as it is.
+        """
+        known = self._conversations.setdefault(request.call_id, _Conversation())
+        # It is no other try: what the server has seen of it, if anything, is one
+        tries = known.open.pop(str(request.cseq), None) or _Tries()
+        return self._again(request, known, request.cseq.number + 1, tries)
+
+    def _again(self, request: Request, known: _Conversation, number: int, tries: _Tries) -> Request:
         again = Request(request.method, request.uri, list(request.headers), request.body)
         again.remove("Via")
         _without_credentials(again)
@@ -150,6 +157,9 @@ class Authorizer:
         again.set("CSeq", f"{number} {request.method}")
         for space, session in known.sessions.items():
             self._add(again, space, session)
+        known.open[str(again.cseq)] = tries
+        if len(known.open) > _MOST_OPEN:
+            known.open.popitem(last=False)
         return again
 
     def _add(self, request: Request, space: _Space, session: _Session) -> None:

@@ -34,11 +34,12 @@ TRANSPORTS = ("udp", "tcp", "tls")
 
 _REGISTRAR = """\
 modparam("usrloc", "db_mode", 0)
-modparam("registrar", "max_expires", 4)
+modparam("registrar", "max_expires", {expires_s})
 modparam("tls", "config", "{folder}/tls.cfg")
 request_route {{
     xlog("L_ERR", "registrar: $rm $ru from $proto:$si, $fU, expires $hdr(Expires)\\n");
     if (is_method("REGISTER")) {{
+        {closes}
         if (!pv_www_authenticate("telco.invalid", "secret", "0")) {{
             www_challenge("telco.invalid", "1");
             exit;
@@ -61,14 +62,19 @@ certificate = {folder}/certificate.pem
 
 
 class Registrar:
-    """Kamailio as a registrar that grants 4 seconds, over each transport.
+    """Kamailio as a registrar, over each transport.
 
     Args:
         folder: for its files.
         ports: where its ports come from.
+        expires_s: what it grants.
+        closes: it closes its connections behind each answer.
     """
 
-    def __init__(self, folder: Path, ports: Ports) -> None:
+    def __init__(
+        self, folder: Path, ports: Ports, *, expires_s: int = 4, closes: bool = False
+    ) -> None:
+        self._own = {"expires_s": expires_s, "closes": "set_reply_close();" if closes else ""}
         self.identity = DataFolder(folder / "identity")
         self.identity.path.mkdir(parents=True)
         own_identity(TlsSettings(), self.identity, [SERVER])
@@ -84,7 +90,7 @@ class Registrar:
         (self._folder / "tls.cfg").write_text(_TLS.format(folder=self.identity.tls))
         listen = [f"{one}:{self.host(one)}" for one in TRANSPORTS]
         modules = "tls sl pv textops siputils xlog auth usrloc registrar"
-        config = head(listen, modules) + _REGISTRAR.format(folder=self._folder)
+        config = head(listen, modules) + _REGISTRAR.format(folder=self._folder, **self._own)
         self._kamailio = Kamailio(self._folder / "run", config, self.port)
 
     def stop(self) -> None:
@@ -146,6 +152,48 @@ def test_over_each_transport_it_stays_registered_and_survives_a_restart_of_the_s
     farewells = [line for line in registrar.said().split("\n") if "expires 0" in line]
     assert all(any(f"user-{one}," in line for line in farewells) for one in TRANSPORTS)
     assert "Traceback" not in exchange.log()
+
+
+def test_a_server_that_closes_its_connection_behind_each_answer(
+    tmp_path: Path, ports: Ports, closing: ExitStack, exchange: Exchange
+) -> None:
+    """Its challenge, too: neither is it asked without a pause, nor is a password taken for wrong."""
+    registrars = {}
+    # A server for each line: by a connection that both had, one would lose what the other's answer ends
+    for name, password in (("right", "secret"), ("wrong", "guessed")):
+        registrar = Registrar(tmp_path / name, ports, expires_s=600, closes=True)
+        registrar.start()
+        closing.callback(registrar.stop)
+        registrars[name] = registrar
+        add_line(
+            exchange,
+            name,
+            kind="external-line",
+            server=registrar.host("tcp"),
+            domain="telco.invalid",
+            transport="tcp",
+            user=name,
+            password=password,
+        )
+
+    def asked(name: str) -> int:
+        return registrars[name].said().count(f", {name}, expires")
+
+    wait_usable(exchange, "right")
+    refused = wait_trouble(exchange, "password", "wrong")
+    assert (refused.next_try_s or 0) > 100
+    assert asked("wrong") == 2
+    assert "cannot be reached" not in exchange.log()
+    # It stands by its yes, and is asked again at once: it might have been restarted; then less often
+    until(
+        "the next question waits",
+        lambda: asked("right") > 2 and 0 < (state(exchange, "right").next_try_s or 0) <= 10,
+        15,
+        why_not=registrars["right"].said,
+    )
+    assert state(exchange, "right").usable
+    assert asked("right") <= 4
+    exchange.assert_sane()
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

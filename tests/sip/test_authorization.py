@@ -205,6 +205,18 @@ class TestRfc3261Section22_1:
         assert account.answer(one, challenged(one, asks("n3"))) is None
         assert account.answer(other, challenged(other, asks("n4"))) is None
 
+    def test_what_its_connection_took_along_goes_out_once_more_as_the_same_try(
+        self, account: Authorizer
+    ) -> None:
+        lost = answered(account, invite(), asks("n1"))
+        again = account.repeat(lost)
+        assert (again.get("CSeq"), lost.get("CSeq")) == ("3 INVITE", "2 INVITE")
+        (one,) = given(again)
+        # Where the server has seen the lost one, its count is used up
+        assert (one.nonce, one.nc) == ("n1", "00000002")
+        assert right(again, one)
+        assert account.answer(again, challenged(again, asks("n2"))) is None
+
     def test_an_ack_gets_the_invites_credentials(self, account: Authorizer) -> None:
         request = invite()
         response = challenged(request, asks("n1"), status=401)
