@@ -73,7 +73,8 @@ class Sound:
         """Record what the party says into a new file, `last_recording` when it is whole."""
         self._recording = next(self._names)
         path = recording_path(self._folder, self._recording)
-        self._tell(protocol.Record(self._recording, path, self.port))
+        # It goes with the call: no flash card is to be worn for it
+        self._tell(protocol.Record(self._recording, path, self.port, kept=False))
 
     def stop_recording(self) -> None:
         """End the recording; `Recorded` comes when its file is whole."""

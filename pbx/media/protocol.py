@@ -281,6 +281,7 @@ class Record(msgspec.Struct, frozen=True, tag="record"):
         left: the port of a voice, or of a stream with a `Tap`; it may become the other meanwhile.
         right: the other party's port, which may be 0.
         stereo: a track for each, instead of both in one.
+        kept: the file is to outlive a power cut, so it is brought to the disk while it grows.
     """
 
     recording: int
@@ -288,6 +289,7 @@ class Record(msgspec.Struct, frozen=True, tag="record"):
     left: int
     right: int = 0
     stereo: bool = False
+    kept: bool = True
 
 
 class StopRecording(msgspec.Struct, frozen=True, tag="stop-recording"):

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pbx.media.protocol import (
     Refused,
     StopRecording,
 )
+from tests.interop.waiting import until
 from tests.media.engine_process import Link, running
 from tests.media.kernels.sound import Sound, level, sine, tone_level
 from tests.media.voice_phone import G722, L16, LEVEL, PCMU, PEAK, converse, voice_phones
@@ -324,3 +326,30 @@ class TestWhatGoesWrong:
             assert len(left) >= 1.5 * rate
             assert abs(median_level(left[first_loud(left) :], 500, rate) - LEVEL) < 1
             assert not right.any()
+
+
+class TestDisk:
+    def test_only_what_is_kept_is_brought_there_while_it_grows(
+        self, link: Link, tmp_path: Path
+    ) -> None:
+        """The thread that does so has a descriptor of its own."""
+
+        def descriptors(path: Path) -> int:
+            found = 0
+            for one in Path(f"/proc/{link.peer_pid}/fd").iterdir():
+                with suppress(OSError):  # closed meanwhile
+                    found += one.readlink() == path
+            return found
+
+        passing, kept = tmp_path / "passing.wav", tmp_path / "kept.wav"
+        with voice_phones(link, PLAIN, PLAIN) as phones:
+            for phone in phones:
+                phone.be()
+            link.send(Record(1, str(passing), phones[0].port, kept=False))
+            link.send(Record(2, str(kept), phones[1].port))
+            # One file is made after the other
+            until("the later one is brought there", lambda: descriptors(kept) == 2)
+            assert descriptors(passing) == 1
+            for recording in (1, 2):
+                assert stopped(link, recording).failure == ""
+            until("all are closed", lambda: descriptors(kept) + descriptors(passing) == 0)

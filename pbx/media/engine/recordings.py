@@ -29,6 +29,7 @@ class _Recording:
         path: of its file.
         rate: samples in a second.
         tracks: 1 or 2.
+        kept: it is brought to the disk while it grows.
         fd: of its file; -1 where there's none.
         failure: why it can't be written any more; empty as long as it can.
         stopped: its end has been asked for.
@@ -41,6 +42,7 @@ class _Recording:
     path: Path
     rate: int
     tracks: int
+    kept: bool
     fd: int = -1
     failure: str = ""
     stopped: bool = False
@@ -98,7 +100,9 @@ class Recordings:
         rate = min(rate, tape_row.HIGHEST)
         tracks = 2 if message.stereo else 1
         row = self._free.pop()
-        recording = _Recording(message.recording, row, streams, Path(message.path), rate, tracks)
+        recording = _Recording(
+            message.recording, row, streams, Path(message.path), rate, tracks, message.kept
+        )
         self._named[recording.name] = recording
         self._writer.prepare(row)
         self._files.submit(lambda: self._make(recording), lambda why: self._give_up(recording, why))
@@ -167,7 +171,8 @@ class Recordings:
             # ValueError: no path at all.
             why = getattr(error, "strerror", None) or str(error)
             return lambda: self._give_up(recording, why)
-        self._disk.begin(recording.name, recording.fd)
+        if recording.kept:
+            self._disk.begin(recording.name, recording.fd)
         return lambda: self._writer.use(
             recording.row, recording.fd, header, recording.tracks, longest(recording.tracks)
         )
@@ -176,7 +181,8 @@ class Recordings:
         fd, recording.fd = recording.fd, -1
         if fd >= 0:
             os.close(fd)
-            self._disk.end(recording.name)
+            if recording.kept:
+                self._disk.end(recording.name)
         return lambda: self._end(recording)
 
     def _end(self, recording: _Recording) -> None:
