@@ -1,18 +1,16 @@
-"""The calls in many record files, newest first."""
+"""Many record files, by the time of their calls."""
 
 import datetime
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pbx.cdr.batch import Batch
 from pbx.cdr.binary import SUFFIX
-from pbx.cdr.call import Call
-from pbx.cdr.newest import Newest
-from pbx.cdr.reader import Complaint, Reader
+from pbx.cdr.finding import Complaint
 from pbx.cdr.selection import Selection
-from pbx.store.record_file import COLUMNS
+
+Group = tuple[Path, ...]
 
 _DAY = re.compile(r"CDR_(\d{4})(\d\d)(\d\d)\.(csv|cdr)", re.ASCII)
 
@@ -23,10 +21,10 @@ class Archive:
 
     Args:
         groups: files whose calls may have ended in the same time; all of a group ended before those
-            of the groups before it.
+            of the groups before it. The records of a call are in one group.
     """
 
-    groups: tuple[tuple[Path, ...], ...]
+    groups: tuple[Group, ...]
 
     @classmethod
     def find(
@@ -52,37 +50,6 @@ class Archive:
             # nobody knows when the calls of these ended
             return cls((tuple(path for group in days.values() for path in group),))
         return cls(tuple(tuple(days[name]) for name in sorted(days, reverse=True)))
-
-    def batches(
-        self, reader: Reader, selection: Selection, columns: Sequence[str] = ()
-    ) -> Iterator[Iterator[Batch]]:
-        """Return the records that are wanted, group by group; the records of a call are in one group.
-
-        Args:
-            columns: those that are wanted.
-        """
-        for group in self.groups:
-            yield _selected(reader, group, selection, columns)
-
-    def calls(self, reader: Reader, selection: Selection, most: int = 0) -> Iterator[Call]:
-        """Return the calls with a record that is wanted; what ended last comes first.
-
-        Args:
-            most: so many of a group at most, 0 for all: what isn't asked for takes no memory.
-        """
-        for group in self.groups:
-            newest = Newest(most)
-            for batch in _selected(reader, group, selection, COLUMNS):
-                newest.add(batch)
-            yield from newest.calls()
-
-
-def _selected(
-    reader: Reader, paths: Iterable[Path], selection: Selection, columns: Sequence[str]
-) -> Iterator[Batch]:
-    wanted = (*columns, *selection.columns())
-    for path in paths:
-        yield from map(selection.passed, reader.batches(path, wanted))
 
 
 def _files(paths: Iterable[Path], complain: Callable[[Complaint], None]) -> Iterator[Path]:

@@ -62,3 +62,7 @@ class LazyColumns(Mapping[str, Sequence[str]]):
 
     def __len__(self) -> int:
         return len(self._made)
+
+    def __reduce__(self) -> tuple[type[dict[str, Sequence[str]]], tuple[dict[str, Sequence[str]]]]:
+        # Other processes get them made.
+        return dict, (dict(self),)

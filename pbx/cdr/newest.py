@@ -1,7 +1,6 @@
 """The calls that ended last, out of records in any order."""
 
 import datetime
-import heapq
 from collections.abc import Iterator
 from itertools import chain, groupby
 from operator import itemgetter
@@ -10,7 +9,7 @@ from pbx.cdr.batch import Batch
 from pbx.cdr.call import Call, Record, moment
 from pbx.store.record_file import COLUMNS
 
-SPARE = 8192
+SPARE = 2048
 """Records that are kept beyond those that are wanted, before the oldest are let go."""
 
 Row = tuple[float, int, int]
@@ -32,13 +31,17 @@ class Newest:
 
     def add(self, batch: Batch) -> None:
         """Add records that have all of `COLUMNS`."""
-        if not len(batch):
-            return
         self._batches.append(batch)
         self._ends.append(_ends(batch))
         self._count += len(batch)
         if self._most and self._count > self._most + SPARE:
-            self._let_go()
+            self.let_go()
+
+    def join(self, after: "Newest") -> None:
+        """Add the records that another one has, and that were read after these."""
+        self._batches += after._batches
+        self._ends += after._ends
+        self._count += after._count
 
     def calls(self) -> Iterator[Call]:
         """Return the calls, newest first; the records of a call end at one time."""
@@ -61,10 +64,13 @@ class Newest:
         rows.sort()
         return rows
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Drop the records of all but the newest calls."""
+        if not self._most or self._count <= self._most:
+            return
         # Calls that end at one time count as one: rather too many are kept than too few.
-        last = heapq.nlargest(self._most, set(chain.from_iterable(self._ends)))[-1]
+        # In a dictionary they stay as nearly in order as they are in a file, and are soon sorted.
+        last = sorted(dict.fromkeys(chain.from_iterable(self._ends)))[-self._most :][0]
         held = zip(self._batches, self._ends, strict=True)
         self._batches, self._ends = [], []
         for batch, ends in held:

@@ -1,11 +1,11 @@
 """How many calls there were, and how long was talked."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from enum import StrEnum
 from itertools import compress
-from operator import add
+from operator import add, and_
+from typing import NamedTuple, cast
 
 from pbx.cdr.batch import Batch
 
@@ -20,8 +20,7 @@ class By(StrEnum):
     LINE = "line"
 
 
-@dataclass(slots=True)
-class Total:
+class Total(NamedTuple):
     """Calls, of which so many were answered; seconds of talk, in all and of the longest."""
 
     calls: int = 0
@@ -29,99 +28,115 @@ class Total:
     talk_s: float = 0.0
     longest_s: float = 0.0
 
-    def add(self, seconds: Sequence[float], talk_times: Sequence[str]) -> None:
-        """Add calls; the `talk_times` of those that were not answered are empty."""
-        self.calls += len(seconds)
-        self.add_talks(list(compress(seconds, talk_times)))
-
-    def add_talks(self, answered: Sequence[float]) -> None:
-        """Add the seconds of answered calls, which `calls` has already."""
-        self.answered += len(answered)
-        self.talk_s += sum(answered)
-        self.longest_s = max(self.longest_s, max(answered, default=0.0))
-
-    def __iadd__(self, other: "Total") -> "Total":
-        """Add other calls."""
-        self.calls += other.calls
-        self.answered += other.answered
-        self.talk_s += other.talk_s
-        self.longest_s = max(self.longest_s, other.longest_s)
-        return self
-
     @property
     def mean_s(self) -> float:
         """Seconds of talk of an answered call; 0 where none was."""
         return self.talk_s / self.answered if self.answered else 0.0
 
 
+Totals = tuple[dict[str, Total], Total]
+"""The rows by name; and all calls."""
+
+Row = tuple[int, int, float, float]
+"""The values of a `Total`: ten thousands of these come from other processes, which takes a third of the time."""
+
+Subtotals = tuple[dict[str, Row], Row]
+"""What some of the calls come to: the rows by name, in no order; and all of them."""
+
+
 def columns(by: By) -> tuple[str, ...]:
-    """Return the columns that `totals` needs."""
+    """Return the columns that `Sums` needs."""
     return ("call_id", "record_id", "setup_time", "talk_time", *_COLUMNS[by])
 
 
-def totals(groups: Iterable[Iterable[Batch]], by: By) -> tuple[dict[str, Total], Total]:
-    """Add calls up.
+class Sums:
+    """Adds calls up.
+
+    Both sides of a call leave a record, with the same call_id and time of setup: such count as one
+    call. A call counts once in each row that it belongs to, and once in all.
 
     Args:
-        groups: records with `columns`; those of a call are in one group.
         by: a row for each of these. A local user's row has the calls that the user made or was to get; an
             outside line's, which is the address of the other exchange, those that came or went by it.
             Days and hours are those of the calls' begin, in the zone of the records.
+    """
+
+    def __init__(self, by: By) -> None:
+        self._by = by
+        self._seen: dict[str, None] = {}
+        self._sides = _Sides()
+        self._calls = Counter[str]()
+        self._talks = defaultdict[str, list[float]](list)
+        self._all_calls = 0
+        self._all_talks: list[float] = []
+
+    def add(self, batch: Batch) -> None:
+        """Add records with `columns`."""
+        keys = _keys(batch)
+        named: Sequence[str | None]
+        if self._by in _BY_SIDE:
+            named = _BY_SIDE[self._by](batch)
+            firsts, in_rows = self._sides.firsts(keys, named)
+        else:
+            named = _NAMES[self._by](batch)
+            firsts = in_rows = _firsts(keys, self._seen)
+        talk_times = batch["talk_time"]
+        talks = list(compress(batch.seconds, _both(firsts, talk_times)))
+        self._all_calls += sum(firsts)
+        self._all_talks += talks
+        # What has no name is in no row.
+        names = cast(list[str], list(compress(named, in_rows)))
+        self._calls.update(names)
+        if in_rows is firsts and names and names.count(names[0]) == len(names):
+            # as nearly always by day or hour, for the records of a file are in the order of time
+            self._talks[names[0]] += talks
+            return
+        answered = _both(in_rows, talk_times)
+        talked = cast(Iterable[str], compress(named, answered))
+        for name, seconds in zip(talked, compress(batch.seconds, answered), strict=True):
+            self._talks[name].append(seconds)
+
+    def totals(self) -> Subtotals:
+        """Return what they come to."""
+        rows = {name: _row(calls, self._talks[name]) for name, calls in self._calls.items()}
+        return rows, _row(self._all_calls, self._all_talks)
+
+    @property
+    def keys(self) -> Collection[str]:
+        """What names each of the calls, and ends with the time of setup; in the order of the records."""
+        return self._sides.keys if self._by in _BY_SIDE else self._seen.keys()
+
+
+def together(parts: Iterable[Subtotals], by: By) -> Totals:
+    """Put together what calls come to that were added up apart from each other.
 
     Returns:
-        The rows by name, in the order of days and hours, or by number of calls; and all calls.
-
-        Both sides of a call leave a record, with the same call_id and time of setup: such count as one
-        call. A call counts once in each row that it belongs to, and once in all.
+        The rows in the order of days and hours, or by number of calls; and all calls.
     """
-    rows: defaultdict[str, Total] = defaultdict(Total)
-    everything = Total()
-    for group in groups:
-        seen, sides = set[str](), _Sides()
-        talks: defaultdict[str, list[float]] = defaultdict(list)
-        for batch in group:
-            keys = _keys(batch)
-            if by in _BY_SIDE:
-                named = _BY_SIDE[by](batch)
-                firsts, in_rows = sides.firsts(keys, named)
-                once, of_rows = batch.only(firsts), batch.only(in_rows)
-                names = [name for name in compress(named, in_rows) if name is not None]
-            else:
-                once = of_rows = batch.only(_firsts(keys, seen))
-                names = list(_NAMES[by](once))
-            everything.add(once.seconds, once["talk_time"])
-            counts = Counter(names)
-            for name, count in counts.items():
-                rows[name].calls += count
-            answered = compress(zip(names, of_rows.seconds, strict=True), of_rows["talk_time"])
-            if len(counts) == 1:
-                # as nearly always by day or hour, for the records of a file are in the order of time
-                rows[names[0]].add_talks([seconds for _, seconds in answered])
-                continue
-            for name, seconds in answered:
-                talks[name].append(seconds)
-        for name, all_seconds in talks.items():
-            rows[name].add_talks(all_seconds)
-    return _ordered(rows, by), everything
-
-
-def together(
-    parts: Iterable[tuple[Mapping[str, Total], Total]], by: By
-) -> tuple[dict[str, Total], Total]:
-    """Put together what `totals` has made of groups apart from each other."""
-    rows: defaultdict[str, Total] = defaultdict(Total)
-    everything = Total()
-    for some, all_of_them in parts:
-        for name, total in some.items():
-            rows[name] += total
-        everything += all_of_them
-    return _ordered(rows, by), everything
-
-
-def _ordered(rows: Mapping[str, Total], by: By) -> dict[str, Total]:
+    found = defaultdict[str, list[Row]](list)
+    everything = []
+    for rows, all_of_them in parts:
+        for name, row in rows.items():
+            found[name].append(row)
+        everything.append(all_of_them)
+    made = {name: _total(rows) for name, rows in found.items()}
     in_time = by in (By.DAY, By.HOUR)
-    order = sorted(rows, key=lambda name: (0 if in_time else -rows[name].calls, name))
-    return {name: rows[name] for name in order}
+    order = sorted(made, key=lambda name: (0 if in_time else -made[name].calls, name))
+    return {name: made[name] for name in order}, _total(everything)
+
+
+def _row(calls: int, talks: Collection[float]) -> Row:
+    return calls, len(talks), sum(talks), max(talks, default=0.0)
+
+
+def _total(rows: Iterable[Row]) -> Total:
+    calls, answered, talk_s, longest_s = zip((0, 0, 0.0, 0.0), *rows, strict=True)
+    return Total(sum(calls), sum(answered), sum(talk_s), max(longest_s))
+
+
+def _both(wanted: Sequence[bool], talk_times: Sequence[str]) -> Sequence[object]:
+    """Tell of each record whether it is wanted and was answered."""
+    return talk_times if all(wanted) else list(map(and_, wanted, map(bool, talk_times)))
 
 
 class _Sides:
@@ -132,6 +147,11 @@ class _Sides:
         self._rows: dict[str, str | None] = {}
         self._more: defaultdict[str, set[str]] = defaultdict(set)
         self._known: dict[str | None, str | None] = {}
+
+    @property
+    def keys(self) -> Collection[str]:
+        """The calls."""
+        return self._rows.keys()
 
     def firsts(
         self, keys: Sequence[str], names: Sequence[str | None]
@@ -160,16 +180,16 @@ class _Sides:
         return firsts, in_rows
 
 
-def _firsts(keys: Sequence[str], seen: set[str]) -> list[bool]:
+def _firsts(keys: Sequence[str], seen: dict[str, None]) -> list[bool]:
     """Tell of each key whether it comes for the first time."""
-    fresh = set(keys)
-    if len(fresh) == len(keys) and seen.isdisjoint(fresh):
+    fresh = dict.fromkeys(keys)
+    if len(fresh) == len(keys) and seen.keys().isdisjoint(fresh):
         seen |= fresh
         return [True] * len(keys)
     firsts = []
     for key in keys:
         firsts.append(key not in seen)
-        seen.add(key)
+        seen[key] = None
     return firsts
 
 
@@ -210,10 +230,12 @@ def _hours(batch: Batch) -> list[str]:
     return [time[11:13] for time in batch["setup_time"]]
 
 
-def _destinations(batch: Batch) -> list[str]:
+def _destinations(batch: Batch) -> Sequence[str]:
+    numbers = batch["called_number"]
+    if all(numbers):
+        return numbers
     return [
-        called or dialed
-        for called, dialed in zip(batch["called_number"], batch["dialed_number"], strict=True)
+        called or dialed for called, dialed in zip(numbers, batch["dialed_number"], strict=True)
     ]
 
 

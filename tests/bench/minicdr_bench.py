@@ -60,6 +60,7 @@ CASES = (
     Case("totals by destination", ("total", "--by", "destination")),
     Case("totals by line", ("total", "--by", "line")),
     Case("one file: totals by day", ("total",), whole=True),
+    Case("one file: totals by user", ("total", "--by", "user"), whole=True),
     Case("one file: newest calls", ("list",), whole=True),
 )
 

@@ -5,68 +5,25 @@ import datetime
 import io
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from pbx.cdr import newest, reader
+from pbx.cdr import newest, pieces, reader
 from pbx.cdr.archive import Archive
+from pbx.cdr.finding import Complaint
 from pbx.cdr.packed import HEADER as BINARY_HEADER
 from pbx.cdr.packed import encode_record
-from pbx.cdr.reader import Complaint, Reader
+from pbx.cdr.query import Query
+from pbx.cdr.reader import Reader
 from pbx.cdr.selection import Selection
-from pbx.cdr.totals import By, Total, columns, totals
+from pbx.cdr.totals import By, Total
 from pbx.store.record_file import BOM, COLUMNS, HEADER, encode_line
-
-Row = tuple[str, ...]
-
-MIDNIGHT = datetime.datetime(2026, 10, 1, tzinfo=datetime.timezone(datetime.timedelta(hours=8)))
-
-NUMBERS = st.sampled_from(["100", "101", "102", "", "+8613901088888", "=1", "'=x", "9555"])
-ADDRESSES = st.sampled_from(["udp 192.0.2.1:5060", "tcp [2001:db8::1]:5060", "", "192.0.2.9"])
-TEXTS = st.sampled_from(["line 电信", "a,b", 'say "x"', "line carrier", "'", "+", "", " ", "é—x"])
-JUNK = st.binary(max_size=40).map(lambda data: data.replace(b"\n", b""))
-ODD = st.sampled_from([b"", b"\0" * 20, b"x", b"," * 14, b"," * 15, b'"open', b"a\tb", b" "])
-
-
-@st.composite
-def calls(draw: st.DrawFn) -> list[Row]:
-    """The records of a call, one or both sides, near midnight."""
-    setup = MIDNIGHT + datetime.timedelta(seconds=draw(st.integers(-90, 90)))
-    talk_s = draw(st.sampled_from([None, 0.0, 0.5, 59.25, 3000.125]))
-    end = setup + datetime.timedelta(seconds=4 + (talk_s or 0.0))
-    name, call_id = draw(st.sampled_from(["a1", "b2", "c3", "d4"])), draw(st.sampled_from("xyz"))
-    values = [draw(one) for one in (NUMBERS, NUMBERS, NUMBERS, ADDRESSES, ADDRESSES, TEXTS, TEXTS)]
-    caller, dialed, called, caller_addr, called_addr, route, fci = values
-    sides = draw(st.sampled_from([("LO",), ("LO", "LT"), ("LO", "OT"), ("OO", "LT"), ("OO", "OT")]))
-    return [
-        (
-            *(f"{name}-{side}", draw(st.sampled_from(["", call_id])), side, caller, dialed, called),
-            *(setup.isoformat(), "", "" if talk_s is None else setup.isoformat(), end.isoformat()),
-            *(f"{talk_s or 0.0:.3f}", caller_addr, called_addr, route, fci),
-        )
-        for side in sides
-    ]
-
-
-RECORDS = st.lists(calls(), max_size=12).map(lambda found: [row for one in found for row in one])
-
-
-@st.composite
-def files(draw: st.DrawFn) -> bytes:
-    """A file as an exchange, a person or a power cut has left it."""
-    ends = st.just(draw(st.sampled_from([b"\r\n", b"\n"])))
-    if draw(st.booleans()):
-        ends = st.sampled_from([b"\r\n", b"\n"])
-    lines = [encode_line(row).removesuffix(b"\r\n") for row in draw(RECORDS)]
-    for _ in range(draw(st.sampled_from([0, 0, 1, 3]))):
-        lines.insert(draw(st.integers(0, len(lines))), draw(ODD | JUNK))
-    text = b"".join(line + draw(ends) for line in lines)
-    text = draw(st.sampled_from([HEADER, HEADER.removeprefix(BOM), BOM, b""])) + text
-    return text[: len(text) - draw(st.sampled_from([0, 0, 0, 1, 9]))]
+from tests.cdr.any_files import FEW, RECORDS, Row, files
 
 
 def plainly(data: bytes) -> tuple[list[Row], list[int]]:
@@ -122,16 +79,19 @@ def unexpected(complaint: Complaint) -> None:
     raise AssertionError(complaint)
 
 
+def query(*paths: Path) -> Query:
+    archive = Archive.find(paths, Selection(), unexpected)
+    return Query(archive, Selection(), Reader(unexpected))
+
+
 @pytest.fixture(autouse=True)
 def _small() -> Iterator[None]:
     """Files of some lines are cut into pieces as those of a million are."""
-    with patch.multiple(reader, CHUNK=700, CLOSER=300), patch.object(newest, "SPARE", 3):
+    small = ((pieces, "CHUNK", 700), (reader, "CLOSER", 300), (newest, "SPARE", 3))
+    with ExitStack() as patches:
+        for place in small:
+            patches.enter_context(patch.object(*place))
         yield
-
-
-FEW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
-)
 
 
 @given(data=files())
@@ -202,9 +162,7 @@ def test_sums(tmp_path: Path, rows: list[Row], by: By, binary: bool, twice: bool
         packed = BINARY_HEADER + b"".join(map(encode_record, rows))
         path.write_bytes(packed if binary else HEADER + b"".join(map(encode_line, rows)))
         paths.append(path)
-    archive = Archive.find(paths, Selection(), unexpected)
-    groups = archive.batches(Reader(unexpected), Selection(), columns(by))
-    found, everything = totals(groups, by)
+    found, everything = query(*paths).totals(by)
     made: list[tuple[str | None, Total]] = [*found.items()]
     if rows:
         made.append((None, everything))
@@ -218,9 +176,8 @@ def test_the_newest_calls(tmp_path: Path, rows: list[Row], most: int) -> None:
     """To want few of them changes nothing but how many there are."""
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER + b"".join(map(encode_line, rows)))
-    archive = Archive.find([path], Selection(), unexpected)
-    everything = list(archive.calls(Reader(unexpected), Selection()))
-    few = list(archive.calls(Reader(unexpected), Selection(), most))
+    everything = list(query(path).calls())
+    few = list(query(path).calls(most))
     assert few[:most] == everything[:most]
     ends = [one.first["release_time"] for one in everything]
     assert ends == sorted(ends, reverse=True)

@@ -9,6 +9,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from pbx.cdr.selection import Selection
+from pbx.cdr.spread import Spread, here
 from tui.minicdr.locale import say
 from tui.minicdr.screens import CallsScreen, TotalsScreen
 from tui.minicdr.search import Search
@@ -22,6 +23,7 @@ class RecordsApp(App[None]):
     Args:
         paths: of files and folders.
         selection: which records are wanted.
+        spread: does the work where the files are large; see `Search`.
     """
 
     TITLE = "miniCDR"
@@ -33,11 +35,11 @@ class RecordsApp(App[None]):
         Binding("q", "quit", "bind-quit"),
     ]
 
-    def __init__(self, paths: Sequence[Path], selection: Selection) -> None:
+    def __init__(self, paths: Sequence[Path], selection: Selection, spread: Spread = here) -> None:
         # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
         # terminal's own, black on black.
         super().__init__(ansi_color=True)
-        search = Search(paths, selection)
+        search = Search(paths, selection, spread)
         for screen in SCREENS:
             self.add_mode(screen.MODE, partial(screen, search))
 

@@ -5,7 +5,6 @@ The texts are in the language that the environment names when the program starts
 
 import datetime
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,12 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from pbx.cdr import totals
-from pbx.cdr.adding_up import AddingUp
 from pbx.cdr.archive import Archive
 from pbx.cdr.binary import SUFFIX
-from pbx.cdr.call import Call
-from pbx.cdr.reader import Complaint, Reader
+from pbx.cdr.finding import Complaint
+from pbx.cdr.query import Query
+from pbx.cdr.reader import Reader
 from pbx.cdr.selection import Selection
+from pbx.cdr.spread import Workers, spread
 from tui import program
 from tui.locale import say as say_of_commands
 from tui.minicdr import conversion, export, moments, views
@@ -232,10 +232,12 @@ def view(
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         program.tell(NAME, say("view-no-terminal"))
         return EX_FAILED
-    # Textual takes as long to load as all the rest; only this needs it.
-    from tui.minicdr.app import RecordsApp
+    # Before Textual has threads.
+    with Workers() as workers:
+        # It takes as long to load as all the rest; only this needs it.
+        from tui.minicdr.app import RecordsApp
 
-    RecordsApp(_paths(paths), selection).run()
+        RecordsApp(_paths(paths), selection, workers.spread).run()
     return 0
 
 
@@ -244,18 +246,10 @@ class _Reading:
 
     def __init__(self, paths: list[Path] | None, selection: Selection) -> None:
         self.reader = Reader(self._complain)
-        self._selection = selection
         self.complaints = 0
         self.archive = Archive.find(_paths(paths), selection, self._complain)
-
-    def calls(self, most: int = 0) -> Iterator[Call]:
-        return self.archive.calls(self.reader, self._selection, most)
-
-    def totals(self, by: totals.By) -> tuple[dict[str, totals.Total], totals.Total]:
-        adding = AddingUp(self.archive, self._selection, self._complain)
-        found = adding.totals(by)
-        self.reader.files += adding.files
-        return found
+        query = Query(self.archive, selection, self.reader, spread)
+        self.calls, self.totals = query.calls, query.totals
 
     def code(self) -> int:
         """Return the exit code: whether anything could be read, or nothing was there to read."""

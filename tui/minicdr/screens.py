@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -15,6 +15,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from textual.worker import get_current_worker
 
 from pbx.cdr.call import Call
+from pbx.cdr.spread import Stopped
 from pbx.cdr.totals import By
 from tui.bindings import in_words
 from tui.clean import clean
@@ -78,7 +79,7 @@ class RecordsScreen(Screen[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     @abstractmethod
-    def look(self, stopped: Callable[[], bool]) -> Found:
+    def look(self, stopped: Stopped) -> Found:
         """Read what is to be shown; called in a thread of its own."""
 
     @abstractmethod
@@ -193,7 +194,7 @@ class CallsScreen(RecordsScreen):
         super().__init__(search)
         self._most = PAGE
 
-    def look(self, stopped: Callable[[], bool]) -> Found:
+    def look(self, stopped: Stopped) -> Found:
         """Read the newest calls."""
         return self.search.calls(self.number, self._most, stopped)
 
@@ -250,7 +251,7 @@ class TotalsScreen(RecordsScreen):
         super().__init__(search)
         self._by = By.DAY
 
-    def look(self, stopped: Callable[[], bool]) -> Found:
+    def look(self, stopped: Stopped) -> Found:
         """Read all calls and add them up."""
         return self.search.totals(self.number, self._by, stopped)
 

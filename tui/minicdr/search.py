@@ -1,16 +1,18 @@
 """What the view looks for in the records, away from the screen: reading takes seconds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from pbx.cdr import totals
 from pbx.cdr.archive import Archive
-from pbx.cdr.batch import Batch
 from pbx.cdr.call import Call
-from pbx.cdr.reader import Complaint, Reader
+from pbx.cdr.finding import Complaint
+from pbx.cdr.query import Query
+from pbx.cdr.reader import Reader
 from pbx.cdr.selection import Selection
+from pbx.cdr.spread import Spread, Stopped, here
 
 State = tuple[tuple[Path, int, int], ...]
 """The files with their sizes and times: another one when something was written."""
@@ -31,7 +33,7 @@ class Found:
     calls: list[Call] = field(default_factory=list)
     more: bool = False
     rows: dict[str, totals.Total] = field(default_factory=dict)
-    everything: totals.Total = field(default_factory=totals.Total)
+    everything: totals.Total = totals.Total()
     complaints: list[Complaint] = field(default_factory=list)
 
 
@@ -41,17 +43,19 @@ class Search:
     Args:
         paths: of files and folders.
         selection: which records are wanted at all.
+        spread: does the work where the files are large; not by processes that it forks, for there are threads.
     """
 
-    def __init__(self, paths: Sequence[Path], selection: Selection) -> None:
+    def __init__(self, paths: Sequence[Path], selection: Selection, spread: Spread = here) -> None:
         self._paths = paths
         self._selection = selection
+        self._spread = spread
 
     def state(self) -> State:
         """Return the state of the files."""
-        return _state(self._archive(self._selection, []))
+        return _state(Archive.find(self._paths, self._selection, lambda complaint: None))
 
-    def calls(self, number: str, most: int, stopped: Callable[[], bool]) -> Found:
+    def calls(self, number: str, most: int, stopped: Stopped) -> Found:
         """Return the newest calls.
 
         Args:
@@ -59,43 +63,26 @@ class Search:
             most: so many of them.
             stopped: tells whether nobody waits for the answer any more; half an answer is returned then.
         """
-        selection, found, archive = self._begin(number)
+        found, query = self._begin(number, stopped)
         # one more, to tell that there are more
-        calls = archive.calls(_Stoppable(found, stopped), selection, most + 1)
+        calls = query.calls(most + 1)
         found.calls = list(islice(calls, most))
         found.more = next(calls, None) is not None
         return found
 
-    def totals(self, number: str, by: totals.By, stopped: Callable[[], bool]) -> Found:
+    def totals(self, number: str, by: totals.By, stopped: Stopped) -> Found:
         """Return the totals of the calls that `calls` would return, each of them."""
-        selection, found, archive = self._begin(number)
-        reader = _Stoppable(found, stopped)
-        groups = archive.batches(reader, selection, totals.columns(by))
-        found.rows, found.everything = totals.totals(groups, by)
+        found, query = self._begin(number, stopped)
+        found.rows, found.everything = query.totals(by)
         return found
 
-    def _begin(self, number: str) -> tuple[Selection, Found, Archive]:
+    def _begin(self, number: str, stopped: Stopped) -> tuple[Found, Query]:
         selection = replace(self._selection, number=number) if number else self._selection
         complaints: list[Complaint] = []
-        archive = self._archive(selection, complaints)
-        return selection, Found(_state(archive), complaints=complaints), archive
-
-    def _archive(self, selection: Selection, complaints: list[Complaint]) -> Archive:
-        return Archive.find(self._paths, selection, complaints.append)
-
-
-class _Stoppable(Reader):
-    """Reads nothing more once nobody waits for it."""
-
-    def __init__(self, found: Found, stopped: Callable[[], bool]) -> None:
-        super().__init__(found.complaints.append)
-        self._stopped = stopped
-
-    def batches(self, path: Path, columns: Sequence[str]) -> Iterator[Batch]:
-        for batch in super().batches(path, columns):
-            if self._stopped():
-                return
-            yield batch
+        archive = Archive.find(self._paths, selection, complaints.append)
+        reader = Reader(complaints.append)
+        query = Query(archive, selection, reader, self._spread, stopped)
+        return Found(_state(archive), complaints=complaints), query
 
 
 def _state(archive: Archive) -> State:

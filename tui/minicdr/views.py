@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pbx.cdr.call import Call, Record, moment
-from pbx.cdr.reader import Complaint
+from pbx.cdr.finding import Complaint
 from pbx.cdr.selection import CDR_TYPES
 from pbx.cdr.totals import By, Total
 from pbx.cdr.words import cause_words, tag_words

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pbx.cdr import adding_up
+from pbx.cdr import span
 from pbx.cdr.totals import By
 from tests.tui.minicdr.conftest import Exchange, Run
 from tests.tui.program import CHINESE
@@ -56,7 +56,7 @@ def test_large_files_are_read_by_several_processes(
     files[2].write_bytes(files[2].read_bytes()[:-9])
     few = [minicdr("total", "--by", by, *args) for args in (["--json"], ["--user", "101"])]
     assert few[0].err.count("\n") == 2
-    monkeypatch.setattr(adding_up, "LARGE", 0)
+    monkeypatch.setattr(span, "SPAN", 500)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
     assert [minicdr("total", "--by", by, *args) for args in (["--json"], ["--user", "101"])] == few
     missing = minicdr("total", office.folder / "missing.csv")

@@ -1,5 +1,7 @@
 """`minicdr view`: what is on the screen, and which keys lead there."""
 
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -9,8 +11,13 @@ import pytest
 from textual.screen import Screen
 
 import tui.minicdr
+from pbx.cdr import query, span
+from pbx.cdr.newest import Newest
 from pbx.cdr.packed import HEADER
+from pbx.cdr.parts import Part
+from pbx.cdr.query import _Answer, _find
 from pbx.cdr.selection import Selection
+from pbx.cdr.spread import Spread, Stopped, Workers, here
 from tests.tui import classes
 from tests.tui.manners import mind_your_manners
 from tests.tui.minicdr.conftest import DAY_S, Exchange
@@ -34,8 +41,9 @@ def view(office: Exchange, monkeypatch: pytest.MonkeyPatch) -> View:
         *paths: Path,
         size: tuple[int, int] = SIZES[1],
         selection: Selection | None = None,
+        spread: Spread = here,
     ) -> AsyncIterator[Stage]:
-        app = RecordsApp(paths or [office.folder], selection or Selection())
+        app = RecordsApp(paths or [office.folder], selection or Selection(), spread)
         async with app.run_test(size=size, notifications=True) as pilot:
             yield Stage(app, pilot)
 
@@ -120,6 +128,52 @@ class TestTotals:
                 await stage.press("b")
                 await stage.until(words)
                 assert name in stage.text
+
+
+def find_when_asked(
+    selection: Selection, most: int, part: Part, stopped: Stopped
+) -> _Answer[Newest]:
+    """What reads a part; never done with it where any number will do."""
+    while not (selection.number or stopped()):
+        time.sleep(0.01)
+    return _find(selection, most, part, stopped)
+
+
+class TestLarge:
+    """Files that other processes read in spans."""
+
+    @pytest.fixture(autouse=True)
+    def _small_is_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(span, "SPAN", 300)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+
+    async def test_calls_and_totals(self, view: View) -> None:
+        with Workers() as workers:
+            async with view(spread=workers.spread) as stage:
+                await stage.until("Calls: 5")
+                assert order(stage, "2027-01-15 07:59:56", "2027-01-15 06:49:56", "2027-01-13")
+                await stage.press("2")
+                await stage.until("Day   Calls: 5")
+
+    async def test_another_search_stops_the_first(
+        self, view: View, office: Exchange, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(query, "_find", find_when_asked)
+        # In one group, so that all of it is begun.
+        copy = office.folder / "copy.csv"
+        copy.write_bytes(office.newest.read_bytes())
+        with Workers() as workers:
+            async with view(spread=workers.spread) as stage:
+                await stage.until("Reading")
+                await stage.press("slash", *"86139", "enter")
+                await stage.until("Calls: 1")
+                assert "+8613901088888" in stage.text
+
+    async def test_to_leave_stops_it(self, view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(query, "_find", find_when_asked)
+        with Workers() as workers:
+            async with view(spread=workers.spread) as stage:
+                await stage.until("Reading")
 
 
 class TestFiles:
