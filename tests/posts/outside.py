@@ -30,6 +30,9 @@ PREFIX = {
 INCOMPLETE, FORBIDDEN, SHORT = "66", "67", "68"
 """Of numbers that have six digits, that nobody may call, and that may be talked with for a second."""
 
+_KEEP_ALIVE_S = 3600
+"""No line is asked whether it lives after the beginning: calls are to find out who is gone."""
+
 _ADDRESS = {
     OPEN: "127.0.0.61",
     RINGING: "127.0.0.62",
@@ -85,7 +88,7 @@ class Outside:
         servers = {name: carrier.host for name, carrier in self.carriers.items()}
         servers[DEAD] = f"127.0.0.65:{ports.one()}"
         for name, server in servers.items():
-            add_line(exchange, name, kind="sip-trunk", server=server)
+            add_line(exchange, name, kind="sip-trunk", server=server, keep_alive_s=_KEEP_ALIVE_S)
         set_line(exchange, OPEN, destination=destination)
         rows = [{"prefix": prefix, "route": name} for name, prefix in PREFIX.items()] + [
             {"prefix": PREFIX[RINGING], "source": RINGING, "route": OPEN},
