@@ -82,7 +82,8 @@ class OddCarrier:
         self.address, self.port = address, port
         account = Account(user, password, port, contact_port or port, "127.0.0.1:9", address)
         sound = ports.block(4)
-        load = Load(calls=0, rtp_ports=(sound,), echo=True, traced=True, patient=True, limit_s=300)
+        # `closing` ends it: some serve all tests of a module, on a machine that may be slow
+        load = Load(calls=0, rtp_ports=(sound,), echo=True, traced=True, patient=True, limit_s=3600)
         self.sipp = Sipp(name, folder, text, account, load=load)
         closing.callback(self.sipp.close)
 
