@@ -36,7 +36,7 @@ def family(pid: int) -> set[int]:
 
 def gone(pids: set[int]) -> bool:
     """Whether none of these processes runs any more."""
-    return not [pid for pid in pids if Path(f"/proc/{pid}").exists() and _stat(pid)[0] != "Z"]
+    return not any(map(_runs, pids))
 
 
 def kill(pids: set[int]) -> None:
@@ -46,10 +46,25 @@ def kill(pids: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def _runs(pid: int) -> bool:
+    try:
+        return _stat(pid)[0] != "Z"
+    except OSError:  # nobody has this number, or not any more
+        return False
+
+
 def _descendants(pid: int) -> Iterator[int]:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            yield from family(child)
+    for child in _children(pid):
+        yield from family(child)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # the thread has
+                found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _stat(pid: int) -> list[str]:

@@ -23,6 +23,7 @@ from tests.interop.scenario import CALLER_NOTED, expect, in_dialog, of_callee, r
 from tests.interop.sipp import Sipp
 from tests.interop.waiting import until
 from tests.posts.application_server import ApplicationServer
+from tests.posts.ordinary import gone
 from tests.posts.outside import (
     BUSY,
     CLOSED,
@@ -508,7 +509,7 @@ def killed_and_back_too_late(stage: Stage, ending: Ending) -> Played:
     stage.wait_state("talking")
     engine = stage.exchange.status().engine_pid
     stage.exchange.kill()
-    until("the media engine is gone", lambda: not Path(f"/proc/{engine}").exists(), 30)
+    until("the media engine is gone", lambda: gone({engine}), 30)
     stage.exchange.start()
     return Played(stage.record(caller), 0, [])
 
