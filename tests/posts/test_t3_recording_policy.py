@@ -10,7 +10,7 @@ import shutil
 import threading
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -110,13 +110,18 @@ def files_of(exchange: Exchange, call_id: str) -> list[Path]:
     named = [exchange.folder / "record" / one for one in fci.get("recording", "").split(",") if one]
     for path in named:
         until(f"{path} is there", path.exists, why_not=exchange.why)
-        until(f"{path} has sound", partial(_frames, path), why_not=exchange.why)
+        until(f"{path} is written", partial(_is_closed, exchange, path), why_not=exchange.why)
+        assert tracks(path)[0].seconds > 0
     return named
 
 
-def _frames(path: Path) -> int:
-    with wave.open(str(path), "rb") as file:
-        return file.getnframes()
+def _is_closed(exchange: Exchange, path: Path) -> bool:
+    """Whether the media engine, which has made a file, is done with it."""
+    for one in Path(f"/proc/{exchange.status().engine_pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # another one, closed meanwhile
+            if one.samefile(path):
+                return False
+    return True
 
 
 def talk(caller: Baresip, callee: Baresip) -> None:
@@ -298,6 +303,7 @@ def test_T3_1_a_user_records_by_keys_and_nobody_outside_does(
     name = running(exchange)
     phone.hang_up()
     exchange.wait_idle()
+    # One file: if the far end's keys had begun or ended a recording, there would be two
     (path,) = files_of(exchange, name)
     (whole,) = tracks(path)
     assert_both_are_heard(whole, at_least_s=TALK_S - 0.5)
@@ -349,7 +355,15 @@ def test_T3_1_a_user_who_may_not_record_by_the_code(
     assert recorded(exchange) == [False]
     other.press("*1")
     wait_recorded(exchange)
+    talk(caller, callee)
+    # Had the first code begun a recording, the second one would have ended it
+    assert recorded(exchange) == [True]
+    name = running(exchange)
     caller.hang_up()
+    exchange.wait_idle()
+    (path,) = files_of(exchange, name)
+    (whole,) = tracks(path)
+    assert_both_are_heard(whole, at_least_s=TALK_S - 0.5)
 
 
 # ---------------------------------------------------------------- what goes wrong, what is said
