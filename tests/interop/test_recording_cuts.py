@@ -34,8 +34,8 @@ BETWEEN_S = 0.13
 """The recordings begin one after the other: the cut meets each at another moment of its block."""
 
 TALK_S = 3.5
-LATEST_S = 2.0
-"""What may be missing: the block of half a second, what packets may be late, a busy machine."""
+SAFE_S = 1.5
+"""So much of what each says is in its file before the cut, at least."""
 
 
 class Talk:
@@ -55,9 +55,13 @@ class Talk:
         self.file = Recorded(exchange, str(number))
         self.said = speech([20], talk_s), speech([30], talk_s)
 
-    def is_heard(self) -> bool:
-        """Whether what the caller says is in the file already."""
-        return likeness(self.said[0].sound[: RATE // 2], by_sox(self.file.path)[0])[1] > 0.9
+    def has(self, seconds: float) -> bool:
+        """Whether the file has the beginning of what each says already, of at least half a second."""
+        for said, track in zip(self.said, by_sox(self.file.path), strict=True):
+            at, alike = likeness(said.sound[: RATE // 2], track)
+            if alike < 0.9 or len(track) < at + seconds * RATE:
+                return False
+        return True
 
     @property
     def speeches(self) -> list[tuple[Mouth, Speech]]:
@@ -72,32 +76,29 @@ def exchange(new_exchange: Callable[..., Exchange]) -> Exchange:
     return own
 
 
-def cut(
-    exchange: Exchange, closing: ExitStack, kill: Callable[[], None]
-) -> list[tuple[Talk, float]]:
-    """Kill in the middle of recorded calls; return these, and how long each had been recorded."""
+def cut(exchange: Exchange, closing: ExitStack, kill: Callable[[], None]) -> list[tuple[Talk, int]]:
+    """Kill in the middle of recorded calls; return these, and how many samples each file had."""
     talks = [Talk(exchange, 201 + number, closing, TALK_S) for number in range(CALLS)]
-    begun = []
     for each in talks:
         each.file.begin(stereo=True)
-        begun.append(time.monotonic())
         time.sleep(BETWEEN_S)  # nothing to wait for: another moment is what is wanted
     for each in talks:
         each.file.wait_running()
     talk(*(one for each in talks for one in each.speeches))
-    now = time.monotonic()
+    until("all of them are in the files", lambda: all(each.has(SAFE_S) for each in talks))
+    safe = [len(by_sox(each.file.path)[0]) for each in talks]
     kill()
-    return [(each, now - when) for each, when in zip(talks, begun, strict=True)]
+    return [*zip(talks, safe, strict=True)]
 
 
-def assert_playable(each: Talk, lasted_s: float) -> None:
-    """Assert that a file opens, and has all but the last moment, each sample in its place."""
+def assert_playable(each: Talk, safe: int) -> None:
+    """Assert that a file opens, and has what it had before the cut, each sample in its place."""
     tracks = by_sox(each.file.path)
-    missing_s = lasted_s - len(tracks[0]) / RATE
-    assert missing_s < LATEST_S
+    assert len(tracks[0]) >= safe
     for said, track in zip(each.said, tracks, strict=True):
         at, alike = likeness(said.sound[: RATE // 2], track)
         assert alike > 0.99
+        assert len(track) >= at + SAFE_S * RATE
         there = track[at : at + len(said.sound)]
         assert np.array_equal(there, said.sound[: len(there)])
 
@@ -110,8 +111,8 @@ def test_the_media_engine_dies(exchange: Exchange, closing: ExitStack) -> None:
     """What it had written stays; the rest of each call is in another file."""
     engine = exchange.status().engine_pid
     calls = cut(exchange, closing, lambda: os.kill(engine, signal.SIGKILL))
-    for each, lasted_s in calls:
-        assert_playable(each, lasted_s)
+    for each, safe in calls:
+        assert_playable(each, safe)
     parts = [path.with_name(f"{path.stem}-part2.wav") for path in paths(calls)]
     for (each, _), part in zip(calls, parts, strict=True):
         each.file.path = part
@@ -141,7 +142,7 @@ def test_the_exchange_dies_and_nothing_is_missing(exchange: Exchange, closing: E
     talking = threading.Thread(target=talk, args=speeches)
     talking.start()
     closing.callback(talking.join)
-    until("there's sound in the files", lambda: all(each.is_heard() for each in talks), 20)
+    until("there's sound in the files", lambda: all(each.has(0.5) for each in talks), 20)
     exchange.kill()
     exchange.start()
     talking.join()
@@ -165,18 +166,18 @@ def test_both_die_at_once(exchange: Exchange, closing: ExitStack) -> None:
         os.kill(exchange.pid, signal.SIGKILL)
 
     calls = cut(exchange, closing, kill)
-    for each, lasted_s in calls:
-        assert_playable(each, lasted_s)
+    for each, safe in calls:
+        assert_playable(each, safe)
     exchange.kill()
     exchange.start()
     records = {record["called_number"]: record.fci for record in exchange.wait_records(CALLS)}
-    for each, _ in calls:
+    for each, safe in calls:
         assert records[each.callee.number]["recording"] == named(each.file.path)
-        assert_playable(each, 0.0)
+        assert_playable(each, safe)
     listed = exchange.minisip("recordings")
     assert all(named(path) in listed for path in paths(calls))
     exchange.assert_sane()
 
 
-def paths(calls: list[tuple[Talk, float]]) -> list[Path]:
+def paths(calls: list[tuple[Talk, int]]) -> list[Path]:
     return [each.file.path for each, _ in calls]
