@@ -62,6 +62,7 @@ class Baresip:
         codec: as in baresip's `audio_codecs`: ``pcmu``, ``pcma``, ``g722/16000/1``, ``L16/16000/1``.
         rate_hz: sampling rate of that codec.
         tone_hz: what it plays.
+        tone_s: for how long, from the beginning of a call.
         answer: ``auto`` or ``manual``.
         address: its own, where it is not loopback.
         certificate: a PEM file with certificate and key, which it shows to who connects to it by TLS.
@@ -78,6 +79,7 @@ class Baresip:
         password: str,
         server: str,
         tone_hz: float,
+        tone_s: float = 60.0,
         transport: str = "udp",
         codec: str = "pcmu",
         rate_hz: int = 8000,
@@ -97,7 +99,7 @@ class Baresip:
         first = ports.block(32)
         self.sip = f"{host}:{first}"
         tone = folder / "tone.wav"
-        write_tone(tone, tone_hz, 60.0, rate_hz)
+        write_tone(tone, tone_hz, tone_s, rate_hz)
         config = _CONFIG.format(
             listen=self.sip,
             address=host.strip("[]"),

@@ -134,7 +134,8 @@ def test_T9_1_mariadb_is_stopped_and_started_again_under_calls(
     database: MariaDb,
 ) -> None:
     exchange = new_exchange(top=f'database = "{database.url}"')
-    caller, callee = two_phones(exchange, new_phone)
+    # One call lasts until MariaDB has started and the exchange, which asks ever less often, sees it
+    caller, callee = two_phones(exchange, new_phone, tone_s=300.0)
 
     def hang_up() -> None:
         mark = callee.mark
