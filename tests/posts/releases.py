@@ -496,8 +496,7 @@ def engine_killed(stage: Stage, ending: Ending) -> Played:
 def killed_while_it_rings(stage: Stage, ending: Ending) -> Played:
     stage.callee(RINGS_UNTIL_CANCELLED)
     caller = stage.caller(refused(480))
-    stage.wait_state("ringing")
-    stage.exchange.kill()
+    stage.kill_exchange("ringing")
     stage.exchange.start()
     return Played(stage.record(caller), 0, [])
 
@@ -506,9 +505,8 @@ def killed_and_back_too_late(stage: Stage, ending: Ending) -> Played:
     """The media engine has given the call up when the exchange comes back."""
     stage.callee(ANSWERS)
     caller = stage.caller(TALKS)
-    stage.wait_state("talking")
     engine = stage.exchange.status().engine_pid
-    stage.exchange.kill()
+    stage.kill_exchange("talking")
     until("the media engine is gone", lambda: gone({engine}), 30)
     stage.exchange.start()
     return Played(stage.record(caller), 0, [])

@@ -38,6 +38,9 @@ TALKER = "320"
 REGISTERED_S = 120.0
 """Registrations are renewed after so long: they last for 300 seconds."""
 
+_JOURNALLED = {"ringing": b'"alert_wall_s":', "talking": b'"resume":{'}
+"""What the journal's line of a call in this state has in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Played:
@@ -185,6 +188,20 @@ class Stage:
     def hang_up(self, state: str, caller: str = CALLER) -> None:
         """End the caller's only call when it is in this state."""
         self.exchange.call("hangup", call=self.wait_state(state, caller))
+
+    def kill_exchange(self, state: str) -> None:
+        """Kill the exchange when `CALLER`'s only call is in this state and in the journal so.
+
+        That is written behind the exchange's back: a disk that is busy may take seconds for it.
+        """
+        call, sign = self.wait_state(state).encode(), _JOURNALLED[state]
+        journal = self.exchange.folder / "calls.journal"
+
+        def noted() -> bool:
+            return any(call in one and sign in one for one in journal.read_bytes().splitlines())
+
+        until(f"the journal has the call as {state}", noted, why_not=self.exchange.why)
+        self.exchange.kill()
 
 
 # ---------------------------------------------------------------- what the phones heard
