@@ -112,11 +112,13 @@ class Retention:
             changed = self._folder.changed(day)
             if known is not None and known.changed == changed:
                 return known.octets
-            octets = sum(file.octets for file in self._folder.files(day))
+            files = self._folder.files(day)
         except OSError as error:
             self._failed(day, error)
             return 0
-        if not any(name.startswith(day) for name in running):
+        octets = sum(file.octets for file in files)
+        growing = any(name.startswith(day) for name in running)
+        if not growing and not any(map(_at_work, files)):
             self._days[day] = _Day(changed, octets)
         return octets
 
@@ -126,9 +128,8 @@ class Retention:
         except OSError as error:
             self._failed(day, error)
             return
-        now = time.time()
         for file in files:
-            if file.name not in running and abs(now - file.written) > AT_WORK_S:
+            if file.name not in running and not _at_work(file):
                 yield file
 
     def _remove(self, files: Iterator[RecordingFile] | list[RecordingFile], why: str) -> int:
@@ -154,3 +155,7 @@ class Retention:
     def _failed(self, name: str, error: OSError) -> None:
         if self._failure is None:
             self._failure = Failure(name, error.strerror or str(error))
+
+
+def _at_work(file: RecordingFile) -> bool:
+    return abs(time.time() - file.written) <= AT_WORK_S

@@ -77,6 +77,18 @@ class TestQuota:
         limits.apply(frozenset({NEW}), NOW)
         assert left(tmp_path) == ["20261130", NEW]
 
+    def test_what_grows_and_was_not_told_of_in_time_counts_at_the_next_look(
+        self, tmp_path: Path
+    ) -> None:
+        limits = retention(tmp_path, most_mb=1)
+        make(tmp_path, OLDER, seconds=50)
+        begun = make(tmp_path, NEW, seconds=0, ago_s=0)
+        limits.apply(NOBODY, NOW)
+        assert OLDER in left(tmp_path)
+        begun.write_bytes(bytes(600_000))
+        limits.apply(NOBODY, NOW)
+        assert left(tmp_path) == ["20261130", NEW]
+
     def test_days_that_have_not_changed_are_not_read_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
