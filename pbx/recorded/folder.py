@@ -59,12 +59,15 @@ class RecordingFolder:
         return (self.path / day).lstat().st_mtime_ns
 
     def files(self, day: str) -> list[RecordingFile]:
-        """Return a day's recordings, the oldest first.
+        """Return a day's recordings, the oldest first; none where it has no folder of its own.
 
         Raises:
             OSError: the day's folder can't be read.
         """
-        found = [_file(day, entry) for entry in _entries(self.path / day)]
+        folder = self.path / day
+        if folder.is_symlink():
+            return []
+        found = [_file(day, entry) for entry in _entries(folder)]
         return sorted((one for one in found if one is not None), key=lambda one: one.name)
 
     def find(self, name: str) -> RecordingFile | None:

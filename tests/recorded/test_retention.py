@@ -139,6 +139,15 @@ class TestWhatStays:
         assert mine.exists()
         assert len(left(elsewhere)) == 1
 
+    def test_what_a_link_called_as_a_day_leads_to(self, tmp_path: Path) -> None:
+        """Whoever asks for it: by age, by size or by its name."""
+        folder = tmp_path / "record"
+        kept = make(tmp_path / "elsewhere", OLDER)
+        folder.mkdir()
+        (folder / "20261101").symlink_to(kept.parent)
+        assert RecordingFolder(folder).files("20261101") == []
+        assert RecordingFolder(folder).find(OLDER) is None
+
     def test_todays_folder_where_it_is_empty(self, tmp_path: Path) -> None:
         """A recording that begins at this moment has its folder made, and no file yet."""
         day = f"{today():%Y%m%d}"
