@@ -14,6 +14,9 @@ from pbx.recorded.retention import MEGABYTE, Failure, Retention
 
 log = logging.getLogger(__name__)
 
+NO_ROOM = "the disk has no room for recordings"
+"""What a call's record says where it is not, or no longer, recorded for that."""
+
 EVERY_S = 3600.0
 """How often the folder is looked at where no recording ends."""
 
@@ -44,7 +47,7 @@ class RecordDisk:
         self._running: frozenset[str] = frozenset()
         self._failure: Failure | None = None
         self._lacking = False
-        recordings.room = self._has_room
+        recordings.refusal = self._refusal
 
     async def keep(self) -> None:
         """Remove what is too old or too much: now, after recordings, and every now and then."""
@@ -66,8 +69,8 @@ class RecordDisk:
         if self._lacking and self._enough:
             self._lacking = False
             log.info("calls can be recorded again")
-        if self._running and not self._has_room():
-            self._recordings.stop_all()
+        if self._running and (why := self._refusal()):
+            self._recordings.stop_all(why)
             self._pump()
 
     @property
@@ -84,12 +87,13 @@ class RecordDisk:
     def _enough(self) -> bool:
         return not self._least_mb or self._folder.free() >= self._least_mb * MEGABYTE
 
-    def _has_room(self) -> bool:
-        enough = self._enough
-        if not enough and not self._lacking:
+    def _refusal(self) -> str:
+        if self._enough:
+            return ""
+        if not self._lacking:
             self._lacking = True
             log.warning("no call is recorded: less than %d MB are free", self._least_mb)
-        return enough
+        return NO_ROOM
 
     def _note(self, failure: Failure | None) -> None:
         if failure is not None and failure != self._failure:

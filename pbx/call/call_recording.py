@@ -85,8 +85,19 @@ class CallRecording:
         self._last = recording
         self._passage.resume_recording(recording.name if recording is not None else 0)
 
-    def stop(self) -> None:
-        """End the recording that runs."""
+    def refused(self, why: str) -> None:
+        """Note why a recording that is wanted doesn't begin."""
+        self._facts.recording_failure = why
+        self._changed()
+
+    def stop(self, why: str = "") -> None:
+        """End the recording that runs.
+
+        Args:
+            why: the rest of the call is not recorded against everybody's will; empty: somebody wants so.
+        """
+        if why:
+            self._facts.recording_failure = why
         self._passage.stop_recording()
         self._ended()
 

@@ -8,6 +8,7 @@ from pbx.media.session import LegMedia
 
 BEGUN = "1400/200"
 ENDED = "1400/100 0/100 1400/100"
+REFUSED = "425/200 0/100 425/200 0/100 425/200"
 WARNING = "1400/250 0/14750"
 """Tones, as the media engine writes them: FREQUENCY/MILLISECONDS. The last one is what recorders that warn
 have long sounded like: 1400 Hz for a quarter of a second, every 15 seconds."""
@@ -66,6 +67,14 @@ class RecordingSigns:
             return
         tone = BEGUN if recorded else ENDED
         self._passage.play(next(self._names), media.sound_port, tone=tone, level_db=LEVEL_DBM0)
+
+    def refuse(self, media: LegMedia) -> None:
+        """Tell the party that has pressed the code that the call can't be recorded.
+
+        Args:
+            media: of its leg.
+        """
+        self._passage.play(next(self._names), media.sound_port, tone=REFUSED, level_db=LEVEL_DBM0)
 
     def _play_file(self, path: str) -> None:
         self._files = {}

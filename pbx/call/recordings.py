@@ -42,8 +42,8 @@ class Recordings:
         self._announcement = announcement
         self.policy: RecordPolicy = RecordsNothing()
         """Which calls are recorded by themselves; set by whom users and lines are known to."""
-        self.room: Callable[[], bool] = lambda: True
-        """Whether the disk has room for recordings."""
+        self.refusal: Callable[[], str] = lambda: ""
+        """Why the disk takes no recording now; empty where it does."""
 
     @property
     def running(self) -> frozenset[str]:
@@ -52,11 +52,15 @@ class Recordings:
         running = (one.recorder.running for one in calls)
         return frozenset(one.file for one in running if one is not None)
 
-    def stop_all(self) -> None:
-        """End every recording; the calls go on."""
+    def stop_all(self, why: str) -> None:
+        """End every recording; the calls go on.
+
+        Args:
+            why: what their records say of it.
+        """
         for call in list(self._calls.values()):
             if isinstance(call, Call) and call.recording:
-                call.recorder.stop()
+                call.recorder.stop(why)
 
     # ---------------------------------------------------------------- by themselves, by a code
 
@@ -86,8 +90,9 @@ class Recordings:
             new.pace()
 
     def _due(self, call: Call) -> Recording | None:
-        wanted = self._is_wanted(call) and self.room()
-        return self._fresh(call, BY_OPTION) if wanted else None
+        if not self._is_wanted(call) or self._is_refused(call):
+            return None
+        return self._fresh(call, BY_OPTION)
 
     def _is_wanted(self, call: Call) -> bool:
         callee = call.callee
@@ -95,6 +100,13 @@ class Recordings:
             return False
         one, other = (Side(leg.party, leg.called) for leg in (call.caller, callee))
         return is_recorded(self.policy, one, other)
+
+    def _is_refused(self, call: Call) -> bool:
+        """Return whether the disk takes no recording; the call's record says why."""
+        why = self.refusal()
+        if why:
+            call.recorder.refused(why)
+        return bool(why)
 
     def _fresh(self, call: Call, by: str) -> Recording:
         """Return a recording to a file that has no like."""
@@ -139,8 +151,10 @@ class Recordings:
             return
         running = call.recorder.running
         if running is None:
-            if self.room() and self._begin(call, self._fresh(call, BY_CODE)):
+            if not self._is_refused(call) and self._begin(call, self._fresh(call, BY_CODE)):
                 signs.answer(leg.media, recorded=True)
+            else:
+                signs.refuse(leg.media)
         elif running.by == BY_CODE:
             call.recorder.stop()
             signs.answer(leg.media, recorded=False)
@@ -170,7 +184,7 @@ class Recordings:
             return "recorded-already"
         if call.recorder.full:
             return "recorded-often"
-        if not self.room():
+        if self.refusal():
             return "no-room-to-record"
         recording = Recording(next(self._names), self._folder, file, stereo)
         return "" if self._begin(call, recording) else "not-recordable"

@@ -30,13 +30,15 @@ class Running(Recordings):
     def __init__(self) -> None:
         super().__init__({}, iter(()), "", USUAL)
         self.files: set[str] = set()
+        self.told: list[str] = []
 
     @property
     def running(self) -> frozenset[str]:
         return frozenset(self.files)
 
-    def stop_all(self) -> None:
+    def stop_all(self, why: str) -> None:
         self.files.clear()
+        self.told.append(why)
 
 
 class Disk:
@@ -152,14 +154,15 @@ class TestRoom:
         disk.free_mb = 499
         disk.side.follow()
         assert (disk.recordings.running, disk.pumped) == (frozenset(), 1)
+        assert disk.recordings.told == ["the disk has no room for recordings"]
         assert disk.side.lacking_mb == 500
         for _ in range(3):
-            assert not disk.recordings.room()
+            assert disk.recordings.refusal() == "the disk has no room for recordings"
             disk.side.follow()
         assert caplog.text.count("no call is recorded") == 1
         disk.free_mb = 500
         disk.side.follow()
-        assert disk.recordings.room()
+        assert disk.recordings.refusal() == ""
         assert disk.side.lacking_mb == 0
         assert "can be recorded again" in caplog.text
 
@@ -176,4 +179,4 @@ class TestRoom:
     ) -> None:
         disk = Disk(tmp_path, monkeypatch, RecordingSettings(least_free_mb=0))
         disk.free_mb = 0
-        assert disk.recordings.room()
+        assert disk.recordings.refusal() == ""

@@ -183,6 +183,18 @@ class TestCode:
         assert said(office, StopRecording) == []
         assert beeps(office) == [(port_of(office, alice), "1400/200")]
 
+    @pytest.mark.parametrize("announce", ["", "tone"])
+    def test_where_the_disk_has_no_room_who_has_pressed_it_hears_so(self, announce: str) -> None:
+        office = Office(recording=RecordingSettings(announce=announce))
+        office.exchange.recordings.refusal = lambda: "full"
+        alice, _, call, _ = established(office)
+        press(office, alice)
+        assert recordings(office) == []
+        refusal = "425/200 0/100 425/200 0/100 425/200"
+        assert beeps(office) == [(port_of(office, alice), refusal)]
+        call.bye()
+        assert office.ended[0].recording_failure == "full"
+
     def test_before_the_answer_it_means_nothing(self, office: Office) -> None:
         alice, bob = office.phone("100"), office.phone("101")
         alice.invite("101")

@@ -454,27 +454,44 @@ class TestOverTransfers:
 class TestRoom:
     def test_there_is_none(self, office: Office) -> None:
         established(office)
-        office.exchange.recordings.room = lambda: False
+        office.exchange.recordings.refusal = lambda: "full"
         assert begin(office) == "no-room-to-record"
         assert recordings(office) == []
-        office.exchange.recordings.room = lambda: True
+        office.exchange.recordings.refusal = lambda: ""
         assert begin(office) == ""
 
     def test_none_for_what_is_recorded_by_itself(self, office: Office) -> None:
         office.change_user("100", record="all")
-        office.exchange.recordings.room = lambda: False
-        established(office)
+        office.exchange.recordings.refusal = lambda: "full"
+        _, _, call, _ = established(office)
         assert recordings(office) == []
+        call.bye()
+        (facts,) = office.ended
+        assert (facts.recordings, facts.recording_failure) == ((), "full")
+
+    def test_a_call_that_nobody_wants_recorded_is_not_lost(self, office: Office) -> None:
+        office.exchange.recordings.refusal = lambda: "full"
+        _, _, call, _ = established(office)
+        call.bye()
+        assert office.ended[0].recording_failure == ""
 
     def test_all_end_where_there_is_none_any_more(self, office: Office) -> None:
         _, _, call, _ = established(office)
         begin(office)
         assert office.exchange.recordings.running == {"20261123/a.wav"}
         (record,) = recordings(office)
-        office.exchange.recordings.stop_all()
+        office.exchange.recordings.stop_all("full")
         office.pump()
         assert office.exchange.recordings.running == frozenset()
         assert said(office, StopRecording) == [StopRecording(record.recording)]
         call.bye()
         (facts,) = office.ended
-        assert facts.recordings == ("20261123/a.wav",)
+        assert (facts.recordings, facts.recording_failure) == (("20261123/a.wav",), "full")
+
+    def test_what_the_administrator_ends_has_not_failed(self, office: Office) -> None:
+        _, _, call, _ = established(office)
+        begin(office)
+        (call_id,) = office.exchange.calls
+        assert office.exchange.recordings.stop(call_id) == ""
+        call.bye()
+        assert office.ended[0].recording_failure == ""
