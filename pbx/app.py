@@ -441,7 +441,7 @@ class App:
                 ),
                 callback_open=self._callback.open_to_anybody,
                 callback_failure=self._callback.failure,
-                recording_failure=self._recording.failure,
+                recording_failure=self._recording.failure or self._record_disk.trouble,
                 announcement_failure=self._recording.announcement_failure,
                 recording_stays=self._record_disk.failure,
                 recordings_lack_mb=self._record_disk.lacking_mb,

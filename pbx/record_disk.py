@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from pbx.aside import aside
 from pbx.call.recordings import Recordings
 from pbx.config.recording import RecordingSettings
 from pbx.recorded.folder import RecordingFolder
@@ -15,10 +17,17 @@ from pbx.recorded.retention import MEGABYTE, Failure, Retention
 log = logging.getLogger(__name__)
 
 NO_ROOM = "the disk has no room for recordings"
+UNRESPONSIVE = "the disk doesn't answer"
 """What a call's record says where it is not, or no longer, recorded for that."""
 
-EVERY_S = 3600.0
-"""How often the folder is looked at where no recording ends."""
+TIDY_S = 3600.0
+"""How often old files are looked for where no recording ends."""
+
+LOOK_S = 5.0
+"""How often the disk is asked how much is free."""
+
+PATIENCE_S = 30.0
+"""How long it may take to answer."""
 
 
 class RecordDisk:
@@ -46,54 +55,76 @@ class RecordDisk:
         self._occasion = asyncio.Event()
         self._running: frozenset[str] = frozenset()
         self._failure: Failure | None = None
-        self._lacking = False
+        self._why = ""
+        self._refused = False
         recordings.refusal = self._refusal
 
     async def keep(self) -> None:
-        """Remove what is too old or too much: now, after recordings, and every now and then."""
-        while self._retention.wanted:
-            self._occasion.clear()
-            running = self._recordings.running
-            self._note(await asyncio.to_thread(self._retention.apply, running, today()))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._occasion.wait(), EVERY_S)
+        """Remove what is too old or too much, and see that room is left, for ever."""
+        await asyncio.gather(self._tidy(), self._watch())
 
     def follow(self) -> None:
-        """See which recordings have ended, and whether there's room for the others.
-
-        To be called every few seconds.
-        """
+        """See which recordings have ended: then old ones may go. To be called every few seconds."""
         before, self._running = self._running, self._recordings.running
         if before - self._running:
             self._occasion.set()
-        if self._lacking and self._enough:
-            self._lacking = False
-            log.info("calls can be recorded again")
-        if self._running and (why := self._refusal()):
-            self._recordings.stop_all(why)
-            self._pump()
 
     @property
     def lacking_mb(self) -> int:
         """What must be free where a recording has been refused or ended for that; else 0."""
-        return self._least_mb if self._lacking else 0
+        return self._least_mb if self._refused and self._why == NO_ROOM else 0
+
+    @property
+    def trouble(self) -> str:
+        """What else a recording has been refused for; empty where the disk is well."""
+        return self._why if self._refused and self._why != NO_ROOM else ""
 
     @property
     def failure(self) -> tuple[str, str] | None:
         """A recording that should go and can't be removed, and why; None where all is well."""
         return (self._failure.name, self._failure.why) if self._failure else None
 
-    @property
-    def _enough(self) -> bool:
-        return not self._least_mb or self._folder.free() >= self._least_mb * MEGABYTE
+    async def _tidy(self) -> None:
+        """Remove what is too old or too much: now, after recordings, and every now and then."""
+        while self._retention.wanted:
+            self._occasion.clear()
+            running = self._recordings.running
+            self._note(await aside(partial(self._retention.apply, running, today())))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._occasion.wait(), TIDY_S)
+
+    async def _watch(self) -> None:
+        """Ask the disk how much is free, again and again: nobody else waits for that."""
+        loop = asyncio.get_running_loop()
+        while self._least_mb:
+            patience = loop.call_later(PATIENCE_S, self._found, UNRESPONSIVE)
+            try:
+                free = await aside(self._folder.free)
+            except OSError as error:
+                why = error.strerror or str(error)
+            else:
+                why = "" if free >= self._least_mb * MEGABYTE else NO_ROOM
+            finally:
+                patience.cancel()
+            self._found(why)
+            await asyncio.sleep(LOOK_S)
+
+    def _found(self, why: str) -> None:
+        """Take note of why the disk takes no recording now; empty where it does."""
+        self._why = why
+        if self._refused and not why:
+            self._refused = False
+            log.info("calls can be recorded again")
+        # The engine gets over a disk that only stands still
+        if why == NO_ROOM and self._recordings.running:
+            self._recordings.stop_all(self._refusal())
+            self._pump()
 
     def _refusal(self) -> str:
-        if self._enough:
-            return ""
-        if not self._lacking:
-            self._lacking = True
-            log.warning("no call is recorded: less than %d MB are free", self._least_mb)
-        return NO_ROOM
+        if self._why and not self._refused:
+            self._refused = True
+            log.warning("no call is recorded: %s", self._why)
+        return self._why
 
     def _note(self, failure: Failure | None) -> None:
         if failure is not None and failure != self._failure:

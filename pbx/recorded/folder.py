@@ -101,11 +101,12 @@ class RecordingFolder:
             return 0.0
 
     def free(self) -> int:
-        """Return how many octets there is room for; without end where that can't be told."""
-        try:
-            return shutil.disk_usage(self.path).free
-        except OSError:
-            return 1 << 62
+        """Return how many octets there is room for; without a folder, where it will be.
+
+        Raises:
+            OSError: the disk doesn't say.
+        """
+        return shutil.disk_usage(self.path if self.path.exists() else self.path.parent).free
 
 
 def _entries(path: Path) -> Iterator[os.DirEntry[str]]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,9 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from pbx import record_disk
 from pbx.call.recordings import Recordings
 from pbx.config.recording import RecordingSettings
-from pbx.record_disk import RecordDisk
+from pbx.record_disk import NO_ROOM, RecordDisk
 from pbx.recorded.name import today
 from tests.interop.waiting import until
 from tests.recorded.days import left, make
@@ -53,9 +55,10 @@ class Disk:
         self.recordings = Running()
         self.pumped = 0
         self.free_mb = 10_000
-        monkeypatch.setattr(
-            shutil, "disk_usage", lambda _: SimpleNamespace(free=self.free_mb * 1_000_000)
-        )
+        self.asked = 0
+        self.answers = threading.Event()
+        self.answers.set()
+        monkeypatch.setattr(shutil, "disk_usage", self._usage)
         self.side = RecordDisk(folder, settings, self.recordings, self._pump)
 
     def one_ends(self) -> None:
@@ -64,6 +67,12 @@ class Disk:
         self.side.follow()
         self.recordings.files.clear()
         self.side.follow()
+
+    def _usage(self, path: Path) -> SimpleNamespace:
+        self.asked += 1
+        path.lstat()
+        self.answers.wait(120)
+        return SimpleNamespace(free=self.free_mb * 1_000_000)
 
     def _pump(self) -> None:
         self.pumped += 1
@@ -105,7 +114,7 @@ class TestTidying:
     async def test_nothing_is_read_where_nothing_is_to_go(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        disk = Disk(tmp_path, monkeypatch)
+        disk = Disk(tmp_path, monkeypatch, RecordingSettings(least_free_mb=0))
         make(tmp_path, "19990101/101112_100_101_a.wav", seconds=70)
         async with asyncio.timeout(30):
             await disk.side.keep()
@@ -142,36 +151,48 @@ class TestTidying:
 
 
 class TestRoom:
+    @pytest.fixture(autouse=True)
+    def often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(record_disk, "LOOK_S", 0.01)
+
     async def test_none_is_left_while_calls_are_recorded(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        tasks: list[asyncio.Task[None]],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         caplog.set_level(logging.INFO)
         disk = Disk(tmp_path, monkeypatch)
         disk.recordings.files.add(TODAY)
-        disk.side.follow()
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        await comes("the disk is asked", lambda: disk.asked > 2)
         assert disk.recordings.running == {TODAY}
         assert disk.side.lacking_mb == 0
         disk.free_mb = 499
-        disk.side.follow()
-        assert (disk.recordings.running, disk.pumped) == (frozenset(), 1)
-        assert disk.recordings.told == ["the disk has no room for recordings"]
+        await comes("it ends", lambda: disk.pumped == 1)
+        assert disk.recordings.running == frozenset()
+        assert disk.recordings.told == [NO_ROOM]
         assert disk.side.lacking_mb == 500
         for _ in range(3):
-            assert disk.recordings.refusal() == "the disk has no room for recordings"
-            disk.side.follow()
+            assert disk.recordings.refusal() == NO_ROOM
         assert caplog.text.count("no call is recorded") == 1
         disk.free_mb = 500
-        disk.side.follow()
-        assert disk.recordings.refusal() == ""
+        await comes("there is room", lambda: disk.recordings.refusal() == "")
         assert disk.side.lacking_mb == 0
         assert "can be recorded again" in caplog.text
 
     async def test_a_full_disk_that_nobody_records_on_is_nobodys_business(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        tasks: list[asyncio.Task[None]],
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         disk = Disk(tmp_path, monkeypatch)
         disk.free_mb = 0
-        disk.side.follow()
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        await comes("the disk is asked", lambda: disk.asked > 2)
         assert (disk.side.lacking_mb, caplog.text) == (0, "")
 
     async def test_0_records_to_the_last_octet(
@@ -179,4 +200,69 @@ class TestRoom:
     ) -> None:
         disk = Disk(tmp_path, monkeypatch, RecordingSettings(least_free_mb=0))
         disk.free_mb = 0
+        async with asyncio.timeout(30):
+            await disk.side.keep()
         assert disk.recordings.refusal() == ""
+
+    async def test_a_disk_that_hangs_holds_nobody_up_and_takes_no_recording(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        monkeypatch.setattr(record_disk, "PATIENCE_S", 0.01)
+        disk = Disk(tmp_path, monkeypatch)
+        disk.answers.clear()
+        disk.recordings.files.add(TODAY)
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        # The loop has to go on for that
+        await comes("it is refused", lambda: disk.recordings.refusal() != "")
+        assert disk.side.trouble == "the disk doesn't answer"
+        assert disk.recordings.running == {TODAY}
+        disk.answers.set()
+        await comes("it answers", lambda: disk.recordings.refusal() == "")
+        assert disk.side.trouble == ""
+
+    async def test_a_disk_that_has_gone_takes_no_recording(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        disk = Disk(tmp_path, monkeypatch)
+
+        def gone(path: Path) -> None:
+            raise OSError(116, "Stale file handle")
+
+        monkeypatch.setattr(shutil, "disk_usage", gone)
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        await comes("it is refused", lambda: disk.recordings.refusal() == "Stale file handle")
+        assert (disk.side.lacking_mb, disk.side.trouble) == (0, "Stale file handle")
+
+    async def test_before_the_first_recording_there_is_no_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[asyncio.Task[None]]
+    ) -> None:
+        disk = Disk(tmp_path / "record", monkeypatch)
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        await comes("the disk is asked", lambda: disk.asked > 2)
+        assert disk.recordings.refusal() == ""
+
+
+def test_the_end_waits_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither for very many that are being removed, nor for a disk that hangs."""
+    removing, goes_on = threading.Event(), threading.Event()
+
+    def slowly(path: Path, missing_ok: bool = False) -> None:
+        removing.set()
+        goes_on.wait(120)
+
+    monkeypatch.setattr(Path, "unlink", slowly)
+    make(tmp_path, OLD)
+
+    async def run() -> None:
+        side = RecordDisk(tmp_path, RecordingSettings(keep_days=1), Running(), lambda: None)
+        keeping = asyncio.create_task(side.keep())
+        await comes("one is being removed", removing.is_set)
+        keeping.cancel()
+
+    exchange = threading.Thread(target=asyncio.run, args=(run(),))
+    exchange.start()
+    exchange.join(60)
+    stays = exchange.is_alive()
+    goes_on.set()
+    exchange.join()
+    assert not stays
