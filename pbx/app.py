@@ -39,6 +39,7 @@ from pbx.net.notify import ServiceNotice
 from pbx.net.peer_identity import peer_context
 from pbx.net.resolver import Resolver
 from pbx.net.transport import SipTransport, StreamPort
+from pbx.ops.clock_watch import ClockWatch
 from pbx.ops.disk_usage import disk_used
 from pbx.ops.faults import about_event, survived
 from pbx.ops.health import examine
@@ -252,7 +253,11 @@ class App:
         await self._media.supervisor.start()
         stack.push_async_callback(self._media.supervisor.stop)
         self._record_disk = RecordDisk(
-            folder.record, settings.recording, self._exchange.recordings, self._pump
+            folder.record,
+            settings.recording,
+            self._exchange.recordings,
+            self._pump,
+            ClockWatch(),
         )
         keeping = self._loop.create_task(self._record_disk.keep())
         stack.callback(keeping.cancel)
@@ -445,6 +450,7 @@ class App:
                 announcement_failure=self._recording.announcement_failure,
                 recording_stays=self._record_disk.failure,
                 recordings_lack_mb=self._record_disk.lacking_mb,
+                clock_moved_days=self._record_disk.clock_moved_days,
                 lines={
                     state.name: state.trouble
                     for state in self._lines.states()

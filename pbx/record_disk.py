@@ -10,6 +10,7 @@ from pathlib import Path
 from pbx.aside import aside
 from pbx.call.recordings import Recordings
 from pbx.config.recording import RecordingSettings
+from pbx.ops.clock_watch import ClockWatch
 from pbx.recorded.folder import RecordingFolder
 from pbx.recorded.name import today
 from pbx.recorded.retention import MEGABYTE, Failure, Retention
@@ -38,6 +39,7 @@ class RecordDisk:
         settings: the limits.
         recordings: what goes on.
         pump: carries through what has been changed there.
+        clock: tells whether the date is to be trusted.
     """
 
     def __init__(
@@ -46,12 +48,15 @@ class RecordDisk:
         settings: RecordingSettings,
         recordings: Recordings,
         pump: Callable[[], None],
+        clock: ClockWatch,
     ) -> None:
         self._folder = RecordingFolder(folder)
         self._retention = Retention(self._folder, settings.keep_days, settings.most_mb)
+        self._keep_days = settings.keep_days
         self._least_mb = settings.least_free_mb
         self._recordings = recordings
         self._pump = pump
+        self._clock = clock
         self._occasion = asyncio.Event()
         self._running: frozenset[str] = frozenset()
         self._failure: Failure | None = None
@@ -65,6 +70,7 @@ class RecordDisk:
 
     def follow(self) -> None:
         """See which recordings have ended: then old ones may go. To be called every few seconds."""
+        self._clock.look()
         before, self._running = self._running, self._recordings.running
         if before - self._running:
             self._occasion.set()
@@ -80,6 +86,11 @@ class RecordDisk:
         return self._why if self._refused and self._why != NO_ROOM else ""
 
     @property
+    def clock_moved_days(self) -> int:
+        """By how many days the clock was set, where nothing is too old for that; else 0."""
+        return self._clock.moved_days if self._keep_days else 0
+
+    @property
     def failure(self) -> tuple[str, str] | None:
         """A recording that should go and can't be removed, and why; None where all is well."""
         return (self._failure.name, self._failure.why) if self._failure else None
@@ -88,8 +99,10 @@ class RecordDisk:
         """Remove what is too old or too much: now, after recordings, and every now and then."""
         while self._retention.wanted:
             self._occasion.clear()
+            self._clock.look()
+            day = None if self._clock.moved_days else today()
             running = self._recordings.running
-            self._note(await aside(partial(self._retention.apply, running, today())))
+            self._note(await aside(partial(self._retention.apply, running, day)))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._occasion.wait(), TIDY_S)
 

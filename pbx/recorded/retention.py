@@ -66,16 +66,16 @@ class Retention:
         """Whether anything is ever removed."""
         return self._keep_days > 0 or self._most > 0
 
-    def apply(self, running: frozenset[str], today: date) -> Failure | None:
+    def apply(self, running: frozenset[str], today: date | None) -> Failure | None:
         """Remove what is too old or too much; return what couldn't be done, the first of it.
 
         Args:
             running: the recordings that go on, by their names within the folder; they stay.
-            today: by local time.
+            today: by local time; None where the clock isn't trusted: nothing is too old then.
         """
         self._failure = None
         try:
-            if self._keep_days:
+            if self._keep_days and today is not None:
                 self._remove_old(running, today)
             if self._most:
                 self._remove_most(running)

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ import pytest
 from pbx import record_disk
 from pbx.call.recordings import Recordings
 from pbx.config.recording import RecordingSettings
+from pbx.ops.clock_watch import DAY_S, ClockWatch
 from pbx.record_disk import NO_ROOM, RecordDisk
 from pbx.recorded.name import today
 from tests.interop.waiting import until
@@ -59,7 +61,14 @@ class Disk:
         self.answers = threading.Event()
         self.answers.set()
         monkeypatch.setattr(shutil, "disk_usage", self._usage)
-        self.side = RecordDisk(folder, settings, self.recordings, self._pump)
+        self.wall_s = self.steady_s = 0.0
+        clock = ClockWatch(lambda: self.wall_s, lambda: self.steady_s)
+        self.side = RecordDisk(folder, settings, self.recordings, self._pump, clock)
+
+    def go_on(self, days: int) -> None:
+        """Time goes on."""
+        self.wall_s += days * DAY_S
+        self.steady_s += days * DAY_S
 
     def one_ends(self) -> None:
         """A recording that has run since the last look has ended."""
@@ -110,6 +119,31 @@ class TestTidying:
         disk.side.follow()
         await comes("the next is gone", lambda: not second.exists())
         assert running.exists()
+
+    @pytest.mark.parametrize("years", [10, -10])
+    async def test_a_clock_that_is_set_by_years_removes_nothing_for_a_week(
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        tasks: list[asyncio.Task[None]],
+        years: int,
+    ) -> None:
+        disk = Disk(tmp_path, monkeypatch, RecordingSettings(keep_days=365, most_mb=1))
+        kept = make(tmp_path, OLD, seconds=50)
+        tasks.append(asyncio.create_task(disk.side.keep()))
+        disk.wall_s += years * 365 * DAY_S
+        # As it is told by a clock that was set forth, or by one that goes right again
+        monkeypatch.setattr(record_disk, "today", lambda: date(2036, 11, 30))
+        # The quota shows that the folder was looked at
+        oldest = make(tmp_path, "20261031/101112_1_2_a.wav", seconds=50)
+        disk.one_ends()
+        await comes("the quota holds", lambda: not oldest.exists())
+        assert kept.exists()
+        assert disk.side.clock_moved_days == 3650
+        disk.go_on(8)
+        disk.one_ends()
+        await comes("it is too old", lambda: not kept.exists())
+        assert disk.side.clock_moved_days == 0
 
     async def test_nothing_is_read_where_nothing_is_to_go(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -254,7 +288,8 @@ def test_the_end_waits_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     make(tmp_path, OLD)
 
     async def run() -> None:
-        side = RecordDisk(tmp_path, RecordingSettings(keep_days=1), Running(), lambda: None)
+        settings = RecordingSettings(keep_days=1)
+        side = RecordDisk(tmp_path, settings, Running(), lambda: None, ClockWatch())
         keeping = asyncio.create_task(side.keep())
         await comes("one is being removed", removing.is_set)
         keeping.cancel()

@@ -59,6 +59,7 @@ WRONG = [
     ),
     ("announcement-no-sound", replace(FINE, announcement_failure=("/x/announcement.wav", ""))),
     ("recordings-lack-room", replace(FINE, recordings_lack_mb=500)),
+    ("clock-moved", replace(FINE, clock_moved_days=3650)),
     ("recordings-stay", replace(FINE, recording_stays=("20261001/a.wav", "Permission denied"))),
     ("prack-refused", replace(FINE, prack_refused={"sip:gw@192.0.2.9": 600.0})),
     (

@@ -9,6 +9,7 @@ from pbx.ops.health import (
     announcement_unplayable,
     callback_open,
     callback_port,
+    clock_moved,
     clock_unsure,
     database_away,
     disk_full,
@@ -58,6 +59,7 @@ CHECKS: tuple[Callable[[Facts], list[Problem]], ...] = (
     announcement_unplayable.check,
     recordings_lack_room.check,
     recordings_stay.check,
+    clock_moved.check,
 )
 
 

@@ -70,6 +70,8 @@ class Facts:
         recording_stays: a recording that should go and can't be removed, and why; None for none.
         recordings_lack_mb: megabytes that must be free for recordings and aren't, where one has been
             refused or ended for that; else 0.
+        clock_moved_days: by how many days the clock was set lately, where recordings don't go by their
+            age for that; else 0.
     """
 
     wall_s: float
@@ -98,3 +100,4 @@ class Facts:
     announcement_failure: tuple[str, str] | None = None
     recording_stays: tuple[str, str] | None = None
     recordings_lack_mb: int = 0
+    clock_moved_days: int = 0
