@@ -1,5 +1,6 @@
 """What the control API shows and changes of the running exchange."""
 
+import asyncio
 import datetime
 import logging
 import os
@@ -239,7 +240,7 @@ class Control:
             raise CommandError("unknown-call", english("unknown-call"))
         self._outside.changed()
 
-    def record(self, call_id: str, *, stereo: bool) -> schema.Recording:
+    async def record(self, call_id: str, *, stereo: bool) -> schema.Recording:
         """Record a call from now on; with a track for each party also where the settings say so."""
         call = self._exchange.calls.get(call_id)
         if call is None:
@@ -247,7 +248,10 @@ class Control:
         folder, facts = self._outside.folder, call.facts
         now = datetime.datetime.now().astimezone()
         try:
-            file = folder.new_recording(now, facts.caller_number, facts.called_number, call_id)
+            # The disk may hang
+            file = await asyncio.to_thread(
+                folder.new_recording, now, facts.caller_number, facts.called_number, call_id
+            )
         except OSError as error:
             why = error.strerror or str(error)
             raise CommandError("no-record-folder", english("no-record-folder", why=why)) from error

@@ -97,7 +97,7 @@ class ControlTarget(Protocol):
         """End the call `call_id`."""
         ...
 
-    def record(self, call_id: str, *, stereo: bool) -> Recording:
+    async def record(self, call_id: str, *, stereo: bool) -> Recording:
         """Record a call from now on: both parties in one track, or in a track each."""
         ...
 

@@ -136,7 +136,7 @@ class FakeExchange:
         if self.running.pop(call_id, None) is None:
             raise CommandError("unknown-call", english("unknown-call"))
 
-    def record(self, call_id: str, *, stereo: bool) -> Recording:
+    async def record(self, call_id: str, *, stereo: bool) -> Recording:
         self._ask("record")
         if call_id not in self.running:
             raise CommandError("unknown-call", english("unknown-call"))
