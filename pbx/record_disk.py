@@ -10,6 +10,7 @@ from pathlib import Path
 from pbx.aside import aside
 from pbx.call.recordings import Recordings
 from pbx.config.recording import RecordingSettings
+from pbx.locale import english
 from pbx.ops.clock_watch import ClockWatch
 from pbx.recorded.folder import RecordingFolder
 from pbx.recorded.name import today
@@ -17,8 +18,8 @@ from pbx.recorded.retention import MEGABYTE, Failure, Retention
 
 log = logging.getLogger(__name__)
 
-NO_ROOM = "the disk has no room for recordings"
-UNRESPONSIVE = "the disk doesn't answer"
+NO_ROOM = english("unrecorded-room")
+UNRESPONSIVE = english("unrecorded-hangs")
 """What a call's record says where it is not, or no longer, recorded for that."""
 
 TIDY_S = 3600.0

@@ -53,6 +53,7 @@ def test_what_the_system_says(said: str, shown: str) -> None:
     ("why", "shown"),
     [
         (english("unrecorded-sound"), "媒体引擎无法解读其声音"),
+        (english("unrecorded-room"), "磁盘没有录音所需的空间"),
         (recordings.TWICE, "该通话已在录音"),
         (recordings.FULL, "同时录音的通话已达上限"),
         (os.strerror(errno.ENOSPC), "磁盘空间不足"),
