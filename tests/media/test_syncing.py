@@ -10,6 +10,14 @@ from pbx.media.engine.syncing import DiskSync
 from tests.interop.waiting import until
 
 
+def unheard(why: str) -> None:
+    """Nobody hears of a failure."""
+
+
+def nothing() -> None:
+    """Nobody waits for the end."""
+
+
 class Disk:
     """Notes the length that each file had when it was brought there."""
 
@@ -36,7 +44,7 @@ def test_a_file_that_grows(disk: Disk, tmp_path: Path) -> None:
     sync = DiskSync(disk.sync, 0.02)
     with (tmp_path / "a").open("wb", buffering=0) as file:
         file.write(b"head")
-        sync.begin(1, file.fileno())
+        sync.begin(1, file.fileno(), unheard)
         disk.has("a", 4)
         file.write(b"sound")
         disk.has("a", 9)
@@ -51,12 +59,12 @@ def test_the_begin_and_the_end_do_not_wait(disk: Disk, tmp_path: Path) -> None:
     sync = DiskSync(disk.sync, 3600.0)
     for name in ("a", "b"):
         with (tmp_path / name).open("wb", buffering=0) as file:
-            sync.begin(ord(name), file.fileno())
+            sync.begin(ord(name), file.fileno(), unheard)
             disk.has(name, 0)
             file.write(b"sound")
-            sync.end(ord(name))
+            sync.end(ord(name), nothing)
             disk.has(name, 5)
-    sync.end(99)
+    sync.end(99, nothing)
     sync.close()
     assert disk.lengths == {"a": [0, 5], "b": [0, 5]}
 
@@ -65,7 +73,7 @@ def test_what_is_left_at_the_end(disk: Disk, tmp_path: Path) -> None:
     before = threading.active_count()
     sync = DiskSync(disk.sync, 3600.0)
     with (tmp_path / "a").open("wb", buffering=0) as file:
-        sync.begin(1, file.fileno())
+        sync.begin(1, file.fileno(), unheard)
         disk.has("a", 0)
         file.write(b"sound")
     sync.close()
@@ -73,15 +81,32 @@ def test_what_is_left_at_the_end(disk: Disk, tmp_path: Path) -> None:
     assert threading.active_count() == before
 
 
-def test_a_disk_that_fails(disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disk_that_fails_is_told_of_once(
+    disk: Disk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     disk.failing = True
+    told: list[str] = []
     sync = DiskSync(disk.sync, 0.02)
     with (tmp_path / "a").open("wb", buffering=0) as file:
-        sync.begin(1, file.fileno())
+        sync.begin(1, file.fileno(), told.append)
         file.write(b"sound")
         disk.has("a", 5)
+    sync.end(1, lambda: told.append("ended"))
     sync.close()
-    assert "Input/output error" in caplog.text
+    assert told == ["Input/output error", "ended"]
+    assert caplog.text.count("Input/output error") == 1
+
+
+def test_a_disk_that_takes_all_but_the_end(disk: Disk, tmp_path: Path) -> None:
+    told: list[str] = []
+    sync = DiskSync(disk.sync, 3600.0)
+    with (tmp_path / "a").open("wb", buffering=0) as file:
+        sync.begin(1, file.fileno(), told.append)
+        disk.has("a", 0)
+        disk.failing = True
+        sync.end(1, lambda: told.append("ended"))
+    sync.close()
+    assert told == ["Input/output error", "ended"]
 
 
 def test_no_descriptor_is_left_open(disk: Disk, tmp_path: Path) -> None:
@@ -92,7 +117,7 @@ def test_no_descriptor_is_left_open(disk: Disk, tmp_path: Path) -> None:
     sync = DiskSync(disk.sync, 3600.0)
     for name in (1, 2):
         with (tmp_path / "a").open("wb") as file:
-            sync.begin(name, file.fileno())
-    sync.end(1)
+            sync.begin(name, file.fileno(), unheard)
+    sync.end(1, nothing)
     sync.close()
     assert count() == before

@@ -290,6 +290,19 @@ def talk(link: Link, path: Path, seconds: float) -> None:
         raise StopTalkingError
 
 
+FAILING_DISK = """
+import os
+left = {taken}
+def sync(fd):
+    global left
+    left -= 1
+    if left < 0:
+        raise OSError(5, "Input/output error")
+os.fdatasync = sync
+"""
+"""A disk that takes what is written so often, as the engine's Python finds it at its start."""
+
+
 class StopTalkingError(Exception):
     """The phone hangs up without a word to the engine."""
 
@@ -312,6 +325,20 @@ class TestWhatGoesWrong:
             assert ended.seconds == pytest.approx(1.0)
             # The engine and its voices go on.
             assert link.counts()
+
+    @pytest.mark.parametrize("taken", [0, 1])
+    def test_a_disk_that_does_not_take_what_is_written(self, tmp_path: Path, taken: int) -> None:
+        """It says so while the recording goes on, or at the end of it only."""
+        (tmp_path / "sitecustomize.py").write_text(FAILING_DISK.format(taken=taken))
+        with running(PYTHONPATH=str(tmp_path)) as engine:
+            link = engine.connect()
+            with voice_phones(link, PLAIN) as phones:
+                phones[0].be()
+                link.send(Record(1, str(tmp_path / "a.wav"), phones[0].port))
+                converse([(phones[0], phones[0].tone(500))])
+                ended = stopped(link) if taken else link.expect(Recorded)
+                assert ended.failure == "Input/output error"
+                assert link.counts()
 
     def test_killed_in_the_middle(self, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"

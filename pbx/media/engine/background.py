@@ -5,6 +5,7 @@ import os
 import queue
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 _log = logging.getLogger(__name__)
 
@@ -40,13 +41,15 @@ class Background:
                 after = job()
             except Exception as error:
                 _log.exception("a job in the background has failed")
-                why = str(error) or type(error).__name__
-                self._done.put(lambda: failed(why))
-            else:
-                self._done.put(after)
-            os.write(self.fd, _ONE)
+                after = partial(failed, str(error) or type(error).__name__)
+            self.hand_over(after)
 
         self._pool.submit(run)
+
+    def hand_over(self, after: Callable[[], None]) -> None:
+        """Have something done by `finish`; any thread may, until `close`."""
+        self._done.put(after)
+        os.write(self.fd, _ONE)
 
     def finish(self) -> None:
         """Do what comes after the jobs that are done."""
@@ -57,10 +60,11 @@ class Background:
         while not self._done.empty():
             self._done.get()()
 
-    def close(self) -> None:
-        """Wait for the job that is being done and for all that have been given, and end the thread.
-
-        What would come after them is left out.
-        """
+    def end(self) -> None:
+        """Wait for the job that is being done and for all that have been given, and end the thread."""
         self._pool.shutdown()
+
+    def close(self) -> None:
+        """End the thread, too, if it hasn't ended; what would come after its jobs is left out."""
+        self.end()
         os.close(self.fd)

@@ -155,7 +155,7 @@ class Recordings:
         self._disk.close()
 
     def _fail(self, recording: _Recording, why: str) -> None:
-        recording.failure = why
+        recording.failure = recording.failure or why
         self.stop(recording.name)
 
     def _give_up(self, recording: _Recording, why: str) -> None:
@@ -172,7 +172,11 @@ class Recordings:
             why = getattr(error, "strerror", None) or str(error)
             return lambda: self._give_up(recording, why)
         if recording.kept:
-            self._disk.begin(recording.name, recording.fd)
+            self._disk.begin(
+                recording.name,
+                recording.fd,
+                lambda why: self._files.hand_over(lambda: self._fail(recording, why)),
+            )
         return lambda: self._writer.use(
             recording.row, recording.fd, header, recording.tracks, longest(recording.tracks)
         )
@@ -181,8 +185,6 @@ class Recordings:
         fd, recording.fd = recording.fd, -1
         if fd >= 0:
             os.close(fd)
-            if recording.kept:
-                self._disk.end(recording.name)
         return lambda: self._end(recording)
 
     def _end(self, recording: _Recording) -> None:
@@ -190,4 +192,12 @@ class Recordings:
         self._packets.recorded(recording.row)
         self._free.append(recording.row)
         del self._named[recording.name]
-        self._report(Recorded(recording.name, round(seconds, 3), recording.failure))
+
+        def report() -> None:
+            self._report(Recorded(recording.name, round(seconds, 3), recording.failure))
+
+        if recording.kept:
+            # Not before the disk has said whether it has all of it
+            self._disk.end(recording.name, lambda: self._files.hand_over(report))
+        else:
+            report()

@@ -81,8 +81,9 @@ class Sound:
     def close(self) -> None:
         """Wait for files that are being read or made; the packet threads have ended."""
         self._reader.close()
-        self._files.close()
+        self._files.end()
         self._recordings.close()
+        self._files.close()
 
     def end(self) -> bool:
         """End all recordings; returns False as long as they aren't written."""

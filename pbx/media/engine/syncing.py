@@ -11,13 +11,26 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 _log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 """How often: each time costs a flash card the file's first block and its place in the journal."""
 
-_END = -1
+
+@dataclass(slots=True)
+class _File:
+    """A file that is being written.
+
+    Args:
+        fd: ours of it.
+        failed: told of why the disk hasn't taken it, once: the system says so only once, too, and takes
+            what comes after as if nothing were missing.
+    """
+
+    fd: int
+    failed: Callable[[str], None] | None
 
 
 class DiskSync:
@@ -35,57 +48,76 @@ class DiskSync:
     ) -> None:
         self._sync = sync
         self._every_s = every_s
-        self._files: dict[int, int] = {}
-        self._news: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        self._files: dict[int, _File] = {}
+        self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._due = 0.0
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="disk-sync", daemon=True)
         self._thread.start()
 
-    def begin(self, name: int, fd: int) -> None:
+    def begin(self, name: int, fd: int, failed: Callable[[str], None]) -> None:
         """Bring a new file to the disk, now and from now on.
 
         Args:
             name: another than that of any file that hasn't ended.
             fd: of the file; the caller may close it whenever it likes.
+            failed: called by the thread, once at the most: the disk hasn't taken what is in the file, for
+                this reason.
         """
         with suppress(OSError):  # no descriptor is left: the recording itself matters more
-            self._news.put((name, os.dup(fd)))
+            file = _File(os.dup(fd), failed)
+            self._news.put(lambda: self._begin(name, file))
 
-    def end(self, name: int) -> None:
-        """Bring a file there for the last time: all of it is written."""
-        self._news.put((name, _END))
+    def end(self, name: int, ended: Callable[[], None]) -> None:
+        """Bring a file there for the last time: all of it is written.
+
+        Args:
+            name: of the file; there may be none.
+            ended: called by the thread after that, and after `failed`.
+        """
+        self._news.put(lambda: self._end(name, ended))
 
     def close(self) -> None:
         """Do what has been asked for, and end the thread."""
-        self._news.put((0, _END))
+        self._news.put(self._close)
         self._thread.join()
 
     def _run(self) -> None:
-        due = 0.0
-        while True:
-            wait_s = max(due - time.monotonic(), 0.0) if self._files else None
+        while not self._closing:
+            wait_s = max(self._due - time.monotonic(), 0.0) if self._files else None
             try:
-                name, fd = self._news.get(timeout=wait_s)
+                news = self._news.get(timeout=wait_s)
             except queue.Empty:
-                for fd in self._files.values():
-                    self._bring(fd)
-                due = time.monotonic() + self._every_s
-                continue
-            if fd != _END:
-                due = due if self._files else time.monotonic() + self._every_s
-                self._files[name] = fd
-                self._bring(fd)
-            elif name in self._files:
-                fd = self._files.pop(name)
-                self._bring(fd)
-                os.close(fd)
-            elif not name:
-                break
-        for fd in self._files.values():
-            self._bring(fd)
-            os.close(fd)
+                for file in self._files.values():
+                    self._bring(file)
+                self._due = time.monotonic() + self._every_s
+            else:
+                news()
 
-    def _bring(self, fd: int) -> None:
+    def _begin(self, name: int, file: _File) -> None:
+        if not self._files:
+            self._due = time.monotonic() + self._every_s
+        self._files[name] = file
+        self._bring(file)
+
+    def _end(self, name: int, ended: Callable[[], None]) -> None:
+        file = self._files.pop(name, None)
+        if file is not None:
+            self._bring(file)
+            os.close(file.fd)
+        ended()
+
+    def _close(self) -> None:
+        for name in list(self._files):
+            self._end(name, lambda: None)
+        self._closing = True
+
+    def _bring(self, file: _File) -> None:
         try:
-            self._sync(fd)
+            self._sync(file.fd)
         except OSError as error:
-            _log.warning("a recording doesn't get to the disk: %s", error)
+            failed, file.failed = file.failed, None
+            if failed is not None:
+                why = error.strerror or str(error)
+                _log.warning("a recording doesn't get to the disk: %s", why)
+                failed(why)
