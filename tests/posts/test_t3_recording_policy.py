@@ -318,10 +318,12 @@ def test_T3_1_by_keys_in_other_forms(
     new_phone(SECOND, exchange.host, HIGH_HZ, codec=other[0], rate_hz=other[1])
     caller = NetPhone(exchange.port, FIRST, PASSWORD)
     closing.callback(caller.close)
-    caller.call(SECOND)
     tone = sine(round(LOW_HZ), 4 * caller.rate, caller.rate, peak=8000)
     if form == "tones":
         tone = np.concatenate([dialled("*1", caller.rate), tone])
+    # So its coder is compiled before the call, whose other party's tone won't wait for that
+    caller.deliveries(tone, net_phone.Path())
+    caller.call(SECOND)
     talk = threading.Thread(
         target=net_phone.converse, args=([(caller, tone, net_phone.Path())], [])
     )
