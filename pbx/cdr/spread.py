@@ -83,10 +83,7 @@ class Workers:
         self._pool: ProcessPoolExecutor | None = None
         workers = cores if most is None else min(cores, most)
         if workers > 1:
-            forking = multiprocessing.get_context("fork")
-            self._pool = ProcessPoolExecutor(workers, forking, _begin, (self._stops,))
-            # What comes first has all of them forked.
-            self._pool.submit(never)
+            self._pool = _pool(workers, self._stops)
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +128,24 @@ class Workers:
                 for future in futures:
                     future.cancel()
         yield from here(work, parts[done:], stopped)
+
+
+def _pool(workers: int, stops: mmap.mmap) -> ProcessPoolExecutor | None:
+    """Return so many processes; None where the machine hasn't got room for them."""
+    forking = multiprocessing.get_context("fork")
+    before = multiprocessing.active_children()
+    try:
+        pool = ProcessPoolExecutor(workers, forking, _begin, (stops,))
+        # What comes first has all of them forked.
+        pool.submit(never)
+    except OSError:
+        # The pool doesn't know of those that it has: nobody would ever end them.
+        for process in multiprocessing.active_children():
+            if process not in before:
+                process.kill()
+                process.join()
+        return None
+    return pool
 
 
 def _waited_for(future: Future[Result], stopped: Stopped) -> bool:

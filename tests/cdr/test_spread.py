@@ -1,6 +1,7 @@
 """Work on many parts in several processes: the same results, whatever becomes of those."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -60,6 +61,26 @@ def test_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_processes_that_are_killed_cost_nothing() -> None:
     work = partial(squared_here_only, os.getpid())
     assert list(spread(work, range(9))) == [number**2 for number in range(9)]
+
+
+@pytest.mark.parametrize("room_for", [0, 1])
+def test_no_room_for_processes(room_for: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the system has no memory for another one: one process does it all."""
+    forked: list[int] = []
+    fork = os.fork
+
+    def limited() -> int:
+        if len(forked) == room_for:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        forked.append(fork())
+        return forked[-1]
+
+    monkeypatch.setattr(os, "fork", limited)
+    found = list(spread(squared, [1, 2, 3]))
+    assert found == [(os.getpid(), number**2) for number in (1, 2, 3)]
+    for pid in forked:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 def test_a_failure_is_told() -> None:
