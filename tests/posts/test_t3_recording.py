@@ -74,6 +74,19 @@ def new_user(exchange: Exchange) -> Callable[[], str]:
 
 
 @pytest.fixture
+def phones(
+    exchange: Exchange,
+    new_user: Callable[[], str],
+    tmp_path: Path,
+    ports: Ports,
+    closing: ExitStack,
+) -> Phones:
+    """Return two users whose phones are sipp's."""
+    users = Users(new_user(), new_user(), PASSWORD)
+    return Phones(exchange, users, tmp_path, ports, closing)
+
+
+@pytest.fixture
 def new_talker(
     exchange: Exchange, new_user: Callable[[], str], closing: ExitStack
 ) -> Callable[..., TalkingPhone]:
@@ -142,14 +155,9 @@ KEYS = {"*": 3, "1": 4}
 
 
 def test_T3_1_a_recording_from_the_middle_on_asks_for_20_ms_at_the_next_change(
-    exchange: Exchange,
-    new_user: Callable[[], str],
-    tmp_path: Path,
-    ports: Ports,
-    closing: ExitStack,
+    exchange: Exchange, phones: Phones
 ) -> None:
     """Both are sipp; the caller says 30 ms, the called phone 40, and both again at the change."""
-    phones = Phones(exchange, Users(new_user(), new_user(), PASSWORD), tmp_path, ports, closing)
     changed = scenario.in_dialog("INVITE", cseq=5, sdp=True)
     text = scenario.xml(
         *scenario.authorized_invite(),
@@ -206,14 +214,9 @@ def told_of_packets(sipp: Sipp, status: int) -> list[str]:
 
 
 def test_T3_2_phones_that_say_20_ms_and_send_30_and_40(
-    exchange: Exchange,
-    new_user: Callable[[], str],
-    tmp_path: Path,
-    ports: Ports,
-    closing: ExitStack,
+    exchange: Exchange, phones: Phones, ports: Ports, closing: ExitStack
 ) -> None:
     """Both are sipp, whose SDP says ``a=ptime:20``."""
-    phones = Phones(exchange, Users(new_user(), new_user(), PASSWORD), tmp_path, ports, closing)
     first = ports.block(4)
     ends = [closing.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2)]
     for own, port in zip(ends, (first, first + 2), strict=True):
