@@ -108,7 +108,6 @@ class Baresip:
             rtp_last=first + 31,
             control=first + 4,
             folder=folder,
-            # `mwi` never ends to subscribe where it is registered within 1 ms of being loaded.
             more="".join(f"module_app {name}.so\n" for name in modules),
         )
         if certificate is not None:
@@ -116,11 +115,13 @@ class Baresip:
         (folder / "config").write_text(config)
         known = [f'"{one}" <sip:{one}@{server}>;presence=p2p\n' for one in friends]
         (folder / "contacts").write_text("".join(known))
-        (folder / "accounts").write_text(
+        who = (
             f"<sip:{number}@{server};transport={transport}>;auth_user={number};"
             f"auth_pass={password};answermode={answer};audio_codecs={codec};"
-            f"regint={register_s};ptime=20{';mwi=yes' if 'mwi' in modules else ''}\n"
+            f"regint={register_s};ptime=20"
         )
+        later = "mwi" in modules
+        (folder / "accounts").write_text("" if later else f"{who}\n")
         family = ["-6"] if host == "[::1]" else ["-4"]
         self.program = Program(
             f"baresip-{number}", [program, "-v", *family, "-f", str(folder)], folder, prompt=True
@@ -130,6 +131,10 @@ class Baresip:
         self._control = self._connect(first + 4)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if later:
+            # A phone that is registered before `mwi`'s first look, 1 ms after it is loaded,
+            # subscribes without end.
+            self.command("uanew", f"{who};mwi=yes")
 
     def _connect(self, port: int) -> socket.socket:
         try:

@@ -114,8 +114,9 @@ phone.on("newRTCSession", ({ originator, session }) => {
   session.on("progress", () => tell("ringing"));
   session.on("confirmed", () => tell("talking"));
   session.on("failed", ({ cause }) => tell(`failed: ${cause}`));
-  session.on("hold", ({ originator: who }) => tell(`held by ${who}`));
-  session.on("unhold", ({ originator: who }) => tell(`resumed by ${who}`));
+  // Its own hold is told of when the other party has agreed: before that, no other can begin.
+  session.on("hold", ({ originator: who }) => who === "remote" && tell("held by remote"));
+  session.on("unhold", ({ originator: who }) => who === "remote" && tell("resumed by remote"));
   session.on("newDTMF", ({ originator: who, dtmf }) => tell(`key ${dtmf.tone} by ${who}`));
   session.on("ended", ({ originator: who }) => tell(`ended by ${who}`));
   if (originator === "remote") {
@@ -131,9 +132,9 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (verb === "hangup") {
     current.terminate();
   } else if (verb === "hold") {
-    current.hold();
+    current.hold({}, () => tell("held by local"));
   } else if (verb === "resume") {
-    current.unhold();
+    current.unhold({}, () => tell("resumed by local"));
   } else if (verb === "press") {
     current.sendDTMF(target, { transportType: "INFO" });
   } else if (verb === "transfer") {
