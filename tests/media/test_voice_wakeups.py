@@ -1,18 +1,24 @@
 """How often a conference wakes its packet thread in a real engine: for the tick, not for each packet."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pbx.media import codecs
-from pbx.media.protocol import Counts, Query
+from pbx.media.protocol import Counts, Query, Release, Released
 from tests.media.engine_process import EngineProcess, Link, free_block, running, until
-from tests.media.voice_phone import PCMU, converse, voice_phones
+from tests.media.voice_phone import PCMU, VoicePhone, converse, voice_phones
 
 VOICES = 50
 EVENLY, BURST = 25, 200
 """Packets, one a tick and all at once; a socket holds more."""
+
+OVERTAKEN = (0, 2, 3, 4, 1), (0, 2, 3, 4, 4)
+"""Of five packets: the order in which they come, and after how many times 20 ms."""
+
+FIVES = 50
 
 SECONDS = 3.0
 PACKETS = 150
@@ -70,3 +76,27 @@ def test_a_burst_does_not_wait_in_the_socket(link: Link) -> None:
         until(lambda: link.counts()[phone.port].received == came + EVENLY + BURST)
         # One a tick would take as many ticks as there are packets.
         assert ticks(link) - began < EVENLY + BURST / 2
+
+
+def _say_overtaking(phone: VoicePhone) -> None:
+    """Say silence in real time; the second of each five packets comes just behind the fifth."""
+    begun, first, units = time.monotonic(), phone.sequence, phone.timestamp
+    for five in range(FIVES):
+        for which, at in zip(*OVERTAKEN, strict=True):
+            time.sleep(max(begun + (5 * five + at) / 50 - time.monotonic(), 0))
+            phone.sequence = first + 5 * five + which
+            phone.timestamp = units + 160 * (5 * five + which)
+            phone.send(bytes([0xFF]) * 160)
+
+
+def test_one_that_was_overtaken_does_not_wait_in_the_socket(link: Link) -> None:
+    """It is due already: a tick more, and it would be lost."""
+    with voice_phones(link, (codecs.PCMU, PCMU)) as (phone,):
+        phone.be(room=1)
+        _say_overtaking(phone)
+        link.send(Release([phone.port]))
+        ended = link.expect(Released)
+        link.send(phone.stream())
+        assert ended.voice is not None
+        # One in five was overtaken, a tenth of them until the buffer knew.
+        assert ended.voice.loss_percent < 4.5

@@ -3,7 +3,8 @@
 Most phones send one packet in a tick. To find out that a socket has no second one costs a third of
 what fetching the first one does: so a socket that had one in the last tick is asked for one only. A
 packet that is left was sent after the one that was fetched, and is early for the next tick, which
-knows by the kernel's stamp that it has waited, and empties the socket.
+knows by the kernel's stamp that it has waited, and empties the socket. Where packets are so much late
+that one may overtake another, a tick empties the socket always.
 """
 
 from typing import Any
@@ -131,7 +132,9 @@ def _one_comes(voices: Any, slot: Any) -> Any:
     """Return whether a tick needs no more than one packet of a voice's peer, and gets one."""
     row = row_of(voices.voices, slot)
     duration = row[voice_row.JITTER + jitter_row.DURATION]
-    return row[voice_row.CAME] == 1 and duration >= row[voice_row.JITTER + jitter_row.FRAME_UNITS]
+    in_order = row[voice_row.JITTER + jitter_row.TARGET] <= duration
+    enough = duration >= row[voice_row.JITTER + jitter_row.FRAME_UNITS]
+    return row[voice_row.CAME] == 1 and in_order and enough
 
 
 @kernel

@@ -118,6 +118,9 @@ def _play(row: Any) -> Any:
     slack = row[c.NOW] - timestamp - row[c.BASE] - row[c.TARGET]
     row[c.LOW_SLACK] = min(row[c.LOW_SLACK], slack)
     row[c.LOW_LEFT] = min(row[c.LOW_LEFT], _line_units(row))
+    if slack < -(row[c.FRAME_UNITS] >> 3):
+        # So much too early, others will be lost: no need to watch any longer.
+        row[c.WATCHED] += row[c.CLOCK] // 10
     return c.PLAY
 
 
