@@ -259,8 +259,8 @@ class App:
             self._pump,
             ClockWatch(),
         )
-        keeping = self._loop.create_task(self._record_disk.keep())
-        stack.callback(keeping.cancel)
+        for watch in (self._record_disk.keep(), self._recording.watch()):
+            stack.callback(self._loop.create_task(watch).cancel)
         self._serving = True
         while self._early:
             self._received(*self._early.popleft())

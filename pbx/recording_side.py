@@ -1,11 +1,14 @@
 """The exchange's side towards its owner: which calls are recorded, and whether that goes well."""
 
+import asyncio
 import datetime
 from collections.abc import Callable
 from pathlib import Path
 
+from pbx.aside import aside
 from pbx.config.recording import TONE, RecordingSettings
 from pbx.media.wav_header import WavError, open_sound, read_playable
+from pbx.record_disk import LOOK_S, PATIENCE_S, UNRESPONSIVE
 from pbx.store.snapshot import Snapshot
 
 FAILURE_S = 3600.0
@@ -54,6 +57,8 @@ class RecordingHealth:
         self._clock = clock
         self._announcement = announcement
         self._failed = "", 0.0
+        self.announcement_failure: tuple[str, str] | None = None
+        """The path of an announcement that can't be played, and why, as in `Facts`; None for none."""
 
     def ended(self, failure: str) -> None:
         """Take note of a recording that has ended: well, or for this reason."""
@@ -65,20 +70,33 @@ class RecordingHealth:
         why, when = self._failed
         return why if self._clock() - when < FAILURE_S else ""
 
-    @property
-    def announcement_failure(self) -> tuple[str, str] | None:
-        """The path of an announcement that can't be played, and why, as in `Facts`; None for none."""
-        path = self._announcement
-        if path in ("", TONE):
-            return None
+    async def watch(self) -> None:
+        """Look at the announcement again and again, for ever."""
+        while self._announcement not in ("", TONE):
+            await self.look()
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Find out whether the announcement, a file, can be played; its disk may hang."""
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(PATIENCE_S, self._announcement_failed, UNRESPONSIVE)
         try:
-            with open_sound(Path(path)) as file:
-                read_playable(file)
+            await aside(self._read_announcement)
         except OSError as error:
-            return path, error.strerror or str(error)
+            self._announcement_failed(error.strerror or str(error))
         except WavError:
-            return path, ""
-        return None
+            self._announcement_failed("")
+        else:
+            self.announcement_failure = None
+        finally:
+            patience.cancel()
+
+    def _read_announcement(self) -> None:
+        with open_sound(Path(self._announcement)) as file:
+            read_playable(file)
+
+    def _announcement_failed(self, why: str) -> None:
+        self.announcement_failure = self._announcement, why
 
 
 def announcement_of(settings: RecordingSettings, folder: Path) -> str:

@@ -1,10 +1,16 @@
 """What the exchange knows of its owner's recordings: an announcement that can't be played."""
 
+import asyncio
+import threading
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 
+from pbx import recording_side
+from pbx.media.wav_header import open_sound
+from pbx.record_disk import UNRESPONSIVE
 from pbx.recording_side import RecordingHealth
 from tests.media.kernels.sound import sine
 from tests.media.wav_files import PCM, form, riff, wav
@@ -12,13 +18,17 @@ from tests.media.wav_files import PCM, form, riff, wav
 GOOD = wav(sine(500, 800, 8000, peak=8000), 8000)
 
 
-def failure(announcement: str) -> tuple[str, str] | None:
-    return RecordingHealth(lambda: 0.0, announcement).announcement_failure
+def failure(health: RecordingHealth) -> tuple[str, str] | None:
+    """What a look finds."""
+    asyncio.run(health.look())
+    return health.announcement_failure
 
 
 @pytest.mark.parametrize("announcement", ["", "tone"])
 def test_no_file(announcement: str) -> None:
-    assert failure(announcement) is None
+    health = RecordingHealth(lambda: 0.0, announcement)
+    asyncio.run(health.watch())
+    assert health.announcement_failure is None
 
 
 @pytest.mark.parametrize(
@@ -29,12 +39,37 @@ def test_no_file(announcement: str) -> None:
 def test_what_is_no_wav_file_until_it_is_mended(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "announcement.wav"
     health = RecordingHealth(lambda: 0.0, str(path))
-    assert health.announcement_failure == (str(path), "No such file or directory")
+    assert failure(health) == (str(path), "No such file or directory")
     path.write_bytes(data)
-    assert health.announcement_failure == (str(path), "")
+    assert failure(health) == (str(path), "")
     path.write_bytes(GOOD)
-    assert health.announcement_failure is None
+    assert failure(health) is None
 
 
 def test_a_folder(tmp_path: Path) -> None:
-    assert failure(str(tmp_path)) == (str(tmp_path), "")
+    assert failure(RecordingHealth(lambda: 0.0, str(tmp_path))) == (str(tmp_path), "")
+
+
+async def test_a_disk_that_hangs_is_told_of_and_holds_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "announcement.wav"
+    path.write_bytes(GOOD)
+    answers = threading.Event()
+
+    def hanging(file: Path) -> BinaryIO:
+        answers.wait()
+        return open_sound(file)
+
+    monkeypatch.setattr(recording_side, "open_sound", hanging)
+    monkeypatch.setattr(recording_side, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(recording_side, "LOOK_S", 0.01)
+    health = RecordingHealth(lambda: 0.0, str(path))
+    watch = asyncio.create_task(health.watch())
+    async with asyncio.timeout(30):
+        while health.announcement_failure != (str(path), UNRESPONSIVE):
+            await asyncio.sleep(0.005)
+        answers.set()
+        while health.announcement_failure is not None:
+            await asyncio.sleep(0.005)
+    watch.cancel()
