@@ -12,6 +12,7 @@ from pbx import recording_side
 from pbx.media.wav_header import open_sound
 from pbx.record_disk import UNRESPONSIVE
 from pbx.recording_side import RecordingHealth
+from tests.hw.waiting import until
 from tests.media.kernels.sound import sine
 from tests.media.wav_files import PCM, form, riff, wav
 
@@ -66,10 +67,8 @@ async def test_a_disk_that_hangs_is_told_of_and_holds_nothing_up(
     monkeypatch.setattr(recording_side, "LOOK_S", 0.01)
     health = RecordingHealth(lambda: 0.0, str(path))
     watch = asyncio.create_task(health.watch())
-    async with asyncio.timeout(30):
-        while health.announcement_failure != (str(path), UNRESPONSIVE):
-            await asyncio.sleep(0.005)
-        answers.set()
-        while health.announcement_failure is not None:
-            await asyncio.sleep(0.005)
+    hung = str(path), UNRESPONSIVE
+    await until("it is told of", lambda: health.announcement_failure == hung)
+    answers.set()
+    await until("it is well again", lambda: health.announcement_failure is None)
     watch.cancel()
