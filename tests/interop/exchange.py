@@ -184,6 +184,26 @@ class Exchange:
         self.program.signal(signal.SIGTERM)
         return self.program.wait(within_s)
 
+    def wait_journalled(self, *names: str) -> None:
+        """Wait until a crash would lose no call in which two talk.
+
+        Its journal is written behind its back: a disk that is busy may take seconds for that.
+
+        Args:
+            names: of the files that the calls are recorded in.
+        """
+        talking = [one.id.encode() for one in self.running_calls() if one.state == "talking"]
+        assert talking
+        journal = self.folder / "calls.journal"
+
+        def noted() -> bool:
+            written = journal.read_bytes()
+            lines = [one for one in written.splitlines() if b'"resume":{' in one]
+            recorded = all(name.encode() in written for name in names)
+            return recorded and all(any(call in one for one in lines) for call in talking)
+
+        until("the journal has the calls", noted, why_not=self.why)
+
     def kill(self) -> None:
         """`kill -9` of the exchange alone, as a crash would."""
         assert self.program is not None

@@ -85,6 +85,7 @@ def test_it_goes_on_when_the_exchange_dies(
     high_hz = conversation.HIGH_HZ
     caller.wait_heard(high_hz, caller.heard_s(high_hz) + TALK_S)
 
+    exchange.wait_journalled(path.name)
     exchange.kill()
     exchange.start()
 

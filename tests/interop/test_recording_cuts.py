@@ -143,6 +143,7 @@ def test_the_exchange_dies_and_nothing_is_missing(exchange: Exchange, closing: E
     talking.start()
     closing.callback(talking.join)
     until("there's sound in the files", lambda: all(each.has(0.5) for each in talks), 20)
+    exchange.wait_journalled(*(each.file.path.name for each in talks))
     exchange.kill()
     exchange.start()
     talking.join()

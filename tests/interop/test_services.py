@@ -241,6 +241,7 @@ def test_another_exchange_goes_on_with_it(new_exchange: NewExchange, new_phone: 
     phone = new_phone("110", exchange.host, LOW_HZ, register_s=3600)
     _call(phone, "*45")
     phone.wait_heard(MILLIWATT_HZ, 1.0)
+    exchange.wait_journalled()
     exchange.kill()
     exchange.start()
     (running,) = exchange.running_calls()

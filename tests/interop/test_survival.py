@@ -65,6 +65,7 @@ def test_a_killed_exchange_knows_its_phones_and_its_call_again(
     talk(caller, callee)
     registered = len(callee.events("REGISTER_OK"))
 
+    exchange.wait_journalled()
     exchange.kill()
     exchange.start()
 
