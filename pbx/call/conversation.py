@@ -337,7 +337,7 @@ class Conversation:
             # Who holds may play music meanwhile, which the others don't want to hear
             speaks=agreed.direction.receives,
             echo=mode.echo,
-            inband=agreed.event_type < 0,
+            inband=mode.keys and agreed.event_type < 0,
             metrics=agreed.metrics,
             rate=agreed.rate_for(agreed.rate),
             plays_hz=agreed.plays_hz,

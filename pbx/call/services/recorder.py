@@ -3,7 +3,7 @@
 from enum import Enum, auto
 
 from pbx.call.cause import CallTag, by_server
-from pbx.call.services.service import Service
+from pbx.call.services.service import Mode, Service
 from pbx.call.sound import Sound
 
 BEEP = "1000/250"
@@ -36,6 +36,11 @@ class Recorder(Service):
         self._record_s = record_s
         self._state = State.BEEPING
         self._player = 0
+
+    @property
+    def mode(self) -> Mode:
+        """Told of its key."""
+        return Mode(keys=True)
 
     def begin(self, now: float) -> None:
         """Beep: what follows is recorded."""

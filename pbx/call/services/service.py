@@ -8,10 +8,17 @@ from pbx.call.sound import Sound
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """How the party of a service sounds (as in `protocol.Voice`)."""
+    """How the party of a service sounds.
+
+    Args:
+        room, echo: as in `protocol.Voice`.
+        keys: the service does something with keys. Only then is a phone that sends no telephone-events
+            listened to for tones: speech may sound like one, and listening has its price.
+    """
 
     room: int = 0
     echo: bool = False
+    keys: bool = False
 
 
 class Service:

@@ -135,7 +135,7 @@ class Anchor:
             event_type=agreed.event_type,
             noise_type=agreed.noise_type,
             room=service.mode.room,
-            inband=agreed.event_type < 0,
+            inband=service.mode.keys and agreed.event_type < 0,
         )
         service.sound.set(voice)
         service.begin(self._now())
