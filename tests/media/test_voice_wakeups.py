@@ -8,6 +8,7 @@ import pytest
 
 from pbx.media import codecs
 from pbx.media.protocol import Counts, Query, Release, Released
+from tests.interop.net_phone import punctual
 from tests.media.engine_process import EngineProcess, Link, free_block, running, until
 from tests.media.voice_phone import PCMU, VoicePhone, converse, voice_phones
 
@@ -19,6 +20,10 @@ OVERTAKEN = (0, 2, 3, 4, 1), (0, 2, 3, 4, 4)
 """Of five packets: the order in which they come, and after how many times 20 ms."""
 
 FIVES = 50
+
+PUNCTUAL_S = 0.01
+ATTEMPTS = 4
+"""Of a talk whose packets, or the engine's ticks, came later than that: that network was another."""
 
 SECONDS = 3.0
 PACKETS = 150
@@ -78,25 +83,45 @@ def test_a_burst_does_not_wait_in_the_socket(link: Link) -> None:
         assert ticks(link) - began < EVENLY + BURST / 2
 
 
-def _say_overtaking(phone: VoicePhone) -> None:
-    """Say silence in real time; the second of each five packets comes just behind the fifth."""
-    begun, first, units = time.monotonic(), phone.sequence, phone.timestamp
-    for five in range(FIVES):
-        for which, at in zip(*OVERTAKEN, strict=True):
-            time.sleep(max(begun + (5 * five + at) / 50 - time.monotonic(), 0))
-            phone.sequence = first + 5 * five + which
-            phone.timestamp = units + 160 * (5 * five + which)
-            phone.send(bytes([0xFF]) * 160)
+def _say_overtaking(phone: VoicePhone) -> float:
+    """Say silence in real time; the second of each five packets comes just behind the fifth.
+
+    Returns by how many seconds a packet was late at the most because the machine was busy.
+    """
+    first, units, latest = phone.sequence, phone.timestamp, 0.0
+    with punctual():
+        begun = time.monotonic()
+        for five in range(FIVES):
+            for which, at in zip(*OVERTAKEN, strict=True):
+                due = begun + (5 * five + at) / 50
+                time.sleep(max(due - time.monotonic(), 0))
+                latest = max(latest, time.monotonic() - due)
+                phone.sequence = first + 5 * five + which
+                phone.timestamp = units + 160 * (5 * five + which)
+                phone.send(bytes([0xFF]) * 160)
+    return latest
 
 
-def test_one_that_was_overtaken_does_not_wait_in_the_socket(link: Link) -> None:
-    """It is due already: a tick more, and it would be lost."""
+def _overtaken(link: Link) -> tuple[float, bool]:
+    """Return how much of what was said was lost, in percent, and whether the machine was too busy."""
     with voice_phones(link, (codecs.PCMU, PCMU)) as (phone,):
         phone.be(room=1)
-        _say_overtaking(phone)
+        before = link.late_ticks()
+        late_s = _say_overtaking(phone)
+        busy = late_s > PUNCTUAL_S or link.late_ticks() > before
         link.send(Release([phone.port]))
         ended = link.expect(Released)
         link.send(phone.stream())
         assert ended.voice is not None
-        # One in five was overtaken, a tenth of them until the buffer knew.
-        assert ended.voice.loss_percent < 4.5
+        return ended.voice.loss_percent, busy
+
+
+def test_one_that_was_overtaken_does_not_wait_in_the_socket(link: Link) -> None:
+    """It is due already: a tick more, and it would be lost."""
+    lost, busy = _overtaken(link)
+    for _ in range(ATTEMPTS - 1):
+        if not busy:
+            break
+        lost, busy = _overtaken(link)
+    # One in five was overtaken, a tenth of them until the buffer knew.
+    assert lost < 4.5
