@@ -179,6 +179,12 @@ def whole(shown: str, lines: int) -> bool:
     return len(rows) == lines
 
 
+def dialog(shown: str, lines: int) -> tuple[int, int, int, int]:
+    """Return the first frame, as `frames` does, on a whole screen; zeros where that isn't there yet."""
+    found = frames(shown.split("\n")) if whole(shown, lines) else []
+    return found[0] if found else (0, 0, 0, 0)
+
+
 def shows(what: str, lines: int, shown: str) -> bool:
     """Tell whether `what` is on a whole screen."""
     return what in shown and whole(shown, lines)
@@ -235,12 +241,12 @@ class TestT5:
             terminal.keys(key)
             rows = terminal.until(
                 lambda text: (
-                    whole(text, lines)
+                    any(dialog(text, lines))
                     and (last := text.split("\n")[-1]).startswith("Enter ")
                     and " Esc " in last
                 )
             ).split("\n")
-            left, top, right, bottom = frames(rows)[0]
+            left, top, right, bottom = dialog("\n".join(rows), lines)
             sides.add((left, right))
             assert 0 <= top < bottom < lines - 1
             assert abs(left - (columns - 1 - right)) <= 1
@@ -258,13 +264,12 @@ class TestT5:
         terminal.keys("a")
         terminal.until(words["add-title"])
         terminal.keys("7", "7", "Enter", "A", "n", "n")
-        terminal.until(lambda text: "Ann" in text and whole(text, SIZES[0][1]))
-        box = frames(terminal.lines)[0]
+        drawn = terminal.until(lambda text: "Ann" in text and any(dialog(text, SIZES[0][1])))
+        box = dialog(drawn, SIZES[0][1])
         terminal.resize(SIZES[2])
         terminal.until(
             lambda text: (
-                whole(text, SIZES[2][1])
-                and frames(text.split("\n"))[0][2] > SIZES[0][0]
+                dialog(text, SIZES[2][1])[2] > SIZES[0][0]
                 and "Ann" in text
                 and words["button-cancel"] in text
             )
@@ -272,11 +277,7 @@ class TestT5:
         terminal.keys("a")
         terminal.until("Anna")
         terminal.resize(SIZES[0])
-        terminal.until(
-            lambda text: (
-                "Anna" in text and whole(text, SIZES[0][1]) and frames(text.split("\n"))[0] == box
-            )
-        )
+        terminal.until(lambda text: "Anna" in text and dialog(text, SIZES[0][1]) == box)
         terminal.keys("Escape")
         terminal.until(lambda text: words["bind-quit"] in text.split("\n")[-1])
 
