@@ -32,6 +32,7 @@ from pbx.lines.outside import LinesOutside
 from pbx.lines.surgery import Surgery
 from pbx.lines.trial import Trials
 from pbx.locale import say
+from pbx.media.protocol import Command
 from pbx.media_side import MediaSide
 from pbx.net.certificate import CertificateError, Identity, Pair, own_identity
 from pbx.net.interfaces import AddressWatch, local_addresses
@@ -106,6 +107,7 @@ class App:
         self._ticking: list[Ticking] = [self._endpoint, self._exchange, self._bindings]
         self._notice = ServiceNotice(os.environ)
         self._outbox: deque[tuple[bytes, Flow]] = deque()
+        self._for_engine: list[Command] = []
         self._early: deque[tuple[bytes, Flow]] = deque(maxlen=EARLY_LIMIT)
         self._serving = False
         self._configured = -1
@@ -506,12 +508,22 @@ class App:
         while (output := self._exchange.next_output()) is not None:
             busy = True
             survived(partial(self._carry_out, output), partial(repr, output))
+        self._tell_engine()
         busy |= self._flush()
         survived(self._tell_of_users, lambda: "users")
         survived(self._tell_of_lines, lambda: "lines")
         busy |= self._flush()
         survived(self._callback.flush, lambda: "call-back")
         return busy
+
+    def _tell_engine(self) -> None:
+        """Send the engine what it is to do all at once, and before phones are told to speak.
+
+        What a call is recorded from is known then when its first packet is passed on.
+        """
+        if self._for_engine:
+            commands, self._for_engine = self._for_engine, []
+            survived(lambda: self._media.supervisor.send(commands), partial(repr, commands))
 
     def _flush(self) -> bool:
         """Send and ask what the endpoint has to; False where that is nothing to send."""
@@ -560,7 +572,7 @@ class App:
     def _carry_out(self, output: Output) -> None:
         match output:
             case MediaCommands():
-                self._media.supervisor.send(output.commands)
+                self._for_engine += output.commands
             case CallChanged():
                 self._board.changed("calls")
                 facts = output.facts

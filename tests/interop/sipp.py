@@ -43,6 +43,7 @@ class Load:
         limit_s: sipp gives up after so long.
         at_once: the most calls at the same time.
         echo: sound comes back as it was, on the first of the RTP ports.
+        media_port: where sipp itself sends sound from, if it does: four ports on with each call.
         traced: all messages are kept, however many calls there are.
         patient: what comes once more is passed over: the network is bad, or the machine was busy
             for longer than the half second after which a request is repeated.
@@ -56,6 +57,7 @@ class Load:
     at_once: int = 10000
     patient: bool = False
     echo: bool = False
+    media_port: int = 0
     traced: bool = False
 
 
@@ -109,7 +111,9 @@ class Sipp:
         argv += ["-r", str(load.rate), "-d", str(load.talk_ms), "-l", str(load.at_once)]
         argv += ["-timeout", f"{load.limit_s}s", "-timeout_error"]
         argv += ["-max_retrans", "12", "-max_invite_retrans", "8", "-nostdin"]
-        argv += ["-rtp_echo", "-mp", str(next(iter(load.rtp_ports)))] if load.echo else []
+        media_port = next(iter(load.rtp_ports)) if load.echo else load.media_port
+        argv += ["-mp", str(media_port)] if media_port else []
+        argv += ["-rtp_echo"] if load.echo else []
         argv += ["-trace_err", "-error_file", self._errors.name]
         argv += ["-trace_logs", "-log_file", self.log.name]
         argv += ["-trace_stat", "-stf", self._statistics.name, "-fd", "1"]

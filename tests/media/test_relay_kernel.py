@@ -372,11 +372,29 @@ class TestRing:
             assert not kernels.ring_take(ring, cursors, record)
             for number in range(8):
                 record[:] = 100 * turn + number
-                assert kernels.ring_put(ring, cursors, record)
-            assert not kernels.ring_put(ring, cursors, record)
+                assert kernels.ring_put(ring, cursors, record[np.newaxis]) == 1
+            assert kernels.ring_put(ring, cursors, record[np.newaxis]) == 0
             for number in range(8):
                 assert kernels.ring_take(ring, cursors, record)
                 assert set(record) == {100 * turn + number}
+
+    def test_several_at_once(self, kernels: Kernels) -> None:
+        """As many as find room, over the ring's end, too."""
+        ring = np.zeros((8, ring_row.WIDTH), np.int64)
+        cursors = np.zeros(ring_row.CURSORS, np.int64)
+        record = np.zeros(ring_row.WIDTH, np.int64)
+        records = np.arange(11)[:, np.newaxis] + np.zeros_like(record)
+        for first, put in ((0, 5), (5, 3)):
+            assert kernels.ring_put(ring, cursors, records[first : first + 5]) == put
+        for number in range(5):
+            assert kernels.ring_take(ring, cursors, record)
+            assert set(record) == {number}
+        assert kernels.ring_put(ring, cursors, records[8:]) == 3
+        assert kernels.ring_put(ring, cursors, records[:0]) == 0
+        for number in range(5, 11):
+            assert kernels.ring_take(ring, cursors, record)
+            assert set(record) == {number}
+        assert not kernels.ring_take(ring, cursors, record)
 
     def test_two_threads(self, kernels: Kernels) -> None:
         """Every record arrives whole and in order."""
@@ -398,7 +416,7 @@ class TestRing:
         record = np.zeros(ring_row.WIDTH, np.int64)
         for number in range(total):
             record[:] = number
-            while not kernels.ring_put(ring, cursors, record):
+            while not kernels.ring_put(ring, cursors, record[np.newaxis]):
                 pass
         reader.join()
         assert faults == []

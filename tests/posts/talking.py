@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pbx.api.schema import Recording
+from pbx.api.schema import Recording, Recordings
 from pbx.media.engine.file_row import HEADER
 from tests.app.phone import Phone
 from tests.interop.exchange import Exchange
@@ -146,24 +146,15 @@ class TalkingPhone(Phone):
         return super().sdp + more.encode()
 
 
-class Recorded:
-    """A running call of an exchange, and what it is recorded to.
+class RecordedFile:
+    """What a running call is recorded to.
 
     Args:
-        exchange: the exchange.
-        called: the number, which nobody else has dialled.
+        path: the file.
     """
 
-    def __init__(self, exchange: Exchange, called: str) -> None:
-        self._exchange = exchange
-        (self.id,) = [one.id for one in exchange.running_calls() if one.called == called]
-        self.path = Path()
-
-    def begin(self, *, stereo: bool) -> None:
-        """Have it recorded from now on."""
-        given = "yes" if stereo else "no"
-        said = self._exchange.call("record", call=self.id, stereo=given)
-        self.path = Path(msgspec.json.decode(said, type=Recording).file)
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def wait_running(self) -> None:
         """Wait until what is said is recorded: the engine has begun when the first block is there."""
@@ -185,6 +176,38 @@ class Recorded:
             if alike < 0.5 or len(track) < at + len(sound):
                 return None
         return tracks
+
+
+class Recorded(RecordedFile):
+    """A running call of an exchange, which is recorded from a moment on.
+
+    Args:
+        exchange: the exchange.
+        called: the number, which nobody else has dialled.
+    """
+
+    def __init__(self, exchange: Exchange, called: str) -> None:
+        super().__init__(Path())
+        self._exchange = exchange
+        (self.id,) = [one.id for one in exchange.running_calls() if one.called == called]
+
+    def begin(self, *, stereo: bool) -> None:
+        """Have it recorded from now on."""
+        given = "yes" if stereo else "no"
+        said = self._exchange.call("record", call=self.id, stereo=given)
+        self.path = Path(msgspec.json.decode(said, type=Recording).file)
+
+
+def recorded_by_itself(exchange: Exchange, caller: str, called: str) -> RecordedFile:
+    """Wait until the call between two numbers is recorded, as one of their users wants; return its file."""
+
+    def found() -> list[Path]:
+        said = msgspec.json.decode(exchange.call("recordings", number=caller), type=Recordings)
+        return [Path(said.folder, one.file) for one in said.files if one.called == called]
+
+    (path,) = until(f"{caller} to {called} is recorded", found, 30, why_not=exchange.why)
+    until(f"{path} is there", path.exists)
+    return RecordedFile(path)
 
 
 def by_sox(path: Path, tracks: int = 2) -> list[Sound]:
@@ -227,3 +250,22 @@ def likeness(sound: Sound, track: Sound) -> tuple[int, float]:
     if not there.any():
         return -1, 0.0
     return at, float(np.corrcoef(sound, there)[0, 1])
+
+
+def assert_said(sound: Sound, track: Sound) -> int:
+    """Assert that a track has every sample of a sound, in its place; return where it begins."""
+    at, alike = likeness(sound, track)
+    assert alike > 0.99
+    assert np.array_equal(track[at : at + len(sound)], sound)
+    return at
+
+
+def assert_mixed(track: Sound, *sounds: Sound) -> None:
+    """Assert that a track is the sum of two sounds, each whole, and each without a seam."""
+    places = [likeness(sound, track)[0] for sound in sounds]
+    for own, other in ((0, 1), (1, 0)):
+        # What is left of the mix without the one party is the other
+        rest = track.astype(np.int32)
+        rest[places[other] : places[other] + len(sounds[other])] -= sounds[other]
+        there = rest[places[own] : places[own] + len(sounds[own])]
+        assert np.array_equal(there, sounds[own])

@@ -27,12 +27,13 @@ from tests.interop.phones import Phones, Users
 from tests.interop.ports import Ports
 from tests.interop.sipp import Load, Sipp
 from tests.interop.waiting import until
-from tests.media.kernels.sound import Sound
 from tests.posts.talking import (
     RATE,
     Mouth,
     Recorded,
     TalkingPhone,
+    assert_mixed,
+    assert_said,
     likeness,
     speech,
     talk,
@@ -128,14 +129,6 @@ def recorded(exchange: Exchange, *calls: Call, stereo: bool = True) -> list[Reco
     for file in files:
         file.wait_running()
     return files
-
-
-def assert_said(sound: Sound, track: Sound) -> int:
-    """Assert that a track has every sample of a sound, in its place; return where it begins."""
-    at, alike = likeness(sound, track)
-    assert alike > 0.99
-    assert np.array_equal(track[at : at + len(sound)], sound)
-    return at
 
 
 def sipp_mouth(sipp: Sipp, rtp: socket.socket) -> Mouth:
@@ -286,12 +279,7 @@ def test_T3_4_packets_change_their_length_in_mid_call(
         assert_said(left.sound, tracks[0])
         assert_said(right.sound, tracks[1])
         return
-    begins = [likeness(said.sound, tracks[0])[0] for said in (left, right)]
-    for begin, said, at, by in zip(begins, (left, right), begins[::-1], (right, left), strict=True):
-        # What is left of the mix without the one party is the other.
-        rest = tracks[0].astype(np.int32)
-        rest[at : at + len(by.sound)] -= by.sound
-        assert np.array_equal(rest[begin : begin + len(said.sound)], said.sound)
+    assert_mixed(tracks[0], left.sound, right.sound)
 
 
 def test_T3_5_loss_and_jitter_leave_silence_in_one_track_alone(

@@ -160,8 +160,10 @@ class Engine:
         if link is not None and link.fileno() in ready:
             try:
                 link.flush()
-                for message in link.receive():
-                    self._obey(message)
+                messages = link.receive()
+                with self.packets.together():
+                    for message in messages:
+                        self._obey(message)
             except OSError as error:
                 self._disconnect(str(error))
             except ValueError as error:

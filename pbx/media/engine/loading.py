@@ -125,7 +125,7 @@ def _groups() -> list[list[Entry]]:
         [Entry(hear_voices, (word, word, word))],
         [Entry(packet_loop, (word, word))],
         [
-            Entry(ring_put, (ring, words, words)),
+            Entry(ring_put, (ring, words, ring)),
             Entry(ring_take, (ring, words, words)),
             Entry(publish, (words, word, word)),
             Entry(write_loop, (word, word)),

@@ -5,7 +5,6 @@ import os
 import select
 import struct
 import threading
-from collections import deque
 
 import numpy as np
 
@@ -55,7 +54,7 @@ class PacketThread:
         tables.facts[t.COMMAND_FD] = self._command_fd
         tables.facts[t.HEAR_VOICES] = kernels.hear_voices
         tables.facts[t.SERVE_VOICES] = kernels.serve_voices
-        self._backlog: deque[t.Words] = deque()
+        self._backlog: list[t.Words] = []
         self._error: int | None = None
         self._uring: Uring | None = None
         name = f"packets {tables.facts[t.THREAD]}"
@@ -89,18 +88,17 @@ class PacketThread:
         return int(totals[t.TICKS]), int(totals[t.LATE_TICKS])
 
     def command(self, record: t.Words) -> None:
-        """Hand a record to the packet thread, after those that wait already."""
+        """Let a record wait for the next `pump`, after those that wait already."""
         self._backlog.append(record)
-        self.pump()
 
     def pump(self) -> bool:
-        """Move waiting records into the ring; True while some are left for want of room."""
-        moved = False
-        while self._backlog and self._kernels.ring_put(
-            self._tables.commands, self._tables.command_cursors, self._backlog[0]
-        ):
-            self._backlog.popleft()
-            moved = True
+        """Move waiting records into the ring, all at once; True while some are left for want of room."""
+        if not self._backlog:
+            return False
+        moved = self._kernels.ring_put(
+            self._tables.commands, self._tables.command_cursors, np.stack(self._backlog)
+        )
+        del self._backlog[:moved]
         if moved:
             os.write(self._command_fd, _ONE)
         return bool(self._backlog)

@@ -7,7 +7,8 @@ the new one to take over (ADOPT). That takes less than a millisecond.
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,7 @@ class PacketThreads:
         self._leaving = 0
         self._then: Callable[[], None] | None = None
         self._counting = 0
+        self._held = False
 
     def start(self) -> None:
         """Begin to relay."""
@@ -120,7 +122,21 @@ class PacketThreads:
     def command(self, record: Words) -> None:
         """Hand a record to the packet threads that it is for, after those that wait already."""
         self._waiting.append(record)
-        self.pump()
+        if not self._held:
+            self.pump()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Have commands wait, and a thread see all of its own at once.
+
+        No packet is passed on between them: what a call is recorded from is there for its first one.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self.pump()
 
     def pump(self) -> bool:
         """Send what waits; True while some is left because a ring is full."""

@@ -20,9 +20,14 @@ def next_free(ring: Any, cursors: Any) -> Any:
 
 
 @kernel
+def _show(cursors: Any, count: Any) -> None:
+    store_release(cursors.ctypes.data + 8 * ring_row.WRITTEN, cursors[ring_row.WRITTEN] + count)
+
+
+@kernel
 def written(cursors: Any) -> None:
     """Show the record that has just been filled to the reader."""
-    store_release(cursors.ctypes.data + 8 * ring_row.WRITTEN, cursors[ring_row.WRITTEN] + 1)
+    _show(cursors, 1)
 
 
 @kernel
@@ -44,15 +49,18 @@ def taken(cursors: Any) -> None:
 
 
 @entry_kernel
-def ring_put(ring: Any, cursors: Any, record: Any) -> Any:
-    """Copy `record` into the ring; False where there is no room."""
-    if room(ring, cursors) <= 0:
-        return False
-    index = next_free(ring, cursors)
-    for word in range(ring_row.WIDTH):
-        ring[index, word] = record[word]
-    written(cursors)
-    return True
+def ring_put(ring: Any, cursors: Any, records: Any) -> Any:
+    """Copy `records`, as far as there is room, into the ring; returns how many.
+
+    The reader sees all of them or none.
+    """
+    count = min(room(ring, cursors), records.shape[0])
+    for number in range(count):
+        index = (cursors[ring_row.WRITTEN] + number) & (ring.shape[0] - 1)
+        for word in range(ring_row.WIDTH):
+            ring[index, word] = records[number, word]
+    _show(cursors, count)
+    return count
 
 
 @entry_kernel
