@@ -47,7 +47,9 @@ class Pace:
             the smallest board some minutes.
         hello_s: for an engine that runs already to greet back.
         succeed_s: for an engine that takes the place of one that was killed.
-        probe_s: from one `Query` to the next.
+        probe_s: from one `Query` to the next while the exchange wants something of the engine.
+        quiet_s: how much later the next one comes while it wants nothing, and the last one has been
+            answered: each costs both processes as much CPU as dozens of packets.
         missed: so many unanswered in a row mean that the engine hangs.
         quick_s: an engine that dies sooner after its start died of something that will be
             there the next time, too.
@@ -61,6 +63,7 @@ class Pace:
     hello_s: float = 3.0
     succeed_s: float = 3.0
     probe_s: float = 1.5
+    quiet_s: float = 4.5
     missed: int = 2
     quick_s: float = 2.0
     quick_deaths: int = 3
@@ -88,7 +91,7 @@ class Supervisor:
         path: the engine's socket, in the data folder.
         settings: port range, grace time and packet threads.
         on_ready: an engine is there, the first one or another one: it must be told every stream.
-        on_report: called with every other report; `Counts` come about once a second.
+        on_report: called with every other report.
         on_lost: the engine is gone, and with it all streams.
         program: the engine's program and first arguments.
         pace: how patient to be.
@@ -113,6 +116,7 @@ class Supervisor:
         self._program = program
         self._pace = pace or Pace()
         self._link: EngineLink | None = None
+        self._wanted = asyncio.Event()
         self._greeted: asyncio.Future[Ready] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._logging: asyncio.Task[None] | None = None
@@ -158,6 +162,7 @@ class Supervisor:
         """
         if self._pid and self._link is not None:
             self._link.send(commands)
+            self._wanted.set()
 
     async def stop(self) -> None:
         """End the engine; all sound ends with it."""
@@ -237,14 +242,19 @@ class Supervisor:
         Probes are counted, not seconds: if it was we who stood still, its answers are there
         before the next probe is counted.
         """
+        link.closed.add_done_callback(lambda _: self._wanted.set())
         missed = 0
         while missed < self._pace.missed:
             answers = link.answers
+            self._wanted.clear()
             link.send([Query(streams=False)])
             await asyncio.wait([link.closed], timeout=self._pace.probe_s)
             if link.closed.done():
                 return link.closed.result()
             missed = missed + 1 if link.answers == answers else 0
+            if not missed:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), self._pace.quiet_s)
         await link.kill("it hangs")
         return await link.closed
 

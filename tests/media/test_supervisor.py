@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +36,16 @@ from tests.interop.ports import Ports
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = MediaSettings(first_port=20000, last_port=20019, grace_s=5.0)
-QUICK = Pace(start_s=20, hello_s=0.5, probe_s=0.2, missed=5, quick_s=0, pause_s=0.05, stop_s=0.3)
+QUICK = Pace(
+    start_s=20,
+    hello_s=0.5,
+    probe_s=0.2,
+    quiet_s=0.05,
+    missed=5,
+    quick_s=0,
+    pause_s=0.05,
+    stop_s=0.3,
+)
 STREAM = Stream(20000, 0, "127.0.0.1", None, None, False, True, True, 0, 0)
 LATCHED = Latched(20000, Address("127.0.0.1", 20000))
 
@@ -358,6 +368,15 @@ class TestCrash:
         await good.lost()
         assert (await good.ready()).pid != first.pid
         assert gone(first.pid)
+
+    async def test_one_that_hangs_is_missed_as_soon_as_it_is_wanted(self, watch: Watch) -> None:
+        watched = watch(pace=replace(QUICK, quiet_s=3600))
+        first = await watched.start()
+        await watched.next(lambda told: isinstance(told, Counts))
+        os.kill(first.pid, signal.SIGSTOP)
+        watched.supervisor.send([STREAM])
+        await watched.lost()
+        assert (await watched.ready()).pid != first.pid
 
     async def test_one_that_does_not_stay_gets_pauses(
         self, watch: Watch, caplog: pytest.LogCaptureFixture
