@@ -17,6 +17,7 @@ from pbx.api.client import Client
 from pbx.api.schema import Status, User
 from tests.interop.ports import Ports
 from tests.interop.waiting import until
+from tests.journal import TALKING, journal_lines
 
 START_S = 90.0
 """The media engine compiles its kernels once on a machine."""
@@ -228,12 +229,11 @@ class Daemon:
         Both are written behind its back; a `kill -9` before that loses them, as it may.
         """
         database = f"file:{self.folder / 'minisip.db'}?mode=ro"
-        journal = self.folder / "calls.journal"
 
         def kept() -> bool:
             with closing(sqlite3.connect(database, uri=True)) as connection:
                 (count,) = connection.execute("SELECT COUNT(*) FROM binding").fetchone()
-            return count == contacts and (not call or b'"resume":{' in journal.read_bytes())
+            return count == contacts and (not call or journal_lines(self.folder, TALKING))
 
         until(f"{contacts} contacts are kept", kept)
 

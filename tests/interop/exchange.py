@@ -19,6 +19,7 @@ from pbx.api.schema import RunningCall, Status, User, Welcome
 from tests.interop.ports import Ports
 from tests.interop.program import Program
 from tests.interop.waiting import until
+from tests.journal import TALKING, journal_lines
 
 START_S = 90.0
 """For the first start on a fresh machine: the media engine compiles its kernels once."""
@@ -187,20 +188,15 @@ class Exchange:
     def wait_journalled(self, *names: str) -> None:
         """Wait until a crash would lose no call in which two talk.
 
-        Its journal is written behind its back: a disk that is busy may take seconds for that.
-
         Args:
             names: of the files that the calls are recorded in.
         """
         talking = [one.id.encode() for one in self.running_calls() if one.state == "talking"]
         assert talking
-        journal = self.folder / "calls.journal"
+        wanted = [*((call, TALKING) for call in talking), *((name.encode(),) for name in names)]
 
         def noted() -> bool:
-            written = journal.read_bytes()
-            lines = [one for one in written.splitlines() if b'"resume":{' in one]
-            recorded = all(name.encode() in written for name in names)
-            return recorded and all(any(call in one for one in lines) for call in talking)
+            return all(journal_lines(self.folder, *signs) for signs in wanted)
 
         until("the journal has the calls", noted, why_not=self.why)
 

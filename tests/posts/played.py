@@ -1,9 +1,10 @@
 """sipp as a phone that speaks: it makes the calls, and sends RTP packets as a capture file has them.
 
 It says ``a=ptime:20`` and plays packets of any length, as the phones do that the post on call recording
-is about. It sends them by a raw socket, which takes root.
+is about. It sends them by a raw socket, which takes root (`may_play`).
 """
 
+import socket
 import struct
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,15 @@ _ETHERNET = struct.Struct("!6s6sH")
 _IP = struct.Struct("!BBHHHBBH4s4s")
 _UDP = struct.Struct("!HHHH")
 _LOOPBACK = b"\x7f\0\0\1"
+
+
+def may_play() -> bool:
+    """Whether programs of this user may have raw sockets."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP).close()
+    except PermissionError:
+        return False
+    return True
 
 
 def calling(capture: Path) -> str:

@@ -16,6 +16,7 @@ from tests.interop.ports import Ports
 from tests.interop.scenario import expect, xml
 from tests.interop.sipp import Account, Load, Sipp, account, register
 from tests.interop.waiting import until
+from tests.journal import TALKING, journal_lines
 from tests.posts.outside import Outside
 
 PASSWORD = "secret"
@@ -38,7 +39,7 @@ TALKER = "320"
 REGISTERED_S = 120.0
 """Registrations are renewed after so long: they last for 300 seconds."""
 
-_JOURNALLED = {"ringing": b'"alert_wall_s":', "talking": b'"resume":{'}
+_JOURNALLED = {"ringing": b'"alert_wall_s":', "talking": TALKING}
 """What the journal's line of a call in this state has in it."""
 
 
@@ -190,15 +191,11 @@ class Stage:
         self.exchange.call("hangup", call=self.wait_state(state, caller))
 
     def kill_exchange(self, state: str) -> None:
-        """Kill the exchange when `CALLER`'s only call is in this state and in the journal so.
-
-        That is written behind the exchange's back: a disk that is busy may take seconds for it.
-        """
+        """Kill the exchange when `CALLER`'s only call is in this state and in the journal so."""
         call, sign = self.wait_state(state).encode(), _JOURNALLED[state]
-        journal = self.exchange.folder / "calls.journal"
 
         def noted() -> bool:
-            return any(call in one and sign in one for one in journal.read_bytes().splitlines())
+            return bool(journal_lines(self.exchange.folder, call, sign))
 
         until(f"the journal has the call as {state}", noted, why_not=self.exchange.why)
         self.exchange.kill()

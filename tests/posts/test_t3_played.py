@@ -6,7 +6,6 @@ to be in the recording, too.
 
 import itertools
 import json
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -21,7 +20,7 @@ from tests.interop.phones import Phones, Users
 from tests.interop.ports import Ports
 from tests.interop.sipp import Load
 from tests.media.kernels.sound import Sound
-from tests.posts.played import called, calling, write_capture
+from tests.posts.played import called, calling, may_play, write_capture
 from tests.posts.talking import (
     RATE,
     Speech,
@@ -34,9 +33,7 @@ from tests.posts.talking import (
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(
-        os.geteuid() != 0, reason="sipp plays captured packets by a raw socket: root"
-    ),
+    pytest.mark.skipif(not may_play(), reason="sipp plays packets by a raw socket: root"),
 ]
 
 SIZES_MS = (10, 20, 30, 40, 60)
