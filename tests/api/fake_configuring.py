@@ -1,7 +1,6 @@
 """Lines and a dial plan in memory, with no database behind them."""
 
 import json
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from pbx.config.emergency_numbers import numbers_of
 from pbx.config.line import Line
 from pbx.config.refusal import command_error
 from pbx.config.settings import ServiceSettings
+from pbx.config.user_rights import UserRights
 from pbx.store.snapshot import LocalUser, Snapshot
 
 
@@ -28,7 +28,7 @@ class FakeConfiguring:
         self.dial_plan = DialPlan()
         self.version = 1
         self.call_back = CallBackSettings()
-        self.rights: dict[str, dict[str, Any]] = {}
+        self.rights: dict[str, UserRights] = {}
 
     def lines(self) -> list[schema.Line]:
         return [
@@ -74,7 +74,8 @@ class FakeConfiguring:
         self.version += 1
 
     async def set_user(self, number: str, options: str) -> None:
-        self.rights.setdefault(number, {}).update(json.loads(options))
+        before = self.rights.get(number, UserRights())
+        self.rights[number] = fields.changed(before, json.loads(options))
 
     def callback(self) -> schema.CallBack:
         return schema.CallBack(**msgspec.structs.asdict(self.call_back))

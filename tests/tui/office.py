@@ -2,8 +2,11 @@
 
 import datetime
 
+from msgspec import structs
+
 from pbx.api.schema import Contact, LineState, LogLine, NewUser, Problem, RunningCall, User
 from pbx.config.line import Line
+from pbx.config.user_rights import UserRights
 from tests.api.fakes import FakeExchange
 
 NOON = datetime.datetime(
@@ -89,6 +92,7 @@ class Office(FakeExchange):
                 display_name=self.names.get(number, ""),
                 state=self.states.get(number, "offline"),
                 contacts=self.phones.get(number, []),
+                **structs.asdict(self.configured.rights.get(number, UserRights())),
             )
             for number in sorted(self.passwords)
         ]

@@ -17,6 +17,7 @@ from tui.link import ExchangeLink
 from tui.screens.add_line import AddLineDialog, ProviderDialog
 from tui.screens.add_user import AddUserDialog
 from tui.screens.change_line import ChangeLineDialog
+from tui.screens.change_user import ChangeUserDialog
 from tui.screens.credentials import CredentialsDialog
 from tui.screens.dialogs import AskingDialog, ConfirmDialog, Dialog
 from tui.screens.doctor import DoctorDialog
@@ -28,6 +29,7 @@ OPENED: dict[type[Screen[Any]], tuple[str, ...]] = {
     HelpDialog: ("question_mark",),
     ConfirmDialog: ("2", "h"),
     AddUserDialog: ("3", "a"),
+    ChangeUserDialog: ("3", "c"),
     CredentialsDialog: ("3", "w"),
     ProviderDialog: ("5", "a"),
     AddLineDialog: ("5", "a", "end", "enter"),

@@ -8,6 +8,7 @@ import pytest
 
 from pbx.config.dial_plan import DialPlan, Holiday, Route
 from pbx.config.line import Line
+from pbx.config.user_rights import UserRights
 from tests.api.fakes import FakeExchange
 from tests.tui.here import minisip_here as minisip
 from tests.tui.program import CHINESE, ENGLISH, outcome, start
@@ -410,7 +411,7 @@ class TestRights:
     async def test_set_and_show(self, server: Path, exchange: FakeExchange) -> None:
         ran = await minisip(server, "user", "set", "101", "call_level=2", "most_calls=1")
         assert (ran.code, ran.out) == (0, "User 101 is changed.\n")
-        assert exchange.configured.rights == {"101": {"call_level": "2", "most_calls": "1"}}
+        assert exchange.configured.rights == {"101": UserRights(call_level=2, most_calls=1)}
         ran = await minisip(server, "user", "show", "100")
         assert ran.out.splitlines()[0] == "100 前台"
         assert "most_calls        -1" in ran.out

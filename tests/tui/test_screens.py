@@ -22,6 +22,7 @@ from tui.screens.add_line import AddLineDialog, ProviderDialog
 from tui.screens.add_user import AddUserDialog
 from tui.screens.calls import CallsScreen
 from tui.screens.change_line import ChangeLineDialog
+from tui.screens.change_user import ChangeUserDialog
 from tui.screens.credentials import CredentialsDialog
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.doctor import DoctorDialog
@@ -62,7 +63,9 @@ PEOPLE = (
     Step("calls-filtered", CallsScreen, ("escape", "slash", "5", "5", "5"), "555"),
     Step("phones", PhonesScreen, ("escape", "3"), "Linphone"),
     Step("phones-second", PhonesScreen, ("down",), "4711"),
-    Step("add", AddUserDialog, ("a",), "┏"),
+    Step("user-change", ChangeUserDialog, ("c",), "┏"),
+    Step("user-change-wrong", ChangeUserDialog, ("x", "ctrl+s"), "x"),
+    Step("add", AddUserDialog, ("escape", "a"), "┏"),
     Step("add-wrong", AddUserDialog, ("enter", "enter", "enter"), "┏"),
     Step("remove", ConfirmDialog, ("escape", "d"), "┏"),
     Step("welcome", CredentialsDialog, ("escape", "w"), "first-secret"),

@@ -15,7 +15,7 @@ KEYS = (
     ("1 2 3 4 5", "help-screens"),
     ("/", "help-filter"),
     ("h", "help-key-hangup"),
-    ("a d p w", "help-key-users"),
+    ("a c d p w", "help-key-users"),
     ("a c r", "help-key-line-forms"),
     ("d e", "help-key-lines"),
     ("t", "help-key-route"),

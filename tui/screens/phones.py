@@ -18,6 +18,7 @@ from tui.locale import say
 from tui.report import best_address, duration
 from tui.screens.add_user import AddUserDialog
 from tui.screens.base import REFUSALS, FilteredScreen, refusal
+from tui.screens.change_user import ChangeUserDialog
 from tui.screens.credentials import CredentialsDialog
 from tui.screens.dialogs import ConfirmDialog
 from tui.widgets.filter_line import FilterLine
@@ -25,11 +26,12 @@ from tui.widgets.share_table import Row, ShareTable
 
 
 class PhonesScreen(FilteredScreen):
-    """A row a phone, and one for a user without any; users are added, removed, given passwords."""
+    """A row a phone, and one for a user without any; users are added, changed, removed ..."""
 
     MODE = "phones"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "bind-add"),
+        Binding("c", "change", "bind-change"),
         Binding("d,delete", "remove", "bind-remove"),
         Binding("p", "password", "bind-password"),
         Binding("w", "welcome", "bind-welcome"),
@@ -63,6 +65,10 @@ class PhonesScreen(FilteredScreen):
         self.show_rows(summary, [row for user in picture.users for row in _rows(user, passed)])
         self._show_detail()
 
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Enter changes the user that the cursor is on, as `c` does."""
+        self.action_change()
+
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the row that the cursor is on in full."""
         self._show_detail()
@@ -90,6 +96,13 @@ class PhonesScreen(FilteredScreen):
         if user is not None:
             title = say("told-added", number=clean(user.number))
             await self.app.push_screen_wait(CredentialsDialog(title, [user], say("shown-once")))
+
+    @work
+    async def action_change(self) -> None:
+        """Have the user change what the one that the cursor is on may do."""
+        user = next((one for one in self.link.picture.users if one.number == self._chosen), None)
+        if user is not None and await self.app.push_screen_wait(ChangeUserDialog(self.link, user)):
+            self.tell(say("user-set", number=user.number))
 
     @work
     async def action_remove(self) -> None:
