@@ -233,7 +233,8 @@ class Daemon:
         def kept() -> bool:
             with closing(sqlite3.connect(database, uri=True)) as connection:
                 (count,) = connection.execute("SELECT COUNT(*) FROM binding").fetchone()
-            return count == contacts and (not call or journal_lines(self.folder, TALKING))
+            told = not call or journal_lines(self.folder, TALKING) != []
+            return bool(count == contacts and told)
 
         until(f"{contacts} contacts are kept", kept)
 
