@@ -95,9 +95,9 @@ class PacketThread:
         """Move waiting records into the ring, all at once; True while some are left for want of room."""
         if not self._backlog:
             return False
-        moved = self._kernels.ring_put(
-            self._tables.commands, self._tables.command_cursors, np.stack(self._backlog)
-        )
+        ring = self._tables.commands
+        records = np.stack(self._backlog[: len(ring)])
+        moved = self._kernels.ring_put(ring, self._tables.command_cursors, records)
         del self._backlog[:moved]
         if moved:
             os.write(self._command_fd, _ONE)
