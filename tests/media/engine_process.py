@@ -1,7 +1,6 @@
 """A real engine process with a control connection, and phones that are UDP sockets."""
 
 import contextlib
-import itertools
 import os
 import socket
 import struct
@@ -29,6 +28,7 @@ from pbx.media.protocol import (
     Unframer,
     frame,
 )
+from tests.interop.ports import Ports
 
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_S = 90.0
@@ -39,18 +39,11 @@ PORTS = 20
 
 T = TypeVar("T")
 
-_BLOCKS = itertools.count(os.getpid() * 2)
-
 
 def free_block(ports: int = PORTS) -> int:
-    """Return the first of so many free ports, below the range that the system gives away."""
-    while True:
-        first = 20000 + next(_BLOCKS) * PORTS % (12000 - ports)
-        with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
-            for port in range(first, first + ports):
-                probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                probe.bind(("0.0.0.0", port))
-            return first
+    """Return the first of so many free ports, which no other test that runs now has."""
+    with Ports() as source:
+        return source.block(ports)
 
 
 def until(what: Callable[[], T | None], deadline_s: float = DEADLINE_S) -> T:

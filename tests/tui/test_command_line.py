@@ -266,8 +266,8 @@ class TestCatalogues:
             *("level-", "log-from-", "symbol-", "bind-", "update-why-", "what-"),
             *("line-usable-", "step-", "mark-", "route-", "option-"),
             *("help-external-line-", "help-sip-trunk-", "errno-"),
-            # Each of them by `test_line_forms`
-            "field-",
+            # Each of them by `test_line_forms` and `test_user_form`
+            *("field-", "right-"),
         )
         # Of the steps of an update, each has a sentence.
         source += "".join(f'"update-{step}"' for step in STEPS)

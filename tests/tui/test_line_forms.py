@@ -15,6 +15,7 @@ from pbx.locale import catalogue
 from tests.tui.office import Office
 from tests.tui.stage import Stage, console
 from tui.line_options import CHOICES, OFFERED
+from tui.report import RIGHTS
 from tui.widgets.choice import Choice
 
 
@@ -329,7 +330,7 @@ class TestOptions:
         for language in ("en", "zh"):
             words = catalogue(language, "tui.locale")
             named = {key.removeprefix("field-") for key in words if key.startswith("field-")}
-            assert named == {"name", *OFFERED, *asked}
+            assert named == {"name", *OFFERED, *asked, *RIGHTS}
 
     async def test_a_value_of_tomorrow_is_kept(self) -> None:
         assert Choice(("", "udp"), "quic").value == "quic"

@@ -7,6 +7,7 @@ import pytest
 from pbx.api.server import ControlServer
 from pbx.config.recording import USER_CHOICES
 from pbx.config.user_rights import UserRights
+from pbx.locale import catalogue
 from tests.tui.office import Office
 from tests.tui.stage import Stage, console
 from tui.report import RIGHTS
@@ -73,6 +74,10 @@ async def test_a_refusal_names_the_field(socket: Path, office: Office) -> None:
 async def test_it_asks_for_all_that_a_user_may_do(socket: Path) -> None:
     assert set(RIGHTS) == set(UserRights.__struct_fields__)
     assert CHOICES["record"] == tuple(USER_CHOICES)
+    for language in ("en", "zh"):
+        words = catalogue(language, "tui.locale")
+        meant = {key.removeprefix("right-") for key in words if key.startswith("right-")}
+        assert meant == set(RIGHTS)
     async with console(socket) as stage:
         await form(stage, "c")
         assert len(stage.app.screen.query("Input, Choice")) == len(RIGHTS)

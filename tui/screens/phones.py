@@ -31,7 +31,8 @@ class PhonesScreen(FilteredScreen):
     MODE = "phones"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "add", "bind-add"),
-        Binding("c", "change", "bind-change"),
+        # A small window has no room for one key more; Enter does the same
+        Binding("c", "change", "bind-change", show=False),
         Binding("d,delete", "remove", "bind-remove"),
         Binding("p", "password", "bind-password"),
         Binding("w", "welcome", "bind-welcome"),
