@@ -5,12 +5,13 @@ What they say is noise made of G.711's own values: each sample is found again, o
 
 import heapq
 import itertools
+import random
 import select
 import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,10 +72,6 @@ class Speech:
         """The samples."""
         return _VALUES[np.frombuffer(self.codes, np.uint8)]
 
-    def through(self, packets: Iterable[Packet]) -> "Speech":
-        """Return the same as a network brings it, which has lost, moved or delayed packets."""
-        return replace(self, packets=[*packets])
-
 
 def speech(sizes_ms: Sequence[int], seconds: float) -> Speech:
     """Return noise that nobody else says, in packets of these lengths in turn.
@@ -95,6 +92,30 @@ def speech(sizes_ms: Sequence[int], seconds: float) -> Speech:
         packets.append(Packet(at / RATE, header + payload))
         at += len(payload)
     return Speech(codes, packets)
+
+
+def through_a_bad_network(said: Speech, size_ms: int) -> tuple[Speech, Sound]:
+    """Return what is left of a speech of two seconds, and how that sounds: lost packets are silence.
+
+    Others come up to 150 ms late, and overtake each other.
+
+    Args:
+        said: the speech.
+        size_ms: of each of its packets.
+    """
+    chance = random.Random(1)
+    # In the first half second the track's place is looked for
+    lost = set(chance.sample(range(20, len(said.packets)), 15)) | {40, 41, 42}
+    brought = [
+        replace(packet, at_s=packet.at_s + chance.uniform(0.0, 0.15) * (number > 0))
+        for number, packet in enumerate(said.packets)
+        if number not in lost
+    ]
+    assert [one.at_s for one in brought] != sorted(one.at_s for one in brought)
+    heard, size = said.sound.copy(), RATE * size_ms // 1000
+    for number in lost:
+        heard[number * size : (number + 1) * size] = 0
+    return replace(said, packets=brought), heard
 
 
 class Mouth:

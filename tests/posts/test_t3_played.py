@@ -1,12 +1,12 @@
-"""“呼叫记录”, the post on call recording: T3.2 to T3.5 with sipp's packets, of calls recorded by themselves.
+"""“呼叫记录”, the post on call recording: T3.2 to T3.5 and T3.7 with sipp's packets.
 
-Both phones are sipp's, and speak from the moment on that the call is answered: what they say first has
+Both phones are sipp's; in calls that are recorded by themselves they speak from the moment on that the call is answered: what they say first has
 to be in the recording, too.
 """
 
 import itertools
 import json
-import random
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,20 +14,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop import scenario
 from tests.interop.conftest import PASSWORD
 from tests.interop.exchange import Exchange
 from tests.interop.phones import Phones, Users
 from tests.interop.ports import Ports
 from tests.interop.sipp import Load
+from tests.interop.waiting import until
 from tests.media.kernels.sound import Sound
 from tests.posts.played import called, calling, may_play, write_capture
 from tests.posts.talking import (
-    RATE,
+    Mouth,
     Speech,
     assert_mixed,
     assert_said,
     recorded_by_itself,
     speech,
+    through_a_bad_network,
 )
 
 pytestmark = [
@@ -150,17 +153,35 @@ def test_T3_4_packets_change_their_length_in_mid_call(record: Record) -> None:
 
 def test_T3_5_loss_and_jitter_leave_silence_with_one_party_alone(record: Record) -> None:
     said, right = speech([30], 2.1), speech([20], 2.1)
-    chance = random.Random(1)
-    # In the first half second the track's place is looked for
-    lost = set(chance.sample(range(20, len(said.packets)), 15)) | {40, 41, 42}
-    brought = [
-        replace(packet, at_s=packet.at_s + chance.uniform(0.0, 0.15) * (number > 0))
-        for number, packet in enumerate(said.packets)
-        if number not in lost
-    ]
-    assert [one.at_s for one in brought] != sorted(one.at_s for one in brought)
-    (call,) = record([said.through(brought)], [right])
-    heard, size = said.sound.copy(), RATE * 30 // 1000
-    for number in lost:
-        heard[number * size : (number + 1) * size] = 0
+    left, heard = through_a_bad_network(said, 30)
+    (call,) = record([left], [right])
     replace(call, left=heard).assert_recorded()
+
+
+def test_T3_7_without_a_recording_packets_pass_as_they_are(
+    exchange: Exchange, tmp_path: Path, ports: Ports, closing: ExitStack
+) -> None:
+    """The caller plays packets of every length; they come where the called sipp's SDP says."""
+    said = speech([10, 60, 30, 20, 40], 1.0)
+    one, other = str(next(_NUMBERS)), str(next(_NUMBERS))
+    for number in (one, other):
+        exchange.call("user.add", number=number, password=PASSWORD)
+    phones = Phones(exchange, Users(one, other, PASSWORD), tmp_path, ports, closing)
+    port = ports.block(2)
+    mouth = Mouth(closing.enter_context(socket.socket(type=socket.SOCK_DGRAM)))
+    mouth.rtp.bind(("127.0.0.1", port))
+    callee = phones.callee(scenario.callee(), load=Load(rtp_ports=[port], patient=True))
+    text = calling(write_capture(tmp_path / "said.pcap", said))
+    load = Load(media_port=ports.block(_PORTS), patient=True)
+    caller = phones.caller(text, load=load)
+
+    def all_has_come() -> bool:
+        mouth.take_in()
+        return len(mouth.got) == len(said.packets)
+
+    until("every packet has come", all_has_come, 10, why_not=caller.why)
+    assert [packet[12:] for packet in mouth.got] == [one.data[12:] for one in said.packets]
+    (call,) = exchange.running_calls()
+    exchange.call("hangup", call=call.id)
+    for sipp in (caller, callee):
+        sipp.finish()
