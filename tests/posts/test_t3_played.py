@@ -1,7 +1,7 @@
 """“呼叫记录”, the post on call recording: T3.2 to T3.5 and T3.7 with sipp's packets.
 
-Both phones are sipp's; in calls that are recorded by themselves they speak from the moment on that the call is answered: what they say first has
-to be in the recording, too.
+Both phones are sipp's. In calls that are recorded by themselves they speak from the moment on that the
+call is answered: what they say first has to be in the recording, too.
 """
 
 import itertools
