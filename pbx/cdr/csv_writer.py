@@ -4,7 +4,7 @@ import contextlib
 import datetime
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from pbx.cdr.disk import append_whole, sync_file
@@ -37,19 +37,25 @@ class CsvWriter:
         self._zone = zone
         self._unsynced: dict[Path, list[int]] = {}
 
-    def append(self, record: CallRecord) -> None:
-        """Append a record to its day's file, by one write; make the folder where it is gone.
+    def append(self, records: Sequence[CallRecord]) -> None:
+        """Append a call's records to its day's file; make the folder where it is gone.
+
+        One write, so that who reads the file finds all sides of a call or none.
+
+        Args:
+            records: of one call, at least one.
 
         Raises:
             OSError: nothing was written (the disk is full).
         """
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        path = self._folder / record.file_name(self._zone)
-        end = append_whole(path, encode_line(record.values(self._zone)), head=HEADER)
+        path = self._folder / records[0].file_name(self._zone)
+        lines = b"".join(encode_line(record.values(self._zone)) for record in records)
+        end = append_whole(path, lines, head=HEADER)
         self._unsynced.setdefault(path, []).append(end)
 
     def sync(self) -> None:
-        """Put everything on the disk and tell it to `written`, record by record.
+        """Put everything on the disk and tell it to `written`, call by call.
 
         Raises:
             OSError: the disk failed; nothing of the file that failed is told.

@@ -4,7 +4,7 @@ import datetime
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -98,18 +98,23 @@ class Ledger:
 
     def interrupted(self, unended: Unended) -> None:
         """Leave the records of a call that a crash has ended."""
-        for record in self._interrupted(unended):
-            # A crash between the records and the note of the call's end leaves nothing to add.
-            if record.record_id not in self._recorded:
-                log.warning("call %s was cut off by a restart", record.record_id)
-                self._thread.post(Lane.RECORDS, partial(self._csv.append, record))
-        self._end(unended.call.id)
+        # A crash between the records and the note of the call's end leaves nothing to add.
+        missing = [
+            record
+            for record in self._interrupted(unended)
+            if record.record_id not in self._recorded
+        ]
+        for record in missing:
+            log.warning("call %s was cut off by a restart", record.record_id)
+        self._end(unended.call.id, missing)
 
-    def _end(self, call_id: str) -> None:
-        """Have the journal forget a call, once its records have been written.
+    def _end(self, call_id: str, records: Sequence[CallRecord]) -> None:
+        """Write a call's records, and have the journal forget it then.
 
         In the journal's own lane, so that it comes after what the journal was told before.
         """
+        if records:
+            self._thread.post(Lane.RECORDS, partial(self._csv.append, records))
         end = partial(self._journal.end, call_id)
         self._thread.post(Lane.RECORDS, partial(self._thread.post, Lane.JOURNAL, end))
 
@@ -142,9 +147,8 @@ class Ledger:
         if facts.cause is None or facts.release is None:
             raise MisuseError("a call without a cause has not ended")
         entry = entry_of(facts, offset_s)
-        for record in records_of(entry, facts.cause, facts.release + offset_s, self._sides):
-            self._thread.post(Lane.RECORDS, partial(self._csv.append, record))
-        self._end(facts.id)
+        released_s = facts.release + offset_s
+        self._end(facts.id, records_of(entry, facts.cause, released_s, self._sides))
 
     def close(self) -> None:
         """Write and sync what has been told."""

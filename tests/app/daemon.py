@@ -1,6 +1,5 @@
 """The exchange as a real process, in a data folder of its own."""
 
-import csv
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from pbx.api.schema import Status, User
 from tests.interop.ports import Ports
 from tests.interop.waiting import until
 from tests.journal import TALKING, journal_lines
+from tests.records import written_records
 
 START_S = 90.0
 """The media engine compiles its kernels once on a machine."""
@@ -206,11 +206,7 @@ class Daemon:
 
     def records(self) -> list[dict[str, str]]:
         """Return all call records."""
-        found: list[dict[str, str]] = []
-        for path in sorted((self.folder / "cdr").glob("CDR_*.csv")):
-            with path.open(encoding="utf-8-sig", newline="") as lines:
-                found += csv.DictReader(lines)
-        return found
+        return written_records(self.folder)
 
     def wait_records(self, count: int) -> list[dict[str, str]]:
         """Wait until there are so many records."""

@@ -135,7 +135,10 @@ class Office:
         return until(f"records of {calls} calls", found, why_not=self.exchange.why)
 
     def record(self, cdr_type: str) -> Record:
-        """Return the record of one side (LO, LT, OO, OT) of the test's only call."""
-        found = [one for one in self.records() if one["cdr_type"] == cdr_type]
-        assert len(found) == 1, [one.fields for one in self.records()]
-        return found[0]
+        """Wait for the record of one side (LO, LT, OO, OT) of the test's only call."""
+
+        def found() -> list[Record]:
+            return [one for one in self.records() if one["cdr_type"] == cdr_type]
+
+        (one,) = until(f"the record {cdr_type}", found, why_not=self.exchange.why)
+        return one

@@ -33,7 +33,7 @@ class Folder:
 
     def write(self, *numbers: int, wall_s: float = EPOCH) -> None:
         for number in numbers:
-            self.writer.append(record(number, wall_s))
+            self.writer.append([record(number, wall_s)])
 
     def tear(self, octets: int, name: str = DAY) -> None:
         """Take the file's last octets away, as a power cut does."""
@@ -75,18 +75,20 @@ class TestT10_1:
         folder.write(1)
         assert (folder.path / DAY).stat().st_mode & 0o777 == 0o600
 
-    def test_each_record_is_one_write(
+    def test_all_sides_of_a_call_are_one_write(
         self, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         writes: list[bytes] = []
         real = os.write
         monkeypatch.setattr(os, "write", lambda fd, data: writes.append(data) or real(fd, data))  # type: ignore[func-returns-value]
-        folder.write(1, 2)
+        folder.writer.append([record(1), record(2)])
+        folder.write(3)
         assert len(writes) == 2
+        assert folder.ids() == [rid(1), rid(2), rid(3)]
 
 
 class TestSync:
-    def test_every_record_is_told_after_it_is_on_the_disk(self, folder: Folder) -> None:
+    def test_every_call_is_told_after_it_is_on_the_disk(self, folder: Folder) -> None:
         folder.write(1, 2)
         folder.write(3, wall_s=MIDNIGHT)
         assert folder.told == []

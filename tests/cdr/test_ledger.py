@@ -64,11 +64,15 @@ class TestCalls:
         assert replay((folder.path / "calls.journal").read_bytes()) == []
         assert one.waiting == 0
 
-    def test_both_sides(self, folder: DataFolder) -> None:
-        one = ledger(folder, Reader(), "LO", "LT")
+    def test_both_sides_at_once(self, folder: DataFolder) -> None:
+        """Who looks at the file finds both records of a call, or none."""
+        reader = Reader()
+        one = ledger(folder, reader, "LO", "LT")
         one.ended(facts(), OFFSET_S)
         one.close()
         assert [row["cdr_type"] for row in rows(folder)] == ["LO", "LT"]
+        path = folder.cdr / "CDR_20270115.csv"
+        assert reader.told == [(path.name, path.stat().st_size)]
 
     def test_records_switched_off(self, folder: DataFolder) -> None:
         one = ledger(folder, Reader(), "OT")
@@ -111,7 +115,7 @@ class TestCrash:
         assert parse_fci(first["fci"])["callTag"] == "308"
         assert parse_fci(first["fci"])["cause"] == "41"
         assert first["release_time"] == "2027-01-15T08:00:04.500+00:00"
-        assert len(reader.told) == 2
+        assert len(reader.told) == 1
         assert "cut off by a restart" in caplog.text
 
     def test_only_once(self, folder: DataFolder) -> None:

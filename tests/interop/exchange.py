@@ -1,6 +1,5 @@
 """The exchange under test, as a user starts it, and its records and control socket."""
 
-import csv
 import json
 import os
 import signal
@@ -20,6 +19,7 @@ from tests.interop.ports import Ports
 from tests.interop.program import Program
 from tests.interop.waiting import until
 from tests.journal import TALKING, journal_lines
+from tests.records import written_records
 
 START_S = 90.0
 """For the first start on a fresh machine: the media engine compiles its kernels once."""
@@ -286,11 +286,7 @@ class Exchange:
 
     def records(self) -> list[Record]:
         """Return all lines of all CDR files."""
-        found: list[Record] = []
-        for path in sorted((self.folder / "cdr").glob("CDR_*.csv")):
-            with path.open(encoding="utf-8-sig", newline="") as lines:
-                found += [Record(row) for row in csv.DictReader(lines)]
-        return found
+        return [Record(row) for row in written_records(self.folder)]
 
     def wait_records(
         self, count: int, within_s: float = 10.0, *, naming: str | None = None

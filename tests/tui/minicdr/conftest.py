@@ -53,8 +53,7 @@ class Exchange:
             **changes,
         }
         made = msgspec.structs.replace(base, **changes)
-        for record in records_of(made, cause, end, ("LO", "LT", "OO", "OT")):
-            self._writer.append(record)
+        self._writer.append(records_of(made, cause, end, ("LO", "LT", "OO", "OT")))
         return name
 
     @property
