@@ -381,6 +381,7 @@ class App:
                 certificate=self._identity.fingerprint if self._identity else "",
                 line_states=self._lines.states,
                 callback=self._callback.status,
+                records_unwritten=lambda: self._ledger.waiting,
             ),
             settings.sip,
             settings.services,

@@ -98,6 +98,7 @@ class Outside:
         certificate: the TLS certificate's SHA-256 fingerprint; empty without TLS.
         line_states: how the lines are.
         callback: how the call-back service is.
+        records_unwritten: what of call records and running calls is not in its file yet.
     """
 
     clock: Callable[[], float]
@@ -114,6 +115,7 @@ class Outside:
     certificate: str
     line_states: Callable[[], Iterable[LineState]]
     callback: Callable[[], schema.CallBack]
+    records_unwritten: Callable[[], int]
 
 
 class Control:
@@ -180,6 +182,7 @@ class Control:
             streams_free=self._exchange.pool.free,
             certificate=self._outside.certificate,
             callback=self._outside.callback(),
+            records_unwritten=self._outside.records_unwritten(),
         )
 
     def users(self) -> list[schema.User]:

@@ -74,6 +74,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The SHA-256 fingerprint of the TLS certificate, ``AB:CD:...``; empty without TLS."""
     callback: CallBack | None = None
     """The call-back service."""
+    records_unwritten: int = 0
+    """Call records, and notes of running calls, that are not in their files yet."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):

@@ -235,8 +235,13 @@ class Daemon:
         until(f"{contacts} contacts are kept", kept)
 
     def wait_idle(self) -> None:
-        """Wait until no call is left."""
-        until("no call is left", lambda: self.status().calls == 0, why_not=lambda: self.log[-3000:])
+        """Wait until no call is left, and all records are written."""
+
+        def idle() -> bool:
+            status = self.status()
+            return status.calls == status.records_unwritten == 0
+
+        until("no call is left", idle, why_not=lambda: self.log[-3000:])
 
     def assert_sane(self) -> None:
         """It runs, answers, and has logged neither a fault nor what could fool a terminal."""

@@ -48,27 +48,32 @@ class Case:
         good_for: str = SERVER,
         *,
         trusted: bool = True,
+        trunk: bool = False,
     ) -> None:
         shown = _identity(folder / "shown", good_for) if transport == "tls" else None
         known = shown if trusted and shown else _identity(folder / "other", SERVER)
         self.exchange = new_exchange(
             top=f'[cdr]\nsides = ["LO", "OO"]\n[tls]\nauthorities = "{known}/certificate.pem"'
         )
+        own = self.exchange.secure_host if transport == "tls" else self.exchange.host
         self.carrier = AsteriskCarrier(
-            folder / "asterisk", ports, name=ACCOUNT, transport=transport, identity=shown
+            folder / "asterisk",
+            ports,
+            name=ACCOUNT,
+            transport=transport,
+            identity=shown,
+            peer=own if trunk else "",
         )
         closing.callback(self.carrier.close)
-        add_line(
-            self.exchange,
-            kind="external-line",
-            server=self.carrier.host,
-            transport=transport,
-            user=ACCOUNT,
-            password="secret",
-            destination=NUMBER,
-        )
+        options = {"server": self.carrier.host, "transport": transport, "destination": NUMBER}
+        if trunk:
+            add_line(self.exchange, kind="sip-trunk", **options)
+        else:
+            account = {"user": ACCOUNT, "password": "secret"}
+            add_line(self.exchange, kind="external-line", **options, **account)
 
 
+@pytest.mark.parametrize("trunk", [False, True], ids=["external-line", "sip-trunk"])
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
 def test_calls_both_ways(
     tmp_path: Path,
@@ -77,9 +82,10 @@ def test_calls_both_ways(
     new_exchange: NewExchange,
     new_phone: NewPhone,
     transport: str,
+    trunk: bool,
 ) -> None:
     """The certificate is checked: it is trusted, and good for the server's address."""
-    case = Case(tmp_path, ports, closing, new_exchange, transport)
+    case = Case(tmp_path, ports, closing, new_exchange, transport, trunk=trunk)
     exchange, carrier = case.exchange, case.carrier
     assert wait_usable(exchange).server == f"{transport} {carrier.host}"
     exchange.add_user(NUMBER, PASSWORD)
@@ -89,7 +95,7 @@ def test_calls_both_ways(
     phone.hang_up()
     exchange.wait_idle()
     heard = phone.heard_s(TONE_HZ)
-    carrier.wait_state(carrier.call(CALLER), "Up")
+    carrier.wait_state(carrier.call(CALLER, NUMBER if trunk else ""), "Up")
     phone.wait_heard(TONE_HZ, heard + 1.0)
     phone.hang_up()
     exchange.wait_idle()

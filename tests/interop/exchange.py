@@ -281,8 +281,13 @@ class Exchange:
         )
 
     def wait_idle(self, within_s: float = 15.0) -> None:
-        """Wait until no call is left and every port has been given back."""
-        until("no call is left", lambda: self.status().calls == 0, within_s, why_not=self.why)
+        """Wait until no call is left, every port has been given back and all records are written."""
+
+        def idle() -> bool:
+            status = self.status()
+            return status.calls == status.records_unwritten == 0
+
+        until("no call is left", idle, within_s, why_not=self.why)
 
     def records(self) -> list[Record]:
         """Return all lines of all CDR files."""
@@ -293,7 +298,7 @@ class Exchange:
     ) -> list[Record]:
         """Wait until there are at least `count` records (`naming` a user); there must not be more.
 
-        A call is over before its record is in the file: `wait_idle` doesn't wait for that.
+        A call is over for its parties before its record is in the file.
         """
 
         def found() -> list[Record]:
