@@ -199,6 +199,51 @@ class TestLossAndTime:
         assert (tape.finish()[LEAD:, 0] == sound).all()
         assert tape.row[record.RESETS] == 1
 
+    @pytest.mark.parametrize("ptime_ms", SIZES)
+    @pytest.mark.parametrize(
+        ("later_ms", "back_ms"),
+        [
+            *((still_ms, 0) for still_ms in (300, 400, 600, 800, 1100)),
+            *((0, back_ms) for back_ms in (900, 3000, 6000, 8100)),
+        ],
+    )
+    def test_a_time_line_that_goes_on_elsewhere(
+        self, ptime_ms: int, later_ms: int, back_ms: int
+    ) -> None:
+        """A clock that stood still, or went back: five packets may be lost, no more."""
+        sound = speech(6, 1)
+        at = 1500 // ptime_ms
+        sent = [
+            (a + later_ms * MS, s, (t - back_ms * 8) & 0xFFFFFFFF, p) if n >= at else (a, s, t, p)
+            for n, (a, s, t, p) in enumerate(packets(sound, 0, ptime_ms))
+        ]
+        tape = Tape()
+        tape.write(sent)
+        track = tape.finish()[:, 0]
+        assert tape.row[record.MISSED] <= 5 * ptime_ms * 8
+        tail = sound[(at + 5) * ptime_ms * 8 :]
+        tail = tail[: len(tail) // (ptime_ms * 8) * ptime_ms * 8]
+        assert (track[-len(tail) :] == tail).all()
+        assert tape.row[record.RESETS] == 1
+
+    @pytest.mark.parametrize("ptime_ms", SIZES)
+    @pytest.mark.parametrize("apart_ms", [0.1, 1, 4])
+    def test_what_was_held_up_keeps_its_place(self, ptime_ms: int, apart_ms: float) -> None:
+        """A network stands still for 600 ms, then all comes at once."""
+        sound = speech(4, 1)
+        sent = packets(sound, 0, ptime_ms)
+        free = START_NS + 2000 * MS
+        held = [n for n, one in enumerate(sent) if free - 600 * MS < one[0] <= free]
+        for number, n in enumerate(held):
+            sent[n] = (free + round(number * apart_ms * MS), *sent[n][1:])
+        tape = Tape()
+        tape.write(sorted(sent, key=lambda one: one[0]))
+        track = tape.finish()[LEAD:, 0]
+        kept = track == sound[: len(track)]
+        assert tape.row[record.RESETS] == 0
+        assert not track[~kept].any()
+        assert kept[2000 * 8 :].all()
+
     def test_other_ssrc(self) -> None:
         sound = speech(3, 1)
         sent = packets(sound, 0, 20)

@@ -68,6 +68,16 @@ LEAST_NS = 7
 FIRST = 8
 """`LEAST` of the time just after the anchor was set."""
 
+LAST_TS = 9
+LAST_LAG = 10
+"""Of the packet before."""
+
+EVEN = 11
+"""Packets in a row that were too late, each as much as the one before."""
+
+MOST_EVEN = 3
+"""So many are no network that was held up, but a time line that goes on in another place."""
+
 WATCH_NS = 4_000_000_000
 _UNKNOWN = 1 << 62
 
@@ -106,6 +116,7 @@ def _anchor(party: Any, timestamp: Any, sample: Any) -> None:
     party[LEAST] = _UNKNOWN
     party[LEAST_NS] = 0
     party[FIRST] = _UNKNOWN
+    party[EVEN] = 0
 
 
 @kernel
@@ -129,6 +140,23 @@ def _drift(row: Any, party: Any, lag: Any, now: Any) -> Any:
 
 
 @kernel
+def _has_moved(row: Any, party: Any, timestamp: Any, lag: Any, count: Any) -> Any:
+    """Return whether a party's packets come too late so evenly that the next ones will, too.
+
+    Its timestamps have stood still or gone back, or the network has got slower for good. What was
+    only held up comes faster than it was said, each packet less late than the one before.
+    """
+    passed = timestamp - party[LAST_TS]
+    late = lag + count > (BEHIND_MS + LEAD_MS) * row[RATE] // 1000
+    follows = 0 < passed <= 2 * count * party[CLOCK] // row[RATE]
+    even = abs(lag - party[LAST_LAG]) < count >> 1
+    party[EVEN] = party[EVEN] + 1 if late and follows and even else 0
+    party[LAST_TS] = timestamp
+    party[LAST_LAG] = lag
+    return party[EVEN] >= MOST_EVEN
+
+
+@kernel
 def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: Any) -> Any:
     """Return the place of a packet's first sample, setting the party's anchor where needed."""
     arrived = place(row, now) - count
@@ -144,6 +172,8 @@ def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: An
     lag = arrived - sample
     # A second off is another time line; but a packet older than the newest is only late.
     leaps = lag < -row[RATE] or (lag > row[RATE] and ahead > 0) or ahead < -8 * party[CLOCK]
+    if _has_moved(row, party, extended, lag, count):
+        leaps = True
     moved = 0 if leaps else _drift(row, party, lag, now)
     if leaps:
         _anchor(party, extended, arrived)
