@@ -94,6 +94,7 @@ def test_T2_1_T2_2_offered_and_acknowledged(
     assert list(racks) == [f"{rseq} {invite.number} INVITE" for rseq in (7, 8)]
     assert len({one.number for one in pracks}) == 2
     assert {one.get("to") for one in pracks} == {carrier.answered("INVITE", 183).message.get("to")}
+    carrier.got("BYE")
     assert list(dict.fromkeys(door.passed)) == ["PRACK", "ACK", "BYE"]
     assert office.record("LO").fci["cause"] == "16"
 
