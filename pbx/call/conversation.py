@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator
 
+from msgspec import structs
+
 from pbx.call.cause import CallTag, Cause, by_server
 from pbx.call.changes import MOST_TRIES
 from pbx.call.events import (
@@ -325,24 +327,13 @@ class Conversation:
         agreed = endpoint.agreed(media.checkpoint())
         if agreed is None:
             return None
-        return protocol.Voice(
-            port=media.port(agreed.index),
-            codec=agreed.codec,
-            payload_type=agreed.payload_type,
-            ptime_ms=agreed.ptime_ms,
-            event_type=agreed.event_type,
-            event_clock=agreed.event_clock,
-            noise_type=agreed.noise_type,
+        return structs.replace(
+            agreed.voice(media.port(agreed.index), agreed.rate),
             room=mode.room,
             # Who holds may play music meanwhile, which the others don't want to hear
             speaks=agreed.direction.receives,
             echo=mode.echo,
             inband=mode.keys and agreed.event_type < 0,
-            metrics=agreed.metrics,
-            rate=agreed.rate_for(agreed.rate),
-            plays_hz=agreed.plays_hz,
-            fec=agreed.fec,
-            bitrate=agreed.bitrate,
         )
 
     def _served(self, now: float) -> None:

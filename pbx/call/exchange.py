@@ -225,7 +225,7 @@ class Exchange:
         media = self.leg_media(invite.flow, [], manner)
         interpreter = Interpreter(media, coded, as_it_is if manner is None else manner.told)
         if offer:
-            media.remote(interpreter.heard(offer))
+            media.remote(interpreter.heard(offer), invite.flow.remote.host)
         secure = is_sips(invite.request.request_uri)
         # As it was dialled: who it is forwarded to may not want to be known
         ours = partial(contact, facts.called_number, secure=secure)

@@ -468,7 +468,7 @@ class Leg:
         try:
             if answer and told is not None:
                 check_answer(told, parse_sdp(sdp))
-            self.media.remote(sdp)
+            self.media.remote(sdp, self.usage.flow.remote.host)
         except PeerError:
             return False
         return True

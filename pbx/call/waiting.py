@@ -30,17 +30,7 @@ class Waiting:
         if self._port or agreed is None or not media.port(agreed.index):
             return
         self._port, self._player = media.port(agreed.index), next(self._names)
-        voice = protocol.Voice(
-            port=self._port,
-            codec=agreed.codec,
-            payload_type=agreed.payload_type,
-            ptime_ms=agreed.ptime_ms,
-            event_type=agreed.event_type,
-            event_clock=agreed.event_clock,
-            noise_type=agreed.noise_type,
-            rate=agreed.rate_for(agreed.rate),
-            plays_hz=agreed.plays_hz,
-        )
+        voice = agreed.voice(self._port, agreed.rate)
         play = protocol.Play(self._player, self._port, tone=TONE, level_db=LEVEL_DBM0, times=0)
         self._tell([voice, play])
 

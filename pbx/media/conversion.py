@@ -9,6 +9,8 @@ so, too, where only the form of keys differs (`key_forms`).
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
+from msgspec import structs
+
 from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.endpoint import (
@@ -188,24 +190,13 @@ def voices(a: LegMedia, b: LegMedia, *, always: bool = False) -> tuple[Voice, ..
     found = []
     for media, own, hearer, heard in ((a, one, b, other), (b, other, a, one)):
         found.append(
-            Voice(
-                port=media.port(own.index),
-                codec=own.codec,
-                payload_type=own.payload_type,
-                ptime_ms=own.ptime_ms,
-                event_type=own.event_type,
-                event_clock=own.event_clock,
-                noise_type=own.noise_type,
+            structs.replace(
+                own.voice(media.port(own.index), heard.rate),
                 partner=hearer.port(own.index),
                 # Its keys are tones, and the partner understands telephone-events or INFO only, or we
                 # want to know of them
                 inband=own.event_type < 0
                 and (heard.event_type >= 0 or hearer.keys is KeyForm.INFO or media.watched),
-                metrics=own.metrics,
-                rate=own.rate_for(heard.rate),
-                plays_hz=own.plays_hz,
-                fec=own.fec,
-                bitrate=own.bitrate,
             )
         )
     return tuple(found)

@@ -13,6 +13,7 @@ from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.codecs import Codec
 from pbx.media.opus import opus_parameters
+from pbx.media.protocol import Voice
 from pbx.media.session import PLAIN_RTP, Agreement, is_plain
 from pbx.sdp.description import (
     Connection,
@@ -84,8 +85,8 @@ class Agreed:
 
     Args:
         index: the place of its media in the descriptions.
-        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, metrics, plays_hz, fec,
-            bitrate: as in `protocol.Voice`.
+        codec, payload_type, ptime_ms, event_type, event_clock, noise_type, told_type,
+            told_event_type, told_noise_type, metrics, plays_hz, fec, bitrate: as in `Voice`.
         rate: samples per second of what the peer plays and sends, at the most.
         direction: what the peer does; without receiving while it holds.
     """
@@ -97,6 +98,9 @@ class Agreed:
     event_type: int
     event_clock: int
     noise_type: int
+    told_type: int
+    told_event_type: int
+    told_noise_type: int
     metrics: bool
     rate: int
     plays_hz: int
@@ -104,13 +108,31 @@ class Agreed:
     bitrate: int
     direction: Direction
 
-    def rate_for(self, heard: int) -> int:
-        """Return `protocol.Voice.rate` for a peer that hears sound of so many samples a second.
+    def voice(self, port: int, heard: int) -> Voice:
+        """Return the voice of this peer, which nobody hears yet.
 
         Args:
-            heard: 8000, 16000 or 48000; whoever hears the peer takes no more either.
+            port: of its stream.
+            heard: samples per second of what it is to hear: 8000, 16000 or 48000; whoever hears the
+                peer takes no more either.
         """
-        return min(self.rate, heard) if self.codec == codecs.OPUS else 0
+        return Voice(
+            port=port,
+            codec=self.codec,
+            payload_type=self.payload_type,
+            ptime_ms=self.ptime_ms,
+            event_type=self.event_type,
+            event_clock=self.event_clock,
+            noise_type=self.noise_type,
+            told_type=self.told_type,
+            told_event_type=self.told_event_type,
+            told_noise_type=self.told_noise_type,
+            metrics=self.metrics,
+            rate=min(self.rate, heard) if self.codec == codecs.OPUS else 0,
+            plays_hz=self.plays_hz,
+            fec=self.fec,
+            bitrate=self.bitrate,
+        )
 
 
 def description(
@@ -245,10 +267,10 @@ def agreed(agreement: Agreement) -> Agreed | None:
     An answer may name several of the offered codecs; the first one is what we send.
     """
     index, both = common(agreement)
-    if not both:
+    if agreement.told is None or not both:
         return None
     speech, event, noise = _used(both)
-    peer = agreement.peer[index]
+    peer, told = agreement.peer[index], formats_of(agreement.told.media[index])
     opus = None
     if speech.codec.number == codecs.OPUS:
         opus = opus_parameters(peer.line, speech.payload_type)
@@ -260,6 +282,9 @@ def agreed(agreement: Agreement) -> Agreed | None:
         event_type=event.payload_type if event else -1,
         event_clock=event.clock_hz if event else 0,
         noise_type=noise.payload_type if noise else -1,
+        told_type=_number(told, speech),
+        told_event_type=_number(told, event),
+        told_noise_type=_number(told, noise),
         metrics=peer.line.voip_metrics,
         rate=opus.rate if opus else speech.codec.pcm_rate,
         plays_hz=opus.plays_hz if opus else 0,
@@ -281,6 +306,16 @@ def common(agreement: Agreement) -> tuple[int, list[Format]]:
         if any(one.codec.pcm_rate for one in both):
             return index, both
     return 0, []
+
+
+def _number(told: Sequence[Format], used: Format | None) -> int:
+    """Return the payload type that a peer was told for what it numbers otherwise; -1 for none."""
+    numbers = [
+        one.payload_type
+        for one in told
+        if used and (one.codec.number, one.clock_hz) == (used.codec.number, used.clock_hz)
+    ]
+    return numbers[0] if used and numbers and used.payload_type not in numbers else -1
 
 
 def _used(both: Sequence[Format]) -> tuple[Format, Format | None, Format | None]:

@@ -79,7 +79,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
         remote_rtcp: where the peer wants RTCP; None for `remote_rtp`'s port + 1 (or the RTP port
             itself when `rtcp_mux`).
         rtcp_mux: RTCP shares the RTP port (RFC 5761).
-        send: False: nothing is sent to this peer (it holds, or the line is inactive).
+        send: False: no RTP is sent to this peer (it holds, or the line is inactive); RTCP is.
         latch: accept the peer's media from another address than its SDP says, and answer there
             (symmetric RTP, RFC 4961): the first source locks, and only a re-INVITE unlocks.
         timeout_s: report `Timeout` after so long without a packet; 0 never.
@@ -96,8 +96,9 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
             call has its own. Said again with the same key, a direction goes on as it was; with
             another key it begins anew.
         opaque: what this peer is passed on goes as it comes, since it is protected from end to end
-            (SRTP whose keys aren't ours), no sound, or no RTP at all (T.38 by UDPTL). Else it is one
-            stream whoever sends it: one SSRC, sequence numbers and timestamps that run on.
+            (SRTP whose keys aren't ours), no sound, or no RTP at all. Else it is one stream whoever
+            sends it: one SSRC, sequence numbers and timestamps that run on.
+        datagrams: this peer sends no RTP (T.38 by UDPTL): a first packet latches whatever it holds.
         keys: tell by `Digit` of the keys that this peer presses, where they are passed on as
             telephone-events to a peer with an `event_type`.
     """
@@ -118,6 +119,7 @@ class Stream(msgspec.Struct, frozen=True, tag="stream"):
     clock: int = 8000
     srtp: Srtp | None = None
     opaque: bool = False
+    datagrams: bool = False
     keys: bool = False
 
 
@@ -161,6 +163,8 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         event_type: payload type of telephone-event (RFC 4733); -1 where the peer has none.
         event_clock: units of telephone-events' duration in a second; 0: the codec's.
         noise_type: payload type of comfort noise (RFC 3389); -1 likewise.
+        told_type, told_event_type, told_noise_type: what the peer was told to send instead of these
+            (RFC 3264 §5.1: each side has numbers of its own); -1 where it was told nothing else.
         room: whom it hears and who hears it; 0 nobody.
         partner: the stream of the one voice that it hears beside the room: the other party of a
             call whose codecs are converted; 0 nobody. As long as that is no voice, it is silent.
@@ -196,6 +200,9 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     plays_hz: int = 0
     fec: bool = False
     bitrate: int = 0
+    told_type: int = -1
+    told_event_type: int = -1
+    told_noise_type: int = -1
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):

@@ -257,6 +257,7 @@ class LegMedia:
         self._ports: dict[int, int] = {}
         self._generations: dict[int, int] = {}
         self._agreement = Agreement()
+        self._host = ""
         self._version = 0
         self._last_told: SessionDescription | None = None
         self._sent: dict[int, Stream] = {}
@@ -315,8 +316,14 @@ class LegMedia:
             self._agreement = replace(self._agreement, told=told, answered=False)
         return with_origin(told, self._origin(self._version)).encode()
 
-    def remote(self, sdp: bytes) -> None:
+    def remote(self, sdp: bytes, host: str = "") -> None:
         """Take in what this leg's own peer said.
+
+        Args:
+            sdp: its description.
+            host: whence it came, a numeric address; empty where nobody knows. From another one than
+                before (the peer's router has got a new address) media may come from elsewhere, too,
+                though the description says the same.
 
         Raises:
             PeerError: it is no session description, or names an address that is no single party's,
@@ -328,7 +335,9 @@ class LegMedia:
         )
         if any(self._is_ours(one.rtp) or self._is_ours(one.rtcp) for one in peer):
             raise PeerError(488, "Media Loop")
-        self._set(replace(self._agreement, sdp=sdp, peer=peer, answered=True))
+        moved = host != self._host and bool(host and self._host)
+        self._host = host or self._host
+        self._set(replace(self._agreement, sdp=sdp, peer=peer, answered=True), moved=moved)
 
     def _is_ours(self, address: Address | None) -> bool:
         """Return True where media sent to `address` would come back to this call."""
@@ -499,11 +508,11 @@ class LegMedia:
         connection = Connection.to(self._local_address)
         return Origin("-", str(self._session_id), str(version), connection)
 
-    def _set(self, agreement: Agreement) -> None:
+    def _set(self, agreement: Agreement, *, moved: bool = False) -> None:
         """Change the agreement; raise the generation of media that may now come from elsewhere."""
         before = dict(enumerate(self._agreement.peer))
         for index, peer in enumerate(agreement.peer):
-            if _may_move(before.get(index), peer):
+            if moved or _may_move(before.get(index), peer):
                 self._generations[index] = self._generations.get(index, 0) + 1
         self._agreement = agreement
 
@@ -555,6 +564,7 @@ class LegMedia:
             event_clock=facts.event_clock,
             clock=facts.clock,
             opaque=self._opaque(index),
+            datagrams=peer is not None and "RTP/" not in peer.line.protocol.upper(),
             keys=self.watched and self.sound.index == index,
         )
 

@@ -79,7 +79,7 @@ support_path = yes
 _PEER = """\
 [{name}]
 type = aor
-contact = sip:{peer}\;transport={transport}
+contact = sip:{peer}\\;transport={transport}
 qualify_frequency = 5
 [{name}]
 type = identify

@@ -316,6 +316,30 @@ class TestRfc3264Section8:
             offer(frozenset({"opus"}), HOST, Agreement(), types)
 
 
+class TestNumbers:
+    """RFC 3264 §5.1: each side's own, for what it is sent."""
+
+    def test_of_a_peer_that_numbers_otherwise(self) -> None:
+        lines = ("a=rtpmap:111 opus/48000/2", "a=rtpmap:101 telephone-event/8000")
+        found = agreed(talked(offer(ALL, HOST), audio("111 101 13", *lines)))
+        assert found is not None
+        assert (found.payload_type, found.told_type) == (111, 96)
+        assert (found.noise_type, found.told_noise_type) == (-1, -1)
+        found = agreed(talked(offer(ALL, HOST), audio("0 101 13", *lines)))
+        assert found is not None
+        assert (found.payload_type, found.told_type) == (0, -1)
+        assert (found.event_type, found.told_event_type) == (101, 98)
+        assert (found.noise_type, found.told_noise_type) == (13, -1)
+        voice = found.voice(20000, 8000)
+        assert (voice.event_type, voice.told_event_type) == (101, 98)
+
+    def test_of_a_peer_that_takes_ours(self) -> None:
+        peer = audio("0 101", "a=rtpmap:101 telephone-event/8000")
+        found = agreed(talked(answer(peer, ALL, HOST), peer))
+        assert found is not None
+        assert (found.told_type, found.told_event_type) == (-1, -1)
+
+
 class TestRfc3264Section10_2:
     """One codec of several."""
 

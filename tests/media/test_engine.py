@@ -245,6 +245,18 @@ class TestRelay:
         counts = link.counts()
         assert (counts[two].sent, counts[two].unsent, counts[one].unsent) == (1, 0, 0)
 
+    def test_reports_in_hold(self, link: Link, phones: list[Phone]) -> None:
+        """RFC 3264 §5.1: RTCP goes on, whatever the direction."""
+        a, b = phones[:2]
+        one, two = link.ready.ports[:2]
+        link.send(stream(one, two, a.address), stream(two, one, b.address, send=False))
+        link.settle()
+        a.say(one)
+        a.rtcp.sendto(rtcp(), ("127.0.0.1", one + 1))
+        assert b.rtcp.recv(4096)[:2] == rtcp()[:2]
+        until(lambda: link.counts()[one].received == 1)
+        assert link.counts()[two].sent == 0
+
     def test_no_sink(self, link: Link, phones: list[Phone]) -> None:
         a = phones[0]
         one, two = link.ready.ports[:2]

@@ -102,6 +102,23 @@ class TestSourceCheck:
         until(lambda: link.counts()[one].refused == 2)
         assert link.counts()[one].source is None
 
+    def test_a_fax_behind_nat(self, link: Link, phones: list[Phone]) -> None:
+        """UDPTL looks like nothing: its first packet is any two octets, a sequence number."""
+        fax, other, attacker, _ = phones
+        one, two = link.ready.ports[:2]
+        private = Address("192.0.2.9", 5000)
+        link.send(
+            stream(one, two, private, opaque=True, datagrams=True),
+            stream(two, one, other.address, opaque=True, datagrams=True),
+        )
+        link.settle()
+        fax.rtp.sendto(bytes(20), ("127.0.0.1", one))
+        assert other.rtp.recv(4096) == bytes(20)
+        attacker.rtp.sendto(b"\1" * 20, ("127.0.0.1", one))
+        until(lambda: link.counts()[one].refused == 1)
+        other.rtp.sendto(b"\2" * 20, ("127.0.0.1", two))
+        assert fax.rtp.recv(4096) == b"\2" * 20
+
     def test_a_new_generation_forgets(self, link: Link, phones: list[Phone]) -> None:
         a, b, moved, _ = phones
         one, two = connect_phones(link, a, b)

@@ -416,6 +416,12 @@ class TestOpaque:
     def test_by_protocol(self, media: str, *, opaque: bool) -> None:
         assert self.of(sdp(media), sdp(media)) == (opaque, opaque)
 
+    def test_no_rtp_at_all(self) -> None:
+        alice, bob = Call().talk(sdp("m=image 5000 udptl t38"), sdp("m=image 5000 udptl t38"))
+        assert (alice.datagrams, bob.datagrams) == (True, True)
+        alice, bob = Call().talk(sdp(*AUDIO), sdp(*AUDIO))
+        assert (alice.datagrams, bob.datagrams) == (False, False)
+
     @pytest.mark.parametrize("key", [CRYPTO, "a=fingerprint:sha-256 00", "a=key-mgmt:mikey x"])
     @pytest.mark.parametrize("in_session", [True, False])
     def test_keys_that_both_have(self, key: str, *, in_session: bool) -> None:
@@ -474,6 +480,17 @@ class TestGeneration:
         call = Call()
         call.start()
         assert call.talk(sdp(*AUDIO, version=2), sdp(*AUDIO, host="10.0.0.6")) == []
+
+    def test_a_peer_whose_router_has_a_new_address(self) -> None:
+        """RFC 4961: what it says is the same, and its media comes from elsewhere."""
+        call = Call()
+        call.talk(sdp(*AUDIO), sdp(*AUDIO, host="10.0.0.6"))
+        generations = []
+        for host in ("192.0.2.1", "192.0.2.1", "192.0.2.9", ""):
+            call.alice.remote(sdp(*AUDIO), host)
+            call.bob.describe(sdp(*AUDIO))
+            generations += [one.generation for one in bridge(call.alice, call.bob)]
+        assert generations == [2]
 
     def test_a_proxy_forks_the_call_behind_one_leg(self) -> None:
         call = Call()

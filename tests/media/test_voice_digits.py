@@ -10,7 +10,17 @@ from pbx.media import codecs
 from pbx.media.protocol import Digit, DigitEnded, Play, Refused, SendDigits
 from tests.media.engine_process import Link
 from tests.media.keypad import CODES, dialled, keys_in
-from tests.media.voice_phone import EVENTS, G722, PCMU, Packet, VoicePhone, converse, voice_phones
+from tests.media.voice_phone import (
+    EVENTS,
+    G722,
+    L16,
+    LEVEL,
+    PCMU,
+    Packet,
+    VoicePhone,
+    converse,
+    voice_phones,
+)
 
 PLAIN = (codecs.PCMU, PCMU)
 ALL_DIGITS = "1234567890*#ABCD"
@@ -24,6 +34,7 @@ def press(
     ends: int = 3,
     twice: bool = False,
     lost: tuple[int, ...] = (),
+    kind: int = EVENTS,
 ) -> None:
     """Send one key as a phone does: growing durations, then the end three times."""
     last = 160 * packets
@@ -35,7 +46,7 @@ def press(
                 phone.sequence += 1
                 continue
             phone.sequence -= copy
-            phone.send(payload, payload_type=EVENTS, marker=number == 0)
+            phone.send(payload, payload_type=kind, marker=number == 0)
     phone.timestamp += last + 400
 
 
@@ -56,6 +67,21 @@ class TestEventsIn:
                 converse([(phones[0], phones[0].tone(500, 0.05))])
                 press(phones[0], code)
             assert pressed(link, 17) == CODES + "!"
+
+    @pytest.mark.parametrize("sent", [98, EVENTS])
+    def test_a_peer_that_was_told_other_numbers(self, link: Link, sent: int) -> None:
+        """RFC 3264 §5.1: it sends with those of our offer; some send with its answer's."""
+        with voice_phones(link, PLAIN, (codecs.L16_8000, L16)) as phones:
+            phones[0].be(told_event_type=98)
+            phones[1].be(partner=phones[0].port, told_type=99)
+            phones[0].be(told_event_type=98, partner=phones[1].port)
+            press(phones[0], 5, kind=sent)
+            assert pressed(link, 1) == "5"
+            for kind in (99, L16):
+                phones[0].forget()
+                phones[1].kind = kind
+                converse([(phones[1], phones[1].tone(500, 1.2)), (phones[0], phones[0].quiet(1.2))])
+                assert phones[0].hears(500) > LEVEL - 3
 
     @pytest.mark.parametrize(
         ("ends", "twice", "lost"),

@@ -57,6 +57,9 @@ class VoicePhone:
     sequence: int = 1000
     timestamp: int = 5000
     ssrc: int = 99
+    kind: int = -1
+    """The payload type of what it sends, where that isn't the one it wants to be sent."""
+
     loses: frozenset[int] = frozenset()
     """Packets of a speech, counted from 0, that get lost on the way."""
 
@@ -98,7 +101,8 @@ class VoicePhone:
         self.link.settle()
 
     def send(self, payload: bytes, *, payload_type: int = -1, marker: bool = False) -> None:
-        kind = self.payload_type if payload_type < 0 else payload_type
+        own = self.payload_type if self.kind < 0 else self.kind
+        kind = own if payload_type < 0 else payload_type
         header = struct.pack(
             "!BBHII",
             0x80,

@@ -87,6 +87,7 @@ def _flags(stream: Stream) -> int:
     flags |= stream_row.SECURE if stream.srtp else 0
     flags |= stream_row.OPAQUE if stream.opaque else 0
     flags |= stream_row.KEYS if stream.keys else 0
+    flags |= stream_row.DATAGRAMS if stream.datagrams else 0
     flags |= stream_row.IPV4 if parse_host(stream.local).version == 4 else 0
     return flags
 

@@ -198,6 +198,9 @@ OPAQUE = 256
 KEYS = 512
 """The keys are reported that the peer presses, though they are passed on."""
 
+DATAGRAMS = 1024
+"""What comes is no RTP, and any packet may be a source's first."""
+
 # --- bits of OWED -------------------------------------------------------------------------------
 OWES_LATCHED = 1
 OWES_TIMEOUT = 2

@@ -59,56 +59,61 @@ PARTNER = 18
 EVENT_CLOCK = 19
 """Units of telephone-events' duration in a second, which may not be the sound's."""
 
-SETTINGS_END = 20
+TOLD_TYPE = 20
+TOLD_EVENT_TYPE = 21
+TOLD_NOISE_TYPE = 22
+"""What the peer was told to send instead of the three types above; -1 none."""
+
+SETTINGS_END = 23
 
 # --- the tick ---------------------------------------------------------------------------------------
-FILLED = 20
+FILLED = 23
 """Samples of the voice's frame in this tick; 0: it is silent."""
 
-PENDING = 21
+PENDING = 24
 """Samples that wait for a packet to get full."""
 
-IN_SUM = 22
+IN_SUM = 25
 """1: the room's sum of this tick has this voice in it."""
 
-ROOM_RATE = 23
+ROOM_RATE = 26
 """The rate that the windows to and from the room, or the partner, are made for."""
 
-TAPE = 24
+TAPE = 27
 """Row of the recording that gets what comes in, plus one; 0 none. A stream that is no voice has it too."""
 
-TAPE_SIDE = 25
-DIGIT_NS = 26
+TAPE_SIDE = 28
+DIGIT_NS = 29
 """When the next digit may come, if they come evenly."""
 
 # --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
 MOST_DIGITS = 32
-DIGITS_LEFT = 27
-DIGITS = 28
+DIGITS_LEFT = 30
+DIGITS = 31
 """Two words of 16 digits."""
 
-ON_UNITS = 30
-OFF_UNITS = 31
-OFF_LEFT = 32
+ON_UNITS = 33
+OFF_UNITS = 34
+OFF_LEFT = 35
 """Of `EVENT_CLOCK`, as the two above: the pause behind the last digit that is still to pass."""
 
-TICK_NS = 33
+TICK_NS = 36
 """The tick that it was last sent something in; 0 none yet."""
 
-CAME = 34
+CAME = 37
 """Packets that the last tick found in the source's own socket."""
 
-CAME_OCTETS = 35
+CAME_OCTETS = 38
 """Octets of the last one of them."""
 
-KEY_DOWN = 36
+KEY_DOWN = 39
 """1 + twice the code of the key that was told of and hasn't ended yet, + 1 for a tone; 0 none."""
 
-CAME_NS = 37
+CAME_NS = 40
 """When that one came, CLOCK_MONOTONIC; the time that it was fetched where nobody has stamped it."""
 
 # --- rows of kernels --------------------------------------------------------------------------------
-SENDER = 40
+SENDER = 48
 EVENT_IN = SENDER + rtp_out.WIDTH
 EVENT_OUT = EVENT_IN + telephone_event.WIDTH
 LEVEL = EVENT_OUT + telephone_event.WIDTH

@@ -208,8 +208,9 @@ def _check(voice: Voice) -> None:
     if voice.bitrate and not least <= voice.bitrate <= most:
         raise ImpossibleError(f"port {voice.port}: {voice.bitrate} bit/s")
     types = (voice.payload_type, voice.event_type, voice.noise_type)
-    if not all(-1 <= one <= 127 for one in types) or voice.payload_type < 0:
-        raise ImpossibleError(f"port {voice.port}: payload types {types}")
+    told = (voice.told_type, voice.told_event_type, voice.told_noise_type)
+    if not all(-1 <= one <= 127 for one in types + told) or voice.payload_type < 0:
+        raise ImpossibleError(f"port {voice.port}: payload types {types}, told {told}")
     if not 0 <= voice.event_clock <= MAX_CLOCK:
         raise ImpossibleError(f"port {voice.port}: telephone-events of {voice.event_clock} Hz")
     if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
@@ -234,6 +235,9 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
     settings[voice_row.EVENT_TYPE] = voice.event_type
     settings[voice_row.EVENT_CLOCK] = voice.event_clock or codec.rtp_clock
     settings[voice_row.NOISE_TYPE] = voice.noise_type
+    settings[voice_row.TOLD_TYPE] = voice.told_type
+    settings[voice_row.TOLD_EVENT_TYPE] = voice.told_event_type
+    settings[voice_row.TOLD_NOISE_TYPE] = voice.told_noise_type
     settings[voice_row.ROOM] = room
     settings[voice_row.PARTNER] = partner
     settings[voice_row.FLAGS] = (

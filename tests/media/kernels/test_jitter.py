@@ -370,6 +370,25 @@ class TestLoss:
         else:
             assert np.mean(named) < 0.2
 
+    def test_a_long_packet_is_made_good_as_a_whole(self) -> None:
+        """Opus finds the copy in the packet behind only if it is asked for all that was lost."""
+        listener = Listener()
+        arrived = Network(3, loss=0.1).carry(Talker(ptime_ms=lambda _: 60).packets(24.0))
+        wanted: list[int] = []
+        waiting = iter(arrived)
+        packet = next(waiting, None)
+        for tick in range(1200):
+            now = START_NS + 7 * MS + tick * TICK
+            while packet is not None and packet.arrival_ns <= now:
+                listener.put(packet)
+                listener.row[c.COPIES] = 1
+                packet = next(waiting, None)
+            steps = listener.tick(now)
+            if c.CONCEAL in steps and tick > 400 and listener.row[c.AFTER_LOSS] >= 0:
+                wanted.append(listener.row[c.WANTED])
+        assert len(wanted) > 10
+        assert np.mean([one == 480 for one in wanted]) > 0.6
+
     def test_doubled(self) -> None:
         talker = Talker()
         ear = heard(talker, Network(double=0.5, delay=uniform(20)), 20)
@@ -594,6 +613,19 @@ class TestSilence:
         assert ear.row[c.CONCEALED] <= 160
         assert ear.row[c.RESYNCS] == ear.row[c.LATE] == ear.row[c.DISCARDED] == 0
         assert ear.delays[-1] <= 50
+
+    def test_events_of_another_source_leave_the_sound_alone(self) -> None:
+        """Some gateways give them an SSRC of their own."""
+        ear = Listener()
+        packets = []
+        for n, (_, p) in enumerate(Talker().packets(4)):
+            packets.append(p)
+            if 50 <= n < 60:
+                packets.append(Packet(p.arrival_ns, n, 8000, b"\1\2\3\4", 0, 101, 77))
+        ear.run(packets, 3.9)
+        assert ear.row[c.EVENTS] == 10
+        assert ear.row[c.CONCEALED] <= 160
+        assert ear.row[c.RESTARTS] == ear.row[c.RESYNCS] == ear.row[c.DISCARDED] == 0
 
 
 def test_no_jitter_means_no_jitter() -> None:

@@ -184,13 +184,14 @@ class JitterTwin:
         ssrc: int,
         now: int,
     ) -> int:
-        self.count(c.EVENTS if kind == self.event_type else c.RECEIVED)
-        source = self.follow(ssrc, now)
         if kind == self.event_type:
-            if source:
+            self.count(c.EVENTS)
+            if ssrc == self.ssrc:
                 self.event_since = True
                 self.saw(sequence)
             return c.EVENT
+        self.count(c.RECEIVED)
+        source = self.follow(ssrc, now)
         if not source or not 0 < length <= self.slot_octets:
             self.count(c.DISCARDED)
             return c.REFUSED
@@ -328,7 +329,7 @@ class JitterTwin:
             self.pause()
             return self.wait()
         self.note_loss()
-        missing = min(hole, self.frame)
+        missing = hole if self.copies and hole <= self.duration else min(hole, self.frame)
         if hole <= max(self.duration, missing):
             self.after = first
         self.next += missing

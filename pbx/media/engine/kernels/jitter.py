@@ -381,14 +381,15 @@ def put(
     Returns:
         `STORED`, `EVENT`, `TOO_LATE`, `AGAIN`, `REFUSED` or `HELD`.
     """
-    is_event = payload_type == row[c.EVENT_TYPE]
-    row[c.EVENTS if is_event else c.RECEIVED] += 1
-    source = _is_source(row, ssrc, now)
-    if is_event:
-        if source:
+    if payload_type == row[c.EVENT_TYPE]:
+        row[c.EVENTS] += 1
+        # A gateway may give them an SSRC of their own: they don't tell whose sound is heard.
+        if ssrc == row[c.SSRC]:
             row[c.EVENT_SINCE] = 1
             _saw(row, sequence)
         return c.EVENT
+    row[c.RECEIVED] += 1
+    source = _is_source(row, ssrc, now)
     fits = 0 < length <= 1 << row[c.SLOT_SHIFT] and 0 <= offset <= packet.shape[0] - length
     if not source or not fits:
         row[c.DISCARDED] += 1

@@ -184,6 +184,9 @@ def _bridge(row: Any) -> Any:
         return _wait(row)
     _note_loss(row)
     missing = min(hole, row[c.FRAME_UNITS])
+    if row[c.COPIES] != 0 and hole <= row[c.DURATION]:
+        # The decoder finds the copy of a whole packet only where it is asked for all of it.
+        missing = hole
     if hole <= max(row[c.DURATION], missing):
         row[c.AFTER_LOSS] = slot
         row[c.AFTER_LENGTH] = row[c.FACTS + slot] & 0xFFFF

@@ -267,7 +267,8 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
             stream[row.UNSENT] += 1
             continue
         flags = tables.streams[sink, row.FLAGS]
-        if flags & row.SEND == 0:
+        # RFC 3264 §5.1: "RTCP is still sent and received for sendonly, recvonly, and inactive streams".
+        if flags & row.SEND == 0 and not as_rtcp:
             continue
         column = destination(tables.streams[sink], as_rtcp)
         if column < 0:

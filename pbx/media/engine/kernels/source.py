@@ -51,16 +51,17 @@ def judge_rtp(facts: Any, stream: Any, name: Any, kind: Any) -> Any:
     flags = stream[row.FLAGS]
     if stream[row.LATCHED_RTP] != 0 and same(stream, row.SOURCE_RTP, name, mask):
         return 1
+    proof = kind != OTHER or flags & row.DATAGRAMS != 0
     described = flags & row.HAS_RTP != 0 and same(stream, row.REMOTE_RTP, name, mask)
     stranger = (
         flags & row.LATCH != 0
         and stream[row.LATCHED_RTP] == 0
-        and kind != OTHER
+        and proof
         and _right_family(facts, flags, name)
     )
     if not described and not stranger:
         return 0
-    return 1 if kind == OTHER else 2
+    return 2 if proof else 1
 
 
 @kernel

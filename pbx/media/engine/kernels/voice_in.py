@@ -48,6 +48,27 @@ def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now:
 
 
 @kernel
+def _meant(row: Any, payload_type: Any) -> Any:
+    """Return which of the peer's payload types a packet's stands for; -1 for none.
+
+    RFC 3264 §5.1: it sends with the numbers that it was told, where its own are others. Some don't,
+    so its own are understood, too.
+    """
+    if payload_type == row[voice_row.TOLD_TYPE]:
+        return row[voice_row.PAYLOAD_TYPE]
+    if payload_type == row[voice_row.TOLD_EVENT_TYPE]:
+        return row[voice_row.EVENT_TYPE]
+    if payload_type == row[voice_row.TOLD_NOISE_TYPE]:
+        return row[voice_row.NOISE_TYPE]
+    known = (
+        payload_type == row[voice_row.PAYLOAD_TYPE]
+        or payload_type == row[voice_row.EVENT_TYPE]
+        or payload_type == row[voice_row.NOISE_TYPE]
+    )
+    return payload_type if known else -1
+
+
+@kernel
 def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
     """Take in one RTP packet of a voice's peer.
 
@@ -61,13 +82,8 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     if place < 0:
         return
     row = row_of(voices.voices, slot)
-    payload_type = np.int64(packet[1]) & 0x7F
-    known = (
-        payload_type == row[voice_row.PAYLOAD_TYPE]
-        or payload_type == row[voice_row.EVENT_TYPE]
-        or payload_type == row[voice_row.NOISE_TYPE]
-    )
-    if not known:
+    payload_type = _meant(row, np.int64(packet[1]) & 0x7F)
+    if payload_type < 0:
         return
     offset, octets = place >> 16, place & 0xFFFF
     marker = np.int64(packet[1]) >> 7
@@ -89,9 +105,10 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     is_opus = voices.coders[row[voice_row.DECODER], coder_row.CODEC] == codecs.OPUS
     if is_opus and verdict == j.STORED and opus_has_copy(rest(packet, offset), octets):
         row[voice_row.JITTER + j.COPIES] = 1
-    in_time = 0 if verdict == j.TOO_LATE else 1
-    statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
-    quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)
+    if verdict != j.EVENT or ssrc == row[voice_row.JITTER + j.SSRC]:
+        in_time = 0 if verdict == j.TOO_LATE else 1
+        statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
+        quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)
     if verdict == j.EVENT:
         events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
         happened = telephone_event.receive(
