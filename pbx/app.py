@@ -381,7 +381,7 @@ class App:
                 certificate=self._identity.fingerprint if self._identity else "",
                 line_states=self._lines.states,
                 callback=self._callback.status,
-                records_unwritten=lambda: self._ledger.waiting,
+                records_unwritten=lambda: self._exchange.saying_farewell + self._ledger.waiting,
             ),
             settings.sip,
             settings.services,
@@ -499,7 +499,7 @@ class App:
     @property
     def _ending(self) -> bool:
         """Whether somebody is still to be waited for at the end."""
-        return self._endpoint.pending_requests > 0 or self._exchange.saying_farewell
+        return self._endpoint.pending_requests > 0 or self._exchange.saying_farewell > 0
 
     def _pump_once(self) -> bool:
         now, busy = self._loop.time(), False

@@ -75,7 +75,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     callback: CallBack | None = None
     """The call-back service."""
     records_unwritten: int = 0
-    """Call records, and notes of running calls, that are not in their files yet."""
+    """Calls that have ended without their records in the files yet, and notes of others likewise."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):

@@ -502,9 +502,9 @@ class Exchange:
             self._outputs.append(output)
 
     @property
-    def saying_farewell(self) -> bool:
-        """Whether calls that have ended are still to be published."""
-        return len(self._farewells) > 0
+    def saying_farewell(self) -> int:
+        """How many calls that have ended are still to be published."""
+        return len(self._farewells)
 
     def released(self, report: protocol.Released) -> None:
         """Take the last counts of a stream."""
