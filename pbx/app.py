@@ -247,6 +247,7 @@ class App:
             self._epoch,
             self._pump,
             self._recording.ended,
+            lambda: survived(self._follow_configuration, lambda: "lines"),
         )
         # Before the engine, so that a port that is taken is told at once. What comes before the
         # engine is there waits: only with it are the calls known that go on after a restart.
@@ -647,13 +648,18 @@ class App:
 
     def _tell_of_lines(self) -> None:
         """Let the lines follow the configuration, and tell those who watch."""
+        if self._serving:
+            self._follow_configuration()
+        if self._lines.take_changed():
+            self._board.changed("lines")
+
+    def _follow_configuration(self) -> None:
+        """Let the lines and the call-back service follow the configuration."""
         version = self._store.snapshot.version
-        if self._serving and version != self._configured:
+        if version != self._configured:
             self._configured = version
             self._lines.configured(self._loop.time())
             self._callback.follow()
-        if self._lines.take_changed():
-            self._board.changed("lines")
 
     async def _hang_up_all(self) -> None:
         """End every call and wait a moment for the peers to hear of it."""

@@ -37,6 +37,7 @@ class MediaSide:
         epoch: when the exchange's clock was 0, in seconds since 1970.
         pump: carries through what a report has led to.
         recorded: is told of each recording that has ended, and why not well.
+        prepare: brings up the lines that calls go on by, as soon as there is an engine.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class MediaSide:
         epoch: Callable[[], float],
         pump: Callable[[], None],
         recorded: Callable[[str], None],
+        prepare: Callable[[], object],
     ) -> None:
         self.supervisor = Supervisor(
             socket, settings, on_ready=self._ready, on_report=self._reported, on_lost=self._lost
@@ -60,6 +62,7 @@ class MediaSide:
         self._epoch = epoch
         self._pump = pump
         self._recorded = recorded
+        self._prepare = prepare
         self._asked: set[asyncio.Future[protocol.Counts]] = set()
         self._deaths: deque[float] = deque(maxlen=1000)
 
@@ -83,6 +86,7 @@ class MediaSide:
     def _ready(self, ready: protocol.Ready) -> None:
         log.info("media engine %d: %d streams can run", ready.pid, len(ready.ports))
         self._exchange.pool.replace(ready.ports)
+        self._prepare()
         self._resume_calls(set(ready.streams))
         self._exchange.engine_ready(ready, self._clock())
         self._pump()

@@ -56,6 +56,7 @@ class LegState(msgspec.Struct, frozen=True):
         line, poses: as in `Party`.
         forwarder: as in `Leg`.
         called: we have called it; None in the journal of an older version.
+        through: as in `pbx.sip.dialog_usage.DialogUsage`.
     """
 
     number: str
@@ -71,6 +72,7 @@ class LegState(msgspec.Struct, frozen=True):
     poses: bool = False
     forwarder: str = ""
     called: bool | None = None
+    through: FlowState | None = None
 
 
 class CallState(msgspec.Struct, frozen=True):

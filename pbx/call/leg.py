@@ -147,6 +147,7 @@ class Leg:
             return None
         flow, who = FlowState.of(self.usage.flow), self.party
         timer = self.usage.session.interval if self.usage.session is not None else None
+        through = self.usage.through
         return LegState(
             who.number,
             flow,
@@ -161,6 +162,7 @@ class Leg:
             who.poses,
             self.forwarder,
             self.called,
+            None if through is None else FlowState.of(through),
         )
 
     @property

@@ -104,6 +104,9 @@ class Resumption:
         party = Party(state.number, text_of(state.name), state.hidden, state.line, state.poses)
         if manner is not None:
             behave(usage, manner)
+        if state.through is not None:
+            # Where the line's outbound proxy is now, DNS may not have said yet
+            usage.through = state.through.flow
         told = as_it_is if manner is None else manner.told
         leg = Leg(name, usage, media, Interpreter(media, coded, told), party, manner=manner)
         leg.forwarder = state.forwarder

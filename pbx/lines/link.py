@@ -147,6 +147,7 @@ class Link(ABC):
 
     def disconnected(self, flow: Flow, now: float) -> None:
         """Take note that a path has failed: a connection has ended, or nobody listens."""
+        self.public.lost(flow)
         if not self.server.disconnected(flow):
             return
         if self.phase is Phase.UP and flow.connection:

@@ -19,7 +19,7 @@ class PublicAddress:
 
     def __init__(self) -> None:
         self._seen: Address | None = None
-        self._of: tuple[str, Address, int] | None = None
+        self._of: Flow | None = None
 
     def learn(self, response: Response, flow: Flow) -> None:
         """Take note of what a response says of where our request has come from.
@@ -30,11 +30,26 @@ class PublicAddress:
         """
         seen = seen_by(response)
         if seen is not None:
-            self._seen, self._of = seen, _socket(flow)
+            self._seen, self._of = seen, flow
+
+    def lost(self, flow: Flow) -> None:
+        """Take note that a connection has ended: another one has another mapping."""
+        if flow.connection and self._of is not None and flow.same_source(self._of):
+            self._of = None
 
     def seen(self, flow: Flow) -> Address | None:
-        """Return how the server sees our end of a path; None where it hasn't said."""
-        return self._seen if self._of == _socket(flow) else None
+        """Return how the server sees our end of a path; None where it hasn't said.
+
+        Args:
+            flow: the path; without a connection that of a call which has lost its own, and goes on
+                by the one that there is to the same address.
+        """
+        known = self._of
+        if known is None or (known.transport, known.local) != (flow.transport, flow.local):
+            return None
+        if flow.is_stream and not flow.connection:
+            return self._seen if flow.remote == known.remote else None
+        return self._seen if flow.connection == known.connection else None
 
     def shown(self, line: Line, flow: Flow) -> Flow:
         """Return a path with the address of ours that the line's Contact is to have.
@@ -86,7 +101,3 @@ def seen_by(response: Response) -> Address | None:
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535):
         return None
     return Address(str(host), int(port))
-
-
-def _socket(flow: Flow) -> tuple[str, Address, int]:
-    return flow.transport, flow.local, flow.connection

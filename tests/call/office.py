@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pbx.call.exchange import Exchange
 from pbx.call.facts import CallFacts
+from pbx.call.journal import CallState
 from pbx.call.outputs import CallChanged, CallEnded, Discard, MediaCommands, Output
 from pbx.call.services.directory import SoundFiles
 from pbx.config.dial_plan import DialPlan
@@ -160,6 +161,8 @@ class Office:
         self.ticking += [*self.lamps.ticking, self.lines]
         self.media: list[Command] = []
         self.changed: list[str] = []
+        self.journal: dict[str, CallState | None] = {}
+        """What is kept of each call, by its name."""
         self.ended: list[CallFacts] = []
         self.engine_counts = True
         self.counts: dict[int, StreamCounts] = {}
@@ -327,10 +330,12 @@ class Office:
                 self._engine_hears(output.commands)
             case CallChanged():
                 self.changed.append(output.facts.state)
+                self.journal[output.facts.id] = output.state
                 self.lamps.call_changed(output.facts)
             case CallEnded():
                 self.lamps.call_changed(output.facts)
                 self.ended.append(output.facts)
+                self.journal.pop(output.facts.id, None)
             case Discard():
                 self.discarded.append(output.path)
 

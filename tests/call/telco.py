@@ -24,7 +24,12 @@ OTHER = Line(name="second", kind="sip-trunk", server="198.51.100.3", keep_alive=
 
 
 class Telco(Phone):
-    """The server at a line's address; calls that it makes come from `sender`."""
+    """The server at a line's address; calls that it makes come from `sender`.
+
+    It sees who registers at `outside`, where there is a router between.
+    """
+
+    outside: Address | None = None
 
     def deliver(self, data: bytes, flow: Flow) -> None:
         message = parse_message(data) if data.strip() else None
@@ -37,6 +42,9 @@ class Telco(Phone):
             response.extend(
                 ("Contact", f"{contact};expires=600") for contact in message.all("Contact")
             )
+        if self.outside is not None:
+            host, port = self.outside.host, str(self.outside.port)
+            response.replace_top_via(message.via.with_params(received=host, rport=port))
         self.office.hear(response.encode(), self.flow)
 
     def calls(

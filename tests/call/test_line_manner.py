@@ -3,14 +3,15 @@
 import msgspec
 import pytest
 
-from pbx.call.journal import CallState
 from pbx.config.line import Line
 from pbx.config.settings import CallSettings
 from pbx.sip.flow import Address
+from pbx.sip.locate import Kind, Question
 from pbx.sip.message import Request
 from tests.call.office import HOME, Office
 from tests.call.phone import Phone
-from tests.call.telco import LINE, PLAN, TRUNK, Telco, telco
+from tests.call.telco import HOST, LINE, PLAN, TRUNK, Telco, telco
+from tests.call.test_resume import reborn
 
 HIDDEN = "Privacy: id"
 
@@ -320,20 +321,8 @@ class TestAfterARestart:
         peer, invite = asked(office, alice, LINE)
         peer.respond(invite, 200, "OK", peer.sdp())
         peer.hears("ACK")
-        alice.inbox.clear()
-        (call,) = office.exchange.calls.values()
-        state = call.state()
-        assert state is not None
-        kept = msgspec.json.decode(msgspec.json.encode(state), type=CallState)
-        after = Office(CallSettings(max_duration_s=0))
-        after.now = office.now
-        for phone in (alice, peer):
-            phone.office = after
-            after.phones[phone.address] = phone
         limited = changed(LINE, max_duration_s=60)
-        after.configure(limited, plan=PLAN)
-        after.exchange.resume(call.facts, kept, after.now)
-        after.engine_ready(kept.ports)
+        after = reborn(office, alice, peer, limits=CallSettings(max_duration_s=0), line=limited)
         after.advance(60.2)
         bye = peer.hears("BYE")
         peer.challenge(bye)
@@ -347,17 +336,52 @@ class TestAfterARestart:
         peer, invite = asked(office, alice, LINE)
         peer.respond(invite, 200, "OK", peer.sdp())
         peer.hears("ACK")
-        (call,) = office.exchange.calls.values()
-        state = call.state()
-        assert state is not None
-        after = Office()
-        after.now = office.now
-        after.phones[peer.address] = peer
-        peer.office = after
-        after.exchange.resume(call.facts, state, after.now)
+        after = reborn(office, alice, peer)
         after.exchange.stop(after.now)
         after.pump()
         assert peer.hears("BYE")
+
+    def test_the_outbound_proxy_is_known_before_dns_has_told_it(
+        self, office: Office, alice: Phone
+    ) -> None:
+        line = changed(LINE, server="ims.example", proxy="proxy.ims.example")
+        address = Address("198.51.100.9", 5060)
+        peer = office.phones[address] = Telco(office, "gw", address)
+        office.names[Question(Kind.A, "proxy.ims.example")] = (address.host,)
+        office.configure(line, plan=PLAN)
+        alice.invite("9030123")
+        nowhere = "<sip:gw@192.0.2.99>"
+        peer.respond(peer.hears("INVITE"), 200, "OK", peer.sdp(), contact=nowhere)
+        peer.hears("ACK")
+        after = reborn(office, alice, peer, line=line)
+        after.exchange.stop(after.now)
+        after.pump()
+        bye = peer.hears("BYE")
+        assert bye.uri == "sip:gw@192.0.2.99"
+        peer.challenge(bye)
+        peer.proves(peer.hears("BYE"))
+
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_its_contact_is_one_that_the_carrier_can_reach(
+        self, office: Office, alice: Phone, transport: str
+    ) -> None:
+        line = changed(LINE, contact_address="learned", transport=transport, session_s=90)
+        peer = Telco(office, "gw", Address(HOST, 5060), 7 if transport == "tcp" else 0)
+        peer.outside = Address("203.0.113.7", 40000)
+        office.phones[peer.address] = peer
+        office.configure(line, plan=PLAN)
+        alice.invite("9030123")
+        told = "Session-Expires: 90;refresher=uac\nRequire: timer"
+        invite = peer.hears("INVITE")
+        assert "@203.0.113.7:40000" in (invite.get("Contact") or "")
+        peer.respond(invite, 200, "OK", peer.sdp(), headers=told)
+        peer.hears("ACK")
+        if transport == "tcp":
+            peer.connection = 8
+        peer.outside = Address("203.0.113.7", 50000)
+        after = reborn(office, alice, peer, line=line)
+        after.advance(1.1)
+        assert "@203.0.113.7:50000" in (peer.hears("INVITE").get("Contact") or "")
 
 
 class TestAnOutboundProxy:

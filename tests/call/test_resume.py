@@ -8,18 +8,20 @@ import pytest
 from pbx.call.cause import CallTag
 from pbx.call.facts import CallFacts
 from pbx.call.journal import CallState
+from pbx.config.line import Line
 from pbx.config.recording import RecordingSettings
 from pbx.config.settings import CallSettings, MediaSettings
 from pbx.media.protocol import Release, Stream
 from pbx.media.session import NoPortsLeft
 from tests.call.office import Office, established
 from tests.call.phone import Invite, Phone
+from tests.call.telco import PLAN
 
 
 def kept(office: Office) -> tuple[CallFacts, CallState]:
     """The only call, as it is read from the journal."""
     (call,) = office.exchange.calls.values()
-    state = call.state()
+    state = office.journal[call.facts.id]
     assert state is not None
     return call.facts, msgspec.json.decode(msgspec.json.encode(state), type=CallState)
 
@@ -30,6 +32,7 @@ def reborn(
     limits: CallSettings | None = None,
     recordings: Iterable[int] = (),
     recording: RecordingSettings | None = None,
+    line: Line | None = None,
 ) -> Office:
     """A new exchange in the place of `office`, with its only call gone on.
 
@@ -39,6 +42,7 @@ def reborn(
         limits: of the new one.
         recordings: that still go on in the engine.
         recording: settings of the new one.
+        line: that it has; DNS hasn't told the new one anything yet.
     """
     facts, state = kept(office)
     after = Office(limits, recording=recording)
@@ -47,6 +51,8 @@ def reborn(
         phone.inbox.clear()
         phone.office = after
         after.phones[phone.address] = phone
+    if line is not None:
+        after.configure(line, plan=PLAN)
     after.exchange.resume(facts, state, after.now)
     after.engine_ready(state.ports, recordings=recordings)
     after.pump()

@@ -195,8 +195,8 @@ def _answering_it(text: str) -> str:
     return text
 
 
-def answering(*extra: str) -> list[str]:
-    """Return: ring, answer, talk until the other side hangs up.
+def connected(*extra: str) -> list[str]:
+    """Return: ring, answer.
 
     Args:
         extra: more lines of the 200.
@@ -205,7 +205,25 @@ def answering(*extra: str) -> list[str]:
         response("180 Ringing"),
         response("200 OK", sdp=True, retrans=True, extra=extra),
         expect("ACK"),
+    ]
+
+
+def answering(*extra: str) -> list[str]:
+    """Return: ring, answer, talk until the other side hangs up; `extra` as for `connected`."""
+    return [*connected(*extra), expect("BYE"), answer_in_dialog()]
+
+
+def hung_up_with_proof() -> list[str]:
+    """Return: challenge the other side's BYE, and take the one that has the right credentials."""
+    challenge = 'WWW-Authenticate: Digest realm="carrier",nonce="[pid]b[call_number]",qop="auth",algorithm=MD5'
+    action, when = _verify("70", "[user]")
+    return [
         expect("BYE"),
+        answer_in_dialog("401 Unauthorized", extra=[challenge]),
+        expect("BYE", action=action, more=when),
+        answer_in_dialog("403 Forbidden"),
+        _goto(_END),
+        _label("70"),
         answer_in_dialog(),
     ]
 
