@@ -24,13 +24,13 @@ class FlowState(msgspec.Struct, frozen=True):
     local_port: int
     remote_host: str
     remote_port: int
+    name: str = ""
 
     @classmethod
     def of(cls, flow: Flow) -> "FlowState":
         """Return the state of `flow`."""
-        return cls(
-            flow.transport, flow.local.host, flow.local.port, flow.remote.host, flow.remote.port
-        )
+        local, remote = flow.local, flow.remote
+        return cls(flow.transport, local.host, local.port, remote.host, remote.port, flow.name)
 
     @property
     def flow(self) -> Flow:
@@ -39,6 +39,7 @@ class FlowState(msgspec.Struct, frozen=True):
             self.transport,
             Address(self.local_host, self.local_port),
             Address(self.remote_host, self.remote_port),
+            name=self.name,
         )
 
 

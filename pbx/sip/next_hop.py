@@ -52,8 +52,9 @@ def first_hop(request_uri: str, route: tuple[str, ...]) -> Uri:
 def path_to(hop: Uri, flow: Flow, *, nat: bool) -> Flow:
     """Return the path on which a request for `hop` leaves.
 
-    A connection to the host that `hop` names is used again (RFC 3261 §18), and whatever the peer
-    can't be reached at gives way to where its packets come from.
+    A connection to the host that `hop` names is used again (RFC 3261 §18), one that has ended is
+    made anew with whom it was with, and whatever the peer can't be reached at gives way to where
+    its packets come from.
 
     Args:
         hop: the first of the route set, or else the remote target.
@@ -75,7 +76,12 @@ def path_to(hop: Uri, flow: Flow, *, nat: bool) -> Flow:
     if host == source and flow.connection and transport == flow.transport:
         return flow
     remote = Address(str(host), port_of(hop, transport))
-    return Flow(transport, flow.local, remote, only_way=nat)
+    if not flow.name or host != source:
+        return Flow(transport, flow.local, remote, only_way=nat)
+    # The TLS server that we had connected to: it goes on proving its name (RFC 5922 §4), and what
+    # doesn't speak of TLS names a port that is for something else.
+    remote = remote if _asks_for_tls(hop) else flow.remote
+    return Flow(transport, flow.local, remote, name=flow.name, only_way=nat)
 
 
 def host_of(hop: SipUri) -> str:
@@ -99,6 +105,10 @@ def transport_of(hop: SipUri, flow: Flow) -> str:
     asked = (hop.param("transport") or "").lower()
     usable = asked in _OPEN or asked == "tls"
     return asked if usable and flow.transport in _OPEN else flow.transport
+
+
+def _asks_for_tls(hop: SipUri) -> bool:
+    return hop.scheme == "sips" or (hop.param("transport") or "").lower() == "tls"
 
 
 def _reachable(host: Ip, source: Ip) -> bool:

@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
-from pbx.sip.flow import Address
-from tests.call.office import Office, Phone, talking
+from pbx.sip.flow import Address, Flow
+from pbx.sip.locate import Kind, Question
+from tests.call.office import Invite, Office, Phone, talking
+from tests.call.telco import HOST, LINE, PLAN, Telco
+from tests.call.test_resume import reborn
 
 
 @pytest.fixture
@@ -203,3 +207,57 @@ class TestLostConnection:
         bob.reconnect(5)
         bob.respond(invite, 200, "OK", bob.sdp())
         assert bob.hears("ACK").cseq.number == 1
+
+
+NAME = "sip.telco.example"
+BY_TLS = msgspec.structs.replace(LINE, server=f"{NAME}:5061", transport="tls")
+
+
+class TlsServer(Telco):
+    """A line's server with a certificate for `NAME`, which has no use for other connections."""
+
+    @property
+    def flow(self) -> Flow:
+        return replace(super().flow, name=NAME)
+
+    def deliver(self, data: bytes, flow: Flow) -> None:
+        if flow.name == NAME:
+            super().deliver(data, flow)
+
+
+class TestAServerByTls:
+    """RFC 5922 §4: it proves the name that the line has for it, whatever address its Contact has."""
+
+    @pytest.fixture
+    def server(self, office: Office) -> TlsServer:
+        server = TlsServer(office, "telco", Address(HOST, 5061), 7, stream="tls")
+        office.phones[server.address] = server
+        office.names[Question(Kind.A, NAME)] = (HOST,)
+        office.configure(BY_TLS, plan=PLAN)
+        return server
+
+    @staticmethod
+    def talks(alice: Phone, server: TlsServer) -> Invite:
+        call = alice.invite("9030123")
+        contact = f"<sip:gw@{HOST}:5061;transport=tls>"
+        server.respond(server.hears("INVITE"), 200, "OK", server.sdp(), contact=contact)
+        server.hears("ACK")
+        call.answered()
+        call.ack()
+        return call
+
+    def test_whose_connection_has_ended(
+        self, office: Office, alice: Phone, server: TlsServer
+    ) -> None:
+        call = self.talks(alice, server)
+        server.reconnect(8)
+        call.bye()
+        alice.response(200)
+        server.respond(server.hears("BYE"), 200)
+
+    def test_after_a_restart_of_ours(self, office: Office, alice: Phone, server: TlsServer) -> None:
+        self.talks(alice, server)
+        after = reborn(office, alice, server, line=BY_TLS)
+        after.exchange.stop(after.now)
+        after.pump()
+        server.hears("BYE")

@@ -7,6 +7,7 @@ plays a tone, records what it hears, and presses keys when it's told.
 import itertools
 from pathlib import Path
 
+from pbx.net.certificate import Pair
 from tests.interop import asterisk_conf
 from tests.interop.ami import Message
 from tests.interop.asterisk import AsteriskCall, Running, installed
@@ -44,8 +45,8 @@ bind = {address}:{port}
 
 _IDENTITY = """\
 method = tlsv1_2
-cert_file = {identity}/certificate.pem
-priv_key_file = {identity}/key.pem
+cert_file = {identity.certificate}
+priv_key_file = {identity.key}
 """
 
 _ENDPOINT = """\
@@ -99,7 +100,7 @@ class AsteriskCarrier(Running):
         peer: ``host:port`` of the peer; empty for a subscriber.
         address: of its own.
         transport: ``udp``, ``tcp`` or ``tls``.
-        identity: the folder of its certificate and key, for TLS.
+        identity: its certificate and key, for TLS.
         keys: how it hears of keys, and tells of them: ``rfc4733``, ``info`` or ``inband``.
     """
 
@@ -113,7 +114,7 @@ class AsteriskCarrier(Running):
         peer: str = "",
         address: str = "127.0.0.41",
         transport: str = "udp",
-        identity: Path | None = None,
+        identity: Pair | None = None,
         keys: str = "rfc4733",
     ) -> None:
         first, sound = ports.block(4), ports.block(40)

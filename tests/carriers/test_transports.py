@@ -10,7 +10,7 @@ import pytest
 
 from pbx.config.data_folder import DataFolder
 from pbx.config.settings import TlsSettings
-from pbx.net.certificate import own_identity
+from pbx.net.certificate import Pair, own_identity
 from tests.carriers.asterisk_carrier import AsteriskCarrier
 from tests.carriers.conftest import ACCOUNT
 from tests.carriers.lines import add_line, wait_trouble, wait_usable
@@ -27,12 +27,12 @@ NewExchange = Callable[..., Exchange]
 NewPhone = Callable[..., Baresip]
 
 
-def _identity(folder: Path, address: str) -> Path:
-    """Make a certificate that is good for an address; return its folder."""
+def _identity(folder: Path, address: str) -> Pair:
+    """Make a certificate that is good for an address; return it and its key."""
     own = DataFolder(folder)
     own.path.mkdir(parents=True)
     own_identity(TlsSettings(), own, [address])
-    return own.tls
+    return Pair(own.tls / "certificate.pem", own.tls / "key.pem")
 
 
 class Case:
@@ -53,7 +53,7 @@ class Case:
         shown = _identity(folder / "shown", good_for) if transport == "tls" else None
         known = shown if trusted and shown else _identity(folder / "other", SERVER)
         self.exchange = new_exchange(
-            top=f'[cdr]\nsides = ["LO", "OO"]\n[tls]\nauthorities = "{known}/certificate.pem"'
+            top=f'[cdr]\nsides = ["LO", "OO"]\n[tls]\nauthorities = "{known.certificate}"'
         )
         own = self.exchange.secure_host if transport == "tls" else self.exchange.host
         self.carrier = AsteriskCarrier(

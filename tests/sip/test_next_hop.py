@@ -1,5 +1,6 @@
 """Where a request goes next: RFC 3261 §8.1.2, §12.2.1.1, and what NATs make of it."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -16,6 +17,8 @@ HOME = Address("192.0.2.1", 5060)
 UDP = Flow("udp", HOME, Address("192.0.2.7", 40000))
 TCP = Flow("tcp", HOME, Address("192.0.2.7", 40000), connection=7)
 TLS = Flow("tls", HOME, Address("192.0.2.7", 40000), connection=8)
+NAMED = Flow("tls", HOME, Address("192.0.2.7", 5071), name="sip.telco.example")
+"""To a server that we had a connection to."""
 
 
 def sent_by(host: str) -> Request:
@@ -90,6 +93,25 @@ class TestRfc3261Section8_1_2:
         assert path_to(parse_uri(hop), TLS, nat=False) == TLS
         lost = Flow("tls", HOME, TLS.remote)
         assert path_to(parse_uri(hop), lost, nat=False).transport == "tls"
+
+    @pytest.mark.parametrize(
+        ("hop", "path"),
+        [
+            ("sip:a@192.0.2.7:5071;transport=tls", NAMED),
+            (
+                "sip:p@192.0.2.7:5061;transport=TLS",
+                replace(NAMED, remote=Address("192.0.2.7", 5061)),
+            ),
+            ("sips:p@192.0.2.7;lr", replace(NAMED, remote=Address("192.0.2.7", 5061))),
+            # Where it listens by UDP
+            ("sip:p@192.0.2.7:5060;lr", NAMED),
+            ("sip:p@192.0.2.7;lr", NAMED),
+            # Another one has to prove its own address
+            ("sip:a@192.0.2.9;transport=tls", Flow("tls", HOME, Address("192.0.2.9", 5061))),
+        ],
+    )
+    def test_a_tls_server_keeps_its_name(self, hop: str, path: Flow) -> None:
+        assert path_to(parse_uri(hop), NAMED, nat=False) == path
 
 
 class TestNats:
