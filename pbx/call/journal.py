@@ -12,8 +12,9 @@ from pbx.media.session import MediaState
 from pbx.routing.services import ServiceNumber
 from pbx.sip.flow import Address, Flow
 
-SEQUENCE_RESERVE = 16
-"""Added to our CSeq numbers: requests that the journal has not seen may have used some."""
+SEQUENCE_RESERVE = 10_000
+"""Added to our CSeq numbers: the keys, texts and refreshes of a long call have used some, and the
+journal has seen none of them. A gap harms nobody (RFC 3261 §12.2.2)."""
 
 
 class FlowState(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import msgspec
 
-from pbx.call.journal import SEQUENCE_RESERVE, FlowState
+from pbx.call.journal import FlowState
 from pbx.call.party import contact
 from pbx.config.settings import SipSettings
 from pbx.errors import PeerError
@@ -41,6 +41,9 @@ forgets the old one, each time that one ends."""
 
 SPREAD_S = 0.02
 """How far apart subscriptions are told of the state after a restart."""
+
+SEQUENCE_RESERVE = 16
+"""Added to our CSeq numbers and versions then: so many may have been used since they were kept."""
 
 
 class Package(Protocol):

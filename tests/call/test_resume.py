@@ -86,11 +86,22 @@ class TestResumedCall:
         assert after.exchange.pool.free == 20
 
     def test_our_numbers_are_higher_than_any_before(self, call: Established) -> None:
-        office, alice, bob, _ = call
-        after = reborn(office, alice, bob)
-        after.exchange.hang_up(next(iter(after.exchange.calls)), after.now)
-        after.pump()
-        assert bob.hears("BYE").cseq.number > 1
+        """However much the parties have written to each other; and once more after that."""
+        office, alice, bob, invite = call
+        last = 0
+        for _ in range(2):
+            for _ in range(40):
+                invite.cseq += 1
+                invite.request("MESSAGE", invite.cseq, b"hello", "Content-Type: text/plain")
+                heard = bob.hears("MESSAGE")
+                bob.respond(heard, 200)
+                alice.response(200)
+                assert heard.cseq.number > last
+                last = heard.cseq.number
+            office = reborn(office, alice, bob)
+        office.exchange.hang_up(next(iter(office.exchange.calls)), office.now)
+        office.pump()
+        assert bob.hears("BYE").cseq.number > last
         assert alice.hears("BYE").cseq.number > 1
 
     def test_the_sound_is_left_as_it_was(self, call: Established) -> None:
