@@ -15,7 +15,8 @@ class EarlyDialogs:
 
     def __init__(self) -> None:
         self._dialogs: dict[DialogId, Dialog] = {}
-        self._described: set[str] = set()
+        # By tag, the latest one last
+        self._described: dict[str, None] = {}
 
     def learn(self, invite: Request, response: Response) -> Dialog | None:
         """Return the early dialog that a 1xx belongs to; None where it makes none.
@@ -50,5 +51,10 @@ class EarlyDialogs:
         """
         if tag in self._described or len(self._described) >= MOST:
             return False
-        self._described.add(tag)
+        self._described[tag] = None
         return True
+
+    @property
+    def described(self) -> str:
+        """The tag of the callee who has described its session last; empty for none."""
+        return next(reversed(self._described), "")

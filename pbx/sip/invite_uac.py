@@ -158,6 +158,17 @@ class Outgoing(Usage):
         calling = self.state is State.CALLING and not self._cancelled
         return self._early.of_peer(self._pracks.latest) if calling else None
 
+    @property
+    def heard_dialog(self) -> Dialog | None:
+        """As in `Usage`; before the answer, that of who has described its session last.
+
+        None while a PRACK is open: sent again behind another request, it would be out of order.
+        """
+        if self.state is not State.CALLING:
+            return super().heard_dialog
+        waits = self._cancelled or self._pracks.waiting
+        return None if waits else self._early.of_peer(self._early.described)
+
     def dialog_with(self, tag: str | None) -> Dialog | None:
         """As in `DialogUsage`; before the answer, any of the early dialogs."""
         if self.state is State.CALLING:

@@ -157,6 +157,13 @@ class Incoming(Usage):
         settled = self.state is State.INVITED and dialog.local_tag in self._reliable.agreed
         return dialog if settled else None
 
+    @property
+    def heard_dialog(self) -> Dialog | None:
+        """As in `Usage`; before the answer, the one in which a session was described last."""
+        if self.state is not State.INVITED:
+            return super().heard_dialog
+        return self._dialogs.get(self._described)
+
     def settled_with(self, fork: str) -> bool:
         """Whether the answer for a callee is to say nothing of the session: see `settle`."""
         return self._dialog_of(fork).id in self._settled
@@ -243,6 +250,8 @@ class Incoming(Usage):
         events = super()._take(event, now)
         if self._bye_due and self.state is State.CONFIRMED:
             self.bye(None, now)
+        # The ACK may have been what they have waited for
+        self.keys.go_on(now)
         return events
 
     def timer_fired(self, name: str, now: float) -> list[UsageEvent]:

@@ -151,9 +151,9 @@ class Usage(DialogUsage):
     """Whether we chose the dialog's Call-ID, as who called does."""
 
     @property
-    def settled_dialog(self) -> bool:
-        """Whether the dialog is confirmed on both sides, and not over."""
-        return self.state is State.CONFIRMED
+    def heard_dialog(self) -> Dialog | None:
+        """The dialog whose session is heard now, be it only early media; None for none."""
+        return self.dialog if self.state is State.CONFIRMED else None
 
     @property
     def confirmed(self) -> bool:
@@ -287,6 +287,7 @@ class Usage(DialogUsage):
         if ack is not None:
             self._told = ack.body or self._told
             self._endpoint.send_ack(ack, self._next_hop(), now)
+            self.keys.go_on(now)
 
     def acknowledge_again(self, invite: ClientTransaction, flow: Flow, now: float) -> None:
         """Repeat the ACK to `invite`'s 2xx, which the peer has repeated by `flow` (§13.2.2.4)."""
@@ -311,6 +312,7 @@ class Usage(DialogUsage):
 
     def _end(self, now: float) -> None:
         """Leave nothing of the dialog open; no event of it concerns the call any more."""
+        self._parts.ended(now)
         self.acknowledge(b"", now)
         if self._reinvite_in is not None:
             # §15.1.2: "any pending requests received for that dialog" are answered 487
@@ -319,7 +321,6 @@ class Usage(DialogUsage):
         self.cancel_reoffer(now)
         self._stop_retransmission()
         self.state = State.ENDED
-        self._parts.ended(now)
 
     # ---------------------------------------------------------------- what comes in
 

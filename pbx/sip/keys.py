@@ -1,10 +1,12 @@
 """Keys that are told of beside the sound: INFO within a call's dialog (RFC 6086, RFC 2976)."""
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pbx.errors import PeerError
 from pbx.sip.client_transaction import ClientTransaction
+from pbx.sip.dialog import Dialog
 from pbx.sip.digit_info import (
     DIGIT_TYPES,
     DURATION_MS,
@@ -24,6 +26,20 @@ _MOST_WAITING = 32
 """Digits that wait for the INFO of the one before them; who is asked for more gets no more."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One that waits for its INFO.
+
+    Args:
+        digit, duration_ms: as given to `Keys.send`.
+        dialog: in which the peer was heard when it was pressed; None where there was none yet.
+    """
+
+    digit: str
+    duration_ms: int
+    dialog: Dialog | None
+
+
 class Keys(ServingPart):
     """Takes the peer's keys, and tells it of the other party's.
 
@@ -36,8 +52,10 @@ class Keys(ServingPart):
     def __init__(self, usage: "Usage") -> None:
         self._usage = usage
         self._refused = False
+        # What waits for its answer, and in which dialog
         self._sent: ClientTransaction | None = None
-        self._waiting: deque[tuple[str, int]] = deque()
+        self._told: Dialog | None = None
+        self._waiting: deque[_Key] = deque()
 
     @property
     def taken(self) -> bool | None:
@@ -46,6 +64,9 @@ class Keys(ServingPart):
 
     def send(self, digit: str, now: float, duration_ms: int = DURATION_MS) -> None:
         """Tell the peer of a key; nothing comes of it where it doesn't take INFO.
+
+        In an early dialog, too: what is heard before the answer may ask for keys. Ours carry no
+        info package, so a Recv-Info isn't waited for (RFC 6086 §4.1, legacy usage).
 
         One at a time: a lost INFO that is sent again after the next one would be out of order
         (RFC 3261 §12.2.2), and the peer refuse it.
@@ -56,16 +77,26 @@ class Keys(ServingPart):
             duration_ms: how long it was held down.
         """
         if self.taken is not False and len(self._waiting) < _MOST_WAITING:
-            self._waiting.append((digit, duration_ms))
-            self._send_next(now)
+            self._waiting.append(_Key(digit, duration_ms, self._usage.heard_dialog))
+            self.go_on(now)
 
-    def _send_next(self, now: float) -> None:
-        usage = self._usage
-        if self._sent is not None or not self._waiting or not usage.settled_dialog:
+    def go_on(self, now: float) -> None:
+        """Send the next key, unless something has to come first: an answer, an ACK, a dialog.
+
+        Args:
+            now: the time.
+        """
+        usage, dialog = self._usage, self._usage.heard_dialog
+        if dialog is None or (self._sent is not None and self._told is dialog):
             return
-        request = usage.build("INFO", digit_body(*self._waiting.popleft()))
-        request.set("Content-Type", DIGIT_TYPES[0])
-        self._sent = usage.send(request, now)
+        while self._waiting:
+            key = self._waiting.popleft()
+            # What was meant for one callee's early media is of no use to another one who answers
+            if key.dialog in (None, dialog):
+                request = usage.build("INFO", digit_body(key.digit, key.duration_ms), dialog)
+                request.set("Content-Type", DIGIT_TYPES[0])
+                self._sent, self._told = usage.send_in(dialog, request, now), dialog
+                return
 
     def request(self, event: RequestReceived, now: float) -> list[UsageEvent]:
         """Answer an INFO; its key is for the call."""
@@ -94,5 +125,9 @@ class Keys(ServingPart):
         elif isinstance(event, TransportFailed):
             self._usage.path_lost(self._sent, now)
         self._sent = None
-        self._send_next(now)
+        self.go_on(now)
         return []
+
+    def ended(self, now: float) -> None:
+        """Forget what waits."""
+        self._waiting.clear()

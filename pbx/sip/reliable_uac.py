@@ -86,6 +86,11 @@ class Pracks(UsagePart):
             self._send(response, dialog, body, now)
 
     @property
+    def waiting(self) -> bool:
+        """Whether a PRACK waits for its answer."""
+        return bool(self._open)
+
+    @property
     def latest(self) -> str:
         """The tag of the callee with whom a session was agreed on last; empty for none, or while a
         PRACK is open."""
@@ -106,5 +111,6 @@ class Pracks(UsagePart):
         self._open = {one for one in self._open if one is not transaction}
         if isinstance(event, TransportFailed):
             self._usage.path_lost(event.transaction, now)
+        self._usage.keys.go_on(now)
         refused = isinstance(event, ResponseReceived) and event.response.status in _REFUSED
         return [PrackRefused()] if refused else []
