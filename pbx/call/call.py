@@ -395,13 +395,13 @@ class Call:
         other, early = self._other(leg), self._before_answer
         if leg not in (self.caller, self._early):
             # What one of several phones that ring agrees on counts if it answers
-            early.answer_for(self.caller.media.last_remote, leg, sdp, now)
+            leg.answer_reoffer_for(self.caller.media.last_remote, now)
             return True
         # A PRACK can hardly be refused (RFC 6337 §2.3), so it isn't made to wait for an answer
         asks = other is not None and other.changes_early and leg.usage.answering != "PRACK"
         if other is None or asks or self._reoffer is not None:
             return False
-        if early.answer_for(other.media.last_remote, leg, sdp, now):
+        if leg.answer_reoffer_for(other.media.last_remote, now):
             self._agreed(other.media.last_remote, now)
             if other.changes_early and other.reoffer(sdp, now):
                 self._reoffer = Reoffer(None, other, late=False)
@@ -584,7 +584,12 @@ class Call:
             return
         self._reoffer = None
         change.other.restore()
-        if change.asker is not None:
+        if change.asker is not None and change.asker.only_refreshes:
+            # Each side's session expires by itself (RFC 4028), and what changes nothing needs
+            # nobody's consent
+            change.asker.answer_reoffer_for(leg.media.last_remote, now)
+            self._changed()
+        elif change.asker is not None:
             change.asker.refuse_reoffer(event.status, event.reason, now)
         elif event.status == 491:
             self._retries.wait(change, now)

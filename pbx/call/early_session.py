@@ -6,13 +6,10 @@ re-INVITE as soon as the call is answered.
 """
 
 from pbx.call.leg import Leg
-from pbx.errors import PeerError
-from pbx.media.session import NoPortsLeft
-from pbx.sdp.offer_answer import answered_for
 
 
 class EarlySession:
-    """Answers in a party's name, and remembers who is to hear of what later.
+    """Remembers in whose name an answer was given, and who is to hear of what later.
 
     Args:
         caller: the caller's leg, its offer already learned.
@@ -26,24 +23,6 @@ class EarlySession:
         """The caller's session is no longer what its INVITE and a phone's answer made it."""
         self.heard, self.fork = b"", ""
         """The phone's description that the caller knows, and which phone that is, as a leg's `fork`."""
-
-    def answer_for(self, said: bytes, asker: Leg, offer: bytes, now: float) -> bool:
-        """Answer a party's offer for the other one; False where it had to be refused.
-
-        Args:
-            said: what the other party has said last.
-            asker: who has made the offer.
-            offer: the offer.
-            now: the time.
-        """
-        try:
-            answer = answered_for(said, offer)
-            asker.media.reserve()
-            asker.accept_reoffer(answer, now)
-        except (PeerError, NoPortsLeft):
-            asker.refuse_reoffer(488, "Not Acceptable Here", now)
-            return False
-        return True
 
     def owe(self, leg: Leg) -> None:
         """Remember that a party has to hear what the other one has now."""

@@ -28,9 +28,9 @@ from pbx.call.manner import Manner
 from pbx.call.party import Party, forwarding_news
 from pbx.errors import PeerError
 from pbx.media.conversion import Interpreter
-from pbx.media.session import Agreement, KeyForm, LegMedia
+from pbx.media.session import Agreement, KeyForm, LegMedia, NoPortsLeft
 from pbx.sdp.description import parse_sdp
-from pbx.sdp.offer_answer import check_answer, taken_up
+from pbx.sdp.offer_answer import answered_for, check_answer, same_session, taken_up
 from pbx.sip import usage_events as usage
 from pbx.sip.crossing import Headers
 from pbx.sip.flow import Flow
@@ -331,6 +331,28 @@ class Leg:
     def accept_reoffer(self, sdp: bytes, now: float) -> None:
         """Give the other party's agreement to this party's change."""
         self.usage.accept_reoffer(self._told(sdp), now)
+
+    def answer_reoffer_for(self, said: bytes, now: float) -> bool:
+        """Answer this party's change in the other one's name; False where it had to be refused.
+
+        Args:
+            said: what the other party has said last.
+            now: the time.
+        """
+        try:
+            answer = answered_for(said, self.media.last_remote)
+            self.media.reserve()
+            self.accept_reoffer(answer, now)
+        except (PeerError, NoPortsLeft):
+            self.refuse_reoffer(488, "Not Acceptable Here", now)
+            return False
+        return True
+
+    @property
+    def only_refreshes(self) -> bool:
+        """Whether the change that the party offers is none: it says what it has said before."""
+        before = self._before.sdp if self._before is not None else b""
+        return self._offers and bool(before) and same_session(before, self.media.last_remote)
 
     def refuse_reoffer(self, status: int, reason: str, now: float) -> None:
         """Leave the session as it was (RFC 3261 §14.1)."""

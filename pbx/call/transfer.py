@@ -148,7 +148,7 @@ class Transferred(Introduction):
             leg.refuse_reoffer(491, "Request Pending", now)
         else:
             # The caller hears of its new partner by a re-INVITE, whatever it has said meanwhile
-            self._before_answer.answer_for(self.caller.taken_up(), leg, sdp, now)
+            leg.answer_reoffer_for(self.caller.taken_up(), now)
         return True
 
     def _connect(self, leg: Leg, *, answered: bool) -> None:

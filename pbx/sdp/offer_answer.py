@@ -145,6 +145,22 @@ def answered_for(own: bytes, offer: bytes) -> bytes:
     return answer
 
 
+def same_session(one: bytes, other: bytes) -> bool:
+    """Return True where two descriptions differ in their ``o=`` lines at the most.
+
+    A session refresh is to leave the version as it is (RFC 4028 §7.4); some phones count on.
+
+    Raises:
+        PeerError: one of them is no description.
+    """
+    was, now = parse_sdp(one), parse_sdp(other)
+    return was.media == now.media and _without_origin(was) == _without_origin(now)
+
+
+def _without_origin(description: SessionDescription) -> list[Line]:
+    return [line for line in description.lines if line.type != "o"]
+
+
 def with_origin(description: SessionDescription, origin: Origin) -> SessionDescription:
     """Return `description` with another ``o=`` line."""
     lines = tuple(

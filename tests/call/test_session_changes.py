@@ -132,7 +132,7 @@ class TestRfc3261Section14_1:
 
     def test_a_lost_path_refuses_the_change(self, office: Office) -> None:
         alice, bob, call, invite = established(office)
-        call.reinvite(alice.sdp())
+        call.reinvite(alice.sdp("sendonly"))
         office.endpoint.flow_failed(bob.flow, "unreachable", office.now)
         office.pump()
         alice.response(488)

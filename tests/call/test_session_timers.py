@@ -292,6 +292,63 @@ class TestRfc4028Section9:
         office.advance(50)
         assert office.ended == []
 
+    @pytest.mark.parametrize("version", [1, 2])
+    @pytest.mark.parametrize("status", [403, 405, 480, 488, 491, 500, 501, 503, 606])
+    def test_a_refresh_is_no_matter_of_the_other_partys(
+        self, office: Office, status: int, version: int
+    ) -> None:
+        """Who takes no re-INVITE lets the other one's session live; also where phones count versions."""
+        alice, bob, call, _, answer = answered(
+            office, callers=f"{TIMER}\nSession-Expires: 90;refresher=uac"
+        )
+        said = alice.sdp().replace(b"o=- 1 1 ", f"o=- 1 {version} ".encode())
+        before = office.running()
+        for _ in range(3):
+            office.advance(50)
+            call.reinvite(said, f"{TIMER}\nSession-Expires: 90;refresher=uac")
+            bob.respond(bob.hears("INVITE"), status)
+            bob.hears("ACK")
+            again = call.answered()
+            assert again.get("Session-Expires") == "90;refresher=uac"
+            assert again.body == answer.body
+            call.ack()
+        assert office.running() == before
+        assert not bob.inbox
+        assert office.ended == []
+
+    def test_a_refresh_brings_nothing_back(self, office: Office) -> None:
+        """What bob has offered and alice refused stays refused."""
+        alice, bob, call, invite, _ = answered(
+            office, callers=f"{TIMER}\nSession-Expires: 90;refresher=uac"
+        )
+        video = b"m=video %d RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+        bob.within(invite, "INVITE", 1, bob.sdp() + video % 5000)
+        bob.response(100)
+        said = alice.sdp() + video % 0
+        alice.respond(alice.hears("INVITE"), 200, "OK", said)
+        alice.hears("ACK")
+        bob.response(200)
+        bob.within(invite, "ACK", 1)
+        call.reinvite(said, f"{TIMER}\nSession-Expires: 90;refresher=uac")
+        bob.respond(bob.hears("INVITE"), 488)
+        bob.hears("ACK")
+        assert b"\r\nm=video 0 " in call.answered().body
+
+    def test_a_refresh_that_meets_the_other_partys_change(self, office: Office) -> None:
+        """Bob's 491 is for his own change, which alice hears of when her refresh is done."""
+        alice, bob, call, invite, _ = answered(
+            office, callers=f"{TIMER}\nSession-Expires: 90;refresher=uac"
+        )
+        call.reinvite(alice.sdp(), f"{TIMER}\nSession-Expires: 90;refresher=uac")
+        bob.respond(bob.hears("INVITE"), 491)
+        bob.hears("ACK")
+        call.answered()
+        bob.within(invite, "INVITE", 1, bob.sdp("sendonly"))
+        bob.response(100)
+        assert not alice.inbox
+        call.ack()
+        assert b"sendonly" in alice.hears("INVITE").body
+
     def test_we_refresh_the_caller(self, office: Office) -> None:
         alice, bob, call, _, answer = answered(
             office, callers=f"{TIMER}\nSession-Expires: 90;refresher=uas"
