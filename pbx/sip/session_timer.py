@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from pbx.errors import PeerError
 from pbx.sip.events import RequestReceived
+from pbx.sip.failover import retry_after_s
 from pbx.sip.headers import parse_delta_seconds
 from pbx.sip.message import Message, Request, Response, response_to
 from pbx.sip.usage_events import UsageEvent
@@ -22,6 +23,13 @@ _METHODS = frozenset({"INVITE", "UPDATE"})
 _REFRESH, _EXPIRY = "session refresh", "session expiry"
 _LONGEST_S = 86400
 """A peer's Min-SE beyond that is not followed: a session that long doesn't expire."""
+
+_LEAST_WAIT_S = 0.1
+"""Before a refresh is tried again: §14.1 of RFC 3261 may have it at once."""
+
+_LONGEST_WAIT = 1 / 8
+"""Of the interval, between two tries at the most: a sixth of it is left at the least when the first
+one is refused (`_start`), and a session is not to end for a Retry-After."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +94,8 @@ class SessionTimer(UsagePart):
         self._policy = policy
         self._min_se_s = policy.min_se_s
         self._raised = False
+        # How long the next refresh has waited after one that was refused
+        self._waited_s = 0.0
         self.interval: SessionInterval | None = None
         """What is in force; None for no expiry."""
 
@@ -145,12 +155,23 @@ class SessionTimer(UsagePart):
         self._start(SessionInterval(seconds, refresher != "uas"), now)
 
     def failed(self, status: int, response: Response | None, now: float) -> None:
-        """Try again: a refresh of ours was refused, which is no reason to end the call (§10)."""
+        """Try again: a refresh of ours was refused, which is no reason to end the call (§10).
+
+        Soon for the first time, since it may only have met another change (RFC 3261 §14.1); who
+        goes on refusing is left alone for longer and longer, and for as long as it asks for (§20.33).
+        """
         if self.interval is None or not self.interval.ours:
             return
         if status == 422 and response is not None:
             self.raise_interval(response)
-        self._usage.set_timer(_REFRESH, now + max(self._usage.glare_wait_s, 0.1))
+        self._waited_s = max(self._glare_wait_s, 2 * self._waited_s)
+        asked_s = (retry_after_s(response) if response is not None else None) or 0.0
+        wait_s = min(max(self._waited_s, asked_s), self.interval.seconds * _LONGEST_WAIT)
+        self._usage.set_timer(_REFRESH, now + wait_s)
+
+    @property
+    def _glare_wait_s(self) -> float:
+        return max(self._usage.glare_wait_s, _LEAST_WAIT_S)
 
     # ---------------------------------------------------------------- we as UAS (§9)
 
@@ -196,7 +217,7 @@ class SessionTimer(UsagePart):
         if name != _REFRESH:
             return None
         if not self._usage.refresh(now):
-            self._usage.set_timer(_REFRESH, now + max(self._usage.glare_wait_s, 0.1))
+            self._usage.set_timer(_REFRESH, now + self._glare_wait_s)
         return []
 
     def ended(self, now: float) -> None:
@@ -205,7 +226,7 @@ class SessionTimer(UsagePart):
 
     def _start(self, interval: SessionInterval, now: float) -> None:
         self._stop()
-        self.interval = interval
+        self.interval, self._waited_s = interval, 0.0
         # A little before the end: 32 seconds, or a third of a short interval
         self._usage.set_timer(_EXPIRY, now + interval.seconds - min(32.0, interval.seconds / 3))
         if interval.ours:

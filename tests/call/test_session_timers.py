@@ -1,5 +1,7 @@
 """Session timers in calls (RFC 4028): each refresher, phones without the timer, lost refreshes."""
 
+import itertools
+
 import pytest
 
 from pbx.config.settings import CallSettings
@@ -31,6 +33,16 @@ def answered(
 
 def refreshing(seconds: int, refresher: str) -> str:
     return f"Require: timer\nSession-Expires: {seconds};refresher={refresher}\n{ALL}"
+
+
+def next_of(office: Office, phone: Phone) -> tuple[Request, float]:
+    """The next request that a phone hears, and after how many seconds."""
+    begun = office.now
+    while not phone.inbox:
+        office.advance(0.1)
+    request = phone.inbox.popleft()
+    assert isinstance(request, Request)
+    return request, office.now - begun
 
 
 class TestRfc4028Section7:
@@ -132,6 +144,45 @@ class TestRfc4028Section7:
                 if isinstance(message, Request) and message.method == "UPDATE":
                     bob.respond(message, 491)
         assert office.cause() == ("SESSION_EXPIRED", 102)
+
+    @pytest.mark.parametrize("status", [488, 491, 500, 503])
+    def test_who_goes_on_refusing_is_left_alone(self, office: Office, status: int) -> None:
+        """Not asked each second: many carriers take that for an attack, and block the line."""
+        _, bob, _, _, _ = answered(office, refreshing(1800, "uac"))
+        asked, waits = next_of(office, bob), []
+        while asked[0].method == "UPDATE":
+            bob.respond(asked[0], status)
+            asked = next_of(office, bob)
+            waits.append(asked[1])
+        *between, last = waits
+        assert office.cause()[0] == "SESSION_EXPIRED"
+        assert 5 < len(between) < 15
+        assert between[0] < 4.2
+        assert max(between) < 1800 / 8 + 0.2
+        assert all(later > sooner - 0.2 for sooner, later in itertools.pairwise(between))
+
+    def test_who_asks_for_time_gets_it(self, office: Office) -> None:
+        """RFC 3261 §20.33; and what was refused counts no more once a refresh was accepted."""
+        _, bob, _, _, _ = answered(office, refreshing(1800, "uac"))
+        for _ in range(2):
+            update, _ = next_of(office, bob)
+            bob.respond(update, 503, headers="Retry-After: 60 (busy)")
+            update, waited = next_of(office, bob)
+            assert 59.9 < waited < 60.3
+            bob.respond(update, 500)
+            update, waited = next_of(office, bob)
+            assert waited < 8.3
+            bob.respond(update, 200, headers="Session-Expires: 1800;refresher=uac")
+        assert office.ended == []
+
+    def test_nobody_gets_more_time_than_the_session_has(self, office: Office) -> None:
+        _, bob, _, _, _ = answered(office, refreshing(90, "uac"))
+        bob.respond(next_of(office, bob)[0], 503, headers="Retry-After: 3600")
+        update, waited = next_of(office, bob)
+        assert 5 < waited < 14
+        bob.respond(update, 200, headers="Session-Expires: 90;refresher=uac")
+        office.advance(44)
+        assert office.ended == []
 
     @pytest.mark.parametrize("status", [408, 481])
     def test_a_dialog_that_is_gone(self, office: Office, status: int) -> None:
