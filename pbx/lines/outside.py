@@ -36,7 +36,9 @@ class LinesOutside:
             return None
         called = hiding_prefix(line, hidden=hidden) + way.called
         uri = request_uri(line, called)
-        others = tuple(next_hop.Way(uri, flow, path.route) for flow in path.others)
+        others = tuple(
+            next_hop.Way(uri, flow, path.route, same_server=True) for flow in path.others
+        )
         authorizer = self._lines.authorizer(line.name)
         public = self._lines.public(line.name)
         manner = LineManner(line, called, way.caller, public, authorizer, path.flow)

@@ -53,10 +53,15 @@ class _Session:
 
 @dataclass(slots=True)
 class _Tries:
-    """What has become of one request: how often it went out again, and for whom it was answered."""
+    """What has become of one request: how often it went out again, and for whom it was answered.
+
+    Args:
+        server: who has asked last; another address of its knows nothing of what was answered there.
+    """
 
     rounds: int = 0
     answered: dict[_Space, str] = field(default_factory=dict)
+    server: str = ""
 
 
 @dataclass(slots=True)
@@ -99,12 +104,15 @@ class Authorizer:
             for space, session in known.sessions.items():
                 self._add(request, space, session)
 
-    def answer(self, request: Request, response: Response, number: int = 0) -> Request | None:
+    def answer(
+        self, request: Request, response: Response, number: int = 0, *, server: str = ""
+    ) -> Request | None:
         """Return the request once more, with credentials; its CSeq is the next one.
 
         Args:
             request: what was challenged, as sent. It is left as it is.
             number: the next CSeq number, where others have been used since; 0: they haven't.
+            server: who asks; of a request that stays with one server it needn't be said.
             response: the 401 or 407. One may hold challenges of several proxies and servers, of
                 both kinds, when a proxy has forked (§22.3).
 
@@ -120,6 +128,9 @@ class Authorizer:
             self._conversations.popitem(last=False)
         tries = known.open.pop(str(request.cseq), None) or _Tries()
         tries.rounds += 1
+        if server != tries.server:
+            tries.answered.clear()
+            tries.server = server
         if not wanted or tries.rounds > ROUNDS_LIMIT or not _worth_it(wanted, tries):
             known.sessions.clear()
             return None

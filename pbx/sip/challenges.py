@@ -66,5 +66,6 @@ class Challenges:
             # §12.2.1.1: other requests may have gone out in the dialog meanwhile
             dialog.local_seq += 1
             number = dialog.local_seq
-        again = self.authorizer.answer(request, event.response, number)
-        return None if again is None else self._usage.repeat(again, transaction.flow, now)
+        asking = str(transaction.flow.remote)
+        again = self.authorizer.answer(request, event.response, number, server=asking)
+        return None if again is None else self._usage.repeat(again, transaction, now)

@@ -233,6 +233,7 @@ class ClientTransaction:
         key: names it among the client transactions that are alive.
         cancels: for a CANCEL, the INVITE's transaction. Its own responses don't go up.
         others: what to try where this address is of no use, the next one first.
+        unused: what of that was left when somebody answered: for the request once more.
         way: which of the peer's ways this address belongs to.
         left_by: for an attempt that was given up, the transaction that has gone on without it.
     """
@@ -242,6 +243,7 @@ class ClientTransaction:
     key: ClientKey
     cancels: "ClientTransaction | None" = None
     others: list[Attempt] = field(default_factory=list)
+    unused: list[Attempt] = field(default_factory=list)
     way: int = 0
     left_by: "ClientTransaction | None" = None
     state: ClientState = ClientState.TERMINATED

@@ -102,9 +102,9 @@ class DialogUsage:
         self.challenges.dress(request)
         return self._endpoint.send_request(request, self._next_hop(), now)
 
-    def repeat(self, request: Request, flow: Flow, now: float) -> ClientTransaction:
-        """Send a request once more, on the path that it has gone by before."""
-        return self._endpoint.send_request(request, flow, now)
+    def repeat(self, request: Request, before: ClientTransaction, now: float) -> ClientTransaction:
+        """Send a request once more, to who has answered it `before`."""
+        return self._endpoint.send_again(request, before, now)
 
     def sent_again(self, before: ClientTransaction, again: ClientTransaction) -> bool:
         """Take note of what a request has become; False where `before` goes on to stand for it."""

@@ -27,7 +27,7 @@ from pbx.sip.server_transaction import MAGIC_COOKIE, ServerTransaction, server_k
 from pbx.sip.size_limit import by_tcp
 from pbx.sip.status import REASONS
 from pbx.sip.trace import DropReason, Trace
-from pbx.sip.transaction_layer import NEWS, TransactionLayer
+from pbx.sip.transaction_layer import NEWS, TransactionLayer, same_destination
 from pbx.sip.warning import WARNED, warning
 
 MAX_FORWARDS = "70"
@@ -174,7 +174,27 @@ class Endpoint:
             waiting = ClientTransaction(request, flow, ("", request.method))
             self._waiting.append(_Waiting(request, flow, ways, waiting))
             return waiting
-        first, *others = self._attempts(request, paths, ways, now)
+        best = self._shunned.last(paths, now)
+        first, *others = self._attempts(request, best, ways, now)
+        return self._layer.send_request(first.request, first.flow, now, others=others)
+
+    def send_again(
+        self, request: Request, before: ClientTransaction, now: float
+    ) -> ClientTransaction:
+        """Send what a request has become by its answer, a challenge or the like: to who has answered.
+
+        The addresses that are left then come next (RFC 3263 §4.3), as far as they are for the same
+        Request-URI and Route: credentials are for that one only.
+
+        Args:
+            request: as for `send_request`.
+            before: what has been answered.
+            now: seconds.
+        """
+        left = [one.flow for one in before.unused if same_destination(one.request, before.request)]
+        attempts = self._attempts(request, [before.flow, *left], (), now)
+        # What is too large for a datagram has two paths to each of them already
+        first, *others = {one.flow: one for one in attempts}.values()
         return self._layer.send_request(first.request, first.flow, now, others=others)
 
     def paths(self, flow: Flow, now: float, *, tls: bool = False) -> list[Flow] | None:
@@ -192,7 +212,7 @@ class Endpoint:
         self, request: Request, paths: list[Flow], ways: tuple[Way, ...], now: float
     ) -> list[Attempt]:
         attempts: list[Attempt] = []
-        wanted = [(request, path, 0) for path in self._shunned.last(paths, now)]
+        wanted = [(request, path, 0) for path in paths]
         for number, way in enumerate(ways, 1):
             other = Request(request.method, way.uri, list(request.headers), request.body)
             other.remove("Route")
@@ -200,7 +220,7 @@ class Endpoint:
                 other.prepend("Route", route)
             # Where a name isn't known yet, the last resort may well be where the phone came from.
             last = self.paths(way.flow, now) or [replace(way.flow, named=None)]
-            wanted += [(other, path, number) for path in last]
+            wanted += [(other, path, 0 if way.same_server else number) for path in last]
         for each, path, number in wanted:
             attempt = self._attempt(each, path, number)
             stream = by_tcp(len(attempt.request.encode()), path)
@@ -250,7 +270,8 @@ class Endpoint:
             elif one.transaction is None:
                 self.send_ack(one.request, one.flow, now)
             else:
-                attempts = self._attempts(one.request, paths, one.ways, now)
+                best = self._shunned.last(paths, now)
+                attempts = self._attempts(one.request, best, one.ways, now)
                 self._layer.begin(one.transaction, attempts, now)
 
     def _complete(self, request: Request, flow: Flow) -> None:

@@ -271,7 +271,7 @@ class Outgoing(Usage):
         self._parts.dress(again)
         self.challenges.dress(again)
         self._early = EarlyDialogs()
-        self.transaction = self._endpoint.send_request(again, self.transaction.flow, now)
+        self.transaction = self._endpoint.send_again(again, self.transaction, now)
         self.set_timer(_TIMER_C, now + RING_LIMIT_S)
 
     def _invite_failed(self, event: Rejected, now: float) -> list[UsageEvent]:

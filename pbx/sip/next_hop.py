@@ -14,17 +14,20 @@ _OPEN = frozenset({"udp", "tcp"})
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """Another way to the same phone, for where the first one is of no use (RFC 5626 §7).
+    """Another way to the same phone or server, for where the first one is of no use (RFC 5626 §7).
 
     Args:
         uri: the Request-URI.
         flow: the path.
         route: values of the Route header, topmost first.
+        same_server: it is another address of the server that the first way leads to, and no other
+            flow of a phone's: a 503 leads there, too (RFC 3263 §4.3).
     """
 
     uri: str
     flow: Flow
     route: tuple[str, ...] = ()
+    same_server: bool = False
 
 
 def behind_nat(request: Request, flow: Flow) -> bool:

@@ -365,11 +365,9 @@ class TransactionLayer:
         if isinstance(event, ResponseReceived):
             # Whoever answers is there; to try him by another transport would change nothing.
             status, way = event.response.status, transaction.way
-            transaction.others = [
-                one
-                for one in transaction.others
-                if not _same(one, transaction) and leads_on(status, same_way=one.way == way)
-            ]
+            left = [one for one in transaction.others if not _same(one, transaction)]
+            transaction.unused = left
+            transaction.others = [one for one in left if leads_on(status, same_way=one.way == way)]
         if transaction.others and not transaction.given_up and fails_here(event):
             self._failed(transaction.flow, event, now)
             return True
@@ -557,9 +555,10 @@ def _client_key(request: Request) -> ClientKey:
 
 def _same(attempt: Attempt, transaction: ClientTransaction) -> bool:
     """Whether an attempt differs from what has been sent by its transport alone."""
-    one, other = attempt.request, transaction.request
-    return (
-        attempt.flow.remote == transaction.flow.remote
-        and one.uri == other.uri
-        and one.all("Route") == other.all("Route")
-    )
+    same_place = attempt.flow.remote == transaction.flow.remote
+    return same_place and same_destination(attempt.request, transaction.request)
+
+
+def same_destination(one: Request, other: Request) -> bool:
+    """Whether two requests are for the same target, by the same route."""
+    return one.uri == other.uri and one.all("Route") == other.all("Route")

@@ -249,3 +249,32 @@ class TestRfc3263Section4_3:
         caller.sent()
         caller.send("OPTIONS", cseq=3)
         assert [host for host, _ in caller.sent()] == [FIRST]
+
+
+class TestSentAgain:
+    """What a challenge or the like makes of a request goes to who has answered, and then on."""
+
+    def test_each_address_once_by_each_transport(self, caller: Caller) -> None:
+        """A request that is too large for a datagram has TCP and UDP at each (RFC 3261 §18.1.1)."""
+        endpoint, clock = caller.agent.endpoint, caller.clock
+        request = caller.agent.request()
+        request.body = b"x" * 2000
+        before = endpoint.send_request(request, caller.flow, clock.now)
+        caller.resolve(FIRST, SECOND)
+        ((_, first),) = caller.sent()
+        response = response_to(first, 407, to_tag="tt")
+        caller.agent.receive(response.encode(), replace(caller.path(FIRST), transport="tcp"))
+        assert caller.agent.statuses() == [407]
+        caller.sent()
+        again = caller.agent.request(CSeq="2 INVITE")
+        again.uri = first.uri
+        again.body = request.body
+        endpoint.send_again(again, before, clock.now)
+        caller.agent.flush()
+        ways = []
+        for _ in range(3):
+            ((_, _, flow),) = caller.agent.sent
+            caller.agent.sent = []
+            ways.append((flow.transport, flow.remote.host))
+            caller.agent.fail("no route to host", flow)
+        assert ways == [("tcp", FIRST), ("tcp", SECOND), ("udp", SECOND)]
