@@ -11,7 +11,9 @@ from tests.carriers.lines import state, wait_trouble
 from tests.carriers.odd import OddCarrier, connect, seen
 from tests.carriers.office import NUMBER, Office
 from tests.carriers.side_door import SideDoor
+from tests.interop.devices import BaresipDevice
 from tests.interop.plain_sip import parameter
+from tests.interop.scenario import answer_in_dialog, expect, response
 from tests.interop.waiting import until
 from tests.net.zone import Zone
 
@@ -64,6 +66,33 @@ def test_preconditions_refused(office: Office, new_carrier: NewCarrier) -> None:
     connect(office, carrier, precondition="refuse")
     text = steps.calling("Require: precondition", body=steps.PRECONDITIONS, refused="580")
     carrier.call(USER, text, server=office.exchange.host).finish()
+
+
+def test_a_menu_that_is_heard_before_the_answer(office: Office, new_carrier: NewCarrier) -> None:
+    """It wants a key by INFO, and answers the call only then."""
+    wanted = [
+        *steps.taken(),
+        response("183 Session Progress", sdp=True),
+        expect("INFO"),
+        answer_in_dialog(),
+        *steps.answered(sdp=True),
+    ]
+    carrier = new_carrier(steps.carrier(*wanted, registering=steps.registrar()))
+    connect(office, carrier, dtmf="info")
+    office.dial("9030123456")
+    office.wait_sound()
+    BaresipDevice(office.phone).press("5")
+    info = carrier.got("INFO").message
+    assert (info.get("content-type"), info.body.split()[0]) == (
+        "application/dtmf-relay",
+        "Signal=5",
+    )
+    carrier.got("ACK")
+    office.wait_sound(1.0)
+    office.hang_up()
+    carrier.got("BYE")
+    assert len(carrier.all("INFO")) == 1
+    assert office.record("LO").fci["cause"] == "16"
 
 
 def test_rotating_names_with_a_dead_target(
