@@ -126,6 +126,39 @@ def test_rotating_names_with_a_dead_target(
     assert not servers[1].all("INVITE")
 
 
+def test_a_server_that_asks_for_a_password_and_then_fails(
+    office: Office, new_carrier: NewCarrier, zone: Zone
+) -> None:
+    """The call goes on by the next one, which asks for it anew (RFC 3263 §4.3)."""
+    failing = steps.carrier(
+        *steps.challenging(),
+        *steps.ending("503 Service Unavailable"),
+        registering=steps.registrar(),
+    )
+    good = steps.carrier(*steps.challenging(), *steps.answering(), registering=steps.registrar())
+    name = "failing.example"
+    targets = []
+    servers = []
+    for last, text in ((5, failing), (6, good)):
+        server = new_carrier(text, address=f"127.0.0.3{last}", name=f"server{last}")
+        targets.append(f"{last} 0 {server.port} s{last}.{name}.")
+        zone.records[f"s{last}.{name}", "A"] = [server.address]
+        servers.append(server)
+    zone.records[name, "TXT"] = ["x"]
+    zone.records[f"_sip._udp.{name}", "SRV"] = targets
+    given = {"user": servers[0].user, "password": servers[0].password}
+    office.line("failing", server=name, **given)
+    servers[0].answered("REGISTER", 200)
+    office.talk("9030123456")
+    servers[0].answered("INVITE", 503)
+    servers[1].answered("INVITE", 401)
+    office.hang_up()
+    servers[1].got("BYE")
+    record = office.record("LO")
+    assert (record.fci["lineOut"], record.fci["cause"]) == ("failing", "16")
+    assert record["called_addr"] == f"udp {servers[1].host}"
+
+
 def test_a_registrar_that_says_when_it_may_be_asked_again(
     office: Office, new_carrier: NewCarrier
 ) -> None:
