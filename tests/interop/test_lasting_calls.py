@@ -100,6 +100,37 @@ def test_hold_by_reinvite(phones: Phones) -> None:
     phones.exchange.wait_idle()
 
 
+def test_a_refresh_that_the_callee_refuses(phones: Phones) -> None:
+    """RFC 4028: the caller's session goes on; nothing changes that would need the callee's consent."""
+    expires = (
+        '<action><ereg regexp="1800" search_in="hdr" header="Session-Expires:" check_it="true"'
+        ' assign_to="m"/></action>'
+    )
+    extra = ["Supported: timer", "Session-Expires: 1800;refresher=uac"]
+    caller = scenario.xml(
+        *scenario.authorized_invite(),
+        expect(180, optional=True),
+        *scenario.answered(),
+        in_dialog("INVITE", cseq=3, sdp=True, extra=extra),
+        expect(100, optional=True),
+        expect(200, action=expires, more=' rrs="true"'),
+        scenario.ack(cseq=3),
+        *within("BYE", 4),
+    )
+    callee = scenario.xml(
+        *scenario.callee_answers(),
+        expect("INVITE"),
+        response("488 Not Acceptable Here", retrans=True, tagged=True),
+        expect("ACK"),
+        *scenario.hung_up(),
+    )
+    answering = phones.callee(callee)
+    phones.caller(caller).finish()
+    answering.finish()
+    assert _record_of(phones).fci["callTag"] == "102"
+    phones.exchange.wait_idle()
+
+
 def test_transfers(phones: Phones) -> None:
     """REFER, NOTIFY and the end of the call that was transferred (RFC 5589 §6)."""
     exchange, users = phones.exchange, phones.users
