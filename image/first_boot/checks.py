@@ -209,9 +209,9 @@ def pins(value: object) -> list[int]:
 
 def pin_or_none(value: object) -> int:
     """Return the GPIO number of a button; 0 for none."""
-    if value != 0 and not _is_pin(value):
+    if type(value) is not int or (value != 0 and not _is_pin(value)):
         raise BadValue("value-pin", value=shown(value))
-    return int(str(value))
+    return value
 
 
 def _is_pin(value: object) -> bool:

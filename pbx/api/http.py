@@ -80,10 +80,12 @@ class HttpServer:
         Returns:
             the URL; empty while nothing is served.
         """
-        if self._server is None:
+        account = self._target.initial_account(number)
+        if self._server is None or account is None:
             return ""
         where = f"{uri_host(host)}:{self._port}"
-        return f"http://{where}/provision/{self._tokens.of(number)}.xml"
+        token = self._tokens.of(number, account.password)
+        return f"http://{where}/provision/{token}.xml"
 
     async def start(self) -> None:
         """Serve; where the port can't be had, say so in the log and go on without."""

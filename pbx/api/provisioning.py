@@ -46,14 +46,21 @@ class SipAccount:
 
 
 class Tokens:
-    """The secret name of each user's document: random, for one run of the exchange."""
+    """The secret name of each user's document: random, for one run of the exchange.
+
+    Another password makes another one: who knew the old one is not to learn the new one by it.
+    """
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
+        self._passwords: dict[str, str] = {}
 
-    def of(self, number: str) -> str:
-        """Return the token of user `number`: 128 bits."""
-        return self._tokens.setdefault(number, secrets.token_hex(16))
+    def of(self, number: str, password: str) -> str:
+        """Return the token of user `number` with this password: 128 bits."""
+        if self._passwords.get(number) != password:
+            self._passwords[number] = password
+            self._tokens[number] = secrets.token_hex(16)
+        return self._tokens[number]
 
     def number(self, token: str) -> str | None:
         """Return the user whose token this is, in a time that does not tell how much is right."""

@@ -86,11 +86,15 @@ class DiskQueue:
         return max(0.0, min(due) - now) if due else self._beat_s
 
     def _do_due(self, now: float, *, last: bool) -> None:
-        if self._next_beat is None or now >= self._next_beat:
-            self._beat()
-            self._next_beat = now + self._beat_s
-            self._wanted(now)
         failure: OSError | None = None
+        if self._next_beat is None or now >= self._next_beat:
+            try:
+                self._beat()
+            except OSError as error:
+                failure = error
+            else:
+                self._next_beat = now + self._beat_s
+                self._wanted(now)
         for jobs in self._lanes.values():
             failed: OSError | None = None
             while jobs and failed is None:

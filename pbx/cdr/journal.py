@@ -67,7 +67,9 @@ def replay(data: bytes) -> list[Unended]:
             log.warning("the journal of calls has a torn line: %.100r", text)
             continue
         if isinstance(line, Put):
-            calls[line.call.id] = Unended(line.call, line.call.last_wall_s)
+            before = calls.get(line.call.id)
+            last = max(line.call.last_wall_s, before.last_wall_s if before else 0.0)
+            calls[line.call.id] = Unended(line.call, last)
         elif isinstance(line, End):
             calls.pop(line.id, None)
         else:
@@ -90,6 +92,7 @@ class Journal:
         self._path = path
         self._running: dict[str, CallEntry] = {}
         self._ended: list[str] = []
+        self._beaten_s = 0.0
         self._size = 0
         self._dirty = False
 
@@ -105,6 +108,7 @@ class Journal:
             data = b""
         unended = replay(data)
         self._running = {each.call.id: each.call for each in unended}
+        self._beaten_s = max((each.last_wall_s for each in unended), default=0.0)
         lines: list[Line] = []
         for each in unended:
             lines += (Put(each.call), Alive(each.last_wall_s))
@@ -133,6 +137,7 @@ class Journal:
         """
         if self._running:
             self._append(encode(Alive(wall_s)))
+            self._beaten_s = wall_s
 
     def sync(self) -> None:
         """Put everything on the disk; the records of ended calls must be there already.
@@ -144,7 +149,7 @@ class Journal:
             self._append(b"".join(encode(End(call_id)) for call_id in self._ended))
             self._ended.clear()
         if self._size > COMPACT_AT:
-            self._replace([Put(call) for call in self._running.values()])
+            self._replace([*map(Put, self._running.values()), Alive(self._beaten_s)])
         elif self._dirty:
             sync_file(self._path)
         self._dirty = False

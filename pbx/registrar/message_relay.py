@@ -171,9 +171,13 @@ class MessageRelay:
     def registered(self, number: str, now: float) -> None:
         """Take note that a user's phones have registered, again or for the first time."""
         queue = self._queues.get(number)
-        if queue is None or queue.attempt is not None:
+        if queue is None:
             return
-        if queue.stalled or self._phones(number, now) - queue.phones:
+        present = self._phones(number, now)
+        fresh = present - queue.phones
+        # Who has gone is asked again when he comes back, though he is the same
+        queue.phones &= present
+        if queue.attempt is None and (queue.stalled or fresh):
             queue.passed, queue.stalled = 0, False
             self._offer(number, queue, now)
 

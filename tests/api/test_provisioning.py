@@ -62,19 +62,25 @@ class TestDocument:
 class TestTokens:
     def test_random_and_steady(self) -> None:
         one, other = Tokens(), Tokens()
-        assert one.of("100") == one.of("100")
-        assert len({one.of("100"), one.of("101"), other.of("100")}) == 3
-        assert len(one.of("100")) == 32
+        assert one.of("100", "x") == one.of("100", "x")
+        assert len({one.of("100", "x"), one.of("101", "x"), other.of("100", "x")}) == 3
+        assert len(one.of("100", "x")) == 32
+
+    def test_another_password_is_not_told_by_the_old_one(self) -> None:
+        tokens = Tokens()
+        old = tokens.of("100", "x")
+        assert tokens.number(tokens.of("100", "y")) == "100"
+        assert tokens.number(old) is None
 
     def test_found_again(self) -> None:
         tokens = Tokens()
-        names = {number: tokens.of(number) for number in ("100", "101")}
+        names = {number: tokens.of(number, "x") for number in ("100", "101")}
         assert [tokens.number(names[number]) for number in names] == ["100", "101"]
 
     @pytest.mark.parametrize("guess", ["", "100", "0" * 32, "é\udcff"])
     def test_a_guess(self, guess: str) -> None:
         tokens = Tokens()
-        tokens.of("100")
+        tokens.of("100", "x")
         assert tokens.number(guess) is None
 
 

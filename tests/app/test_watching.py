@@ -90,6 +90,11 @@ def test_a_new_user_can_scan_its_password(new_daemon: NewDaemon, ports: Ports) -
         user = client.add_user("200", display_name="Shop")
         with urllib.request.urlopen(user.provisioning_url, timeout=10) as answer:
             assert user.password in answer.read().decode()
+        other = client.set_password("200")
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(user.provisioning_url, timeout=10)
+        with urllib.request.urlopen(other.provisioning_url, timeout=10) as answer:
+            assert other.password in answer.read().decode()
         client.remove_user("200")
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(user.provisioning_url, timeout=10)

@@ -17,11 +17,17 @@ class Disk:
         self.done: list[str] = []
         self.full = False
         self.broken = False
+        self.unbeaten = False
         self.queue = DiskQueue(
             (lambda: self._sync("records"), lambda: self._sync("journal")),
-            lambda: self.done.append("beat"),
+            self._beat,
             10.0,
         )
+
+    def _beat(self) -> None:
+        if self.unbeaten:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.done.append("beat")
 
     def write(self, text: str) -> Callable[[], None]:
         def job() -> None:
@@ -123,6 +129,17 @@ class TestQueue:
         disk.full = False
         disk.queue.step(3.0)
         assert (len(disk.queue), disk.queue.failing) == (0, False)
+
+    def test_records_are_written_while_the_journal_waits(self, disk: Disk) -> None:
+        disk.unbeaten = True
+        disk.queue.post(Lane.RECORDS, disk.write("a"))
+        assert disk.queue.step(10.0) == RETRY_S
+        assert disk.take() == ["a"]
+        disk.queue.step(10.0 + RETRY_S)
+        assert "sync records" in disk.take()
+        disk.unbeaten = False
+        disk.queue.step(10.0 + 2 * RETRY_S)
+        assert disk.take()[0] == "beat"
 
     def test_the_last_step_syncs_at_once_and_tries_again_at_once(self, disk: Disk) -> None:
         disk.full = True

@@ -119,3 +119,24 @@ class TestFile:
         one.end("2")
         one.sync()
         assert replay(path.read_bytes()) == []
+
+    def test_what_changes_in_a_call_leaves_its_last_sign_of_life(self, path: Path) -> None:
+        one = Journal(path)
+        one.put(TWO)
+        one.beat(EPOCH + 3600)
+        one.put(TWO)
+        assert [each.last_wall_s for each in replay(path.read_bytes())] == [EPOCH + 3600]
+
+    def test_so_does_a_file_that_is_written_anew(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(journal, "COMPACT_AT", 1)
+        one = Journal(path)
+        one.put(TWO)
+        one.beat(EPOCH + 3600)
+        one.sync()
+        assert [each.last_wall_s for each in replay(path.read_bytes())] == [EPOCH + 3600]
+        again = Journal(path)
+        assert [each.last_wall_s for each in again.recover()] == [EPOCH + 3600]
+        again.sync()
+        assert [each.last_wall_s for each in replay(path.read_bytes())] == [EPOCH + 3600]

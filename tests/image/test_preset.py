@@ -159,6 +159,8 @@ class TestFaults:
             ("[hardware]\nled_pins = [17, 18]", "hardware.led_pins: [17, 18] should be one GPIO"),
             ("[hardware]\nled_brightness = 7", "7 should be a number from 0 to 1"),
             ("[hardware]\nbutton_pin = true", "true should be a GPIO number"),
+            ("[hardware]\nbutton_pin = false", "false should be a GPIO number"),
+            ("[hardware]\nbutton_pin = 0.0", "0.0 should be a GPIO number"),
             ("[hardware]\nnight = '25:00-06:00'", "should be hours such as"),
         ],
     )

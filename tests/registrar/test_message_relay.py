@@ -228,6 +228,31 @@ class TestRfc3428Section7:
         assert [reads(bob), reads(bob)] == ["anybody?", "hello"]
         assert office.kept == {}
 
+    def test_a_phone_that_goes_and_comes_back(self, office: Office, alice: Phone) -> None:
+        """The same phone with the same Call-ID (RFC 3261 §10.2.4), which was busy before it went."""
+        bob = office.phone("101")
+        write(alice, "101", "x")
+        assert reads(bob, 480) == "x"
+        alice.response(202)
+        bob.register(expires=0)
+        assert not bob.inbox
+        bob.register()
+        assert reads(bob) == "x"
+        assert office.kept == {}
+
+    def test_a_phone_that_is_lost_and_comes_back(self, office: Office, alice: Phone) -> None:
+        bob = office.phone("101")
+        write(alice, "101", "x")
+        bob.hears("MESSAGE")
+        office.advance(6)
+        alice.response(202)
+        # Its registration runs out, and so does what is tried again
+        office.advance(7200)
+        bob.inbox.clear()
+        bob.register()
+        assert reads(bob) == "x"
+        assert office.kept == {}
+
     def test_a_late_answer_counts(self, office: Office, alice: Phone) -> None:
         bob = office.phone("101")
         write(alice, "101", "x")
