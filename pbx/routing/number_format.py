@@ -21,6 +21,8 @@ _LONGEST = 15
 _SUBSCRIBER = 8
 """Digits up to which a number without any prefix is a subscriber's of its area."""
 
+_DIGITS = re.compile(r"\+?[0-9]+")
+
 _CLOSED = {
     7: "238 239 248 269 297 501 592 673 679 680 691 960",
     8: "45 47 65 216 222 223 226 227 228 235 236 253 257 266 268 350 356 357 371 502 503 504 505 506"
@@ -50,6 +52,12 @@ def to_e164(number: str, line: Line) -> str:
     """Return ``+`` and digits; empty for a number that has no such form, or for which too little of
     the line's country is known.
     """
+    e164 = _e164(number, line)
+    return e164 if len(e164) <= 1 + _LONGEST else ""
+
+
+def _e164(number: str, line: Line) -> str:
+    """Return the same of a number that may have more digits than any number has."""
     digits = number.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()) or len(digits) < _SHORTEST:
         return ""
@@ -62,7 +70,7 @@ def to_e164(number: str, line: Line) -> str:
         found = _national(digits, line)
     else:
         found = ""
-    return f"+{found}" if _SHORTEST <= len(found) <= _LONGEST else ""
+    return f"+{found}" if len(found) >= _SHORTEST else ""
 
 
 def _international(line: Line) -> str:
@@ -122,10 +130,13 @@ def forms(number: str, line: Line) -> tuple[str, ...]:
 
     The first is the number as it is. A number of the line's own country is written with ``+``, and
     as it is dialled within the country; it is not written as an international one, for a row for
-    those is not about it.
+    those is not about it. What carriers pay no heed to, a ``#`` behind it or digits too many, leads
+    around no row.
     """
-    e164 = to_e164(number, line)
-    if not e164:
+    head = _DIGITS.match(number)
+    e164 = _e164(head[0], line) if head else ""
+    if not head or not e164:
         return (number,)
     written = (e164, from_e164(e164, line, "national"), from_e164(e164, line, "local"))
-    return tuple(dict.fromkeys((number, *written)))
+    behind = number[head.end() :]
+    return tuple(dict.fromkeys((number, *(one + behind for one in written))))

@@ -90,6 +90,25 @@ class TestLongestPrefix:
             assert "row 2 (prefix 00)" in decision.recorded
             assert "the call level of 100 is 0; this number needs 3" in decision.recorded
 
+    @pytest.mark.parametrize(
+        "dialed",
+        [
+            *("90033123456789#", "+33123456789#", "0033123456789*", "+33123456789*1"),
+            *("+331234567890123456789", "900331234567890123456789"),
+            *("+86900123456#", "90900123456#", "+86900123456000000000"),
+        ],
+    )
+    def test_nor_by_what_carriers_pay_no_heed_to(self, dialed: str) -> None:
+        """The sign that ends dialling, digits too many: they connect the call all the same."""
+        plan = Plan(line("a", country="86", trunk_prefix="0"), plan=INTERNATIONAL)
+        assert plan.dials(dialed).kind is RouteKind.REFUSED
+
+    def test_a_row_for_plus_holds_for_other_forms(self) -> None:
+        rows = (AnalyzeCalled(prefix=""), AnalyzeCalled(prefix="+", level=2))
+        plan = Plan(line("a", country="86"), plan=DialPlan(analyze_called=rows))
+        for dialed in ("0033123456789#", "90033123456789#", "900331234567890123456789"):
+            assert plan.dials(dialed).kind is RouteKind.REFUSED, dialed
+
     def test_a_row_of_the_plan_may_name_the_out_group_prefix_too(self) -> None:
         plan = DialPlan(analyze_called=(AnalyzeCalled(prefix="900", route_type="refuse"),))
         exchange = Plan("a", plan=plan)

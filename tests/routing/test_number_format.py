@@ -163,5 +163,8 @@ class TestForms:
     def test_a_number_of_another_country(self) -> None:
         assert forms("+4930123456", BEIJING) == ("+4930123456", "004930123456")
 
+    def test_what_stands_behind_a_number_stays_there(self) -> None:
+        assert forms("+4930123456#1", BEIJING) == ("+4930123456#1", "004930123456#1")
+
     def test_a_short_number_is_written_in_one_way(self) -> None:
         assert forms("10086", BEIJING) == ("10086",)
