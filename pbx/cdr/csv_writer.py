@@ -50,12 +50,13 @@ class CsvWriter:
         """
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / records[0].file_name(self._zone)
-        lines = b"".join(encode_line(record.values(self._zone)) for record in records)
-        end = append_whole(path, lines, head=HEADER)
-        self._unsynced.setdefault(path, []).append(end)
+        lines = [encode_line(record.values(self._zone)) for record in records]
+        end = append_whole(path, b"".join(lines), head=HEADER)
+        behind = [sum(map(len, lines[place:])) for place in range(1, len(lines) + 1)]
+        self._unsynced.setdefault(path, []).extend(end - octets for octets in behind)
 
     def sync(self) -> None:
-        """Put everything on the disk and tell it to `written`, call by call.
+        """Put everything on the disk and tell it to `written`, record by record.
 
         Raises:
             OSError: the disk failed; nothing of the file that failed is told.

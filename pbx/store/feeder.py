@@ -47,11 +47,14 @@ class Feeder:
         self.folder_id = folder_id
         self._durable: dict[str, int] = {}
         self._positions: dict[str, int] | None = None
+        self._anew: set[str] = set()
+        self._told: dict[str, int] = {}
         self.waiting = 0
 
     def look(self, positions: dict[str, int]) -> None:
         """Find every file with records beyond `positions`, and count those."""
         self._durable.clear()
+        self._anew.clear()
         self._positions = None
         self.waiting = 0
         for path in sorted(self._folder.glob(FILES)):
@@ -67,7 +70,13 @@ class Feeder:
 
     def written(self, name: str, end: int) -> None:
         """Take note that a record ends at octet `end` of a file, and is on the disk."""
-        if end > self._durable.get(name, 0):
+        known, told = self._durable.get(name, 0), self._told.get(name, 0)
+        if end <= told or _size(self._folder / name) < known:
+            # Another file is in its place.
+            self._anew.add(name)
+            known = 0
+        self._told[name] = end
+        if end > known:
             self._durable[name] = end
             self.waiting += 1
 
@@ -118,11 +127,12 @@ class Feeder:
             self.waiting = 0
             return
         self._positions[taken.name] = taken.position
+        self._anew.discard(taken.name)
         self.waiting = max(0, self.waiting - taken.lines)
 
     def _unread(self, positions: dict[str, int]) -> Iterator[tuple[str, int, int]]:
         for name, end in sorted(self._durable.items()):
-            start = _start(positions.get(name, 0), end)
+            start = 0 if name in self._anew else _start(positions.get(name, 0), end)
             if start < end:
                 yield name, start, end
 
@@ -130,6 +140,14 @@ class Feeder:
 def _start(position: int, end: int) -> int:
     # A file shorter than it was has been replaced: it is read again, which doubles nothing.
     return position if position <= end else 0
+
+
+def _size(path: Path) -> int:
+    """Return how many octets a file has; 0 for none that can be had."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _sync(path: Path) -> int:

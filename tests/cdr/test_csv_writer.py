@@ -88,8 +88,8 @@ class TestT10_1:
 
 
 class TestSync:
-    def test_every_call_is_told_after_it_is_on_the_disk(self, folder: Folder) -> None:
-        folder.write(1, 2)
+    def test_every_record_is_told_after_it_is_on_the_disk(self, folder: Folder) -> None:
+        folder.writer.append([record(1), record(2)])
         folder.write(3, wall_s=MIDNIGHT)
         assert folder.told == []
         folder.writer.sync()

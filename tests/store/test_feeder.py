@@ -118,6 +118,19 @@ class TestRestart:
         again.until_fed()
         assert ids(again) == expected(1, 2, 3, 4)
 
+    def test_a_file_that_is_taken_away_while_it_runs(self, kept: Kept) -> None:
+        """And the new one is longer than the old one was before the database hears of it."""
+        records = Records(kept.folder)
+        for first, second in ((range(1, 4), range(4, 6)), (range(6, 8), range(8, 14))):
+            tell(kept, records, records.write(*first))
+            kept.until_fed()
+            records.path.unlink()
+            for number in second:
+                tell(kept, records, records.write(number))
+            kept.until_fed()
+            records.path.unlink()
+        assert ids(kept) == expected(*range(1, 14))
+
     def test_two_exchanges_in_one_database(
         self, kept: Kept, opened: Opened, tmp_path: Path
     ) -> None:
