@@ -1,7 +1,7 @@
 """The jitter buffer beside its twin, and what a listener hears in every kind of network."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -195,6 +195,27 @@ def heard(
     return listener
 
 
+def concealing(
+    listener: Listener, talker: Talker, seconds: float, *, copies: bool
+) -> Iterator[np.ndarray]:
+    """Yield the row after each tick that conceals, while a tenth is lost, but for the first third.
+
+    Args:
+        copies: whether packets have copies of those before.
+    """
+    waiting = iter(Network(3, loss=0.1).carry(talker.packets(seconds)))
+    packet = next(waiting, None)
+    ticks = round(50 * seconds)
+    for tick in range(ticks):
+        now = START_NS + 7 * MS + tick * TICK
+        while packet is not None and packet.arrival_ns <= now:
+            listener.put(packet)
+            listener.row[c.COPIES] = int(copies)
+            packet = next(waiting, None)
+        if c.CONCEAL in listener.tick(now) and tick > ticks // 3:
+            yield listener.row
+
+
 def changing(number: int) -> int:
     return (10, 20, 30, 40, 60)[number // 50 % 5]
 
@@ -351,18 +372,9 @@ class TestLoss:
     def test_its_follower_is_there_where_that_has_a_copy(self, *, copies: bool) -> None:
         """After the first losses the delay holds a packet more; without copies that is no use."""
         listener = Listener()
-        arrived = Network(3, loss=0.1).carry(Talker().packets(12.0))
-        named: list[bool] = []
-        waiting = iter(arrived)
-        packet = next(waiting, None)
-        for tick in range(600):
-            now = START_NS + 7 * MS + tick * TICK
-            while packet is not None and packet.arrival_ns <= now:
-                listener.put(packet)
-                listener.row[c.COPIES] = int(copies)
-                packet = next(waiting, None)
-            if c.CONCEAL in listener.tick(now) and tick > 200:
-                named.append(listener.row[c.AFTER_LOSS] >= 0)
+        named = [
+            row[c.AFTER_LOSS] >= 0 for row in concealing(listener, Talker(), 12.0, copies=copies)
+        ]
         assert len(named) > 20
         if copies:
             assert np.mean(named) > 0.6
@@ -372,20 +384,12 @@ class TestLoss:
 
     def test_a_long_packet_is_made_good_as_a_whole(self) -> None:
         """Opus finds the copy in the packet behind only if it is asked for all that was lost."""
-        listener = Listener()
-        arrived = Network(3, loss=0.1).carry(Talker(ptime_ms=lambda _: 60).packets(24.0))
-        wanted: list[int] = []
-        waiting = iter(arrived)
-        packet = next(waiting, None)
-        for tick in range(1200):
-            now = START_NS + 7 * MS + tick * TICK
-            while packet is not None and packet.arrival_ns <= now:
-                listener.put(packet)
-                listener.row[c.COPIES] = 1
-                packet = next(waiting, None)
-            steps = listener.tick(now)
-            if c.CONCEAL in steps and tick > 400 and listener.row[c.AFTER_LOSS] >= 0:
-                wanted.append(listener.row[c.WANTED])
+        talker = Talker(ptime_ms=lambda _: 60)
+        wanted = [
+            row[c.WANTED]
+            for row in concealing(Listener(), talker, 24.0, copies=True)
+            if row[c.AFTER_LOSS] >= 0
+        ]
         assert len(wanted) > 10
         assert np.mean([one == 480 for one in wanted]) > 0.6
 
