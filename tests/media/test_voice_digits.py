@@ -179,6 +179,19 @@ class TestTonesIn:
             assert "".join(one.digit for one in ended) == ALL_DIGITS
             assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
 
+    def test_a_network_that_is_stuck_presses_no_key_twice(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phones[0].be(inband=True)
+            # Every 160 ms a key: these are the middle, the begin and the end of some.
+            phones[0].held_up = {5: 0.12, 30: 0.1, 54: 0.14, 79: 0.08, 103: 0.12}
+            converse([(phones[0], dialled(ALL_DIGITS, 8000))])
+            phones[0].held_up = {}
+            converse([(phones[0], phones[0].quiet(0.4))])
+            assert "".join(one.digit for one in link.said(Digit)) == ALL_DIGITS
+            ended = link.said(DigitEnded)
+            assert "".join(one.digit for one in ended) == ALL_DIGITS
+            assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
+
     def test_only_where_wanted(self, link: Link) -> None:
         with voice_phones(link, PLAIN, PLAIN) as phones:
             phones[0].be()

@@ -63,6 +63,9 @@ class VoicePhone:
     loses: frozenset[int] = frozenset()
     """Packets of a speech, counted from 0, that get lost on the way."""
 
+    held_up: dict[int, float] = field(default_factory=dict)
+    """By how many seconds packets of a speech, counted from 0, are late, and so those behind them."""
+
     got: list[Packet] = field(default_factory=list)
     coder: Encoder = field(init=False)
     decoder: Decoder = field(init=False)
@@ -130,6 +133,14 @@ class VoicePhone:
         self._decoded += [self.decoder.decode(one.payload) for one in fresh]
         return np.concatenate(self._decoded) if self._decoded else np.zeros(0, np.int16)
 
+    def due(self, number: int) -> float:
+        """When a packet of a speech comes to be sent, in seconds from its begin."""
+        own = number * self.ptime_ms / 1000
+        held = [
+            at * self.ptime_ms / 1000 + late for at, late in self.held_up.items() if at <= number
+        ]
+        return max(own, *held, 0)
+
     def forget(self) -> None:
         """Begin to hear anew."""
         self.receive()
@@ -175,7 +186,7 @@ def converse(speeches: Sequence[tuple[VoicePhone, Sound]]) -> None:
     while any(done < len(frames) for done, (_, frames) in zip(sent, packets, strict=True)):
         passed = time.monotonic() - begun
         for number, (phone, frames) in enumerate(packets):
-            while sent[number] < len(frames) and sent[number] * phone.ptime_ms / 1000 <= passed:
+            while sent[number] < len(frames) and phone.due(sent[number]) <= passed:
                 payload = frames[sent[number]]
                 if sent[number] in phone.loses:
                     phone.sequence += 1

@@ -28,6 +28,9 @@ _CANDIDATE = 2
 _HITS = 3
 _MISSES = 4
 _PIECE = 5
+WAITED = 6
+"""Ticks in a row in which the peer's sound was missing; the caller's, not looked at here."""
+
 _ENERGIES = 8
 _PHASORS = 12
 _PIECES = 4

@@ -294,6 +294,16 @@ def decoded(row: Any, line: Any, samples: Any) -> None:
 
 
 @kernel
+def stands_in(row: Any) -> Any:
+    """Return whether the last frame stood for packets that may yet come.
+
+    Not so where the peer has said that it will be silent, or sends telephone-events instead.
+    """
+    silent = row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
+    return not silent and (row[c.RUNNING] == 0 or row[c.BRIDGED] != 0)
+
+
+@kernel
 def filled(row: Any) -> None:
     """Take note that `WANTED` samples have been put at the end of the line."""
     row[c.LINE] += row[c.WANTED]

@@ -20,7 +20,7 @@ from pbx.media.engine.kernels import jitter_row as j
 from pbx.media.engine.kernels.codec import conceal_natively, decode, opus_has_copy, recover
 from pbx.media.engine.kernels.keys import report_digit, report_end, report_event_end
 from pbx.media.engine.kernels.levels import watch_level
-from pbx.media.engine.kernels.playout import decoded, filled, next_step, take
+from pbx.media.engine.kernels.playout import decoded, filled, next_step, stands_in, take
 from pbx.media.engine.kernels.resample import WINDOW, resample
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
@@ -32,11 +32,18 @@ _MOST_STEPS = 2 * j.MAX_SLOTS
 
 _DETECTOR_RATE = 8000
 
+_KEY_WAITS = 10
+"""Ticks that a key may be without sound: packets that were held up or lost don't press it twice."""
+
 
 @kernel
 def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now: Any) -> None:
     """Look for DTMF in a frame of 8 kHz."""
     digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
+    waits = stands_in(part(row, voice_row.JITTER, j.WIDTH))
+    digits[detect.WAITED] = digits[detect.WAITED] + 1 if waits else 0
+    if digits[detect.DIGIT] != 0 and 0 < digits[detect.WAITED] <= _KEY_WAITS:
+        return
     before, lasted = digits[detect.DIGIT], digits[detect.SAMPLES]
     digit = detect.detect_dtmf(digits, heard, samples)
     if before != 0 and (digits[detect.DIGIT] != before or digit >= 0):
