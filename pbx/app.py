@@ -548,18 +548,24 @@ class App:
     def _take(self, event: Event, now: float) -> None:
         """Pass an event to whom it concerns; a request that a fault of ours meets gets a 500."""
         if not survived(lambda: self._dispatch.handle(event, now), lambda: about_event(event)):
-            survived(lambda: self._refuse(event, 500, now), lambda: "the answer to that")
+            survived(lambda: self._apologise(event, now), lambda: "the answer to that")
 
     def _newcomer(self, event: RequestReceived, now: float) -> None:
         if self._stopping and event.request.to.tag is None:
-            self._refuse(event, 503, now)
+            self._turn_away(event, now)
         else:
             self._admission.receive(event, now)
 
-    def _refuse(self, event: Event, status: int, now: float) -> None:
-        """Answer a request that has had no final answer yet."""
+    def _turn_away(self, event: RequestReceived, now: float) -> None:
+        """Refuse what begins while the exchange stops."""
+        if event.transaction is not None:
+            response = response_to(event.request, 503, to_tag=event.transaction.stateless_tag)
+            self._endpoint.respond_once(event.transaction, response, now)
+
+    def _apologise(self, event: Event, now: float) -> None:
+        """Answer a request that a fault of ours has met, and that has had no final answer yet."""
         if isinstance(event, RequestReceived) and event.transaction is not None:
-            response = response_to(event.request, status, to_tag=token())
+            response = response_to(event.request, 500, to_tag=token())
             self._endpoint.respond(event.transaction, response, now)
 
     def _connections_in_use(self) -> set[int]:

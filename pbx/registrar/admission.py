@@ -107,7 +107,7 @@ class Admission:
         transaction, request = event.transaction, event.request
         if transaction is None:
             return
-        serves, tag = self._endpoint.serves, self._tokens()
+        serves, tag = self._endpoint.serves, transaction.stateless_tag
         refusal = inspect_method(request, serves, tag)
         serve = self._served.get(request.method)
         if refusal is None and (serve is None or _of_a_dialog(request)):
@@ -117,7 +117,7 @@ class Admission:
         refusal = refusal or refuse_insecure(request, transaction.flow, tag)
         refusal = refusal or inspect_session(request, self._exchange.session, tag)
         if refusal is not None:
-            self._endpoint.respond(transaction, refusal, now)
+            self._endpoint.respond_once(transaction, refusal, now)
         elif serve is not None:
             serve(transaction, now)
 
@@ -139,15 +139,18 @@ class Admission:
         but a phone that has registered by this path has shown it.
         """
         request, serves = transaction.request, self._endpoint.serves
-        dialed, cause = dialed_number(request), None
+        dialed, cause, respond = dialed_number(request), None, self._endpoint.respond_once
         if dialed:
             number = number_of(request.from_)
             known = any(each.flow == transaction.flow for each in self._bindings.of(number, now))
-            if not known and self.authenticated(transaction, proxy=True, now=now) is None:
-                return
+            if not known:
+                if self.authenticated(transaction, proxy=True, now=now) is None:
+                    return
+                # Credentials are good for one time
+                respond = self._endpoint.respond
             cause = _refusal(request, self._reach_by(request, dialed, Party(number), now))
         status, reason = (cause.status, cause.reason) if cause else (200, "OK")
-        response = response_to(request, status, reason, to_tag=self._tokens())
+        response = response_to(request, status, reason, to_tag=transaction.stateless_tag)
         response.add("Allow", ", ".join(serves.allow))
         response.add("Accept", ", ".join(serves.bodies))
         # §11.2: "Allow, Accept, Accept-Encoding, Accept-Language, and Supported header fields
@@ -156,7 +159,7 @@ class Admission:
         response.add("Accept-Language", "en")
         response.add("Supported", ", ".join(serves.options))
         response.add("Allow-Events", ", ".join(serves.events))
-        self._endpoint.respond(transaction, response, now)
+        respond(transaction, response, now)
 
     # ---------------------------------------------------------------- REGISTER
 
@@ -209,7 +212,7 @@ class Admission:
             return True
         log.warning("%s: not the peer of line %s", flow, party.line)
         refusal = response_to(transaction.request, 403, "Not Your Call", to_tag=None)
-        self._endpoint.respond(transaction, refusal, now)
+        self._endpoint.respond_once(transaction, refusal, now)
         return False
 
     def authenticated(
@@ -225,8 +228,9 @@ class Admission:
         try:
             verdict, username = self._authenticator.check(request, proxy=proxy, now=now)
         except PeerError as error:
-            refusal = response_to(request, error.status, error.reason, to_tag=self._tokens())
-            self._endpoint.respond(transaction, refusal, now)
+            tag = transaction.stateless_tag
+            refusal = response_to(request, error.status, error.reason, to_tag=tag)
+            self._endpoint.respond_once(transaction, refusal, now)
             return None
         if verdict is Verdict.GOOD:
             return username
@@ -243,9 +247,9 @@ class Admission:
             if proxy
             else (401, "Unauthorized", "WWW-Authenticate")
         )
-        response = response_to(request, status, reason, to_tag=self._tokens())
+        response = response_to(request, status, reason, to_tag=transaction.stateless_tag)
         response.add(header, challenge)
-        self._endpoint.respond(transaction, response, now)
+        self._endpoint.respond_once(transaction, response, now)
         return None
 
     def identified(self, transaction: ServerTransaction, now: float) -> Party | None:

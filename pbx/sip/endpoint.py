@@ -4,7 +4,6 @@ After every call of `receive`, `handle_timer`, `send_request`, `respond` and the
 takes `to_send()`, `next_event()` until it is None, and sets its clock by `next_timer()`.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -23,7 +22,7 @@ from pbx.sip.locator import Locator
 from pbx.sip.message import MalformedRequest, Request, Response, parse_message, response_to
 from pbx.sip.next_hop import Way
 from pbx.sip.numeric_host import numeric
-from pbx.sip.server_transaction import MAGIC_COOKIE, ServerTransaction, server_key
+from pbx.sip.server_transaction import MAGIC_COOKIE, ServerTransaction, server_key, stateless_tag
 from pbx.sip.size_limit import by_tcp
 from pbx.sip.status import REASONS
 from pbx.sip.trace import DropReason, Trace
@@ -136,7 +135,7 @@ class Endpoint:
             # A Via that can't be read names no other way back than the one it came.
             reply_flow = flow
         response = response_to(
-            request, error.status, error.reason, to_tag=_stateless_tag(request, flow)
+            request, error.status, error.reason, to_tag=stateless_tag(request, flow)
         )
         response.add("Server", self.user_agent)
         self.trace.malformed_answered(error.status)
@@ -319,6 +318,21 @@ class Endpoint:
         Only a repeated 2xx to an INVITE goes out again: its retransmission is the UAS core's duty
         (§13.3.1.4, RFC 6026 §7.1).
         """
+        self._complete_response(transaction, response)
+        self._layer.respond(transaction, response, now)
+
+    def respond_once(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Send a final response and forget its request (§8.2.7, §26.3.2.4).
+
+        For what is answered to whoever asks, challenges before all: a repeated request is a new one
+        and gets an answer of its own, and nothing is sent a second time to whom a forged request
+        claims to come from. The answer's tag is `ServerTransaction.stateless_tag`; an ACK to it
+        is nobody's.
+        """
+        self._complete_response(transaction, response)
+        self._layer.respond_once(transaction, response, now)
+
+    def _complete_response(self, transaction: ServerTransaction, response: Response) -> None:
         if response.get("Server") is None:
             response.add("Server", self.user_agent)
         if response.status == 405 and response.get("Allow") is None:
@@ -329,7 +343,6 @@ class Endpoint:
             # was rejected." (§13.3.1.3)
             usual, host = REASONS[response.status], transaction.flow.local.host
             response.add("Warning", warning(response.reason, usual, host))
-        self._layer.respond(transaction, response, now)
 
     def retransmit(self, transaction: ServerTransaction, response: Response, now: float) -> None:
         """Repeat a 2xx to an INVITE (§13.3.1.4), until 64*T1 after the first one."""
@@ -399,10 +412,3 @@ def _stamp_via(request: Request, flow: Flow) -> Flow:
     # "using the port indicated in the "sent-by" value" (§18.2.2): Cisco 7940 and 7960 send from one
     # port and listen on another
     return Flow(flow.transport, flow.local, Address(remote.host, port))
-
-
-def _stateless_tag(request: Request, flow: Flow) -> str:
-    """A To tag that is the same for each repetition of a request (§8.2.7)."""
-    names = ("Call-ID", "CSeq", "From")
-    text = "\n".join([str(flow), *(request.get(name) or "" for name in names)])
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

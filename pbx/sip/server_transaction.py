@@ -3,6 +3,7 @@
 The same shape as `client_transaction`: `(state, input) -> Row`, every cell there.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -37,6 +38,8 @@ class ServerInput(Enum):
     """The transaction user answers 2xx, or repeats it (§13.3.1.4)."""
     SEND_FAILURE = auto()
     """The transaction user answers 3xx to 6xx."""
+    SEND_ONCE = auto()
+    """The transaction user gives a final answer and keeps nothing (§8.2.7)."""
     TRANSPORT_ERROR = auto()
 
     __hash__ = object.__hash__
@@ -84,13 +87,16 @@ _T, _P, _CO = ServerState.TRYING, ServerState.PROCEEDING, ServerState.COMPLETED
 _CF, _AC, _TE = ServerState.CONFIRMED, ServerState.ACCEPTED, ServerState.TERMINATED
 _REQUEST, _ACK, _ERROR = ServerInput.REQUEST, ServerInput.ACK, ServerInput.TRANSPORT_ERROR
 _1XX, _2XX = ServerInput.SEND_PROVISIONAL, ServerInput.SEND_SUCCESS
-_300_699 = ServerInput.SEND_FAILURE
+_300_699, _ONCE = ServerInput.SEND_FAILURE, ServerInput.SEND_ONCE
 _A = ServerAction
 
 # RFC 3261 figure 7, replaced by RFC 6026 figure 5: INVITE server transaction.
 # Where the path fails before the final response the transaction ends (§17.2.4). RFC 6026 §8.6
 # would have it stay; but our path is a connection that is gone or a peer that is unreachable, no
 # other way is left to try, and the transaction user has nobody to answer any more.
+# "UAs and proxy servers SHOULD challenge questionable requests with only a single 401
+# (Unauthorized) or 407 (Proxy Authentication Required), forgoing the normal response
+# retransmission algorithm" (§26.3.2.4): so does what is sent once, here and in figure 8.
 INVITE_TABLE: ServerTable = {
     # Proceeding: a repeated INVITE gets the last provisional response
     (_P, Timer.G): IGNORE,
@@ -102,6 +108,7 @@ INVITE_TABLE: ServerTable = {
     (_P, _1XX): ServerRow(_P, (_A.SEND,)),
     (_P, _2XX): ServerRow(_AC, (_A.SEND,), start=(Timer.L,)),
     (_P, _300_699): ServerRow(_CO, (_A.SEND,), start=(Timer.G, Timer.H)),
+    (_P, _ONCE): ServerRow(_TE, (_A.SEND,)),
     (_P, _ERROR): ServerRow(_TE, (_A.INFORM_TRANSPORT,)),
     # Completed: the failure is repeated until the ACK comes; "Any other final responses passed by
     # the TU to the server transaction MUST be discarded while in the "Completed" state."
@@ -114,6 +121,7 @@ INVITE_TABLE: ServerTable = {
     (_CO, _1XX): IGNORE,
     (_CO, _2XX): IGNORE,
     (_CO, _300_699): IGNORE,
+    (_CO, _ONCE): IGNORE,
     (_CO, _ERROR): ServerRow(_TE, (_A.INFORM_TRANSPORT,)),
     # Confirmed: only there to absorb more ACKs
     (_CF, Timer.G): IGNORE,
@@ -125,6 +133,7 @@ INVITE_TABLE: ServerTable = {
     (_CF, _1XX): IGNORE,
     (_CF, _2XX): IGNORE,
     (_CF, _300_699): IGNORE,
+    (_CF, _ONCE): IGNORE,
     (_CF, _ERROR): IGNORE,
     # Accepted (RFC 6026): INVITEs are absorbed; the transaction user repeats the 2xx and gets the
     # ACK. A path lost now is no failure of the transaction: a phone may come back on another one.
@@ -137,6 +146,7 @@ INVITE_TABLE: ServerTable = {
     (_AC, _1XX): IGNORE,
     (_AC, _2XX): ServerRow(_AC, (_A.SEND,)),
     (_AC, _300_699): IGNORE,
+    (_AC, _ONCE): IGNORE,
     (_AC, _ERROR): IGNORE,
     # Terminated
     (_TE, Timer.G): IGNORE,
@@ -148,6 +158,7 @@ INVITE_TABLE: ServerTable = {
     (_TE, _1XX): IGNORE,
     (_TE, _2XX): IGNORE,
     (_TE, _300_699): IGNORE,
+    (_TE, _ONCE): IGNORE,
     (_TE, _ERROR): IGNORE,
 }
 
@@ -159,6 +170,7 @@ NON_INVITE_TABLE: ServerTable = {
     (_T, _1XX): ServerRow(_P, (_A.SEND,)),
     (_T, _2XX): ServerRow(_CO, (_A.SEND,), start=(Timer.J,)),
     (_T, _300_699): ServerRow(_CO, (_A.SEND,), start=(Timer.J,)),
+    (_T, _ONCE): ServerRow(_TE, (_A.SEND,)),
     (_T, _ERROR): ServerRow(_TE, (_A.INFORM_TRANSPORT,)),
     # Proceeding
     (_P, Timer.J): IGNORE,
@@ -166,6 +178,7 @@ NON_INVITE_TABLE: ServerTable = {
     (_P, _1XX): ServerRow(_P, (_A.SEND,)),
     (_P, _2XX): ServerRow(_CO, (_A.SEND,), start=(Timer.J,)),
     (_P, _300_699): ServerRow(_CO, (_A.SEND,), start=(Timer.J,)),
+    (_P, _ONCE): ServerRow(_TE, (_A.SEND,)),
     (_P, _ERROR): ServerRow(_TE, (_A.INFORM_TRANSPORT,)),
     # Completed: a repeated request gets the final response again
     (_CO, Timer.J): ServerRow(_TE),
@@ -173,6 +186,7 @@ NON_INVITE_TABLE: ServerTable = {
     (_CO, _1XX): IGNORE,
     (_CO, _2XX): IGNORE,
     (_CO, _300_699): IGNORE,
+    (_CO, _ONCE): IGNORE,
     (_CO, _ERROR): ServerRow(_TE, (_A.INFORM_TRANSPORT,)),
     # Terminated
     (_TE, Timer.J): IGNORE,
@@ -180,6 +194,7 @@ NON_INVITE_TABLE: ServerTable = {
     (_TE, _1XX): IGNORE,
     (_TE, _2XX): IGNORE,
     (_TE, _300_699): IGNORE,
+    (_TE, _ONCE): IGNORE,
     (_TE, _ERROR): IGNORE,
 }
 
@@ -213,6 +228,18 @@ def server_key(request: Request) -> ServerKey:
 def speaks_rfc2543(request: Request) -> bool:
     """Whether a request comes from an element of RFC 2543, whose branches lack the cookie."""
     return not (request.via.branch or "").lower().startswith(_COOKIE)
+
+
+def stateless_tag(request: Request, flow: Flow) -> str:
+    """Return a To tag that is the same for each repetition of a request (§8.2.7).
+
+    Args:
+        request: what is answered, a malformed one too.
+        flow: the path that it came on.
+    """
+    names = ("Call-ID", "CSeq", "From")
+    text = "\n".join([str(flow), *(request.get(name) or "" for name in names)])
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 _UNANSWERED = frozenset({ServerState.TRYING, ServerState.PROCEEDING})
@@ -260,6 +287,11 @@ class ServerTransaction:
         """The To tag of responses: that of the last one sent, else one to take (§8.2.6.2)."""
         sent = None if self.response is None else self.response.to.tag
         return sent or self.request.to.tag or self.fresh_tag
+
+    @property
+    def stateless_tag(self) -> str:
+        """The To tag of an answer that is given once (§8.2.7)."""
+        return stateless_tag(self.request, self.flow)
 
     def same_to_tag(self, request: Request) -> bool:
         """Compare what RFC 2543 matching looks at besides the key; with a cookie, nothing."""

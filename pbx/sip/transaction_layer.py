@@ -452,8 +452,8 @@ class TransactionLayer:
     def _is_merged(self, transaction: ServerTransaction) -> bool:
         """Whether the same request came by another way before (§8.2.2.2): it gets a 482.
 
-        An earlier one that was challenged doesn't count: some devices repeat a request with
-        credentials under the same CSeq number, though §22.2 forbids it.
+        One that was challenged is forgotten: some devices repeat it with credentials under the same
+        CSeq number, though §22.2 forbids it.
         """
         request = transaction.request
         # "If the request has no tag in the To header field, the UAS core MUST check the request
@@ -461,20 +461,15 @@ class TransactionLayer:
         if request.to.tag is not None:
             return False
         transaction.initial_key = (request.call_id, request.from_.tag or "", str(request.cseq))
-        earlier = self._initial.setdefault(transaction.initial_key, transaction)
-        if earlier is transaction:
-            return False
-        if earlier.response is None or earlier.response.status not in (401, 407):
-            return True
-        self._initial[transaction.initial_key] = transaction
-        return False
+        return self._initial.setdefault(transaction.initial_key, transaction) is not transaction
 
     def _cancel_received(self, transaction: ServerTransaction, now: float) -> None:
         original = self._servers.get(transaction.key[:-1])
         if original is None:
             # "If the UAS did not find a matching transaction for the CANCEL [...], it SHOULD
             # respond to the CANCEL with a 481" (§9.2)
-            self._answer(transaction, 481, transaction.tag, now)
+            answer = response_to(transaction.request, 481, to_tag=transaction.stateless_tag)
+            self.respond_once(transaction, answer, now)
             return
         # "the To tag of the response to the CANCEL and the To tag in the response to the original
         # request SHOULD be the same" (§9.2)
@@ -497,6 +492,17 @@ class TransactionLayer:
         else:
             what = ServerInput.SEND_FAILURE
         self._step_server(transaction, what, now, response)
+
+    def respond_once(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Give a transaction its final response and end it: a repeated request begins a new one.
+
+        A client that has had a provisional response repeats its INVITE no more (§17.1.1.2), so
+        there the response is repeated after all.
+        """
+        if transaction.response is not None and transaction.method == "INVITE":
+            self.respond(transaction, response, now)
+        else:
+            self._step_server(transaction, ServerInput.SEND_ONCE, now, response)
 
     def _step_server(
         self,

@@ -10,6 +10,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _Address = tuple[str, int]
@@ -59,10 +60,11 @@ class LossyPath:
 
     Args:
         exchange_port: the exchange's UDP port on 127.0.0.1.
-        phone_port: the phone's; requests to `far` go there.
+        phone_port: the phone's; requests to `far` go there. 0: where the phone was heard from last.
         near, far: ports of the path's two ends.
         weather: the same both ways.
         seed: of the random numbers.
+        lost: how datagrams begin of which the first never gets to the phone, each.
     """
 
     def __init__(
@@ -74,8 +76,12 @@ class LossyPath:
         *,
         weather: Weather,
         seed: int,
+        lost: Iterable[bytes] = (),
     ) -> None:
         self.near, self.far = near, far
+        self.to_lose = set(lost)
+        """Beginnings of which none has come yet."""
+        self._learns = not phone_port
         self._near = _bound(near)
         self._far = _bound(far)
         self._ways = {
@@ -105,11 +111,19 @@ class LossyPath:
 
     def _pass_on(self, come: socket.socket) -> None:
         try:
-            data = come.recv(65535)
+            data, sender = come.recvfrom(65535)
         except OSError:
             # An ICMP error for something sent before; the datagram itself is not lost by it.
             return
         way, leave, towards = self._ways[come]
+        if come is self._near and self._learns:
+            down, out, _ = self._ways[self._far]
+            self._ways[self._far] = down, out, sender
+        elif come is self._far:
+            for beginning in self.to_lose:
+                if data.startswith(beginning):
+                    self.to_lose.remove(beginning)
+                    return
         for delay_s in way.delays_s():
             if delay_s:
                 due = time.monotonic() + delay_s

@@ -110,6 +110,21 @@ class Agent:
         self.flush()
         return response
 
+    def hear_and_answer_once(self, text: str, status: int) -> ServerTransaction:
+        """Receive a request, and answer it once before anything else is sent."""
+        octets = text.replace("\n", "\r\n").encode()
+        self.endpoint.receive(octets, self.flow, self.clock.now)
+        event = self.endpoint.next_event()
+        assert isinstance(event, RequestReceived)
+        assert event.transaction is not None
+        self.answer_once(event.transaction, status)
+        return event.transaction
+
+    def answer_once(self, transaction: ServerTransaction, status: int) -> None:
+        response = response_to(transaction.request, status, to_tag=transaction.stateless_tag)
+        self.endpoint.respond_once(transaction, response, self.clock.now)
+        self.flush()
+
     def cancel(self, transaction: ClientTransaction, reason: str | None = None) -> None:
         self.endpoint.cancel(transaction, self.clock.now, reason)
         self.flush()

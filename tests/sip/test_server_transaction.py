@@ -40,12 +40,13 @@ NON_INVITE_INPUTS = (
     *(what for what in ServerInput if what is not ServerInput.ACK),
 )
 
-# The edges of RFC 3261 figure 7 with RFC 6026 figure 5
+# The edges of RFC 3261 figure 7 with RFC 6026 figure 5; SEND_ONCE is §26.3.2.4
 FIGURE_7 = {
     "PROCEEDING REQUEST PROCEEDING",
     "PROCEEDING SEND_PROVISIONAL PROCEEDING",
     "PROCEEDING SEND_SUCCESS ACCEPTED",
     "PROCEEDING SEND_FAILURE COMPLETED",
+    "PROCEEDING SEND_ONCE TERMINATED",
     "PROCEEDING TRANSPORT_ERROR TERMINATED",
     "COMPLETED REQUEST COMPLETED",
     "COMPLETED G COMPLETED",
@@ -62,11 +63,13 @@ FIGURE_8 = {
     "TRYING SEND_PROVISIONAL PROCEEDING",
     "TRYING SEND_SUCCESS COMPLETED",
     "TRYING SEND_FAILURE COMPLETED",
+    "TRYING SEND_ONCE TERMINATED",
     "TRYING TRANSPORT_ERROR TERMINATED",
     "PROCEEDING REQUEST PROCEEDING",
     "PROCEEDING SEND_PROVISIONAL PROCEEDING",
     "PROCEEDING SEND_SUCCESS COMPLETED",
     "PROCEEDING SEND_FAILURE COMPLETED",
+    "PROCEEDING SEND_ONCE TERMINATED",
     "PROCEEDING TRANSPORT_ERROR TERMINATED",
     "COMPLETED REQUEST COMPLETED",
     "COMPLETED J TERMINATED",
@@ -134,10 +137,17 @@ class TestTables:
             ServerInput.SEND_PROVISIONAL,
             ServerInput.SEND_SUCCESS,
             ServerInput.SEND_FAILURE,
+            ServerInput.SEND_ONCE,
         }
         for (_, what), row in table.items():
             assert ServerAction.SEND not in row.actions or what in responses
             assert ServerAction.PASS_ACK not in row.actions or what is ServerInput.ACK
+
+
+def answer_once(alice: Agent, transaction: ServerTransaction) -> None:
+    """Whether the peer has had a provisional response is looked at before the table is."""
+    transaction.response = None
+    alice.answer_once(transaction, 401)
 
 
 REACH: dict[ServerState, Callable[[Agent, ServerTransaction], object]] = {
@@ -154,6 +164,7 @@ CAUSE: dict[ServerInput, Callable[[Agent, ServerTransaction], object]] = {
     ServerInput.SEND_PROVISIONAL: lambda alice, transaction: alice.answer(transaction, 183),
     ServerInput.SEND_SUCCESS: lambda alice, transaction: alice.answer(transaction, 202),
     ServerInput.SEND_FAILURE: lambda alice, transaction: alice.answer(transaction, 500),
+    ServerInput.SEND_ONCE: answer_once,
     ServerInput.TRANSPORT_ERROR: lambda alice, transaction: alice.fail(),
 }
 
@@ -295,6 +306,61 @@ class TestRfc3261Section17_2_1:
         before = len(alice.sent)
         alice.answer(transaction, 487)
         assert len(alice.sent) == before
+
+
+class TestRfc3261Section26_3_2_4:
+    """What is answered once: nobody's transaction is left, and nothing is repeated."""
+
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    @pytest.mark.parametrize("method", ["INVITE", "REGISTER"])
+    def test_nothing_is_left(self, clock: Clock, method: str, transport: str) -> None:
+        alice = alone(clock, transport)
+        transaction = alice.hear_and_answer_once(octets(method), 401)
+        assert alice.alive == 0
+        assert alice.endpoint.next_timer() is None
+        assert transaction.completed
+        clock.advance(64)
+        assert_sent(alice, "401", times=1)
+        assert_sent(alice, "", times=1)
+
+    def test_a_repeated_request_is_answered_anew_with_the_same_tag(self, clock: Clock) -> None:
+        alice = alone(clock)
+        for _ in range(3):
+            alice.hear_and_answer_once(octets("INVITE"), 407)
+        assert len({data for _, data, _ in alice.sent}) == 1
+        assert_sent(alice, "407", times=3)
+        assert alice.alive == 0
+
+    def test_the_ack_is_nobodys(self, clock: Clock) -> None:
+        alice = alone(clock)
+        acknowledge(alice, alice.hear_and_answer_once(octets("INVITE"), 407))
+        (event,) = alice.take()
+        assert isinstance(event, RequestReceived)
+        assert event.transaction is None
+        assert_sent(alice, "", times=1)
+        assert alice.alive == 0
+
+    def test_after_a_provisional_response_it_is_repeated_all_the_same(self, clock: Clock) -> None:
+        """Who has had one no longer repeats its INVITE (§17.1.1.2)."""
+        alice = alone(clock)
+        transaction = begin(alice)
+        alice.answer(transaction, 100)
+        alice.answer_once(transaction, 486)
+        clock.advance(0.5)
+        assert_sent(alice, "486", times=2)
+        acknowledge(alice, transaction)
+        clock.advance(5)
+        assert alice.alive == 0
+
+    @pytest.mark.parametrize("status", [401, 200, 486])
+    def test_what_comes_after_a_final_response_is_discarded(
+        self, clock: Clock, status: int
+    ) -> None:
+        alice = alone(clock)
+        transaction = begin(alice)
+        alice.answer(transaction, status)
+        alice.answer_once(transaction, 503)
+        assert_sent(alice, "503", times=0)
 
 
 class TestRfc6026Section7_1:
