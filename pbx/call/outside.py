@@ -62,6 +62,17 @@ class Outside(Protocol):
     def speaks_for(self, line: str, flow: Flow) -> bool:
         """Whether what comes by a path is to be taken for a line's."""
 
+    def line_at(self, host: str, source: str) -> str:
+        """Return the line whose server, or peer, is at a host; empty for none.
+
+        Empty, too, for who is there himself, or speaks for that line: a trunk's own address may
+        have phones at it.
+
+        Args:
+            host: an address or a name, without brackets.
+            source: the numeric address of who wants something sent there.
+        """
+
     def manner(self, line: str) -> Manner | None:
         """Return how a call on a line goes on after a restart; None where the line is gone."""
 
@@ -91,6 +102,10 @@ class NoLines:
     def speaks_for(self, line: str, flow: Flow) -> bool:
         """Nothing does."""
         return False
+
+    def line_at(self, host: str, source: str) -> str:
+        """None."""
+        return ""
 
     def manner(self, line: str) -> Manner | None:
         """None."""

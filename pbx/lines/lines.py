@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from pbx.config.line import Line
+from pbx.config.line import Line, host_part
 from pbx.lines.link import Link
 from pbx.lines.liveness import KeepAlive, TrunkLink
 from pbx.lines.peers import REFRESH_S, Peers
@@ -17,6 +17,7 @@ from pbx.sip.authorization import Authorizer
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import Event
 from pbx.sip.flow import Flow
+from pbx.sip.numeric_host import same_host
 from pbx.sip.timers import TimerQueue
 from pbx.store.snapshot import Snapshot
 
@@ -73,6 +74,7 @@ class Lines:
         self._told: dict[str, tuple[object, ...]] = {}
         self._touched = False
         self._stopped = False
+        endpoint.barred = lambda host, source: bool(self.line_at(host, source))
 
     # ---------------------------------------------------------------- what is known
 
@@ -142,6 +144,34 @@ class Lines:
         if member.line.transport == "tls" and not flow.is_secure:
             return False
         return host in link.server.hosts or host in link.heard_from
+
+    def line_at(self, host: str, source: str) -> str:
+        """Return the line whose server or peer is at a host; empty for none.
+
+        A line's server takes for ours whatever comes from our address: who has a call sent there
+        by a Contact would call outside in our name, past every right and limit. A line that is off
+        counts, too, by its name or address alone: its server may not know that.
+
+        Args:
+            host: an address or a name, without brackets.
+            source: the numeric address of who wants something sent there. Nothing is said of where
+                he is himself, nor of his own line's other addresses; empty for ourselves.
+        """
+        if not source or same_host(host, source):
+            return ""
+        for name, line in self._snapshot().lines.items():
+            member = self._members.get(name)
+            there = self._is_server(line, host) or (member and member.peers.have(host))
+            if there and not self._is_server(line, source):
+                return name
+        return ""
+
+    def _is_server(self, line: Line, host: str) -> bool:
+        member = self._members.get(line.name)
+        known = {host_part(one).strip("[]") for one in (line.server, line.proxy) if one}
+        if member is not None:
+            known |= member.link.server.hosts | member.link.heard_from
+        return any(same_host(host, one) for one in known)
 
     def public(self, name: str) -> PublicAddress:
         """Return our address as a line's server sees it; nothing is known of it where it is off."""

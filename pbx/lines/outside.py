@@ -83,6 +83,10 @@ class LinesOutside:
         """See `Outside`."""
         return self._lines.speaks_for(line, flow)
 
+    def line_at(self, host: str, source: str) -> str:
+        """See `Outside`."""
+        return self._lines.line_at(host, source)
+
     def manner(self, line: str) -> Manner | None:
         """See `Outside`."""
         options = self._snapshot().lines.get(line)

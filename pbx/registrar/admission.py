@@ -27,7 +27,7 @@ from pbx.config.settings import ServiceSettings
 from pbx.errors import PeerError
 from pbx.registrar.authenticator import Account, Authenticator, Verdict
 from pbx.registrar.bindings import Bindings
-from pbx.registrar.instances import targets
+from pbx.registrar.phones import Phones
 from pbx.routing.decision import RouteDecision, RouteKind
 from pbx.routing.origin import Origin
 from pbx.routing.router import route
@@ -83,6 +83,9 @@ class Admission:
         self._endpoint = endpoint
         self._exchange = exchange
         self._bindings = bindings
+        self.phones = Phones(
+            endpoint, bindings, lambda host, source: exchange.outside.line_at(host, source)
+        )
         self._authenticator = authenticator
         self._tokens = tokens
         self._snapshot = snapshot
@@ -406,14 +409,15 @@ class Admission:
 
     def _to_user(self, reached: Reached, now: float) -> Reached:
         user = self._snapshot().users[reached.number]
-        bound = self._bindings.of(user.number, now)
+        found = self.phones.of(user.number, now)
         refusal = None
         if not self._exchange.capacity.user_may_be_called(user.number, most=user.most_calls):
             refusal = by_server(CallTag.USER_FULL)
-        elif not bound:
+        elif not found.targets:
             refusal = by_server(CallTag.NOT_REGISTERED)
-        phones = tuple(replace(one, name=user.display_name) for one in targets(bound))
-        return replace(reached, targets=phones, refusal=refusal)
+        steps = [reached.route, found.why] if found.why else [reached.route]
+        phones = tuple(replace(one, name=user.display_name) for one in found.targets)
+        return replace(reached, route="; ".join(steps), targets=phones, refusal=refusal)
 
     def _to_outside(
         self, reached: Reached, decision: RouteDecision, by: Party, now: float

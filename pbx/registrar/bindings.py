@@ -24,6 +24,7 @@ from pbx.sip.next_hop import behind_nat
 from pbx.sip.secure import is_sips
 from pbx.sip.timers import TimerQueue
 from pbx.sip.uri import SipUri
+from pbx.sip.warning import warning
 
 FLOW_TIMERS_S = {"udp": 30, "tcp": 120, "tls": 120}
 """How long a flow may be silent before its phone counts as gone, by transport: what RFC 5626 §4.4
@@ -39,6 +40,8 @@ class Bindings:
     """
 
     def __init__(self, limits: SipSettings, epoch: Callable[[], float] | None = None) -> None:
+        self.check: Callable[[Binding], None] = lambda binding: None
+        """Raises PeerError, whose status is the answer, for a binding that isn't to be stored."""
         self._limits = limits
         self._epoch = epoch
         self._users: dict[str, list[Binding]] = {}
@@ -140,7 +143,10 @@ class Bindings:
             response.add("Min-Expires", str(self._limits.min_expires_s))
             return response
         except PeerError as error:
-            return response_to(request, error.status, error.reason, to_tag=tag)
+            response = response_to(request, error.status, error.reason, to_tag=tag)
+            if error.status == 403:
+                response.add("Warning", warning(error.reason, "", flow.local.host))
+            return response
         if kept is not None:
             self._put(number, kept)
         response = response_to(request, 200, "OK", to_tag=tag)
@@ -214,6 +220,8 @@ class Bindings:
                 behind_nat=behind_nat(request, flow),
                 features=features_of(contact),
             )
+            if contact in lasting:
+                self.check(model)
             current = self._with_contact(current, contact, request, model)
         while len(current) > most:
             leftover = left_behind(current, current[-1])

@@ -61,7 +61,13 @@ class Lamps:
             return lambda name, value: keep(kind, name, value)
 
         self._relay = MessageRelay(
-            endpoint, bindings, tokens, settings.messages, epoch, keeping("message")
+            endpoint,
+            bindings,
+            admission.phones,
+            tokens,
+            settings.messages,
+            epoch,
+            keeping("message"),
         )
         self._calls = DialogInfo(lambda number: number in snapshot().users)
         self._publications = Publications(

@@ -12,8 +12,8 @@ from pbx.call.reach import by_sips
 from pbx.config.settings import MessageSettings
 from pbx.errors import PeerError
 from pbx.registrar.bindings import Bindings
-from pbx.registrar.instances import targets
 from pbx.registrar.instant_message import InstantMessage
+from pbx.registrar.phones import Phones
 from pbx.sip.client_transaction import ClientTransaction
 from pbx.sip.crossing import Headers
 from pbx.sip.endpoint import Endpoint
@@ -87,6 +87,7 @@ class MessageRelay:
     Args:
         endpoint: sends and matches for us.
         bindings: where users are.
+        phones: which of their phones a text may go to.
         tokens: fresh random names.
         settings: how many texts are kept, and how long.
         epoch: when the clock of `now` was 0, in seconds since 1970.
@@ -97,6 +98,7 @@ class MessageRelay:
         self,
         endpoint: Endpoint,
         bindings: Bindings,
+        phones: Phones,
         tokens: Callable[[], str],
         settings: MessageSettings,
         epoch: Callable[[], float],
@@ -104,6 +106,7 @@ class MessageRelay:
     ) -> None:
         self._endpoint = endpoint
         self._bindings = bindings
+        self._reachable = phones
         self._tokens = tokens
         self._settings = settings
         self._epoch = epoch
@@ -149,7 +152,7 @@ class MessageRelay:
             self._answer(asked, error.status, error.reason, now)
             return
         waiting = _Waiting(message, asked)
-        phones = targets(self._bindings.of(recipient, now))
+        phones = self._reachable.of(recipient, now).targets
         present = bool(_for(message, phones))
         if phones and not present:
             # RFC 5630 §5.3: somebody is there, but not by sips; who is away may come by it
@@ -270,15 +273,14 @@ class MessageRelay:
     def _offer(self, number: str, queue: _Queue, now: float) -> None:
         """Offer the oldest text that the present phones haven't refused."""
         queue.attempt = None
-        bindings = self._bindings.of(number, now)
+        phones = self._reachable.of(number, now).targets
         if not queue.waiting:
             self._forget_queue(number)
-        phones = targets(bindings)
         while queue.passed < len(queue.waiting):
             if _for(queue.waiting[queue.passed].message, phones):
                 break
             queue.passed += 1
-        if queue.passed >= len(queue.waiting) or not bindings:
+        if queue.passed >= len(queue.waiting):
             return
         queue.phones = self._phones(number, now)
         waiting = queue.waiting[queue.passed]

@@ -75,6 +75,9 @@ class Endpoint:
         self._locator = Locator(lambda highest: chance(tokens(), highest))
         self._waiting: list[_Waiting] = []
         self._layer = TransactionLayer(tokens, self.trace, self._shunned.failed)
+        self.barred: Callable[[str, str], bool] = lambda host, source: False
+        """Whether a name that a peer at `source` has given us must not lead to the address `host`;
+        `source` is empty where the name is our owner's own."""
 
     # ------------------------------------------------------------------------------- octets in
 
@@ -199,13 +202,19 @@ class Endpoint:
     def paths(self, flow: Flow, now: float, *, tls: bool = False) -> list[Flow] | None:
         """Return the paths that lead where `flow` is to lead; None while DNS is being asked.
 
-        Where DNS knows nothing, that is the path itself, without its name. `tls`: see `locate`.
+        Where DNS knows nothing, or nothing but what is `barred`, that is the path itself, without
+        its name. `tls`: see `locate`.
         """
         if not self._streams:
             flow = replace(flow, transport="udp")
         if flow.named is not None and not self._names:
             flow = replace(flow, named=None)
-        return self._locator.find(flow, now, tls=tls)
+        found = self._locator.find(flow, now, tls=tls)
+        if found is None or flow.named is None:
+            return found
+        source = flow.remote.host
+        open_to_it = [one for one in found if not self.barred(one.remote.host, source)]
+        return open_to_it or [replace(flow, named=None)]
 
     def _attempts(
         self, request: Request, paths: list[Flow], ways: tuple[Way, ...], now: float

@@ -9,8 +9,9 @@ import pytest
 from tests.carriers import steps
 from tests.carriers.lines import wait_trouble
 from tests.carriers.odd import OddCarrier, seen
-from tests.carriers.office import NUMBER, Office
+from tests.carriers.office import NUMBER, PASSWORD, SECOND, Office
 from tests.interop import scenario
+from tests.interop.raw import RawPeer
 from tests.interop.waiting import until
 
 pytestmark = pytest.mark.interop
@@ -60,6 +61,34 @@ def test_whoever_is_no_peer_is_asked_for_a_password(
     office.exchange.wait_idle()
     incoming = [one for one in office.records() if one["cdr_type"] == "OO" and one.fci["lineIn"]]
     assert [one.fci["lineIn"] for one in incoming] == ["first"]
+
+
+def test_no_contact_leads_to_a_trunk(
+    office: Office, new_carrier: NewCarrier, closing: ExitStack
+) -> None:
+    """One that was stored before there was the trunk isn't rung, and none is stored afterwards."""
+    carrier = new_carrier(steps.FAR_END, address="127.0.0.51", name="carrier")
+    thief = RawPeer(office.exchange.port, SECOND, PASSWORD)
+    closing.callback(thief.close)
+    uri, contact = f"sip:{SECOND}@{thief.server}", f"Contact: <sip:00900123@{carrier.host}>"
+    answer = thief.ask("REGISTER", uri, contact, contact=False)
+    assert answer is not None
+    assert answer.status == 200
+    office.trunk("first", carrier.host)
+    office.wait_usable("first")
+    office.caller(SECOND, scenario.caller_refused(480)).finish()
+    record = office.record("LO")
+    assert (record.fci["callTag"], record.fci["cause"]) == ("311", "20")
+    assert f"sip:00900123@{carrier.host} not rung: it leads to line first" in record["route"]
+    assert "lineOut" not in record.fci
+    answer = thief.ask("REGISTER", uri, contact, contact=False)
+    assert answer is not None
+    assert answer.status == 403
+    assert "Contact Leads To A Line's Server" in answer.header("Warning")
+    assert not carrier.all("INVITE")
+    answer = thief.ask("REGISTER", uri, f"{contact};expires=0", contact=False)
+    assert answer is not None
+    assert answer.status == 200
 
 
 @pytest.mark.parametrize("silent", [True, False], ids=["silent", "refusing"])

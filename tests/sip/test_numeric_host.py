@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from pbx.sip.numeric_host import numeric
+from pbx.sip.numeric_host import numeric, same_host
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,20 @@ def test_long_names_fill_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("2001:db8::1", "2001:DB8:0:0::1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("Trunk.Example.", "trunk.example", True),
+        ("192.0.2.1", "trunk.example", False),
+        ("a.example", "b.example", False),
+    ],
+)
+def test_hosts_that_are_the_same(one: str, other: str, *, same: bool) -> None:
+    assert same_host(one, other) is same
+    assert same_host(other, one) is same
