@@ -36,6 +36,7 @@ from pbx.sdp.precondition import OPTION as PRECONDITION
 from pbx.sip.capabilities import Capabilities, dialog_method
 from pbx.sip.endpoint import Endpoint
 from pbx.sip.events import RequestReceived
+from pbx.sip.flow import Flow
 from pbx.sip.headers import STAR, NameAddr
 from pbx.sip.identity import check_privacy, is_anonymous, is_hidden, preferred
 from pbx.sip.inspection import inspect, inspect_method
@@ -94,6 +95,7 @@ class Admission:
         exchange.reach = self.reach
         exchange.prove = self._of_a_call
         exchange.over_limit = self._over_own_limit
+        endpoint.make_room_for(self._knows)
         self._served: dict[str, Callable[[ServerTransaction, float], None]] = {
             "REGISTER": self._register,
             "INVITE": self._invite,
@@ -104,6 +106,12 @@ class Admission:
     def serve(self, method: str, serve: Callable[[ServerTransaction, float], None]) -> None:
         """Have requests of this method, once inspected, taken by `serve`, which answers them."""
         self._served[method] = serve
+
+    def _knows(self, flow: Flow) -> bool:
+        """Whether a path is from where a phone has registered, or of a line's peer."""
+        if self._bindings.has_source(flow):
+            return True
+        return any(self._exchange.outside.speaks_for(line, flow) for line in self._snapshot().lines)
 
     def receive(self, event: RequestReceived, now: float) -> None:
         """Answer a request that is of no dialog that we know, or pass it on."""
@@ -236,6 +244,7 @@ class Admission:
             self._endpoint.respond_once(transaction, refusal, now)
             return None
         if verdict is Verdict.GOOD:
+            self._endpoint.introduce(transaction)
             return username
         if verdict is Verdict.WRONG:
             log.warning("%s: wrong user name or password for %r", transaction.flow, username)

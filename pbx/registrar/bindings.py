@@ -1,5 +1,6 @@
 """The location service: which contacts each local user has (RFC 3261 §10.3)."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from email.utils import formatdate
@@ -22,6 +23,7 @@ from pbx.sip.headers import STAR, NameAddr, parse_delta_seconds, parse_name_addr
 from pbx.sip.message import Request, Response, response_to
 from pbx.sip.next_hop import behind_nat
 from pbx.sip.secure import is_sips
+from pbx.sip.source import source_of
 from pbx.sip.timers import TimerQueue
 from pbx.sip.uri import SipUri
 from pbx.sip.warning import warning
@@ -45,6 +47,8 @@ class Bindings:
         self._limits = limits
         self._epoch = epoch
         self._users: dict[str, list[Binding]] = {}
+        # How many bindings each sender has
+        self._sources: Counter[str] = Counter()
         self._changed: set[str] = set()
         self._lost: dict[str, float] = {}
         # By user: when the first of its bindings runs out
@@ -60,18 +64,21 @@ class Bindings:
         alive = [binding for binding in self._users.get(number, ()) if binding.expires > now]
         return sorted(alive, key=lambda binding: -float(binding.q or "1"))
 
+    def has_source(self, flow: Flow) -> bool:
+        """Whether a phone has registered from where a path comes: its address, or its network."""
+        return self._sources[source_of(flow.remote.host)] > 0
+
     def restore(self, bindings: Iterable[Binding]) -> None:
         """Take bindings from before a restart."""
         for binding in bindings:
-            self._users.setdefault(binding.number, []).append(binding)
-            self._set_timer(binding.number)
+            self._store(binding.number, [*self._users.get(binding.number, ()), binding])
 
     def forget(self, number: str) -> None:
         """Drop a user's bindings: the user is gone, or has another password."""
         self._lost.pop(number, None)
-        if self._users.pop(number, None):
+        if number in self._users:
+            self._store(number, [])
             self._changed.add(number)
-            self._set_timer(number)
 
     def disconnected(self, flow: Flow, now: float) -> None:
         """Go to the Contact from now on where a connection has ended; a kept flow ends with it.
@@ -120,11 +127,19 @@ class Bindings:
 
     def _put(self, number: str, bindings: list[Binding]) -> None:
         self._lost.pop(number, None)
+        self._store(number, bindings)
+        self._changed.add(number)
+
+    def _store(self, number: str, bindings: list[Binding]) -> None:
+        before = self._users.pop(number, [])
         if bindings:
             self._users[number] = bindings
-        else:
-            self._users.pop(number, None)
-        self._changed.add(number)
+        self._sources.subtract(_source(one) for one in before)
+        self._sources.update(_source(one) for one in bindings)
+        # A Counter keeps what has come down to nothing
+        for source in {_source(one) for one in before} - {_source(one) for one in bindings}:
+            if not self._sources[source]:
+                del self._sources[source]
         self._set_timer(number)
 
     def register(self, request: Request, flow: Flow, number: str, now: float, tag: str) -> Response:
@@ -265,6 +280,10 @@ class Bindings:
 
 class _IntervalTooBrief(PeerError):
     """A contact asks for less time than the registrar grants."""
+
+
+def _source(binding: Binding) -> str:
+    return source_of(binding.flow.remote.host)
 
 
 def _check_order(binding: Binding, request: Request) -> None:

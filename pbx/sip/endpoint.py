@@ -79,6 +79,14 @@ class Endpoint:
         """Whether a name that a peer at `source` has given us must not lead to the address `host`;
         `source` is empty where the name is our owner's own."""
 
+    def make_room_for(self, known: Callable[[Flow], bool]) -> None:
+        """Let what comes by such paths have room however many strangers send; see `OpenRequests`."""
+        self._layer.open_requests.known = known
+
+    def introduce(self, transaction: ServerTransaction) -> None:
+        """Let who has sent a request be known, for a while: it has shown a password."""
+        self._layer.open_requests.introduce(transaction.flow)
+
     # ------------------------------------------------------------------------------- octets in
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:

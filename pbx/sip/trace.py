@@ -43,6 +43,8 @@ class DropReason(Enum):
     """An ACK that ended in its server transaction, as it should, or came too often."""
     ABSORBED_RESPONSE = "absorbed-response"
     """A response that its client transaction has no use for any more."""
+    FLOOD = "flood"
+    """A request too many, of its sender or of all: it got a 503 (§21.5.4)."""
 
     __hash__ = object.__hash__
 

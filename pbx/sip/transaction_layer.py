@@ -29,12 +29,14 @@ from pbx.sip.events import (
 from pbx.sip.failover import PATIENCE_S, fails_here, leads_on
 from pbx.sip.flow import DEFAULT_PORT, DEFAULT_TLS_PORT, Address, Flow
 from pbx.sip.message import Message, Request, Response, response_to
+from pbx.sip.open_requests import OpenRequests
 from pbx.sip.server_transaction import (
     ServerAction,
     ServerInput,
     ServerKey,
     ServerState,
     ServerTransaction,
+    stateless_tag,
 )
 from pbx.sip.timers import T2, TRANSACTION_LIMIT_S, Timer, TimerQueue, timer_duration
 from pbx.sip.trace import DropReason, Trace
@@ -66,6 +68,7 @@ class TransactionLayer:
         self._tokens = tokens
         self._trace = trace
         self._failed = failed
+        self.open_requests = OpenRequests()
         self.timers = TimerQueue()
         self.events: deque[Event] = deque()
         self._outgoing: list[tuple[bytes, Flow]] = []
@@ -434,6 +437,9 @@ class TransactionLayer:
     def _begin_server(
         self, request: Request, key: ServerKey, flow: Flow, reply_flow: Flow, now: float
     ) -> None:
+        if not self.open_requests.begin(flow):
+            self._turn_away(request, flow, reply_flow)
+            return
         transaction = ServerTransaction(request, flow, reply_flow, key, self._tokens())
         transaction.state = transaction.first_state
         self._index(transaction, reply_flow)
@@ -448,6 +454,14 @@ class TransactionLayer:
         if request.method == "INVITE":
             self._untried.append((transaction, now))
         self.events.append(RequestReceived(transaction, request, flow))
+
+    def _turn_away(self, request: Request, flow: Flow, reply_flow: Flow) -> None:
+        """Refuse a request that there is no room for, and keep nothing of it (§8.2.7)."""
+        self._trace.dropped(DropReason.FLOOD, flow, request)
+        response = response_to(request, 503, to_tag=stateless_tag(request, flow))
+        # By then what is open now is over
+        response.add("Retry-After", str(round(TRANSACTION_LIMIT_S)))
+        self.send(response.encode(), reply_flow)
 
     def _is_merged(self, transaction: ServerTransaction) -> bool:
         """Whether the same request came by another way before (§8.2.2.2): it gets a 482.
@@ -544,6 +558,7 @@ class TransactionLayer:
         return True
 
     def _forget_server(self, transaction: ServerTransaction) -> None:
+        self.open_requests.end(transaction.flow)
         self._forget(transaction, transaction.reply_flow)
         for index, key in (
             (self._servers, transaction.key),

@@ -1,9 +1,13 @@
 """What strangers are told, once (RFC 3261 §26.3.2.4, §8.2.7): who they claim to be may be a victim."""
 
+from collections import Counter
+
 import pytest
 
 from pbx.sip.message import Response
-from tests.call.office import HOME, Office, Phone, established
+from pbx.sip.open_requests import MOST_OF_A_STRANGER
+from tests.call.office import HOME, Invite, Office, Phone, established, talking
+from tests.call.telco import TRUNK
 from tests.call.test_moved_dialogs import moved, within
 
 SERVER = f"sip:{HOME.host}"
@@ -118,4 +122,56 @@ class TestRfc3261Section26_3_2_4:
         call.ack_failure(refusal)
         office.advance(LONG_S)
         assert statuses(alice) == []
+        office.assert_empty()
+
+
+class TestFlood:
+    """Whom the exchange has room for."""
+
+    def options(self, call: Invite, phone: Phone, count: int) -> Counter[int]:
+        """Send so many keep-alives within a call; return what they were answered."""
+        for _ in range(count):
+            call.cseq += 1
+            call.request("OPTIONS", call.cseq)
+        return Counter(statuses(phone))
+
+    def test_who_has_registered(self, office: Office) -> None:
+        alice, _, call, _ = established(office)
+        assert self.options(call, alice, 300) == {200: 300}
+
+    def test_who_has_not(self, office: Office) -> None:
+        alice, _, call, _ = established(office)
+        alice.register(expires=0)
+        # Its password is forgotten with its last request
+        office.advance(40)
+        told = self.options(call, alice, 300)
+        assert set(told) == {200, 503}
+        assert told[200] == MOST_OF_A_STRANGER
+        office.advance(32)
+        alice.register()
+        assert self.options(call, alice, 300) == {200: 300}
+
+    def test_who_has_shown_a_password(self, office: Office) -> None:
+        """A dialler that calls, but is no phone."""
+        dialler = office.phone("100", "198.51.100.77", register=False)
+        call, _ = talking(dialler, office.phone("101"))
+        assert self.options(call, dialler, 300) == {200: 300}
+
+    def test_a_line(self, office: Office) -> None:
+        """Its calls are refused for want of a number, until it acknowledges that."""
+        office.configure(TRUNK)
+        carrier = office.phone("200", TRUNK.server, register=False)
+        for number in range(2 * MOST_OF_A_STRANGER):
+            carrier.request("INVITE", f"sip:999@{HOME.host}", call_id=f"c{number}", cseq=1)
+        assert set(statuses(carrier)) == {404}
+        assert office.endpoint.transaction_count == 2 * MOST_OF_A_STRANGER
+
+    @pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS", "CANCEL", "BYE"])
+    def test_a_strangers_requests_leave_nothing(
+        self, office: Office, stranger: Phone, method: str
+    ) -> None:
+        for number in range(2000):
+            stranger.request(method, BOB, call_id=f"c{number}", cseq=1)
+        assert office.endpoint.transaction_count == 0
+        assert len(statuses(stranger)) == 2000
         office.assert_empty()
