@@ -428,6 +428,10 @@ class App:
                 database_ok=database.ok,
                 database_why=database.why,
                 database_left=str(self._store.left_behind or ""),
+                replaced={
+                    number: (len(one.users), len(one.lines))
+                    for number, one in self._store.replaced.items()
+                },
                 records_waiting=database.records_waiting,
                 records_unwritten=self._ledger.waiting if self._ledger.failing else 0,
                 disk_used=disk_used(self._folder.path),

@@ -13,7 +13,15 @@ import typer
 
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.api.schema import NewUser
-from tui import callback_commands, plan_commands, program, recording_commands, report, terminal
+from tui import (
+    callback_commands,
+    configuration_commands,
+    plan_commands,
+    program,
+    recording_commands,
+    report,
+    terminal,
+)
 from tui.asking import Json, ask, given_secret, refused, show
 from tui.doctor_command import doctor
 from tui.line_commands import EXTERNAL_LINE, SIP_TRUNK, line_commands
@@ -63,6 +71,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(line_commands(EXTERNAL_LINE), name="line")
 app.add_typer(line_commands(SIP_TRUNK), name="trunk")
 app.add_typer(plan_commands.app, name="plan")
+app.add_typer(configuration_commands.app, name="configuration")
 app.add_typer(callback_commands.app, name="callback")
 app.add_typer(recording_commands.app, name="recordings")
 app.command("route", help=say("help-route"), cls=TranslatedCommand)(route)

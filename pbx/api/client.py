@@ -30,6 +30,7 @@ from pbx.api.schema import (
     Recording,
     Recordings,
     RemovedRecordings,
+    ReplacedConfiguration,
     RouteTest,
     RunningCall,
     Status,
@@ -240,6 +241,19 @@ class Client:
         """Give the dial plan other tables; with a version, unless there is a later one."""
         seen = None if version is None else str(version)
         self._call("plan.set", tables=_json(tables), version=seen)
+
+    def configurations(self) -> list[ReplacedConfiguration]:
+        """Return the configurations that gave way to another one, by number."""
+        found: list[ReplacedConfiguration] = self._call("configurations")
+        return found
+
+    def restore_configuration(self, number: str) -> None:
+        """Take one of them into use; the one that is in use now is kept instead."""
+        self._call("configuration.restore", number=number)
+
+    def discard_configuration(self, number: str) -> None:
+        """Keep one of them no more."""
+        self._call("configuration.discard", number=number)
 
     def callback(self) -> CallBack:
         """Return how the call-back service is."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -60,6 +61,18 @@ class ConfiguringTarget(Protocol):
 
     async def set_user(self, number: str, options: str) -> None:
         """Give a user other rights (a JSON object)."""
+        ...
+
+    def configurations(self) -> list[schema.ReplacedConfiguration]:
+        """Return the configurations that gave way to another one, by number."""
+        ...
+
+    async def restore_configuration(self, number: str) -> None:
+        """Take one of them into use, and keep the one that is in use now."""
+        ...
+
+    async def discard_configuration(self, number: str) -> None:
+        """Keep one of them no more."""
         ...
 
     def callback(self) -> schema.CallBack:
@@ -155,6 +168,33 @@ class Configuring:
         """Give a user other rights."""
         given = _object(options)
         await settled(partial(self._store.change_user, number, given))
+
+    def configurations(self) -> list[schema.ReplacedConfiguration]:
+        """Return the configurations that gave way to another one, by number."""
+        return [
+            schema.ReplacedConfiguration(
+                number=number,
+                replaced=datetime.fromtimestamp(one.wall_s).astimezone().isoformat("T", "seconds"),
+                users=[user.number for user in one.users],
+                lines=[line.name for line in one.lines],
+            )
+            for number, one in self._store.replaced.items()
+        ]
+
+    async def restore_configuration(self, number: str) -> None:
+        """Take one of them into use, and keep the one that is in use now."""
+        await settled(partial(self._store.restore_configuration, self._replaced(number)))
+
+    async def discard_configuration(self, number: str) -> None:
+        """Keep one of them no more."""
+        await settled(partial(self._store.discard_configuration, self._replaced(number)))
+
+    def _replaced(self, number: str) -> int:
+        """Return the number of one of `configurations`, as the client wrote it."""
+        found = {str(one): one for one in self._store.replaced}
+        if number not in found:
+            raise command_error("unknown-configuration", number=number)
+        return found[number]
 
     def callback(self) -> schema.CallBack:
         """Return how the call-back service is."""

@@ -176,6 +176,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     parameter ``secrets`` = ``yes`` alone."""
 
 
+class ReplacedConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration that gave way to another one (answer to ``configurations`` is a list)."""
+
+    number: int
+    replaced: str
+    """When: local time, ISO 8601 with offset."""
+    users: list[str]
+    """Their numbers."""
+    lines: list[str]
+    """Their names."""
+
+
 class ProfileAsk(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider profile asks for."""
 
@@ -479,6 +491,9 @@ METHODS: dict[str, object] = {
     "plan": Plan,
     "plan.export": Plan,
     "plan.set": None,
+    "configurations": list[ReplacedConfiguration],
+    "configuration.restore": None,
+    "configuration.discard": None,
     "callback": CallBack,
     "callback.set": None,
     "route": RouteTest,
@@ -504,4 +519,5 @@ the name of one of ``line.profiles``, ``line.add`` takes what that asks for besi
 time, ``HH:MM`` or ISO 8601). ``log`` takes an optional `after` (a line's
 number), ``watch`` an optional `mark`. ``hardware.note``, by which the hardware agent tells the log what
 it saw, takes `kind` (of `HARDWARE_KINDS`), `event` (of `HARDWARE_EVENTS`), `name`, and optionally
-`port`. ``callback.set`` takes `options`: those of ``callback`` from `port` to `most`."""
+`port`. ``configuration.*`` take the `number` of one of ``configurations``; the one that ``configuration.restore``
+replaces is kept in its turn. ``callback.set`` takes `options`: those of ``callback`` from `port` to `most`."""

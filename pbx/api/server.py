@@ -387,6 +387,13 @@ def _configuring_methods(target: ConfiguringTarget) -> dict[str, _Method]:
             frozenset({"tables"}),
             frozenset({"version"}),
         ),
+        "configurations": _Method(lambda _: target.configurations()),
+        "configuration.restore": _Method(
+            lambda given: target.restore_configuration(given["number"]), frozenset({"number"})
+        ),
+        "configuration.discard": _Method(
+            lambda given: target.discard_configuration(given["number"]), frozenset({"number"})
+        ),
         "callback": _Method(lambda _: target.callback()),
         "callback.set": _Method(lambda given: target.set_callback(given["options"]), options),
         "route": _Method(

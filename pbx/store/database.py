@@ -43,7 +43,9 @@ def local_engine(path: Path) -> Engine:
     Write-ahead log and ``synchronous=NORMAL``: a commit waits for no SD card; a power cut may
     take the last moment's commits, but never the consistency.
     """
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=QueuePool)
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), poolclass=QueuePool, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
 
@@ -71,6 +73,7 @@ def mariadb_engine(address: DatabaseAddress) -> Engine:
         max_overflow=0,
         # A connection that died while nobody used it (wait_timeout) is noticed and replaced.
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "charset": "utf8mb4",
             # As octets: PyMySQL would take a text for Latin-1, and has no Chinese password.

@@ -12,7 +12,6 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -28,17 +27,8 @@ from pbx.config.refusal import command_error
 from pbx.config.settings import Settings
 from pbx.errors import CommandError, StartError
 from pbx.locale import say
-from pbx.store import changes, former, rows
-from pbx.store.accounts import (
-    ALGORITHMS,
-    InitialPasswords,
-    check_display_name,
-    check_number,
-    check_password,
-    first_users,
-    make_user,
-    new_password,
-)
+from pbx.store import changes, former, rows, user_changes
+from pbx.store.accounts import InitialPasswords, first_users, make_user
 from pbx.store.database import (
     NewerDatabase,
     local_engine,
@@ -49,9 +39,12 @@ from pbx.store.database import (
 )
 from pbx.store.feeder import Feeder
 from pbx.store.first_plan import first_plan
+from pbx.store.local_copy import LocalCopy
 from pbx.store.main_database import DatabaseDown, MainDatabase
+from pbx.store.replaced import Replaced
 from pbx.store.schema import REVISION
-from pbx.store.snapshot import Account, BindingRow, LocalUser, Snapshot, StoreStatus
+from pbx.store.settlement import settle
+from pbx.store.snapshot import Account, BindingRow, Snapshot, StoreStatus
 from pbx.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -96,6 +89,7 @@ class Store:
         address = parse_database(settings.database)
         self._shared = address is not None
         self._local = local_engine(self._path)
+        self._copy = LocalCopy(self._local, self._shared, wall)
         self._main = MainDatabase(mariadb_engine(address) if address else self._local, clock)
         self._feeder = Feeder(self._cdr_folder, "")
         self._deliver = deliver
@@ -152,6 +146,7 @@ class Store:
             self._latest = rows.load_snapshot(connection)
             self._bindings = rows.load_bindings(connection)
             self._kept = rows.load_kept(connection)
+            self._copy.load(connection)
         self._feeder = Feeder(self._cdr_folder, folder_id)
         if not self._latest.version:
             self._first_start()
@@ -211,6 +206,11 @@ class Store:
         kind = "sqlite" if not self._shared else "mysql"
         return StoreStatus(kind, self._main.ok, self._main.why, self._feeder.waiting)
 
+    @property
+    def replaced(self) -> Mapping[int, Replaced]:
+        """The configurations that gave way to another one and are kept, by number."""
+        return self._copy.replaced
+
     def bindings(self) -> list[BindingRow]:
         """Return the registrations as they were when the store was opened, expired ones too."""
         return list(self._bindings)
@@ -267,15 +267,7 @@ class Store:
         """
 
         def work(connection: Connection) -> Account:
-            check_number(number)
-            check_display_name(display_name)
-            account = self._account(number, password)
-            snapshot = rows.load_snapshot(connection)
-            if number in snapshot.users:
-                raise command_error("user-exists", number=number)
-            changes.check_free(snapshot, number)
-            user = make_user(number, account.password, self._realm, display_name)
-            rows.insert_users(connection, [user])
+            account = user_changes.add_user(connection, number, password, display_name, self._realm)
             rows.note_change(connection, self._wall(), actor, "user.add", number, display_name)
             return account
 
@@ -286,15 +278,14 @@ class Store:
     ) -> None:
         """Remove a local user; `done` gets None, or why not (``unknown-user`` ...)."""
 
-        def work(connection: Connection) -> None:
-            self._known(connection, number)
-            for line in rows.load_snapshot(connection).lines.values():
-                if line.owner == number:
-                    raise command_error("user-owns-line", number=number, name=line.name)
-            rows.delete_user(connection, number)
-            rows.note_change(connection, self._wall(), actor, "user.remove", number, "")
-
-        self._command(work, done, partial(self._user_gone, number))
+        self._audited(
+            partial(user_changes.remove_user, number=number),
+            done,
+            actor,
+            "user.remove",
+            number,
+            partial(self._user_gone, number),
+        )
 
     def set_password(
         self,
@@ -307,13 +298,7 @@ class Store:
         """Give a user another password, None for a random one; arguments as for `add_user`."""
 
         def work(connection: Connection) -> Account:
-            user = self._known(connection, number)
-            account = self._account(number, password)
-            fresh = make_user(number, account.password, self._realm)
-            fresh = replace(
-                user, ha1_md5=fresh.ha1_md5, ha1_sha256=fresh.ha1_sha256, realm=fresh.realm
-            )
-            rows.update_user(connection, fresh)
+            account = user_changes.set_password(connection, number, password, self._realm)
             rows.note_change(connection, self._wall(), actor, "user.password", number, "")
             return account
 
@@ -329,14 +314,8 @@ class Store:
     ) -> None:
         """Challenge a user with ``MD5`` or ``SHA-256``; `done` gets None, or why not."""
 
-        def work(connection: Connection) -> None:
-            if algorithm not in ALGORITHMS:
-                raise command_error("bad-algorithm")
-            user = self._known(connection, number)
-            rows.update_user(connection, replace(user, algorithm=algorithm))
-            rows.note_change(connection, self._wall(), actor, "user.algorithm", number, algorithm)
-
-        self._command(work, done)
+        work = partial(user_changes.set_algorithm, number=number, algorithm=algorithm)
+        self._audited(work, done, actor, "user.algorithm", number)
 
     def change_user(
         self,
@@ -357,7 +336,8 @@ class Store:
         """
 
         def work(connection: Connection) -> str:
-            return changes.change_user(connection, self._known(connection, number), options)
+            user = user_changes.known_user(connection, number)
+            return changes.change_user(connection, user, options)
 
         self._audited(work, done, actor, "user.set", number)
 
@@ -448,6 +428,53 @@ class Store:
 
         self._audited(work, done, actor, "callback.set", "")
 
+    def restore_configuration(
+        self, number: int, done: Callable[[CommandError | None], None], *, actor: str = ""
+    ) -> None:
+        """Take a configuration of `replaced` into use; the one that is in use now is kept instead.
+
+        Args:
+            number: which one.
+            done: gets None, or why not (``unknown-configuration``, ``database-down`` ...).
+            actor: who wants it, for the audit.
+        """
+        before: list[Snapshot] = []
+
+        def work(connection: Connection) -> None:
+            present = rows.load_snapshot(connection)
+            wanted = self._replaced_one(number).snapshot(present.version)
+            rows.replace_configuration(connection, wanted)
+            which = str(number)
+            rows.note_change(connection, self._wall(), actor, "configuration.restore", which, "")
+            before[:] = [present]
+
+        def after() -> None:
+            self._initial.load(self._latest.users)
+            self._copy.restored(number, *before)
+            self._copy.keep(self._latest)
+
+        self._command(work, done, after)
+
+    def discard_configuration(
+        self, number: int, done: Callable[[CommandError | None], None]
+    ) -> None:
+        """Keep a configuration of `replaced` no more; arguments as for `restore_configuration`."""
+
+        def work(_: Connection) -> None:
+            self._replaced_one(number)
+
+        def after() -> None:
+            self._copy.discarded(number)
+            self._copy.keep(self._latest)
+
+        self._command(work, done, after)
+
+    def _replaced_one(self, number: int) -> Replaced:
+        try:
+            return self._copy.replaced[number]
+        except KeyError:
+            raise command_error("unknown-configuration", number=number) from None
+
     @property
     def callback(self) -> CallBackSettings:
         """The call-back service's settings that are in force."""
@@ -460,6 +487,7 @@ class Store:
         actor: str,
         action: str,
         thing: str,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
         """As `_command`, for work that returns what the audit says of it."""
 
@@ -467,18 +495,7 @@ class Store:
             detail = work(connection)
             rows.note_change(connection, self._wall(), actor, action, thing, detail)
 
-        self._command(whole, done)
-
-    def _account(self, number: str, password: str | None) -> Account:
-        chosen = new_password() if password is None else password
-        check_password(chosen)
-        return Account(number, chosen)
-
-    def _known(self, connection: Connection, number: str) -> LocalUser:
-        user = _find(connection, number)
-        if user is None:
-            raise command_error("unknown-user", number=number)
-        return user
+        self._command(whole, done, after)
 
     def _command(
         self,
@@ -524,7 +541,7 @@ class Store:
         except DatabaseDown as error:
             self._lost()
             raise command_error("database-down") from error
-        self._keep_configuration()
+        self._copy.keep(self._latest)
         return result
 
     # ---------------------------------------------------------------- in the writer's thread
@@ -590,19 +607,13 @@ class Store:
 
     def _prepare(self) -> None:
         """Bring MariaDB's tables up to date and take its configuration, or give it ours."""
-
-        def configure(connection: Connection) -> Snapshot:
-            if rows.get_setting(connection, rows.VERSION) is None and self._latest.version:
-                rows.replace_configuration(connection, self._latest)
-            return rows.load_snapshot(connection)
-
         self._main.attempt(lambda: migrate(self._main.engine, self._warn_of_migration))
-        snapshot = self._main.run(configure)
-        if snapshot.version:
+        outcome = self._main.run(partial(settle, ours=self._latest, origin=self._copy.origin))
+        if outcome is not None:
             self._prepared = True
-            self._latest = snapshot
-            self._initial.load(snapshot.users)
-            self._keep_configuration()
+            self._latest = outcome.snapshot
+            self._initial.load(self._latest.users)
+            self._copy.settled(outcome)
 
     def _warn_of_migration(self, revision: str) -> None:
         if self._shared:
@@ -617,16 +628,6 @@ class Store:
         self._feeder.interrupted()
         # Where MariaDB is another when it comes back, it needs its tables first.
         self._prepared = not self._shared
-
-    def _keep_configuration(self) -> None:
-        """Put it on the disk, and MariaDB's into the copy that a start without it begins with."""
-        try:
-            if self._shared:
-                with self._local.begin() as connection:
-                    rows.replace_configuration(connection, self._latest)
-            make_durable(self._local)
-        except SQLAlchemyError as error:
-            log.error("the configuration could not be kept: %s", error)
 
     def _remember_position(self, name: str, position: int) -> None:
         """Keep MariaDB's position too: to count what waits while it is down."""
@@ -675,7 +676,3 @@ class Store:
                 self._realm,
                 ", ".join(strangers),
             )
-
-
-def _find(connection: Connection, number: str) -> LocalUser | None:
-    return rows.load_snapshot(connection).users.get(number)

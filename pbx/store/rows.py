@@ -147,6 +147,13 @@ def load_kept(connection: Connection) -> dict[tuple[str, str], str]:
     return {(row["kind"], row["name"]): row["value"] for row in found}
 
 
+def load_kept_of(connection: Connection, kind: str) -> dict[str, str]:
+    """Return what was kept of one kind, by name."""
+    table = schema.kept_state
+    found = select(table.c.name, table.c.value).where(table.c.kind == kind)
+    return {row["name"]: row["value"] for row in connection.execute(found).mappings()}
+
+
 def replace_kept(connection: Connection, kind: str, name: str, value: str | None) -> None:
     """Keep `value` under this name in place of what was kept there; None for nothing."""
     table = schema.kept_state

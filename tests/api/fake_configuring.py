@@ -29,6 +29,8 @@ class FakeConfiguring:
         self.version = 1
         self.call_back = CallBackSettings()
         self.rights: dict[str, UserRights] = {}
+        self.replaced: dict[str, schema.ReplacedConfiguration] = {}
+        self.restored: list[str] = []
 
     def lines(self) -> list[schema.Line]:
         return [
@@ -76,6 +78,17 @@ class FakeConfiguring:
     async def set_user(self, number: str, options: str) -> None:
         before = self.rights.get(number, UserRights())
         self.rights[number] = fields.changed(before, json.loads(options))
+
+    def configurations(self) -> list[schema.ReplacedConfiguration]:
+        return list(self.replaced.values())
+
+    async def restore_configuration(self, number: str) -> None:
+        await self.discard_configuration(number)
+        self.restored.append(number)
+
+    async def discard_configuration(self, number: str) -> None:
+        if self.replaced.pop(number, None) is None:
+            raise command_error("unknown-configuration", number=number)
 
     def callback(self) -> schema.CallBack:
         return schema.CallBack(**msgspec.structs.asdict(self.call_back))

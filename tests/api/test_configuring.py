@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from pbx.api.client import AsyncClient, Client
-from pbx.api.configuring import Configuring, settled, states_of
+from pbx.api.configuring import Configuring, new_line, settled, states_of
 from pbx.api.server import ControlServer
 from pbx.config.settings import Settings
+from pbx.errors import CommandError
 from pbx.lines.state import LineState, Phase, Trouble
+from pbx.store.database import local_engine
+from pbx.store.replaced import Replaced, keep
 from pbx.store.repository import Store
+from pbx.store.snapshot import LocalUser, Snapshot
 from tests.api.fakes import FakeExchange
 from tests.api.refusals import refused
 
@@ -209,6 +214,52 @@ class TestRoute:
                 return waiting.route("100", "101").kind
 
         assert await asyncio.to_thread(ask) == "local-user"
+
+
+class TestReplaced:
+    @pytest.fixture
+    async def store(self, store: Store, folder: Path) -> AsyncIterator[Store]:
+        """A store that keeps a configuration with the user 103 and the line ims."""
+        store.close()
+        one = Replaced.of(
+            Snapshot.of(7, [LocalUser("103", "", "m", "s")], [new_line("ims", IMS)]), 1_790_000_000
+        )
+        engine = local_engine(folder / "minisip.db")
+        with engine.begin() as connection:
+            keep(connection, one)
+        engine.dispose()
+        again = Store(folder, Settings(), asyncio.get_running_loop().call_soon_threadsafe)
+        again.open()
+        yield again
+        again.close()
+
+    async def test_restored(self, client: AsyncClient, folder: Path, store: Store) -> None:
+        def restore() -> None:
+            with Client(folder / "s") as plain:
+                (one,) = plain.configurations()
+                assert (one.number, one.users, one.lines) == (1, ["103"], ["ims"])
+                assert datetime.fromisoformat(one.replaced).timestamp() == 1_790_000_000
+                plain.restore_configuration("1")
+                (former,) = plain.configurations()
+                assert (former.users, former.lines) == (["100", "101", "102"], [])
+                plain.discard_configuration(str(former.number))
+                assert plain.configurations() == []
+
+        await asyncio.to_thread(restore)
+        assert (*store.snapshot.users, *store.snapshot.lines) == ("103", "ims")
+        assert store.snapshot.lines["ims"].password == "geheim12"
+
+    @pytest.mark.parametrize("number", ["7", "-1", "x", "1.0", "\u0661", "9" * 5000])
+    async def test_refusals(
+        self, client: AsyncClient, folder: Path, store: Store, number: str
+    ) -> None:
+        def restore() -> str:
+            with Client(folder / "s") as plain, pytest.raises(CommandError) as told:
+                plain.restore_configuration(number)
+            return told.value.code
+
+        assert await asyncio.to_thread(restore) == "unknown-configuration"
+        assert list(store.replaced) == [1]
 
 
 class TestCallBack:

@@ -16,7 +16,7 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pbx.api.schema import LINE_LIMIT, METHODS
+from pbx.api.schema import LINE_LIMIT, METHODS, ReplacedConfiguration
 from pbx.api.server import PATH_LIMIT, ControlServer
 from pbx.errors import StartError
 from pbx.locale import choose
@@ -50,7 +50,11 @@ async def call(path: Path, method: str, **params: str) -> dict[str, Any]:
 
 
 class TestMethods:
-    async def test_every_method_is_served(self, server: Path) -> None:
+    async def test_every_method_is_served(self, server: Path, exchange: FakeExchange) -> None:
+        for number in (1, 2):
+            exchange.configured.replaced[str(number)] = ReplacedConfiguration(
+                number=number, replaced="2026-11-30T18:30:00+00:00", users=["100"], lines=[]
+            )
         params = {
             "record": {"call": "c1"},
             "record.stop": {"call": "c1"},
@@ -64,6 +68,8 @@ class TestMethods:
             "line.set": {"name": "x", "options": "{}"},
             "line.remove": {"name": "x"},
             "plan.set": {"tables": "{}"},
+            "configuration.restore": {"number": "1"},
+            "configuration.discard": {"number": "2"},
             "callback.set": {"options": "{}"},
             "doctor": {"name": "telco"},
             "doctor.more": {"id": "1", "after": "0"},

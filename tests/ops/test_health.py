@@ -42,6 +42,7 @@ WRONG = [
     ("disk-full", replace(FINE, disk_used=0.95)),
     ("database-away", replace(FINE, database_ok=False, database_why="gone", records_waiting=3)),
     ("former-database", replace(FINE, database_left="/x/minisip-0004.db")),
+    ("configuration-replaced", replace(FINE, replaced={2: (3, 1)})),
     ("engine-restarted", replace(FINE, engine_deaths=2)),
     ("phone-lost", replace(FINE, lost={"105": 600.0})),
     ("emergency-taken", replace(FINE, shadowed=("110", "119"))),

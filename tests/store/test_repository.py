@@ -14,6 +14,7 @@ from pbx.config.settings import Settings
 from pbx.errors import CommandError, StartError
 from pbx.locale import choose
 from pbx.sip.digest import ha1
+from pbx.store import user_changes
 from pbx.store.accounts import MAX_PASSWORD, MIN_PASSWORD
 from pbx.store.repository import Store
 from pbx.store.snapshot import Account, BindingRow, StoreStatus
@@ -353,7 +354,7 @@ class TestErrors:
     ) -> None:
         kept = opened(Kept(tmp_path))
         with monkeypatch.context() as patch:
-            patch.setattr(Store, "_known", lambda *_: 1 / 0)
+            patch.setattr(user_changes, "known_user", lambda *_: 1 / 0)
             told = kept.ask(lambda done: kept.store.remove_user("100", done))
         assert code(told) == "internal-error"
         assert kept.ask(lambda done: kept.store.remove_user("100", done)) is None

@@ -72,6 +72,8 @@ class Facts:
             refused or ended for that; else 0.
         clock_moved_days: by how many days the clock was set lately, where recordings don't go by their
             age for that; else 0.
+        replaced: how many users and lines a configuration has that gave way to another one and is
+            kept, by its number.
     """
 
     wall_s: float
@@ -101,3 +103,4 @@ class Facts:
     recording_stays: tuple[str, str] | None = None
     recordings_lack_mb: int = 0
     clock_moved_days: int = 0
+    replaced: Mapping[int, tuple[int, int]] = field(default_factory=dict)

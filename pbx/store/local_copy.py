@@ -1,0 +1,86 @@
+"""The local database's copy of what MariaDB has, and the configurations that gave way to another."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from pbx.store import replaced, rows, settlement
+from pbx.store.database import make_durable
+from pbx.store.replaced import Replaced
+from pbx.store.settlement import Origin, Settlement
+from pbx.store.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+
+class LocalCopy:
+    """Keeps the copy; to be used in the writer's thread, `replaced` in any.
+
+    Args:
+        engine: of the local database.
+        shared: whether MariaDB is the main database; without it the local one is no copy.
+        wall: seconds since 1970.
+    """
+
+    def __init__(self, engine: Engine, shared: bool, wall: Callable[[], float]) -> None:
+        self._engine = engine
+        self._shared = shared
+        self._wall = wall
+        self._unkept: list[Replaced] = []
+        self._dropped: set[int] = set()
+        self.origin: Origin | None = None
+        self.replaced: Mapping[int, Replaced] = {}
+
+    def load(self, connection: Connection) -> None:
+        """Read what is there already."""
+        self.origin = settlement.load_origin(connection)
+        self.replaced = replaced.load_replaced(connection)
+
+    def settled(self, outcome: Settlement) -> None:
+        """Take over what was settled with MariaDB, once that is committed there, and keep it."""
+        self.origin = outcome.origin
+        if outcome.replaced is not None:
+            log.warning(
+                "MariaDB has another configuration than this machine, and not a later one of it for"
+                " certain: MariaDB's is used, this machine's is kept"
+            )
+            self._unkept.append(Replaced.of(outcome.replaced, self._wall()))
+        self.keep(outcome.snapshot)
+
+    def restored(self, number: int, before: Snapshot) -> None:
+        """Take note that a kept configuration is in use again, in the place of `before`."""
+        self._dropped.add(number)
+        self._unkept.append(Replaced.of(before, self._wall()))
+
+    def discarded(self, number: int) -> None:
+        """Take note that nobody needs a kept configuration any more."""
+        self._dropped.add(number)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Put the configuration on the disk, and MariaDB's into the copy.
+
+        What can't be written now, the next time writes.
+        """
+        if self._shared and self.origin is not None:
+            self.origin = Origin(self.origin.name, snapshot.version)
+        try:
+            with self._engine.begin() as connection:
+                # In this order, so that no number is another configuration's a moment later.
+                for one in self._unkept:
+                    replaced.keep(connection, one)
+                for number in self._dropped:
+                    replaced.discard(connection, number)
+                if self._shared and self.origin is not None:
+                    rows.replace_configuration(connection, snapshot)
+                    settlement.save_origin(connection, self.origin)
+                kept = replaced.load_replaced(connection)
+            make_durable(self._engine)
+        except SQLAlchemyError as error:
+            why = getattr(error, "orig", None) or error
+            log.error("the configuration could not be kept: %s", why)
+            return
+        self._dropped.clear()
+        self._unkept.clear()
+        self.replaced = kept
