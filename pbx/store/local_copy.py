@@ -14,6 +14,9 @@ from pbx.store.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
+_MARIADB = "-mariadb"
+"""What the positions of MariaDB have behind the data folder's id: the embedded database has its own."""
+
 
 class LocalCopy:
     """Keeps the copy; to be used in the writer's thread, `replaced` in any.
@@ -30,13 +33,31 @@ class LocalCopy:
         self._wall = wall
         self._unkept: list[Replaced] = []
         self._dropped: set[int] = set()
+        self._folder_id = ""
         self.origin: Origin | None = None
         self.replaced: Mapping[int, Replaced] = {}
 
-    def load(self, connection: Connection) -> None:
-        """Read what is there already."""
+    def load(self, connection: Connection, folder_id: str) -> None:
+        """Read what is there already in this data folder's database."""
+        self._folder_id = f"{folder_id}{_MARIADB}" if self._shared else folder_id
+        if self._shared and not self.positions(connection):
+            # Older versions noted them where the embedded database has its own; without any it
+            # reads the files again, which doubles nothing.
+            rows.move_positions(connection, folder_id, self._folder_id)
         self.origin = settlement.load_origin(connection)
         self.replaced = replaced.load_replaced(connection)
+
+    def positions(self, connection: Connection) -> dict[str, int]:
+        """Return how far the main database has each record file, as far as is known here."""
+        return rows.load_positions(connection, self._folder_id)
+
+    def remember_position(self, name: str, position: int) -> None:
+        """Keep MariaDB's position in a record file, to count what waits while it is away."""
+        try:
+            with self._engine.begin() as connection:
+                rows.set_position(connection, self._folder_id, name, position)
+        except SQLAlchemyError as error:
+            log.error("the position in %s could not be copied: %s", name, error)
 
     def settled(self, outcome: Settlement) -> None:
         """Take over what was settled with MariaDB, once that is committed there, and keep it."""

@@ -146,7 +146,7 @@ class Store:
             self._latest = rows.load_snapshot(connection)
             self._bindings = rows.load_bindings(connection)
             self._kept = rows.load_kept(connection)
-            self._copy.load(connection)
+            self._copy.load(connection, folder_id)
         self._feeder = Feeder(self._cdr_folder, folder_id)
         if not self._latest.version:
             self._first_start()
@@ -563,7 +563,7 @@ class Store:
             return None
         try:
             with self._local.connect() as connection:
-                self._feeder.look(rows.load_positions(connection, self._feeder.folder_id))
+                self._feeder.look(self._copy.positions(connection))
         except SQLAlchemyError as error:
             log.error("the call records could not be looked through, trying again: %s", error)
             return LOCAL_RETRY_S
@@ -602,7 +602,7 @@ class Store:
         taken = self._main.run(self._feeder.feed)
         self._feeder.committed(taken)
         if taken is not None and self._shared:
-            self._remember_position(taken.name, taken.position)
+            self._copy.remember_position(taken.name, taken.position)
         return 0.0 if self._feeder.hungry else None
 
     def _prepare(self) -> None:
@@ -628,14 +628,6 @@ class Store:
         self._feeder.interrupted()
         # Where MariaDB is another when it comes back, it needs its tables first.
         self._prepared = not self._shared
-
-    def _remember_position(self, name: str, position: int) -> None:
-        """Keep MariaDB's position too: to count what waits while it is down."""
-        try:
-            with self._local.begin() as connection:
-                rows.set_position(connection, self._feeder.folder_id, name, position)
-        except SQLAlchemyError as error:
-            log.error("the position in %s could not be copied: %s", name, error)
 
     def _user_gone(self, number: str) -> None:
         self._pending[number] = ()

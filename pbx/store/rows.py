@@ -176,12 +176,20 @@ def load_positions(connection: Connection, folder_id: str) -> dict[str, int]:
     }
 
 
-def set_position(connection: Connection, folder_id: str, file: str, offset: int) -> None:
-    """Note how far a record file has been taken over, in octets."""
+def move_positions(connection: Connection, folder_id: str, fresh_id: str) -> None:
+    """Note the positions of a data folder under another id of it."""
+    for file, offset in load_positions(connection, folder_id).items():
+        set_position(connection, fresh_id, file, offset)
+        set_position(connection, folder_id, file, None)
+
+
+def set_position(connection: Connection, folder_id: str, file: str, offset: int | None) -> None:
+    """Note how far a record file has been taken over, in octets; None for nothing that is known."""
     table = schema.cdr_position
     key = f"{folder_id}/{file}"
     connection.execute(delete(table).where(table.c.file == key))
-    connection.execute(insert(table).values(file=key, offset=offset))
+    if offset is not None:
+        connection.execute(insert(table).values(file=key, offset=offset))
 
 
 def insert_records(connection: Connection, records: Mapping[str, Mapping[str, object]]) -> None:

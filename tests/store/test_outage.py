@@ -222,6 +222,46 @@ class TestChangeOfDatabase:
         assert second.first == first.store.snapshot
         assert second.store.status.database == "sqlite"
 
+    @pytest.mark.parametrize("noted_as_before", [False, True])
+    def test_each_database_gets_the_records_of_the_others_time(
+        self, tmp_path: Path, mariadb: MariaDb, url: str, noted_as_before: bool
+    ) -> None:
+        records = Records(tmp_path)
+        kept = Kept(tmp_path, "", mariadb)
+        embedded = "SELECT record_id FROM cdr ORDER BY record_id"
+        wanted: list[tuple[object, ...]] = []
+        for turn, database in enumerate(["", url, "", url], 1):
+            kept = kept.reopened(database)
+            kept.store.record_written(records.path, records.write(turn))
+            kept.until_fed()
+            wanted.append((f"{turn:016x}-LO",))
+            rows = [(one,) for one in ids(mariadb, url)] if database else kept.local_rows(embedded)
+            assert rows == wanted
+            if noted_as_before:
+                # One position for both, as older versions had it
+                kept.close()
+                kept.local_rows(
+                    "UPDATE OR REPLACE cdr_position SET file = replace(file, '-mariadb/', '/')"
+                )
+                kept = Kept(tmp_path, database, mariadb)
+        kept.close()
+
+    def test_what_waits_is_counted_by_mariadbs_own_position(
+        self, tmp_path: Path, mariadb: MariaDb, url: str, opened: Opened
+    ) -> None:
+        records = Records(tmp_path)
+        first = Kept(tmp_path, url, mariadb)
+        first.store.record_written(records.path, records.write(1))
+        first.until_fed()
+        second = first.reopened("")
+        second.store.record_written(records.path, records.write(2, 3))
+        second.until_fed()
+        second.close()
+        mariadb.stop()
+        third = opened(Kept(tmp_path, url, mariadb))
+        third.until(lambda: not third.store.status.ok)
+        assert third.store.status.records_waiting == 2
+
     def test_a_newer_schema_is_left_alone(
         self,
         tmp_path: Path,
