@@ -30,6 +30,11 @@ def text(value: object) -> str:
     """Return a text; numbers without quotes are the usual slip."""
     if not isinstance(value, str):
         raise BadValue("value-text", value=shown(value))
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # YAML's "\ud800" and its like are half a character
+        raise BadValue("value-characters", value=shown(value)) from error
     return value
 
 

@@ -77,6 +77,8 @@ def _load(text: str, taker: Taker) -> Mapping[str, Any] | None:
         return None
     try:
         data = yaml.safe_load(text)
+        # A hexadecimal number of any length can be read, but not be written as a decimal one.
+        repr(data)
     # a date that is none, or a depth that is too great, isn't YAML's own error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)

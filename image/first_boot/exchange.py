@@ -2,7 +2,6 @@
 
 import copy
 import json
-import tomllib
 from collections.abc import Mapping
 
 from first_boot.accounts import SERVICE_USER
@@ -10,7 +9,7 @@ from first_boot.boot_text import TAKEN_OVER
 from first_boot.machine import Machine, Outcome, Owner
 from first_boot.merging import Settings, leaves, merged, without, without_paths
 from first_boot.notes import LANGUAGES, Note, note
-from first_boot.toml_source import write_toml
+from first_boot.toml_source import read_toml, write_toml
 from first_boot.wishes import FirstUser
 
 PROGRAM = "/usr/bin/minisipserver-cli"
@@ -51,8 +50,8 @@ def set_exchange(
     folder, owner = place
     name = f"{folder}/{SETTINGS}"
     try:
-        there = tomllib.loads(machine.read(name))
-    except tomllib.TOMLDecodeError:
+        there = read_toml(machine.read(name))
+    except (ValueError, RecursionError):
         # a person wrote it there, and the exchange says at its start what is wrong with it
         return {}, [note("exchange-file-broken", path=name)]
     wishes: Settings = copy.deepcopy(dict(wished))
@@ -138,8 +137,8 @@ def set_hardware(
     folder, owner = place
     name = f"{folder}/{HARDWARE}"
     try:
-        there = tomllib.loads(machine.read(name))
-    except tomllib.TOMLDecodeError:
+        there = read_toml(machine.read(name))
+    except (ValueError, RecursionError):
         return [note("exchange-file-broken", path=name)]
     text = write_toml(merged(without(there, before), dict(wished)))
     machine.write(name, text, 0o600, owner)

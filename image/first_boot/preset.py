@@ -9,7 +9,7 @@ from typing import Any
 from first_boot import checks
 from first_boot.boot_text import TAKEN_OVER, BootText, Span
 from first_boot.notes import BadValue
-from first_boot.toml_source import Path, text_values
+from first_boot.toml_source import Path, read_toml, text_values
 from first_boot.wishes import Account, Addressing, FirstUser, Reading, Taker, Wifi, Wishes
 
 NAME = "minisip.toml"
@@ -81,7 +81,7 @@ def read_preset(source: BootText) -> Reading:
     """Return what `minisip.toml` wishes; what is wrong in it becomes notes, never an error."""
     taker = Taker(NAME)
     try:
-        data = tomllib.loads(source.text)
+        data = read_toml(source.text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         _note_syntax(taker, source.text, str(error))
         return Reading(notes=tuple(taker.notes), readable=False)
@@ -253,6 +253,6 @@ def _blank(
 
 def _parsed(text: str) -> dict[str, Any] | None:
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return read_toml(text)
+    except (ValueError, RecursionError):
         return None

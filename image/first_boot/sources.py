@@ -15,7 +15,7 @@ from first_boot.imager import (
     read_userconf,
     read_wpa_supplicant,
 )
-from first_boot.notes import BadValue, Note
+from first_boot.notes import BadValue, Note, shown
 from first_boot.preset import NAME as PRESET
 from first_boot.preset import read_preset
 from first_boot.wishes import Reading, Wishes
@@ -73,8 +73,10 @@ def _read(name: str, octets: bytes) -> Reading:
     reader = READERS[name]
     try:
         reading = reader(decode(octets))
-    except BadValue as bad:
-        unreadable = Note("file-unreadable", {"file": name, "why": bad.note.words()})
+    # What Python can't read or write, such as a number of thousands of digits, is no BadValue
+    except (ValueError, RecursionError) as error:
+        why = error.note.words() if isinstance(error, BadValue) else shown(str(error))
+        unreadable = Note("file-unreadable", {"file": name, "why": why})
         return Reading(notes=(unreadable,), readable=False)
     if reading.blanked and _secrets(reader(reading.blanked).wishes) & _secrets(reading.wishes):
         # an unusual form that the reader understood and the blanking didn't

@@ -8,6 +8,9 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+from first_boot.notes import BadValue
 
 Path = tuple[str | int, ...]
 """``("user", 0, "password")``: keys, and positions in arrays."""
@@ -24,6 +27,25 @@ _STRING = re.compile(
     r"|'[^'\n]*'",
     re.DOTALL,
 )
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """Return what TOML says.
+
+    Raises:
+        tomllib.TOMLDecodeError: it is none.
+        BadValue: a number in it has too many digits.
+        RecursionError: it is nested too deeply.
+    """
+    try:
+        data = tomllib.loads(text)
+        # Hexadecimal numbers of any length can be read, but not written as decimal ones.
+        repr(data)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        raise BadValue("file-number") from error
+    return data
 
 
 def text_values(text: str) -> dict[Path, tuple[int, int]]:

@@ -313,10 +313,12 @@ def parse_settings(text: bytes, name: str) -> Settings:
     try:
         # Editors on Windows begin a file with a mark that TOML doesn't know.
         settings = msgspec.toml.decode(text.removeprefix(codecs.BOM_UTF8), type=Settings)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        why = next(_faults(settings), None)
+    # ValueError: no UTF-8, or a number of thousands of digits; RecursionError: nested as deeply
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         sentence = say("bad-settings", path=name, why=fault_of_settings(str(error)))
         raise StartError(sentence, os.EX_CONFIG) from error
-    for why in _faults(settings):
+    if why is not None:
         raise StartError(say("bad-settings", path=name, why=why), os.EX_CONFIG)
     return settings
 

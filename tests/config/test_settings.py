@@ -324,6 +324,10 @@ class TestFaults:
     def test_no_toml_at_all(self, text: str) -> None:
         assert fault(text)
 
+    @pytest.mark.parametrize("value", ["9" * 5000, "0x" + "f" * 5000, "[" * 5000])
+    def test_a_value_without_end(self, value: str) -> None:
+        assert fault(f"[sip]\nport = {value}")
+
     def test_no_utf8_at_all(self) -> None:
         with pytest.raises(StartError):
             parse_settings(b'language = "\xff"', "x")

@@ -202,6 +202,24 @@ class TestOlder:
         assert state.one_time is not None
         assert [line for _, line in box.calls if "root" in line] == []
 
+    def test_half_a_character_in_the_networks_name(self, box: Box) -> None:
+        box.sample("user-data", "network-config")
+        text = box.on_card("network-config")
+        assert '"Bob\'s Café"' in text
+        box.write("network-config", text.replace('"Bob\'s Café"', '"\\ud800"'))
+        (sentence,) = sentences(box.start())
+        assert "has a code in it that is no character" in sentence
+        # and the other file counts
+        assert box.password_of("alice") == HASH
+
+    @pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
+    def test_a_number_without_end(self, box: Box, number: str) -> None:
+        box.sample("user-data")
+        box.write("network-config", f"version: {number}\n{number}: 1\n")
+        (sentence,) = sentences(box.start())
+        assert sentence.startswith("network-config")
+        assert box.password_of("alice") == HASH
+
     def test_wpa_supplicant(self, box: Box) -> None:
         box.sample("wpa_supplicant.conf")
         assert sentences(box.start()) == []

@@ -201,6 +201,15 @@ class TestFaults:
             for one in sentences(box.start())
         )
 
+    @pytest.mark.parametrize("number", ["9" * 5000, "-0x" + "f" * 5000])
+    def test_a_number_without_end(self, box: Box, number: str) -> None:
+        number = number.removeprefix("-")
+        state = box.first_start(f"sip_port = {number}\n[box]\nhostname = 'attic'\n")
+        assert sentences(state) == [
+            "minisip.toml: a number in the file has thousands of digits; nothing of it was taken over."
+        ]
+        assert state.one_time is not None
+
 
 class TestBlanking:
     TEXT = """
