@@ -59,6 +59,7 @@ class LegState(msgspec.Struct, frozen=True):
         forwarder: as in `Leg`.
         called: we have called it; None in the journal of an older version.
         through: as in `pbx.sip.dialog_usage.DialogUsage`.
+        seen: how a line's server sees our end of the path, host and port; None where nobody knows.
     """
 
     number: str
@@ -75,6 +76,7 @@ class LegState(msgspec.Struct, frozen=True):
     forwarder: str = ""
     called: bool | None = None
     through: FlowState | None = None
+    seen: tuple[str, int] | None = None
 
 
 class CallState(msgspec.Struct, frozen=True):

@@ -148,6 +148,7 @@ class Leg:
         flow, who = FlowState.of(self.usage.flow), self.party
         timer = self.usage.session.interval if self.usage.session is not None else None
         through = self.usage.through
+        seen = self.manner.seen(self.usage.flow) if self.manner is not None else None
         return LegState(
             who.number,
             flow,
@@ -163,6 +164,7 @@ class Leg:
             self.forwarder,
             self.called,
             None if through is None else FlowState.of(through),
+            None if seen is None else (seen.host, seen.port),
         )
 
     @property

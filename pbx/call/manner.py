@@ -6,7 +6,7 @@ from pbx.call.party import Party
 from pbx.media.session import KeyForm
 from pbx.sip.authorization import Authorizer
 from pbx.sip.crossing import Headers
-from pbx.sip.flow import Flow
+from pbx.sip.flow import Address, Flow
 from pbx.sip.headers import NameAddr
 from pbx.sip.session_timer import SessionPolicy
 
@@ -32,6 +32,12 @@ class Manner(Protocol):
 
     def contact(self, flow: Flow, *, secure: bool) -> str:
         """Return our Contact header value; arguments as for `pbx.call.party.contact`."""
+
+    def seen(self, flow: Flow) -> Address | None:
+        """Return how the line's server sees our end of a path; None where it hasn't said."""
+
+    def recall(self, seen: Address, flow: Flow) -> None:
+        """Take note of what `seen` said before a restart, until the server says it again."""
 
     def sound_address(self, flow: Flow) -> str:
         """Return the address for our session descriptions on this path; empty for our own."""

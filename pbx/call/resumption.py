@@ -14,6 +14,7 @@ from pbx.media.session import LegMedia, NoPortsLeft
 from pbx.sdp.offer_answer import reject_all
 from pbx.sip.dialog import Dialog
 from pbx.sip.endpoint import Endpoint
+from pbx.sip.flow import Address
 from pbx.sip.invite_usage import Usage
 from pbx.sip.octet_text import text_of
 from pbx.sip.session_timer import SessionInterval
@@ -104,6 +105,9 @@ class Resumption:
         party = Party(state.number, text_of(state.name), state.hidden, state.line, state.poses)
         if manner is not None:
             behave(usage, manner)
+            if state.seen is not None:
+                # The line's server says it again only when DNS has told where it is
+                manner.recall(Address(*state.seen), flow)
         if state.through is not None:
             # Where the line's outbound proxy is now, DNS may not have said yet
             usage.through = state.through.flow

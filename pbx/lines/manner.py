@@ -11,7 +11,7 @@ from pbx.media.session import KeyForm
 from pbx.sdp.precondition import met
 from pbx.sip.authorization import Authorizer
 from pbx.sip.crossing import Headers
-from pbx.sip.flow import Flow
+from pbx.sip.flow import Address, Flow
 from pbx.sip.headers import NameAddr
 from pbx.sip.identity import ANONYMOUS
 from pbx.sip.session_timer import SessionPolicy
@@ -66,6 +66,14 @@ class LineManner:
         """The Contact that a carrier has registered, too."""
         shown = self.public.shown(self.options, flow)
         return contact(self.options.own_user, shown, secure=secure)
+
+    def seen(self, flow: Flow) -> Address | None:
+        """As the server has said in its answers."""
+        return self.public.seen(flow)
+
+    def recall(self, seen: Address, flow: Flow) -> None:
+        """As it has said before a restart."""
+        self.public.recall(seen, flow)
 
     def sound_address(self, flow: Flow) -> str:
         """As the line has it."""

@@ -32,6 +32,14 @@ class PublicAddress:
         if seen is not None:
             self._seen, self._of = seen, flow
 
+    def recall(self, seen: Address, flow: Flow) -> None:
+        """Take note of what was known before a restart; what has been learned since counts more.
+
+        A connection of before had a mapping that went with it.
+        """
+        if self._seen is None and not flow.is_stream:
+            self._seen, self._of = seen, flow
+
     def lost(self, flow: Flow) -> None:
         """Take note that a connection has ended: another one has another mapping."""
         if flow.connection and self._of is not None and flow.same_source(self._of):

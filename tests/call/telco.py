@@ -30,6 +30,8 @@ class Telco(Phone):
     """
 
     outside: Address | None = None
+    registered: tuple[str, ...] = ()
+    """The Contacts that have been registered, one after the other."""
 
     def deliver(self, data: bytes, flow: Flow) -> None:
         message = parse_message(data) if data.strip() else None
@@ -39,6 +41,7 @@ class Telco(Phone):
             return
         response = response_to(message, 200, to_tag="registrar")
         if message.method == "REGISTER":
+            self.registered += tuple(message.all("Contact"))
             response.extend(
                 ("Contact", f"{contact};expires=600") for contact in message.all("Contact")
             )

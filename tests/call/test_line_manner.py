@@ -383,6 +383,28 @@ class TestAfterARestart:
         after.advance(1.1)
         assert "@203.0.113.7:50000" in (peer.hears("INVITE").get("Contact") or "")
 
+    def test_its_contact_is_the_public_one_before_dns_has_told_anything(
+        self, office: Office, alice: Phone
+    ) -> None:
+        line = changed(LINE, server="ims.example", contact_address="learned", session_s=90)
+        peer = office.phones[Address(HOST, 5060)] = Telco(office, "gw", Address(HOST, 5060))
+        peer.outside = Address("203.0.113.7", 40000)
+        question = Question(Kind.A, "ims.example")
+        office.names[question] = (HOST,)
+        office.configure(line, plan=PLAN)
+        alice.invite("9030123")
+        told = "Session-Expires: 90;refresher=uac\nRequire: timer"
+        peer.respond(peer.hears("INVITE"), 200, "OK", peer.sdp(), headers=told)
+        peer.hears("ACK")
+        before = len(peer.registered)
+        after = reborn(office, alice, peer, line=line)
+        after.advance(1.1)
+        assert f"@{peer.outside}" in (peer.hears("INVITE").get("Contact") or "")
+        assert len(peer.registered) == before
+        after.names[question] = (HOST,)
+        after.advance(120)
+        assert f"@{peer.outside}" in peer.registered[before]
+
 
 class TestAnOutboundProxy:
     """All messages of such a carrier go to the proxy: what it names leads nowhere."""
