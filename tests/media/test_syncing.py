@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pbx.media.engine.syncing import DiskSync
+from pbx.media.engine.syncing import DiskSync, sync_file_system
 from tests.interop.waiting import until
 
 
@@ -24,6 +24,14 @@ class Disk:
     def __init__(self) -> None:
         self.lengths: dict[str, list[int]] = {}
         self.failing = False
+        self.others_fail = False
+
+    def sync_all(self, fd: int) -> None:
+        path = Path(f"/proc/self/fd/{fd}").readlink()
+        for one in path.parent.iterdir():
+            self.lengths.setdefault(one.name, []).append(one.stat().st_size)
+        if self.failing or self.others_fail:
+            raise OSError(5, "Input/output error")
 
     def sync(self, fd: int) -> None:
         path = Path(f"/proc/self/fd/{fd}").readlink()
@@ -41,7 +49,7 @@ def disk() -> Disk:
 
 
 def test_a_file_that_grows(disk: Disk, tmp_path: Path) -> None:
-    sync = DiskSync(disk.sync, 0.02)
+    sync = DiskSync(disk.sync, disk.sync_all, 0.02)
     with (tmp_path / "a").open("wb", buffering=0) as file:
         file.write(b"head")
         sync.begin(1, file.fileno(), unheard)
@@ -55,8 +63,45 @@ def test_a_file_that_grows(disk: Disk, tmp_path: Path) -> None:
     sync.close()
 
 
+def test_files_that_grow_are_brought_there_together(disk: Disk, tmp_path: Path) -> None:
+    with (
+        (tmp_path / "a").open("wb", buffering=0) as one,
+        (tmp_path / "b").open("wb", buffering=0) as other,
+    ):
+        sync = DiskSync(disk.sync, disk.sync_all, 0.02)
+        for name, file in ((1, one), (2, other)):
+            sync.begin(name, file.fileno(), unheard)
+            file.write(b"sound")
+        disk.has("a", 5)
+        disk.has("b", 5)
+        sync.close()
+
+
+def test_somebody_else_has_written_what_the_disk_does_not_take(disk: Disk, tmp_path: Path) -> None:
+    disk.others_fail = True
+    told: list[str] = []
+    sync = DiskSync(disk.sync, disk.sync_all, 0.02)
+    with (tmp_path / "a").open("wb", buffering=0) as file:
+        sync.begin(1, file.fileno(), told.append)
+        disk.has("a", 0)
+        file.write(b"sound")
+        # Once with all others, and once by itself
+        until("asked itself", lambda: disk.lengths["a"].count(5) >= 2)
+    sync.end(1, lambda: told.append("ended"))
+    sync.close()
+    assert told == ["ended"]
+
+
+def test_the_system_is_asked(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        sync_file_system(file.fileno())
+        descriptor = file.fileno()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sync_file_system(descriptor)
+
+
 def test_the_begin_and_the_end_do_not_wait(disk: Disk, tmp_path: Path) -> None:
-    sync = DiskSync(disk.sync, 3600.0)
+    sync = DiskSync(disk.sync, disk.sync_all, 3600.0)
     for name in ("a", "b"):
         with (tmp_path / name).open("wb", buffering=0) as file:
             sync.begin(ord(name), file.fileno(), unheard)
@@ -71,7 +116,7 @@ def test_the_begin_and_the_end_do_not_wait(disk: Disk, tmp_path: Path) -> None:
 
 def test_what_is_left_at_the_end(disk: Disk, tmp_path: Path) -> None:
     before = threading.active_count()
-    sync = DiskSync(disk.sync, 3600.0)
+    sync = DiskSync(disk.sync, disk.sync_all, 3600.0)
     with (tmp_path / "a").open("wb", buffering=0) as file:
         sync.begin(1, file.fileno(), unheard)
         disk.has("a", 0)
@@ -86,7 +131,7 @@ def test_a_disk_that_fails_is_told_of_once(
 ) -> None:
     disk.failing = True
     told: list[str] = []
-    sync = DiskSync(disk.sync, 0.02)
+    sync = DiskSync(disk.sync, disk.sync_all, 0.02)
     with (tmp_path / "a").open("wb", buffering=0) as file:
         sync.begin(1, file.fileno(), told.append)
         file.write(b"sound")
@@ -99,7 +144,7 @@ def test_a_disk_that_fails_is_told_of_once(
 
 def test_a_disk_that_takes_all_but_the_end(disk: Disk, tmp_path: Path) -> None:
     told: list[str] = []
-    sync = DiskSync(disk.sync, 3600.0)
+    sync = DiskSync(disk.sync, disk.sync_all, 3600.0)
     with (tmp_path / "a").open("wb", buffering=0) as file:
         sync.begin(1, file.fileno(), told.append)
         disk.has("a", 0)
@@ -114,7 +159,7 @@ def test_no_descriptor_is_left_open(disk: Disk, tmp_path: Path) -> None:
         return len(list(Path("/proc/self/fd").iterdir()))
 
     before = count()
-    sync = DiskSync(disk.sync, 3600.0)
+    sync = DiskSync(disk.sync, disk.sync_all, 3600.0)
     for name in (1, 2):
         with (tmp_path / "a").open("wb") as file:
             sync.begin(name, file.fileno(), unheard)

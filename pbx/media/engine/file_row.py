@@ -1,8 +1,8 @@
 """Words of one recording's file, which three threads share; each word is written by one of them.
 
-The main thread makes the file and begins with `FD`; the packet thread says what may be taken out of
-the recording's ring; the writer takes it, and says when it is done with the file. What of a track
-has been written is what has been taken.
+The main thread makes the file and begins with `FD`; the packet thread says what is in the recording's
+queue; the writer takes it, and says when it is done with the file. What of a track has been written is
+what has been taken.
 """
 
 # --- the main thread's ------------------------------------------------------------------------------
@@ -22,13 +22,13 @@ ENDED = 9
 
 # --- the writer's -----------------------------------------------------------------------------------
 TAKEN = 16
-"""Samples of each track that are in the file, and whose place in the ring is free again."""
+"""Samples of each track that are in the file, and whose place in the queue is free again."""
 
 ERROR = 17
 """The error number that the system gave; nothing is written any more."""
 
 DONE = 18
-"""1 once the file isn't touched any more, and the ring is all zeros for the next recording."""
+"""1 once neither the file nor the queue is touched any more."""
 
 WIDTH = 24
 

@@ -107,7 +107,7 @@ class Recordings:
         self._writer.prepare(row)
         self._files.submit(lambda: self._make(recording), lambda why: self._give_up(recording, why))
         command = command_record(ring_row.RECORD, row)
-        command[ring_row.SETTINGS : ring_row.SETTINGS + 3] = left, right, rate
+        command[ring_row.SETTINGS : ring_row.SETTINGS + 4] = left, right, rate, tracks
         self._packets.command(command)
 
     def _why_not(self, streams: tuple[int, ...]) -> str:

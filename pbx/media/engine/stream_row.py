@@ -69,7 +69,8 @@ VOICE = 45
 """1: what comes in is heard here (`voice_row`), and not sent on."""
 
 TAPPED = 46
-"""1: what comes in can be recorded as it is passed on (`tap_row`)."""
+"""1: what comes in can be recorded as it is passed on (`tap_row`); more: 1 + the last of its packets that
+wait for that (`staged_row`), counted from 1."""
 
 DIAL_LEFT = 47
 """Digits that are still to be put into what the peer is passed (`dialling`), the present one too."""

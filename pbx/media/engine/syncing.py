@@ -4,6 +4,7 @@ Left to itself, Linux keeps what is written for half a minute in memory; and ext
 length only then, so that a power cut would leave files of no octets at all.
 """
 
+import ctypes
 import logging
 import os
 import queue
@@ -16,7 +17,19 @@ from dataclasses import dataclass
 _log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
-"""How often: each time costs a flash card the file's first block and its place in the journal."""
+"""How often: each time costs a flash card the files' first blocks and their places in the journal."""
+
+
+def sync_file_system(fd: int) -> None:
+    """Bring all that is written to a file's file system to the disk: syncfs(2).
+
+    Raises:
+        OSError: the disk hasn't taken something since the file was opened, of this file or of another.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syncfs(fd) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 @dataclass(slots=True)
@@ -25,28 +38,36 @@ class _File:
 
     Args:
         fd: ours of it.
+        device: the file system that it is in.
         failed: told of why the disk hasn't taken it, once: the system says so only once, too, and takes
             what comes after as if nothing were missing.
     """
 
     fd: int
+    device: int
     failed: Callable[[str], None] | None
 
 
 class DiskSync:
     """A thread that waits for the disk, so that nobody else has to.
 
-    A disk that is slow is asked less often, as one file comes after the other.
+    Files that grow are brought there together: one by one, each would have a commit of the journal of its
+    own. A disk that is slow is asked less often.
 
     Args:
         sync: fdatasync(2).
+        sync_all: `sync_file_system`.
         every_s: how often each file is brought there while it grows.
     """
 
     def __init__(
-        self, sync: Callable[[int], None] = os.fdatasync, every_s: float = EVERY_S
+        self,
+        sync: Callable[[int], None] = os.fdatasync,
+        sync_all: Callable[[int], None] = sync_file_system,
+        every_s: float = EVERY_S,
     ) -> None:
         self._sync = sync
+        self._sync_all = sync_all
         self._every_s = every_s
         self._files: dict[int, _File] = {}
         self._news: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -65,7 +86,7 @@ class DiskSync:
                 this reason.
         """
         with suppress(OSError):  # no descriptor is left: the recording itself matters more
-            file = _File(os.dup(fd), failed)
+            file = _File(os.dup(fd), os.fstat(fd).st_dev, failed)
             self._news.put(lambda: self._begin(name, file))
 
     def end(self, name: int, ended: Callable[[], None]) -> None:
@@ -88,8 +109,7 @@ class DiskSync:
             try:
                 news = self._news.get(timeout=wait_s)
             except queue.Empty:
-                for file in self._files.values():
-                    self._bring(file)
+                self._bring_all()
                 self._due = time.monotonic() + self._every_s
             else:
                 news()
@@ -111,6 +131,16 @@ class DiskSync:
         for name in list(self._files):
             self._end(name, lambda: None)
         self._closing = True
+
+    def _bring_all(self) -> None:
+        for first in {file.device: file for file in self._files.values()}.values():
+            try:
+                self._sync_all(first.fd)
+            except OSError:
+                # Whose it is, each file knows of itself.
+                for file in self._files.values():
+                    if file.device == first.device:
+                        self._bring(file)
 
     def _bring(self, file: _File) -> None:
         try:

@@ -128,7 +128,17 @@ CALLS_MADE = 12
 ANSWERED = 13
 """Calls that the thread's io_uring has been given in all, and answers that have been read."""
 
-TOTALS = 16
+STAGED = 14
+STAGE_END = 15
+"""Packets that wait to be recorded (`staged_row`), and octets of them."""
+
+TO_WRITE = 16
+"""1 while recordings have something for the writer, who hasn't been told."""
+
+WRITE_NS = 17
+"""When it may be told again."""
+
+TOTALS = 18
 
 SESSIONS = 16
 """Words of a stream's row of `sessions`: see `kernels.srtp`."""

@@ -12,6 +12,9 @@ RIGHT = STATE + 2
 BLOCK = STATE + 3
 """Samples of a track in a block."""
 
+TRACKS = STATE + 4
+"""1 where both parties are mixed, 2 where each has a track of the file."""
+
 WIDTH = STATE + 8
 
 TAPES = 128
@@ -19,8 +22,13 @@ BLOCK_MS = 500
 HIGHEST = 16000
 """Samples in a second of a recording: more than a wideband voice has isn't kept."""
 
-RING_MS = 8192
-"""What a track's ring holds: so long may a disk take for a block before sound is lost."""
+RING_MS = 2048
+"""What a track's ring holds: what isn't closed yet, in as little memory as will do, so that it stays in the
+processor's cache."""
 
 RING = HIGHEST * RING_MS // 1000
 """Samples of one track at the highest rate; at half the rate half of them are used."""
+
+QUEUE_RINGS = 4
+QUEUE = QUEUE_RINGS * RING
+"""Samples of one track that wait for the writer: so long, 8 s, may a disk take before sound is lost."""

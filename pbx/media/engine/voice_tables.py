@@ -2,7 +2,7 @@
 
 What isn't used is never touched, and so takes no memory. The main thread writes coder rows that no
 voice has yet, and headers of recordings; `files` says itself who writes what (`file_row`), and what is
-closed of `tracks` is the writer's, with `block` and `wakes`; all else is the packet threads'. Rows of
+ready of `queues` is the writer's, with `wakes`; all else is the packet threads'. Rows of
 streams, players and recordings are in tables for all threads, each row one thread's at a time; rooms and
 what a packet or a tick needs are each thread's own.
 """
@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pbx.media.engine import coder_row, file_row, player_row, tap_row, tape_row, voice_row
+from pbx.media.engine import (
+    coder_row,
+    file_row,
+    player_row,
+    staged_row,
+    tap_row,
+    tape_row,
+    voice_row,
+)
 from pbx.media.engine.kernels import resample, shared
 from pbx.media.engine.tables import Words, lone
 
@@ -57,11 +65,13 @@ class VoiceTables(NamedTuple):
     heard: Sound
     taps: Words
     tapped: Sound
+    staged: Words
+    stage: npt.NDArray[np.uint8]
     tapes: Words
     tracks: Sound
     files: Words
     headers: npt.NDArray[np.uint8]
-    block: Sound
+    queues: Sound
     wakes: Words
     active: Words
     members: Words
@@ -103,7 +113,7 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         tracks=np.zeros((tape_row.TAPES, 2 * tape_row.RING), np.int16),
         files=_no_files(),
         headers=np.zeros((tape_row.TAPES, file_row.HEADER), np.uint8),
-        block=np.zeros(2 * tape_row.HIGHEST * tape_row.BLOCK_MS // 1000, np.int16),
+        queues=np.zeros((tape_row.TAPES, 2 * tape_row.QUEUE), np.int16),
         wakes=np.zeros(1, np.int64),
         name=np.frombuffer(name, np.uint8).copy(),
         **_own_tables(streams),
@@ -134,6 +144,8 @@ def _own_tables(streams: int) -> dict[str, Any]:
         "posted": np.zeros((POSTED, 4), np.int64),
         # One for all streams: a packet after the other, it stays in the processor's cache.
         "tapped": lone(voice_row.LINE_SAMPLES, np.int16),
+        "staged": np.zeros((staged_row.MOST, staged_row.WIDTH), np.int64),
+        "stage": lone(staged_row.OCTETS, np.uint8),
         "shared": np.zeros((shared.ENTRIES, shared.WIDTH), np.int64),
         "shared_sound": np.zeros((shared.ENTRIES, voice_row.PACKING_SAMPLES), np.int16),
         "shared_payloads": np.zeros((shared.ENTRIES, PACKET), np.uint8),

@@ -18,7 +18,7 @@ from pbx.media.engine.kernels.relay import relay, slot_of
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
-from pbx.media.engine.kernels.tapping import set_tap, tap
+from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
 from pbx.media.engine.kernels.ticking import begin_stream, end_stream, make_timer
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
@@ -176,6 +176,8 @@ def _obey(tables: Any, voices: Any, now: Any) -> None:
             tick_voices(tables, voices)
         if room(tables.reports, tables.report_cursors) < ring_row.MOST_REPORTS:
             return
+        # What has come before belongs to what was before.
+        record_staged(tables, voices)
         if operation == ring_row.SET:
             _set_stream(tables, voices, command, now)
         elif operation == ring_row.RELEASE:
@@ -210,7 +212,7 @@ def _wake_main(tables: Any) -> None:
 
 @kernel
 def _serve(tables: Any, voices: Any, socket: Any, came: Any) -> Any:
-    """Pass on what has come to a socket, and record it; returns the number of packets."""
+    """Pass on what has come to a socket, and keep it for its recording; returns the packets."""
     received = relay(tables, voices, socket, came)
     slot = slot_of(tables, socket)
     if tables.streams[slot, row.TAPPED] != 0 and socket != 2 * slot + 1:
@@ -306,6 +308,7 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
         answer_query(tables, voices)
         if now >= next_tick:
             tick(tables, now)
+            record_staged(tables, voices)
             hand_over_due(tables, voices, now)
             next_tick = now + tables.facts[t.TICK_NS]
         _wake_main(tables)

@@ -3,8 +3,8 @@
 Two tracks of int16 in a ring. A packet's place is its timestamp's distance from the party's first
 one, whose own place is when it came, less its length; so any packet sizes go together, loss leaves
 silence of its length, and order of arrival does not matter. What no packet that is `BEHIND_MS` late
-can belong to any more is closed in blocks. Somebody else takes out what is closed, in a time of his
-own: a place is used again only when it has been taken.
+can belong to any more is closed in blocks, and taken out as soon as there's room for it elsewhere: a
+place is used again only when it has been taken.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ MASK = 2
 """Samples of a track in the ring, a power of two, less one."""
 
 TAKEN = 3
-"""Samples taken out so far, as far as whoever puts in has heard of it."""
+"""Samples taken out so far."""
 
 END = 4
 """The sample after the last one that has been put in."""

@@ -16,6 +16,9 @@ from pbx.media.engine.native import (
     write,
 )
 
+_WRITE_NS = 1_000_000_000
+"""How often the writer is woken: each time it writes a file's end and its header."""
+
 
 @kernel
 def tape(
@@ -52,11 +55,32 @@ def tape(
 
 
 @kernel
-def _ready(voices: Any, number: Any) -> None:
-    """Let the writer take what is closed."""
-    file = row_of(voices.files, number)
-    closed = voices.tapes[number, record.CLOSED]
-    store_release(file.ctypes.data + 8 * file_row.READY, closed)
+def queue_length(row: Any) -> Any:
+    """Return how many samples of each track a recording's queue holds, a power of two."""
+    return tape_row.QUEUE_RINGS * (row[record.MASK] + 1)
+
+
+@kernel
+def _enqueue(voices: Any, number: Any) -> Any:
+    """Move what is closed to the writer's queue, as far as there's room; returns the samples."""
+    row, file = row_of(voices.tapes, number), row_of(voices.files, number)
+    ring = part(row_of(voices.tracks, number), 0, 2 * (row[record.MASK] + 1))
+    queue = row_of(voices.queues, number)
+    length = queue_length(row)
+    written = load_acquire(file.ctypes.data + 8 * file_row.TAKEN)
+    begin = row[record.TAKEN]
+    end = min(row[record.CLOSED], written + length)
+    while row[record.TAKEN] < end:
+        first = row[record.TAKEN]
+        at = first & (length - 1)
+        count = min(end - first, length - at)
+        if row[tape_row.TRACKS] == 2:
+            record.take_stereo(ring, first, count, part(queue, 2 * at, 2 * count))
+        else:
+            record.take_mono(ring, first, count, part(queue, at, count))
+        row[record.TAKEN] += count
+    store_release(file.ctypes.data + 8 * file_row.READY, row[record.TAKEN])
+    return row[record.TAKEN] - begin
 
 
 @kernel
@@ -67,26 +91,26 @@ def _wake_writer(tables: Any) -> None:
 
 @kernel
 def hand_over_due(tables: Any, voices: Any, now: Any) -> None:
-    """Give the writer every block that is whole, of all recordings at once."""
-    whole = False
+    """Give the writer every block that is whole, and wake it now and then for all recordings at once."""
     for number in range(tape_row.TAPES):
         row = row_of(voices.tapes, number)
         if row[tape_row.STATE] != tables.facts[t.THREAD]:
             continue
-        file = row_of(voices.files, number)
-        row[record.TAKEN] = load_acquire(file.ctypes.data + 8 * file_row.TAKEN)
-        if record.close(row, row[tape_row.BLOCK], now):
-            _ready(voices, number)
-            whole = True
-    if whole:
+        record.close(row, row[tape_row.BLOCK], now)
+        # A queue that was full may have room now.
+        if row[record.CLOSED] > row[record.TAKEN] and _enqueue(voices, number) > 0:
+            tables.totals[t.TO_WRITE] = 1
+    if tables.totals[t.TO_WRITE] != 0 and now >= tables.totals[t.WRITE_NS]:
+        tables.totals[t.TO_WRITE] = 0
+        tables.totals[t.WRITE_NS] = now + _WRITE_NS
         _wake_writer(tables)
 
 
 @kernel
 def start_taping(tables: Any, voices: Any, command: Any, now: Any) -> None:
-    """Carry out RECORD: row, then left, right, rate. The ring is all zeros."""
+    """Carry out RECORD: row, then left, right, rate, tracks. The ring is all zeros."""
     number = command[ring_row.ROW]
-    left, right, rate = command[2], command[3], command[4]
+    left, right, rate, tracks = command[2], command[3], command[4], command[5]
     row = row_of(voices.tapes, number)
     clear(row)
     clock_left = voices.voices[left, voice_row.CLOCK]
@@ -96,6 +120,7 @@ def start_taping(tables: Any, voices: Any, command: Any, now: Any) -> None:
     row[tape_row.LEFT] = left
     row[tape_row.RIGHT] = right
     row[tape_row.BLOCK] = rate * tape_row.BLOCK_MS // 1000
+    row[tape_row.TRACKS] = tracks
     row[tape_row.STATE] = tables.facts[t.THREAD]
     for side in range(2):
         voice = right if side != 0 else left
@@ -117,7 +142,10 @@ def stop_taping(tables: Any, voices: Any, number: Any) -> None:
         if voice >= 0 and voices.voices[voice, voice_row.TAPE] == number + 1:
             voices.voices[voice, voice_row.TAPE] = 0
     record.close_all(row)
-    _ready(voices, number)
+    _enqueue(voices, number)
+    if row[record.TAKEN] < row[record.CLOSED]:
+        # The disk has stood still for longer than the queue holds.
+        clear(row_of(voices.tracks, number))
     store_release(row_of(voices.files, number).ctypes.data + 8 * file_row.ENDED, 1)
     _wake_writer(tables)
 

@@ -1,17 +1,18 @@
-"""Taps: what streams are passed on is decoded, for their recordings, once it is on its way."""
+"""Taps: what streams are passed on is kept aside once it is on its way, and decoded for their recordings."""
 
 from typing import Any
 
 import numpy as np
 
-from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
+from pbx.media.engine import ring_row, staged_row, stream_row, tap_row, voice_row
+from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.codec import decode
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.rtp import RTP, big_endian_16, big_endian_32, packet_kind
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import change_clock, tape
-from pbx.media.engine.native import clear, kernel, part, row_of
+from pbx.media.engine.native import clear, kernel, part, rest, row_of
 
 _LOW_32 = 0xFFFFFFFF
 
@@ -79,8 +80,53 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
 
 
 @kernel
+def record_staged(tables: Any, voices: Any) -> None:
+    """Record all packets that wait, one stream after the other, each one's in the order they came."""
+    for number in range(tables.totals[t.STAGED]):
+        slot = voices.staged[number, staged_row.SLOT]
+        if slot < 0:
+            continue
+        tables.streams[slot, stream_row.TAPPED] = 1
+        recorded = voices.voices[slot, voice_row.TAPE] != 0
+        following = number + 1 if recorded else 0
+        while following != 0:
+            one = row_of(voices.staged, following - 1)
+            packet = rest(voices.stage, one[staged_row.AT])
+            _tap_packet(voices, slot, packet, one[staged_row.LENGTH], one[staged_row.CAME])
+            following = one[staged_row.NEXT]
+    tables.totals[t.STAGED] = 0
+    tables.totals[t.STAGE_END] = 0
+
+
+@kernel
+def _stage(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
+    """Keep a packet until `record_staged`."""
+    totals = tables.totals
+    full = totals[t.STAGE_END] + length > staged_row.OCTETS
+    if full or totals[t.STAGED] == staged_row.MOST:
+        record_staged(tables, voices)
+    at = totals[t.STAGE_END]
+    totals[t.STAGE_END] += length
+    totals[t.STAGED] += 1
+    number = totals[t.STAGED]
+    copy = part(voices.stage, at, length)
+    for index in range(length):
+        copy[index] = packet[index]
+    before = tables.streams[slot, stream_row.TAPPED] - 1
+    tables.streams[slot, stream_row.TAPPED] = 1 + number
+    if before != 0:
+        voices.staged[before - 1, staged_row.NEXT] = number
+    one = row_of(voices.staged, number - 1)
+    one[staged_row.SLOT] = slot if before == 0 else -1
+    one[staged_row.NEXT] = 0
+    one[staged_row.AT] = at
+    one[staged_row.LENGTH] = length
+    one[staged_row.CAME] = now
+
+
+@kernel
 def tap(tables: Any, voices: Any, slot: Any, received: Any, now: Any) -> None:
-    """Record what `relay` has just passed on of a stream, if it is being recorded.
+    """Keep what `relay` has just passed on of a stream, for its recording if there is one.
 
     Args:
         tables, voices: the packet thread's; the packets still lie where they came.
@@ -88,10 +134,8 @@ def tap(tables: Any, voices: Any, slot: Any, received: Any, now: Any) -> None:
         received: packets; those that were refused have no length.
         now: CLOCK_MONOTONIC in nanoseconds.
     """
-    if voices.voices[slot, voice_row.TAPE] == 0:
-        return
     for index in range(received):
         length = tables.read_headers[index, 7] & _LOW_32
         packet = row_of(tables.packets, index)
         if packet_kind(packet, length) == RTP:
-            _tap_packet(voices, slot, packet, length, now)
+            _stage(tables, voices, slot, packet, length, now)

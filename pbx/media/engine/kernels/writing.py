@@ -10,12 +10,11 @@ from typing import Any
 
 from pbx.media.engine import file_row, tape_row
 from pbx.media.engine import tables as t
-from pbx.media.engine.kernels import record
+from pbx.media.engine.kernels.taping import queue_length
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.native import (
     EINTR,
     EIO,
-    clear,
     entry_kernel,
     errno,
     kernel,
@@ -32,66 +31,65 @@ from pbx.media.engine.native import (
 
 @kernel
 def _write_at(fd: Any, address: Any, octets: Any, place: Any) -> Any:
-    """Write memory to a place of a file; returns 0, or the error number."""
-    while octets > 0:
-        written = pwrite(fd, address, octets, place)
+    """Write memory to a place of a file; returns the octets written, and the error number or 0."""
+    done = 0
+    while done < octets:
+        written = pwrite(fd, address + done, octets - done, place + done)
         if written > 0:
-            address += written
-            place += written
-            octets -= written
+            done += written
         elif written == 0:
-            return EIO
+            return done, EIO
         else:
             number = errno()
             if number != EINTR:
-                return number
-    return 0
+                return done, number
+    return done, 0
 
 
 @kernel
 def append(file: Any, header: Any, block: Any, samples: Any) -> Any:
-    """Write samples behind those that are in a file; returns 0, or the error number.
-
-    Where it fails, what was there before stays playable.
+    """Write samples behind those that are in a file.
 
     Args:
         file: `file_row`.
         header: uint8, the file's, up to date.
         block: int16, samples of both tracks in turn.
         samples: of each track.
+
+    Returns:
+        The samples that can be played now, and the error number why they aren't all, else 0. What was
+        there before stays playable.
     """
     tracks = file[file_row.TRACKS]
     before = 2 * tracks * file[file_row.TAKEN]
     fd, octets = file[file_row.FD], 2 * tracks * samples
-    number = _write_at(fd, block.ctypes.data, octets, file_row.HEADER + before)
-    if number != 0:
-        return number
-    sound = min(before + octets, file[file_row.MOST])
+    written, error = _write_at(fd, block.ctypes.data, octets, file_row.HEADER + before)
+    kept = written // (2 * tracks)
+    if kept == 0:
+        return 0, error
+    sound = min(before + 2 * tracks * kept, file[file_row.MOST])
     address = header.ctypes.data
     store_32(address + file_row.RIFF_AT, sound + file_row.HEADER - 8)
     store_32(address + file_row.DATA_AT, sound)
-    return _write_at(fd, address, file_row.HEADER, 0)
+    _, failed = _write_at(fd, address, file_row.HEADER, 0)
+    return (kept, error) if failed == 0 else (0, failed)
 
 
 @kernel
 def _write_ready(voices: Any, number: Any, ready: Any) -> None:
     """Write what is ready of a recording, until a disk that is full or gone ends that."""
     file = row_of(voices.files, number)
-    used = 2 * (voices.tapes[number, record.MASK] + 1)
-    ring = part(row_of(voices.tracks, number), 0, used)
-    room = voices.block.shape[0] >> 1
+    tracks = file[file_row.TRACKS]
+    length = queue_length(row_of(voices.tapes, number))
     while file[file_row.TAKEN] < ready and file[file_row.ERROR] == 0:
         first = file[file_row.TAKEN]
-        samples = min(ready - first, room)
-        if file[file_row.TRACKS] == 2:
-            record.take_stereo(ring, first, samples, voices.block)
-        else:
-            record.take_mono(ring, first, samples, voices.block)
-        failed = append(file, row_of(voices.headers, number), voices.block, samples)
-        if failed != 0:
-            store_release(file.ctypes.data + 8 * file_row.ERROR, failed)
-        else:
-            store_release(file.ctypes.data + 8 * file_row.TAKEN, first + samples)
+        at = first & (length - 1)
+        samples = min(ready - first, length - at)
+        block = part(row_of(voices.queues, number), tracks * at, tracks * samples)
+        kept, error = append(file, row_of(voices.headers, number), block, samples)
+        store_release(file.ctypes.data + 8 * file_row.TAKEN, first + kept)
+        if error != 0:
+            store_release(file.ctypes.data + 8 * file_row.ERROR, error)
 
 
 @kernel
@@ -110,8 +108,6 @@ def serve(voices: Any, number: Any) -> Any:
     if fd >= 0:
         _write_ready(voices, number, ready)
     if ended:
-        if fd < 0 or file[file_row.ERROR] != 0:
-            clear(row_of(voices.tracks, number))
         store_release(words + 8 * file_row.DONE, 1)
     return ended or file[file_row.ERROR] != before
 
