@@ -25,9 +25,9 @@ def link(engine: EngineProcess) -> Iterator[Link]:
     made = engine.connect()
     assert made.ready.streams == []
     yield made
-    made.waiting.clear()
     left = engine.connect()
     left.release(*left.ready.streams)
+    engine.close_links(but=left)
 
 
 @pytest.fixture

@@ -106,6 +106,13 @@ class EngineProcess:
 
         return until(attempt)
 
+    def close_links(self, *, but: "Link") -> None:
+        """Close all connections but one, without which the engine would end after its grace time."""
+        for link in self._links:
+            if link is not but:
+                link.close()
+        self._links = [but]
+
     def wait(self) -> int:
         """Return the exit code, once it has one."""
         return self.process.wait(DEADLINE_S)
