@@ -112,7 +112,7 @@ class Daemon:
         size = os.fstat(self._output.fileno()).st_size
         return os.pread(self._output.fileno(), size, 0).decode(errors="surrogateescape")
 
-    def wait_log(self, wanted: Callable[[str], object], within_s: float = 10.0) -> None:
+    def wait_log(self, wanted: Callable[[str], object], within_s: float = 30.0) -> None:
         """Wait until the log is as `wanted` says."""
         until(
             "the log is as wanted",

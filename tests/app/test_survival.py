@@ -185,10 +185,9 @@ class TestKilledEngine:
         until(
             "another media engine runs",
             lambda: daemon.status().engine_pid not in (0, engine),
-            5,
             why_not=lambda: daemon.log[-3000:],
         )
-        call.talk(5)
+        call.talk()
         assert daemon.status().engine_restarts == 1
         assert daemon.status().calls == 1
         call.hang_up()

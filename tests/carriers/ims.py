@@ -256,7 +256,6 @@ class Ims:
         until(
             "the IMS's subscriber is registered",
             lambda: "has bound" in self.said(),
-            15,
             why_not=self.said,
         )
 

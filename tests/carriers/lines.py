@@ -31,7 +31,7 @@ def state(exchange: Exchange, name: str = "telco") -> LineState:
     return found
 
 
-def wait_usable(exchange: Exchange, name: str = "telco", within_s: float = 20.0) -> LineState:
+def wait_usable(exchange: Exchange, name: str = "telco", within_s: float = 30.0) -> LineState:
     """Wait until calls can go out by a line; return how it is then."""
     until(
         f"line {name} is usable",
@@ -43,7 +43,7 @@ def wait_usable(exchange: Exchange, name: str = "telco", within_s: float = 20.0)
 
 
 def wait_trouble(
-    exchange: Exchange, slug: str, name: str = "telco", within_s: float = 20.0
+    exchange: Exchange, slug: str, name: str = "telco", within_s: float = 30.0
 ) -> LineState:
     """Wait until a line has this trouble; return how it is then."""
     until(

@@ -98,7 +98,7 @@ class OddCarrier:
             ]
             return found[nth - 1] if len(found) >= nth else None
 
-        return until(f"the carrier answers {method} {status}", look, 15, why_not=self.sipp.why)
+        return until(f"the carrier answers {method} {status}", look, why_not=self.sipp.why)
 
     def got(self, method: str, nth: int = 1) -> Seen:
         """Wait for the `nth` request of this method that has come; return it."""
@@ -107,7 +107,7 @@ class OddCarrier:
             found = self.all(method)
             return found[nth - 1] if len(found) >= nth else None
 
-        return until(f"the carrier gets {method} {nth}", look, 15, why_not=self.sipp.why)
+        return until(f"the carrier gets {method} {nth}", look, why_not=self.sipp.why)
 
     def all(self, method: str) -> list[Seen]:
         """Return all requests of this method that have come."""

@@ -140,7 +140,7 @@ def test_over_each_transport_it_stays_registered_and_survives_a_restart_of_the_s
     def refreshed() -> bool:
         return all(registered(one) >= 2 for one in TRANSPORTS)
 
-    until("all are refreshed in time", refreshed, 15, why_not=registrar.said)
+    until("all are refreshed in time", refreshed, why_not=registrar.said)
     registrar.stop()
     for transport in TRANSPORTS:
         trouble = wait_trouble(exchange, "unreachable", transport)
@@ -250,7 +250,7 @@ def test_asterisk_as_the_carrier(
     )
     wait_usable(exchange)
     # Its answers to OPTIONS ask for credentials: somebody is there all the same.
-    until("it is asked again", lambda: asterisk.why().count("OPTIONS sip:") >= 2, 10)
+    until("it is asked again", lambda: asterisk.why().count("OPTIONS sip:") >= 2)
     assert state(exchange).usable
     exchange.minisip("line", "disable", "telco")
     asterisk.wait("ContactStatus", ContactStatus="Removed", AOR="4930555")
@@ -329,7 +329,7 @@ def test_dns_that_stalls_touches_nothing_else(
         tmp_path / "carrier", ports, steps.carrier(registering=steps.registrar()), closing
     )
     add_line(exchange, "stalled", kind="external-line", server="telco.invalid", user="1")
-    until("DNS is asked", lambda: dumb.recv(4096), 10)
+    until("DNS is asked", lambda: dumb.recv(4096))
     add_line(
         exchange,
         kind="external-line",

@@ -57,7 +57,7 @@ class Ami:
         answer: Message = {}
         while answer.get("ActionID") != own:
             try:
-                answer = self._answers.get(timeout=10)
+                answer = self._answers.get(timeout=30)
             except queue.Empty:
                 raise AssertionError(f"Asterisk did not answer {action} {fields}") from None
         assert answer["Response"] != "Error", f"{action} {fields}: {answer}"

@@ -140,7 +140,6 @@ class AsteriskCall:
         until(
             f"Asterisk hears {seconds:g} s of {tone_hz:g} Hz",
             lambda: self.heard_s(tone_hz) >= seconds,
-            15,
             why_not=self.asterisk.why,
         )
 
@@ -180,7 +179,7 @@ class Running:
         said = log.read_text(errors="replace")[-9000:] if log.exists() else ""
         return f"{self.program.last_words()}\n--- its log:\n{said}"
 
-    def wait(self, kind: str, within_s: float = 10.0, **fields: str) -> Message:
+    def wait(self, kind: str, within_s: float = 30.0, **fields: str) -> Message:
         """Wait for the first event of a kind with these values."""
         return until(
             f"Asterisk tells of {kind} {fields}",
@@ -274,6 +273,6 @@ class Asterisk(Running):
             ]
             return calls[0] if calls else None
 
-        event = until(f"Asterisk's line {line} is called", found, 10, why_not=self.why)
+        event = until(f"Asterisk's line {line} is called", found, why_not=self.why)
         self._taken.add(event["Uniqueid"])
         return AsteriskCall(self, event["Uniqueid"])

@@ -141,7 +141,6 @@ class Baresip:
             return until(
                 f"baresip {self.number} opens its control port",
                 lambda: _try_connect(port),
-                10,
                 why_not=self.program.last_words,
             )
         except AssertionError:
@@ -176,13 +175,13 @@ class Baresip:
         text = json.dumps({"command": name, "params": params}).encode()
         self._control.sendall(b"%d:%s," % (len(text), text))
         try:
-            answer = self._answers.get(timeout=10)
+            answer = self._answers.get(timeout=30)
         except queue.Empty:
             raise AssertionError(f"baresip did not answer {name}\n{self.why()}") from None
         assert answer.get("ok"), f"baresip refused {name} {params}: {answer}"
         return str(answer.get("data", ""))
 
-    def wait_event(self, kind: str, within_s: float = 10.0, *, after: int = 0) -> Event:
+    def wait_event(self, kind: str, within_s: float = 30.0, *, after: int = 0) -> Event:
         """Return the first event of this kind from the `after`-th event on."""
         return until(
             f"baresip {self.number} says {kind}",
@@ -204,7 +203,7 @@ class Baresip:
         """Return what it has seen and printed, for a failure."""
         return f"events: {self._events}\n{self.program.last_words()}"
 
-    def registered(self, within_s: float = 15.0) -> None:
+    def registered(self, within_s: float = 30.0) -> None:
         """Wait until the exchange has taken the registration."""
         # Its event may have come before we could listen, so this looks at what it prints.
         until(
@@ -226,7 +225,7 @@ class Baresip:
         """Return the files with what it has heard, one per stream start, oldest first."""
         return sorted(self.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
 
-    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 15.0) -> None:
+    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 30.0) -> None:
         """Wait until it has heard so much of the tone."""
         until(
             f"{self.number} hears {seconds:g} s of {tone_hz:g} Hz",

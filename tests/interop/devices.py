@@ -67,7 +67,6 @@ class Device(ABC):
         until(
             f"{self.number} hears {tone_hz:g} Hz",
             lambda: self.tone_s(tone_hz) >= ENOUGH_S,
-            15,
             why_not=self.why,
         )
 
@@ -77,7 +76,6 @@ class Device(ABC):
         until(
             f"{self.number} hears {tone_hz:g} Hz",
             lambda: self.sound(tone_hz) >= before + self.enough,
-            15,
             why_not=self.why,
         )
 
@@ -90,7 +88,6 @@ class Device(ABC):
         until(
             f"{self.number} gets the keys {keys}",
             lambda: self.keys() == keys,
-            10,
             why_not=lambda: f"it got {self.keys()}\n{self.why()}",
         )
 
@@ -236,7 +233,7 @@ class PjsuaDevice(HoldingDevice):
     def dial(self, number: str) -> None:
         before = self.call
         self.phone.dial(number)
-        until("pjsua dials", lambda: self.call > before, 5, why_not=self.why)
+        until("pjsua dials", lambda: self.call > before, why_not=self.why)
 
     def hang_up(self) -> None:
         self.phone.command(do="hangup", call=self.call)
@@ -275,7 +272,7 @@ class PjsuaDevice(HoldingDevice):
             return any(one["value"] == "CONFIRMED" for one in self.since())
 
         self.phone.answer(self.call)
-        until("pjsua has answered", answered, 10, why_not=self.why)
+        until("pjsua has answered", answered, why_not=self.why)
 
     def since(self) -> list[dict[str, Any]]:
         """Return what it has told of its newest call."""

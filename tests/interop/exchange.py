@@ -221,7 +221,7 @@ class Exchange:
         self._calls += 1
         request = {"id": self._calls, "method": method, "params": params}
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(10)
+            link.settimeout(30)
             link.connect(str(self.socket))
             link.sendall(json.dumps(request).encode() + b"\n")
             line = link.makefile("rb").readline()
@@ -271,7 +271,7 @@ class Exchange:
         # Its exit code says whether there are any
         return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False).stdout
 
-    def wait_contacts(self, number: str, count: int = 1, within_s: float = 15.0) -> None:
+    def wait_contacts(self, number: str, count: int = 1, within_s: float = 30.0) -> None:
         """Wait until a user has so many phones registered."""
         until(
             f"user {number} has {count} contacts",
@@ -280,7 +280,7 @@ class Exchange:
             why_not=self.why,
         )
 
-    def wait_idle(self, within_s: float = 15.0) -> None:
+    def wait_idle(self, within_s: float = 30.0) -> None:
         """Wait until no call is left, every port has been given back and all records are written."""
 
         def idle() -> bool:
@@ -294,7 +294,7 @@ class Exchange:
         return [Record(row) for row in written_records(self.folder)]
 
     def wait_records(
-        self, count: int, within_s: float = 10.0, *, naming: str | None = None
+        self, count: int, within_s: float = 30.0, *, naming: str | None = None
     ) -> list[Record]:
         """Wait until there are at least `count` records (`naming` a user); there must not be more.
 
@@ -329,7 +329,7 @@ class Exchange:
             fcis = [record.fci for record in self.records()[before:]]
             return next((fci for fci in fcis if "transferredBy" in fci), None)
 
-        return until("the transferred call leaves a record", found, 10, why_not=self.why)
+        return until("the transferred call leaves a record", found, why_not=self.why)
 
     def assert_sane(self) -> None:
         """Assert that it runs, answers, and never logged a traceback."""

@@ -26,7 +26,7 @@ class Jack:
         folder.mkdir(parents=True, exist_ok=True)
         self.program = Program("jackd", argv, folder, env=self.env, prompt=True)
         try:
-            until("jackd is ready", self.ports, 15, why_not=self.program.last_words)
+            until("jackd is ready", self.ports, why_not=self.program.last_words)
         except AssertionError:
             self.program.end()
             raise

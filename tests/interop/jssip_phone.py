@@ -53,7 +53,7 @@ class JsSipPhone:
         stdin.write(line.encode() + b"\n")
         stdin.flush()
 
-    def wait(self, event: str, count: int = 1, within_s: float = 20.0) -> None:
+    def wait(self, event: str, count: int = 1, within_s: float = 30.0) -> None:
         """Wait until it has told of `event`, a regular expression, so often."""
         until(
             f"{self.number}: {event}",

@@ -67,7 +67,6 @@ class Kamailio:
             until(
                 "Kamailio listens",
                 lambda: f":{port:04X} " in Path(f"/proc/net/{kind}").read_text(),
-                15,
                 why_not=self.program.last_words,
             )
         except AssertionError:

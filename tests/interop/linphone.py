@@ -160,7 +160,7 @@ class Linphone:
             f"linphonec-{number}", argv, folder, env={"HOME": str(folder)}, stdin=True, prompt=True
         )
         try:
-            self.wait_said("linphonec>", 15)
+            self.wait_said("linphonec>")
             self.command("soundcard use files")
             self.command(f"play {tone}")
             self.command(f"record {self._heard}")
@@ -175,7 +175,7 @@ class Linphone:
         pipe.write(text.encode() + b"\n")
         pipe.flush()
 
-    def wait_said(self, pattern: str, within_s: float = 10.0) -> None:
+    def wait_said(self, pattern: str, within_s: float = 30.0) -> None:
         """Wait until it has printed something that matches."""
         until(
             f"linphonec {self.number} says {pattern}",
@@ -205,7 +205,7 @@ class Linphone:
         """Return the keys that have come, as it prints them; from the `after`-th character on."""
         return re.findall(r"Receiving tone (.) from", self.program.said()[after:])
 
-    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 20.0) -> None:
+    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 30.0) -> None:
         """Wait until its recording holds so much of the tone."""
         until(
             f"linphonec {self.number} hears {seconds:g} s of {tone_hz:g} Hz",

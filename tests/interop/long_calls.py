@@ -125,7 +125,7 @@ class LongCalls:
             running = {call.caller: call.state for call in self.exchange.running_calls()}
             return running.get(caller) == "talking"
 
-        until(f"{caller} talks", talking, 10, why_not=self.exchange.why)
+        until(f"{caller} talks", talking, why_not=self.exchange.why)
         throughout(f"{caller} talks on", talking, SETTLED_S, every_s=1.0)
 
     def record(self, name: str) -> Record:

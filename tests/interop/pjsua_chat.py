@@ -52,7 +52,7 @@ class PjsuaChat(PjsuaProcess):
         """Return what it has heard so far."""
         return [line[2:] for line in self.program.said().splitlines() if line.startswith("> ")]
 
-    def hears(self, line: str, within_s: float = 20.0, times: int = 1) -> None:
+    def hears(self, line: str, within_s: float = 30.0, times: int = 1) -> None:
         """Wait until it has heard something, so often."""
         until(
             f"pjsua {self.number} hears {line!r} {times} times",

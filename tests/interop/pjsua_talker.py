@@ -123,7 +123,7 @@ class PjsuaTalker(PjsuaProcess):
         lines = [line for line in self.program.said().splitlines() if line.startswith('{"what"')]
         return [json.loads(line) for line in lines]
 
-    def wait(self, what: str, value: object, within_s: float = 15.0) -> dict[str, Any]:
+    def wait(self, what: str, value: object, within_s: float = 30.0) -> dict[str, Any]:
         """Wait until it has told of something; return all that it has told of it."""
         return until(
             f"pjsua {self.number} says {what} {value}",
@@ -135,7 +135,7 @@ class PjsuaTalker(PjsuaProcess):
             why_not=self.program.last_words,
         )
 
-    def wait_heard(self, call: int, tone_hz: float, seconds: float, within_s: float = 20.0) -> None:
+    def wait_heard(self, call: int, tone_hz: float, seconds: float, within_s: float = 30.0) -> None:
         """Wait until a call has brought so much of the tone."""
         until(
             f"pjsua {self.number} hears {seconds:g} s of {tone_hz:g} Hz",

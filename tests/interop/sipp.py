@@ -122,7 +122,7 @@ class Sipp:
             argv += ["-trace_msg", "-message_file", self.messages.name]
         self.program = Program(name, argv, folder)
         try:
-            until(f"sipp {name} listens", lambda: self._listens(account.port, transport), 10)
+            until(f"sipp {name} listens", lambda: self._listens(account.port, transport))
         except AssertionError:
             self.program.end()
             raise

@@ -46,7 +46,7 @@ class Softphone:
             "minisipphone", argv, folder, env={**own, **(env or {})}, prompt=True
         )
 
-    def wait_said(self, line: str, within_s: float = 15.0) -> str:
+    def wait_said(self, line: str, within_s: float = 30.0) -> str:
         """Return the first line that begins with a match of this pattern."""
         found = until(
             f"minisipphone says {line}",
@@ -56,7 +56,7 @@ class Softphone:
         )
         return found.group()
 
-    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 15.0) -> None:
+    def wait_heard(self, tone_hz: float, seconds: float, within_s: float = 30.0) -> None:
         """Wait until it has heard so much of the tone."""
         until(
             f"minisipphone hears {seconds:g} s of {tone_hz:g} Hz",
@@ -69,7 +69,7 @@ class Softphone:
         """Return what it has heard."""
         return read_recording(self._heard)
 
-    def ended(self, within_s: float = 15.0) -> int:
+    def ended(self, within_s: float = 30.0) -> int:
         """Wait for its end; return its exit code. It must not have failed with a traceback."""
         code = self.program.wait(within_s)
         assert "Traceback" not in self.program.said(), self.program.said()

@@ -33,7 +33,6 @@ class Talkers:
             until(
                 "the RTP peer is ready",
                 lambda: "ready\n" in self.program.said(),
-                15,
                 why_not=self.program.last_words,
             )
         except AssertionError:

@@ -151,7 +151,7 @@ def _are_connected(exchange: Exchange, *parties: BaresipDevice) -> None:
         calls = exchange.running_calls()
         return [(one.caller, one.called, one.state) for one in calls] == [(*numbers, "talking")]
 
-    until("who was transferred talks", connected, 10, why_not=exchange.why)
+    until("who was transferred talks", connected, why_not=exchange.why)
 
 
 @phones(*ALL)

@@ -47,7 +47,7 @@ def test_two_thousand_calls_with_sound_at_fifty_a_second(
     caller = phones.caller(scenario.caller(), load=load)
     caller.finish(200)
     assert caller.successful == CALLS
-    until("every call ended at the callee", lambda: callee.successful == CALLS, 15)
+    until("every call ended at the callee", lambda: callee.successful == CALLS)
     assert callee.failed == 0, callee.why()
 
     report = talkers.report()

@@ -169,7 +169,7 @@ def calls(exchange: Exchange) -> Iterator[dict[str, Heard]]:
             return {one["caller_addr"].rpartition(" ")[2]: one for one in exchange.records()}
 
         mine = {one.address for one in callers}
-        until("every call has its record", lambda: mine <= found().keys(), 15)
+        until("every call has its record", lambda: mine <= found().keys())
         records = found()
         yield {
             name: Heard(path, caller, hearer, records[caller.address])

@@ -120,7 +120,7 @@ def test_it_goes_on_in_another_file_when_the_media_engine_dies(
 
     os.kill(exchange.status().engine_pid, signal.SIGKILL)
 
-    until("there is another file", second.exists, 10.0, why_not=exchange.why)
+    until("there is another file", second.exists, why_not=exchange.why)
     (call,) = exchange.running_calls()
     assert call.recording
     caller.wait_heard(high_hz, caller.heard_s(high_hz) + TALK_S)

@@ -116,7 +116,7 @@ def test_a_tune_of_our_own(exchange: Exchange, users: Users, new_phone: NewPhone
         recording = read_recording(files[-1]) if files else None
         return recording is not None and recording.seconds > 4 and _rms_db(recording) > -40
 
-    until("four seconds of music are heard", heard, 15, why_not=phone.why)
+    until("four seconds of music are heard", heard, why_not=phone.why)
     recording = phone.recording()
     assert recording.level_db(LOW_HZ) < LEVEL_DB - 30
     _hang_up(exchange, phone)
@@ -158,7 +158,7 @@ def test_the_recorder_plays_back_what_was_said(
     _hang_up(exchange, phone)
     heard = phone.recording().talking(LOW_HZ)
     assert_pure_tone(heard.part(0.1, heard.seconds - 0.1), LOW_HZ, HIGH_HZ, at_least_s=1.2)
-    until("no recording is left", lambda: not list(file.parent.glob("*.wav")), 10)
+    until("no recording is left", lambda: not list(file.parent.glob("*.wav")))
 
 
 def _recording_of(exchange: Exchange, seconds: float) -> Path:
@@ -170,7 +170,7 @@ def _recording_of(exchange: Exchange, seconds: float) -> Path:
                 return path
         return None
 
-    return until(f"{seconds:g} s are recorded", found, 15, why_not=exchange.why)
+    return until(f"{seconds:g} s are recorded", found, why_not=exchange.why)
 
 
 def test_each_of_a_conference_hears_the_others_and_not_itself(
@@ -262,4 +262,4 @@ def _hears_it_at_the_end(phone: Baresip) -> None:
             return False
         return _last(heard, 0.5).talking(MILLIWATT_HZ).seconds > 0.4
 
-    until("the milliwatt is heard again", again, 15, why_not=phone.why)
+    until("the milliwatt is heard again", again, why_not=phone.why)

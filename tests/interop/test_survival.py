@@ -36,7 +36,6 @@ def test_a_killed_media_engine_is_replaced(new_exchange: NewExchange, new_phone:
     until(
         "another media engine runs",
         lambda: exchange.status().engine_pid not in (0, first),
-        10.0,
         why_not=exchange.why,
     )
 

@@ -221,7 +221,7 @@ def test_pjsua_picks_up(
     caller = new_linphone(users.caller, exchange, LOW_HZ)
     caller.dial(users.callee)
     rings.wait_event("CALL_INCOMING")
-    (call,) = until("the call rings", exchange.running_calls, 10)
+    (call,) = until("the call rings", exchange.running_calls)
     picks.dial(users.callee, Replaces=f"{call.id};to-tag=ringing;from-tag=calling")
     rings.wait_event("CALL_CLOSED")
     caller.wait_heard(THIRD_HZ, TALK_S)

@@ -179,14 +179,14 @@ class RecordedFile:
 
     def wait_running(self) -> None:
         """Wait until what is said is recorded: the engine has begun when the first block is there."""
-        until(f"{self.path} grows", lambda: self._size() > HEADER, 20)
+        until(f"{self.path} grows", lambda: self._size() > HEADER)
 
     def _size(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def whole(self, *sounds: Sound) -> list[Sound]:
         """Wait until sounds are in its tracks, of which one may have them all; return what sox reads."""
-        tracks = until(f"it is in {self.path}", lambda: self._whole(sounds), 15)
+        tracks = until(f"it is in {self.path}", lambda: self._whole(sounds))
         return by_sox(self.path, len(tracks))
 
     def _whole(self, sounds: Sequence[Sound]) -> list[Sound] | None:

@@ -179,7 +179,7 @@ def test_T3_7_without_a_recording_packets_pass_as_they_are(
         mouth.take_in()
         return len(mouth.got) == len(said.packets)
 
-    until("every packet has come", all_has_come, 10, why_not=caller.why)
+    until("every packet has come", all_has_come, why_not=caller.why)
     assert [packet[12:] for packet in mouth.got] == [one.data[12:] for one in said.packets]
     (call,) = exchange.running_calls()
     exchange.call("hangup", call=call.id)

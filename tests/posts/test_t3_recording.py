@@ -321,7 +321,7 @@ def test_T3_7_without_a_recording_packets_pass_as_they_are(exchange: Exchange, j
         return (len(one.got), len(other.got)) == (len(right.packets), len(left.packets))
 
     talk((one, left), (other, right))
-    until("every packet has come", all_has_come, 10)
+    until("every packet has come", all_has_come)
     for mouth, said in ((other, left), (one, right)):
         assert [packet[12:] for packet in mouth.got] == [one.data[12:] for one in said.packets]
         times = [int.from_bytes(packet[4:8], "big") for packet in mouth.got]
@@ -353,7 +353,7 @@ def test_T3_7_our_own_sound_comes_in_packets_of_the_length_asked_for(
             phone.mouth.take_in()
         return all(len(phone.mouth.got) >= 5 for phone in phones.values())
 
-    until("sound comes", enough, 10)
+    until("sound comes", enough)
     for size, phone in phones.items():
         assert set(phone.mouth.sizes_ms) == {size}
     for call in exchange.running_calls():
@@ -379,7 +379,7 @@ def test_T3_7_our_own_sound_comes_to_sipp_in_packets_of_the_length_it_asks_for(
         mouth.take_in()
         return len(mouth.got) >= 5
 
-    until("sound comes", enough, 10, why_not=caller.why)
+    until("sound comes", enough, why_not=caller.why)
     assert set(mouth.sizes_ms) == {size_ms}
     (call,) = [one for one in exchange.running_calls() if one.caller == phones.users.caller]
     exchange.call("hangup", call=call.id)
