@@ -37,9 +37,13 @@ class Shown:
         return "\n".join(strip.text.rstrip() for strip in strips)
 
     async def press(self, *keys: str) -> None:
-        """Press keys, and let the program do what they ask for."""
-        await self._pilot.press(*keys)
-        await self._pilot.pause()
+        """Press keys one after the other, and let the program do what each asks for.
+
+        Two at once would go to the same screen, also where the first one opens or closes another.
+        """
+        for key in keys:
+            await self._pilot.press(key)
+            await self._pilot.pause()
 
     async def until(self, seen: str | Callable[[], bool]) -> None:
         """Wait until a text is on the screen, or until something is so."""
