@@ -34,17 +34,18 @@ def test_a_phone_that_repeats_itself_because_the_board_is_slow_gets_in(
     shared: Daemon, new_phone: NewPhone
 ) -> None:
     phone = new_phone(shared, "102")
-    request = phone.make("REGISTER", f"sip:{phone.server}", ("Expires", "600"))
-    with shared.standing_still():
-        phone.repeat(request, 3)
-    challenges = [phone.response(request) for _ in range(3)]
-    assert [one.status for one in challenges] == [401, 401, 401]
-    # one challenge, three times: whichever of them the phone answers, it is the right one
-    assert len({one.get("WWW-Authenticate") for one in challenges}) == 1
-    phone.authorize(request, challenges[-1])
-    with shared.standing_still():
-        phone.repeat(request, 3)
-    assert [phone.response(request).status for _ in range(3)] == [200, 200, 200]
+    # Whichever of its challenges the phone answers, it is the right one
+    for answered in range(3):
+        request = phone.make("REGISTER", f"sip:{phone.server}", ("Expires", "600"))
+        with shared.standing_still():
+            phone.repeat(request, 3)
+        challenges = [phone.response(request) for _ in range(3)]
+        assert [one.status for one in challenges] == [401, 401, 401]
+        assert len({one.get("To") for one in challenges}) == 1
+        phone.authorize(request, challenges[answered])
+        with shared.standing_still():
+            phone.repeat(request, 3)
+        assert [phone.response(request).status for _ in range(3)] == [200, 200, 200]
 
 
 def test_wrong_password_is_refused(shared: Daemon, new_phone: NewPhone) -> None:
