@@ -191,6 +191,7 @@ class App:
             settings.sip.realm,
             secrets.token_bytes(32),
             lambda number: account_of(self._store.snapshot.users.get(number)),
+            self._bindings.flows,
         )
         self._admission = Admission(
             self._endpoint,
@@ -441,6 +442,7 @@ class App:
                 services_refused=services.refused,
                 no_emergency_numbers=no_emergency_numbers(snapshot),
                 nowhere=leading_nowhere(snapshot, services, datetime.now().astimezone()),
+                guessing=tuple(self._admission.guessing(now)),
                 prack_refused={one: now - since for one, since in prack.contacts.items()},
                 prack_lines=tuple(
                     name

@@ -19,8 +19,6 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pbx.api.provisioning import (
-    MISSES_WINDOW_S,
-    Misses,
     SipAccount,
     Tokens,
     host_of,
@@ -28,6 +26,7 @@ from pbx.api.provisioning import (
     uri_host,
 )
 from pbx.api.schema import Health
+from pbx.misses import Misses
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +35,10 @@ CONNECTIONS_LIMIT = 64
 
 CONNECTION_S = 30.0
 """How long a connection may last: each answer is a few hundred octets."""
+
+MISSES_LIMIT = 20
+MISSES_WINDOW_S = 60.0
+"""Wrong tokens from one address, within a time, after which it isn't listened to until that is over."""
 
 HEADERS_LIMIT = 16 << 10
 
@@ -66,7 +69,7 @@ class HttpServer:
         self._target = target
         self._port = port
         self._tokens = Tokens()
-        self._misses = Misses()
+        self._misses = Misses(MISSES_LIMIT, MISSES_WINDOW_S)
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -139,7 +142,7 @@ class HttpServer:
     async def _provision(self, request: Request) -> Response:
         source = request.client.host if request.client else ""
         now = asyncio.get_running_loop().time()
-        if self._misses.too_many(source, now):
+        if self._misses.wait_s(source, now):
             retry = {"Retry-After": str(int(MISSES_WINDOW_S)), **NO_STORE}
             return PlainTextResponse("Too many requests", 429, headers=retry)
         number = self._tokens.number(request.path_params["token"])

@@ -8,7 +8,6 @@ import hmac
 import ipaddress
 import re
 import secrets
-from collections import OrderedDict
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
@@ -16,11 +15,6 @@ SIP_PORT = 5060
 """RFC 3261 §19.1.2: the port that a SIP URI without one means."""
 
 REGISTER_EVERY_S = 600
-
-MISSES_LIMIT = 20
-MISSES_WINDOW_S = 60.0
-SOURCES_LIMIT = 1024
-"""Sources whose misses are counted; the oldest is forgotten for a new one."""
 
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)(:\d{1,5})?")
 _BRACKETED = re.compile(r"\[(?P<address>[0-9A-Fa-f:.]{2,45})\](:\d{1,5})?")
@@ -70,27 +64,6 @@ class Tokens:
             if hmac.compare_digest(known.encode(), given):
                 found = number
         return found
-
-
-class Misses:
-    """Counts wrong tokens by source, so that guessing gets nowhere and fills no log."""
-
-    def __init__(self) -> None:
-        self._sources: OrderedDict[str, tuple[float, int]] = OrderedDict()
-
-    def too_many(self, source: str, now: float) -> bool:
-        """Tell whether `source` has missed too often to be listened to at `now` (seconds)."""
-        since, count = self._sources.get(source, (now, 0))
-        return count >= MISSES_LIMIT and now - since < MISSES_WINDOW_S
-
-    def add(self, source: str, now: float) -> None:
-        """Count one wrong token."""
-        since, count = self._sources.pop(source, (now, 0))
-        if now - since >= MISSES_WINDOW_S:
-            since, count = now, 0
-        self._sources[source] = (since, count + 1)
-        if len(self._sources) > SOURCES_LIMIT:
-            self._sources.popitem(last=False)
 
 
 def host_of(header: str, local_address: str) -> str:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from math import ceil
 
 from pbx.call.any_call import AnyCall
 from pbx.call.cause import (
@@ -25,7 +26,8 @@ from pbx.call.party import Party
 from pbx.call.reach import Reached, by_scheme
 from pbx.config.settings import ServiceSettings
 from pbx.errors import PeerError
-from pbx.registrar.authenticator import Account, Authenticator, Verdict
+from pbx.registrar.account import Account
+from pbx.registrar.authenticator import Authenticator, Verdict
 from pbx.registrar.bindings import Bindings
 from pbx.registrar.phones import Phones
 from pbx.routing.decision import RouteDecision, RouteKind
@@ -112,6 +114,10 @@ class Admission:
         if self._bindings.has_source(flow):
             return True
         return any(self._exchange.outside.speaks_for(line, flow) for line in self._snapshot().lines)
+
+    def guessing(self, now: float) -> list[str]:
+        """Return the addresses of those who have guessed passwords too often."""
+        return self._authenticator.guessing.sources(now)
 
     def receive(self, event: RequestReceived, now: float) -> None:
         """Answer a request that is of no dialog that we know, or pass it on."""
@@ -235,9 +241,9 @@ class Admission:
             proxy: challenge by 407 instead of 401.
             account: the user that it should be of, where that is known.
         """
-        request = transaction.request
+        request, flow = transaction.request, transaction.flow
         try:
-            verdict, username = self._authenticator.check(request, proxy=proxy, now=now)
+            verdict, username = self._authenticator.check(request, flow, proxy=proxy, now=now)
         except PeerError as error:
             tag = transaction.stateless_tag
             refusal = response_to(request, error.status, error.reason, to_tag=tag)
@@ -247,10 +253,19 @@ class Admission:
             self._endpoint.introduce(transaction)
             return username
         if verdict is Verdict.WRONG:
-            log.warning("%s: wrong user name or password for %r", transaction.flow, username)
+            log.warning("%s: wrong user name or password for %r", flow, username)
+        if verdict is Verdict.UNHEARD:
+            # No 403: who gets that doesn't try again, and there may be an honest phone behind it
+            tag = transaction.stateless_tag
+            response = response_to(request, 503, "Too Many Wrong Passwords", to_tag=tag)
+            wait_s = self._authenticator.wait_s(username, flow, now)
+            response.add("Retry-After", str(ceil(wait_s)))
+            self._endpoint.respond_once(transaction, response, now)
+            return None
         asked = account_of(self._snapshot().users.get(account or _claimed(request)))
         challenge = self._authenticator.challenge(
             asked.algorithm if asked is not None else "MD5",
+            flow,
             stale=verdict is Verdict.STALE,
             now=now,
         )

@@ -3,13 +3,17 @@
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from pbx.errors import PeerError
+from pbx.registrar.account import Account
+from pbx.registrar.guessing import Guessing
 from pbx.sip import digest
+from pbx.sip.flow import Flow
 from pbx.sip.message import Request
+from pbx.sip.source import source_of
 from pbx.sip.uri import SipUri, parse_uri
 
 NONCE_LIFE_S = 300.0
@@ -22,6 +26,10 @@ WINDOW = 64
 """Nonce counts that may arrive out of order, as UDP does it."""
 
 
+NOBODY = Account("", "MD5", "")
+"""A user that doesn't exist, to whom a password is as wrong as a wrong one."""
+
+
 class Verdict(Enum):
     """How credentials were found."""
 
@@ -29,15 +37,8 @@ class Verdict(Enum):
     MISSING = auto()
     STALE = auto()
     WRONG = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What authentication needs of a local user: H(username:realm:password) by algorithm."""
-
-    number: str
-    algorithm: str
-    ha1: str
+    UNHEARD = auto()
+    """They weren't looked at: too many were wrong before."""
 
 
 @dataclass(slots=True)
@@ -69,20 +70,34 @@ class Authenticator:
         realm: the protection space.
         secret: signs nonces; new at each start, so that older nonces become stale.
         account: finds a user's account by user name, None for none.
+        bound: finds the paths of a user's live bindings, at a time.
     """
 
-    def __init__(self, realm: str, secret: bytes, account: Callable[[str], Account | None]) -> None:
+    def __init__(
+        self,
+        realm: str,
+        secret: bytes,
+        account: Callable[[str], Account | None],
+        bound: Callable[[str, float], Iterable[Flow]],
+    ) -> None:
         self.realm = realm
         self._secret = secret
         self._account = account
+        self._bound = bound
+        self.guessing = Guessing()
         self._counts: OrderedDict[str, _Counts] = OrderedDict()
         self._serial = 0
         self._forgotten = 0
 
-    def check(self, request: Request, *, proxy: bool, now: float) -> tuple[Verdict, str]:
+    def check(
+        self, request: Request, flow: Flow, *, proxy: bool, now: float
+    ) -> tuple[Verdict, str]:
         """Return how the request's credentials are, and the user that they prove.
 
         Args:
+            request: what has come.
+            flow: the path that it has come by. A nonce is good for the source alone that it was
+                given to: nobody can have others' answers counted, or his own as others'.
             proxy: look at Proxy-Authorization (after 407) instead of Authorization (401).
 
         Raises:
@@ -93,9 +108,11 @@ class Authenticator:
         if credentials is None:
             return Verdict.MISSING, ""
         # A user that doesn't exist is answered as a wrong password is: numbers can't be probed.
-        account = self._account(credentials.username) or Account("", "MD5", "")
+        account = self._account(credentials.username) or NOBODY
+        if self.wait_s(credentials.username, flow, now):
+            return Verdict.UNHEARD, credentials.username
         if credentials.algorithm.upper() != account.algorithm:
-            return Verdict.WRONG, credentials.username
+            return self._wrong(credentials, account, flow, now), credentials.username
         # RFC 7616 §3.4.6: the digest must be for the resource that was asked for
         if not _same_resource(credentials.uri, request.uri):
             raise PeerError(400, "Credentials For Another URI")
@@ -113,30 +130,53 @@ class Authenticator:
         )
         given = credentials.response.lower().encode("utf-8", "replace")
         if not account.ha1 or not hmac.compare_digest(expected.encode(), given):
-            if not self._issued(credentials.nonce, now):
-                return Verdict.STALE, credentials.username
-            return Verdict.WRONG, credentials.username
-        if not self._issued(credentials.nonce, now) or not self._unused(credentials):
+            return self._wrong(credentials, account, flow, now), credentials.username
+        if not self._issued(credentials.nonce, flow, now) or not self._unused(credentials):
             return Verdict.STALE, account.number
         return Verdict.GOOD, account.number
 
-    def challenge(self, algorithm: str, *, stale: bool, now: float) -> str:
-        """Return the value of WWW-Authenticate or Proxy-Authenticate, with a new nonce."""
+    def wait_s(self, username: str, flow: Flow, now: float) -> float:
+        """Return for how many seconds more credentials aren't looked at; 0 where they are.
+
+        Args:
+            username: whose they say they are.
+            flow: the path that they have come by.
+        """
+        account = self._account(username) or NOBODY
+        bound = self._bound(account.number, now)
+        return self.guessing.wait_s(username, account, flow, bound, now)
+
+    def _wrong(
+        self, credentials: digest.Credentials, account: Account, flow: Flow, now: float
+    ) -> Verdict:
+        if not self._issued(credentials.nonce, flow, now):
+            return Verdict.STALE
+        self.guessing.missed(credentials.username, account, flow, now)
+        return Verdict.WRONG
+
+    def challenge(self, algorithm: str, flow: Flow, *, stale: bool, now: float) -> str:
+        """Return the value of WWW-Authenticate or Proxy-Authenticate, with a new nonce.
+
+        Args:
+            algorithm: by which it is to be answered.
+            flow: the path that the answer goes by.
+            stale: the nonce was too old, or not ours; the password may be right.
+        """
         self._serial += 1
         stamp = f"{int(now * 1000):x}.{self._serial:x}"
         return digest.challenge(
-            self.realm, f"{stamp}.{self._signature(stamp)}", algorithm, stale=stale
+            self.realm, f"{stamp}.{self._signature(stamp, flow)}", algorithm, stale=stale
         )
 
-    def _signature(self, stamp: str) -> str:
-        octets = stamp.encode("utf-8", "surrogateescape")
+    def _signature(self, stamp: str, flow: Flow) -> str:
+        octets = f"{stamp} {source_of(flow.remote.host)}".encode("utf-8", "surrogateescape")
         return hmac.new(self._secret, octets, hashlib.sha256).hexdigest()[:24]
 
-    def _issued(self, nonce: str, now: float) -> bool:
-        """True for a nonce that we made and that is not too old."""
+    def _issued(self, nonce: str, flow: Flow, now: float) -> bool:
+        """True for a nonce that we gave to this source and that is not too old."""
         stamp, _, signature = nonce.rpartition(".")
         if not hmac.compare_digest(
-            self._signature(stamp).encode(), signature.encode("utf-8", "replace")
+            self._signature(stamp, flow).encode(), signature.encode("utf-8", "replace")
         ):
             return False
         made = int(stamp.partition(".")[0], 16) / 1000

@@ -68,6 +68,10 @@ class Bindings:
         """Whether a phone has registered from where a path comes: its address, or its network."""
         return self._sources[source_of(flow.remote.host)] > 0
 
+    def flows(self, number: str, now: float) -> list[Flow]:
+        """Return the paths of a user's bindings that have not expired."""
+        return [binding.flow for binding in self.of(number, now)]
+
     def restore(self, bindings: Iterable[Binding]) -> None:
         """Take bindings from before a restart."""
         for binding in bindings:

@@ -4,7 +4,8 @@ import ipaddress
 
 from pbx.sip.numeric_host import numeric
 
-_NETWORK_BITS = 64
+NETWORK_BITS = 64
+"""Of an IPv6 address that tell senders apart."""
 
 
 def source_of(host: str) -> str:
@@ -18,4 +19,4 @@ def source_of(host: str) -> str:
     address = numeric(host)
     if not isinstance(address, ipaddress.IPv6Address):
         return host
-    return str(ipaddress.IPv6Address(int(address) >> _NETWORK_BITS << _NETWORK_BITS))
+    return str(ipaddress.IPv6Address(int(address) >> NETWORK_BITS << NETWORK_BITS))

@@ -13,8 +13,7 @@ import pytest
 import uvloop
 
 from pbx.api import http as module
-from pbx.api.http import HttpServer
-from pbx.api.provisioning import MISSES_LIMIT
+from pbx.api.http import MISSES_LIMIT, HttpServer
 from pbx.api.schema import Problem
 from tests.api.fakes import FakeExchange
 from tests.api.test_provisioning import entries

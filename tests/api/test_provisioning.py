@@ -5,10 +5,6 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from pbx.api.provisioning import (
-    MISSES_LIMIT,
-    MISSES_WINDOW_S,
-    SOURCES_LIMIT,
-    Misses,
     SipAccount,
     Tokens,
     host_of,
@@ -82,26 +78,6 @@ class TestTokens:
         tokens = Tokens()
         tokens.of("100", "x")
         assert tokens.number(guess) is None
-
-
-class TestMisses:
-    def test_a_source_that_guesses_waits(self) -> None:
-        misses = Misses()
-        for _ in range(MISSES_LIMIT):
-            assert not misses.too_many("a", 0.0)
-            misses.add("a", 0.0)
-        assert misses.too_many("a", MISSES_WINDOW_S - 1)
-        assert not misses.too_many("b", 1.0)
-        assert not misses.too_many("a", MISSES_WINDOW_S)
-        misses.add("a", MISSES_WINDOW_S)
-        assert not misses.too_many("a", MISSES_WINDOW_S)
-
-    def test_memory_has_an_end(self) -> None:
-        misses = Misses()
-        for number in range(SOURCES_LIMIT + 1):
-            for _ in range(MISSES_LIMIT):
-                misses.add(str(number), 0.0)
-        assert [misses.too_many(source, 0.0) for source in ("0", "1")] == [False, True]
 
 
 class TestRfc9110Section7_2:

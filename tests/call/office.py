@@ -129,7 +129,10 @@ class Office:
         self.exchange.recordings.policy = SnapshotPolicy(lambda: self.snapshot)
         self.bindings = Bindings(self.settings.sip, lambda: EPOCH)
         authenticator = Authenticator(
-            REALM, b"key", lambda number: account_of(self.snapshot.users.get(number))
+            REALM,
+            b"key",
+            lambda number: account_of(self.snapshot.users.get(number)),
+            self.bindings.flows,
         )
         self.admission = Admission(
             self.endpoint,

@@ -1,6 +1,7 @@
 """A running exchange as a target: any message from a phone, with the right password or without."""
 
 from pbx.registrar.authenticator import Authenticator, Verdict
+from pbx.sip.flow import Flow
 from pbx.sip.message import Request
 from tests.call.office import REALM, Office, Phone, established
 
@@ -11,10 +12,12 @@ class Trusting(Authenticator):
     """Takes every request for that of one user, as if it had the password."""
 
     def __init__(self, number: str) -> None:
-        super().__init__(REALM, b"key", lambda _: None)
+        super().__init__(REALM, b"key", lambda _: None, lambda _number, _now: ())
         self._number = number
 
-    def check(self, request: Request, *, proxy: bool, now: float) -> tuple[Verdict, str]:
+    def check(
+        self, request: Request, flow: Flow, *, proxy: bool, now: float
+    ) -> tuple[Verdict, str]:
         """Whatever its credentials say."""
         return Verdict.GOOD, self._number
 

@@ -467,6 +467,11 @@ def registration_refused() -> str:
     return xml(*_registering(), *_refused_for_good(401))
 
 
+def registration_unheard() -> str:
+    """Return: register, answer the challenge, and get a 503."""
+    return xml(*_registering(), expect(503))
+
+
 def caller_rejected() -> str:
     """Return: call, answer the challenge, and get a 403 or another challenge."""
     return xml(*authorized_invite(), *_refused_for_good(407), ack_refusal(cseq=2), linger())

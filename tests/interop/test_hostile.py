@@ -2,19 +2,26 @@
 
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
+from pbx.api.schema import Health
+from pbx.registrar.guessing import MOST_OF_ACCOUNT
 from tests.interop import scenario
+from tests.interop.baresip import Baresip
+from tests.interop.conftest import PASSWORD
 from tests.interop.exchange import Exchange
 from tests.interop.phones import Phones
 from tests.interop.raw import RawPeer
 from tests.interop.sipp import Load, Sipp, account
+from tests.interop.waiting import until
 
 pytestmark = pytest.mark.interop
 
 
+TONE_HZ = 440.0
 UDP_LIMIT = 65507
 """The most octets that one datagram of IPv4 can carry."""
 
@@ -52,6 +59,47 @@ def test_a_wrong_password_makes_no_call(phones: Phones) -> None:
     who = account(phones.ports, phones.users.caller, "wrong", phones.exchange.host)
     phones.caller(scenario.caller_rejected(), at=who).finish()
     assert phones.exchange.running_calls() == []
+
+
+def test_guessing_comes_to_an_end_and_costs_nobody_else_anything(
+    phones: Phones, new_phone: Callable[..., Baresip]
+) -> None:
+    """All at one address, as in an office behind a NAT: who guesses, and phones that know it."""
+    exchange, number = phones.exchange, f"{phones.users.caller}9"
+    exchange.add_user(number, PASSWORD)
+    phone = new_phone(number, exchange.host, TONE_HZ)
+    who = account(phones.ports, number, "wrong", exchange.host)
+    load = Load(calls=MOST_OF_ACCOUNT)
+    guesser = Sipp("guesser", phones.folder, scenario.registration_refused(), who, load=load)
+    phones.closing.callback(guesser.close)
+    guesser.finish()
+    # Even the right one isn't looked at any more, from another port either
+    who = account(phones.ports, number, PASSWORD, exchange.host)
+    late = Sipp("late", phones.folder, scenario.registration_unheard(), who)
+    phones.closing.callback(late.close)
+    late.finish()
+    stranger = Baresip(
+        phones.folder / "stranger",
+        phones.ports,
+        number=number,
+        password="wrong",
+        server=exchange.host,
+        tone_hz=TONE_HZ,
+    )
+    phones.closing.callback(stranger.close)
+    until(
+        "baresip is told why",
+        lambda: "503 Too Many Wrong Passwords" in stranger.program.said(),
+        why_not=stranger.why,
+    )
+    told = msgspec.json.decode(exchange.call("health"), type=Health).problems
+    assert [one.values for one in told if one.slug == "password-guessing"] == [
+        {"source": "127.0.0.1"}
+    ]
+    # The phone that is registered goes on; `_still_works` has others register from there
+    phone.dial("*43")
+    phone.wait_heard(TONE_HZ, 0.5)
+    phone.hang_up()
 
 
 def test_nobody_calls_in_anothers_name(phones: Phones) -> None:

@@ -45,6 +45,7 @@ WRONG = [
     ("configuration-replaced", replace(FINE, replaced={2: (3, 1)})),
     ("engine-restarted", replace(FINE, engine_deaths=2)),
     ("phone-lost", replace(FINE, lost={"105": 600.0})),
+    ("password-guessing", replace(FINE, guessing=("192.0.2.66",))),
     ("emergency-taken", replace(FINE, shadowed=("110", "119"))),
     ("service-off", replace(FINE, services_refused={"services.echo": "112"})),
     ("no-emergency-numbers", replace(FINE, no_emergency_numbers=True)),

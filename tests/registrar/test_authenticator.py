@@ -6,12 +6,16 @@ import pytest
 
 from pbx.errors import PeerError
 from pbx.registrar import authenticator
-from pbx.registrar.authenticator import NONCE_LIFE_S, Account, Authenticator, Verdict
+from pbx.registrar.account import Account
+from pbx.registrar.authenticator import NONCE_LIFE_S, Authenticator, Verdict
 from pbx.sip import digest
+from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Request
 
 REALM = "minisipserver"
 URI = "sip:192.0.2.1"
+HOME = Address("192.0.2.1", 5060)
+PHONE = Flow("udp", HOME, Address("192.0.2.7", 5060))
 
 
 def ha1(algorithm: str = "MD5", password: str = "secret", user: str = "100") -> str:
@@ -24,11 +28,11 @@ def auth() -> Authenticator:
         "100": Account("100", "MD5", ha1()),
         "200": Account("200", "SHA-256", ha1("SHA-256", user="200")),
     }
-    return Authenticator(REALM, b"key", accounts.get)
+    return Authenticator(REALM, b"key", accounts.get, lambda number, now: ())
 
 
 def nonce_of(auth: Authenticator, now: float = 0.0) -> str:
-    found = re.search(r'nonce="([^"]+)"', auth.challenge("MD5", stale=False, now=now))
+    found = re.search(r'nonce="([^"]+)"', auth.challenge("MD5", PHONE, stale=False, now=now))
     assert found is not None
     return found[1]
 
@@ -60,17 +64,20 @@ def request(
 
 
 def verdict(auth: Authenticator, message: Request, now: float = 0.0) -> Verdict:
-    return auth.check(message, proxy=False, now=now)[0]
+    return auth.check(message, PHONE, proxy=False, now=now)[0]
 
 
 class TestRfc7616Section3_4:
     """The Authorization header field."""
 
     def test_the_right_password_proves_the_user(self, auth: Authenticator) -> None:
-        assert auth.check(request(nonce_of(auth)), proxy=False, now=1.0) == (Verdict.GOOD, "100")
+        assert auth.check(request(nonce_of(auth)), PHONE, proxy=False, now=1.0) == (
+            Verdict.GOOD,
+            "100",
+        )
 
     def test_sha_256_where_the_user_has_it(self, auth: Authenticator) -> None:
-        assert "algorithm=SHA-256" in auth.challenge("SHA-256", stale=False, now=0.0)
+        assert "algorithm=SHA-256" in auth.challenge("SHA-256", PHONE, stale=False, now=0.0)
         message = request(nonce_of(auth), user="200", algorithm="SHA-256")
         assert verdict(auth, message) is Verdict.GOOD
 
@@ -96,7 +103,7 @@ class TestRfc7616Section3_4:
     def test_proxy_credentials_are_looked_for_after_407(self, auth: Authenticator) -> None:
         message = request(nonce_of(auth), header="Proxy-Authorization")
         assert verdict(auth, message) is Verdict.MISSING
-        assert auth.check(message, proxy=True, now=0.0) == (Verdict.GOOD, "100")
+        assert auth.check(message, PHONE, proxy=True, now=0.0) == (Verdict.GOOD, "100")
 
     @pytest.mark.parametrize(
         "request_uri", ["sip:192.0.2.9", "sip:101@192.0.2.1", "tel:+4930", "sip:192.0.2.1:5062"]
@@ -106,7 +113,7 @@ class TestRfc7616Section3_4:
     ) -> None:
         message = request(nonce_of(auth), uri="sip:192.0.2.1:5060", request_uri=request_uri)
         with pytest.raises(PeerError) as caught:
-            auth.check(message, proxy=False, now=0.0)
+            auth.check(message, PHONE, proxy=False, now=0.0)
         assert caught.value.status == 400
 
     def test_a_parameter_left_out_of_the_uri_is_no_other_uri(self, auth: Authenticator) -> None:
@@ -120,7 +127,7 @@ class TestRfc7616Section3_4:
             (message.get("Authorization") or "").replace("qop=auth", "qop=auth-int"),
         )
         with pytest.raises(PeerError):
-            auth.check(message, proxy=False, now=0.0)
+            auth.check(message, PHONE, proxy=False, now=0.0)
 
 
 class TestRfc7616Section5_4:
@@ -170,12 +177,12 @@ class TestRfc7616Section5_4:
         assert verdict(auth, request(nonce)) is Verdict.STALE
 
     def test_a_nonce_of_another_start_is_stale(self, auth: Authenticator) -> None:
-        other = Authenticator(REALM, b"other key", lambda user: None)
+        other = Authenticator(REALM, b"other key", lambda user: None, lambda number, now: ())
         assert verdict(auth, request(nonce_of(other))) is Verdict.STALE
 
     def test_a_count_that_is_no_number(self, auth: Authenticator) -> None:
         with pytest.raises(PeerError):
-            auth.check(request(nonce_of(auth), nc="none"), proxy=False, now=0.0)
+            auth.check(request(nonce_of(auth), nc="none"), PHONE, proxy=False, now=0.0)
 
     def test_a_nonce_whose_counts_are_forgotten_is_stale(
         self, auth: Authenticator, monkeypatch: pytest.MonkeyPatch
@@ -186,4 +193,4 @@ class TestRfc7616Section5_4:
         assert verdict(auth, request(nonces[0])) is Verdict.STALE
 
     def test_a_stale_nonce_is_told_so(self, auth: Authenticator) -> None:
-        assert "stale=true" in auth.challenge("MD5", stale=True, now=0.0).lower()
+        assert "stale=true" in auth.challenge("MD5", PHONE, stale=True, now=0.0).lower()

@@ -53,6 +53,8 @@ class Facts:
         disk_used: the part of the data folder's file system that is in use, 0 to 1.
         tls_why: why there is no TLS, where there should be; else empty.
         lost: users whose last registration ran out, and how many seconds ago.
+        guessing: addresses from which too many wrong passwords have come: some of theirs aren't
+            looked at now.
         prack_refused: contacts that ask for PRACK and refuse it, and how many seconds ago they did.
         lines: external lines and SIP trunks that can't be used, and why.
         shadowed: numbers of ours that are emergency numbers, and so can't be called.
@@ -96,6 +98,7 @@ class Facts:
     nowhere: Mapping[str, str]
     prack_lines: tuple[str, ...]
     emergency_calls: tuple[tuple[str, str], ...]
+    guessing: tuple[str, ...] = ()
     callback_open: int = 0
     callback_failure: tuple[int, str] | None = None
     recording_failure: str = ""
