@@ -11,6 +11,7 @@ from pbx.errors import PeerError
 from pbx.net.framing import Framing, PlainFraming
 from pbx.sip.flow import Address, Flow
 from pbx.sip.framing import KeepAlive
+from pbx.sip.source import source_of
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +80,8 @@ class StreamConnection(asyncio.Protocol):
         self._limit: asyncio.TimerHandle | None = None
         self._why = ""
         self.flow = Flow(kind, Address("", 0), Address("", 0), number, name)
-        self.spoke = False
-        """True once a SIP message has come."""
+        self.source = ""
+        """What the peer counts as, where connections are counted."""
         self.heard = 0.0
         """When something came last, or when it was made: seconds of the event loop's clock."""
 
@@ -100,6 +101,7 @@ class StreamConnection(asyncio.Protocol):
             local=Address(local[0], self._port),
             remote=Address(remote[0], remote[1]),
         )
+        self.source = source_of(remote[0])
         loop = asyncio.get_running_loop()
         self.heard = loop.time()
         if self._first_message_s is not None:
@@ -161,7 +163,6 @@ class StreamConnection(asyncio.Protocol):
             return
         if b"SIP/" not in item.partition(b"\r\n")[0].upper():
             raise PeerError(400, "It does not speak SIP")
-        self.spoke = True
         self._stop_limit()
         self._receive(item, self.flow)
 

@@ -27,6 +27,10 @@ CONNECT_S = 5.0
 CONNECTIONS_LIMIT = 512
 """Connections at once, of all kinds; a home or small office has 30 phones."""
 
+HOST_LIMIT = 64
+"""Those of one host that nothing needs, or not yet: 30 phones behind one address, each twice, after a
+power cut."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamPort:
@@ -58,10 +62,11 @@ class SipTransport:
         receive: takes each message and its flow.
         failed: told of a flow that can't be used, and why.
         needed: names the connections that a registration or a call needs. When there are too
-            many, one that isn't needed makes room for a new one.
+            many, the one of the others that has been idle for longest makes room for a new one.
         more: ports for TLS and WebSocket.
         tls: what we connect to TLS peers with; None for not at all.
         connections_limit: connections at once.
+        host_limit: those of one host, or IPv6 network, that aren't needed.
         first_message_s: how long whoever connects may take for its first message.
         half_message_s: how long a message that has begun may take to come whole.
         connect_s: how long a connection of ours may take to come up.
@@ -77,6 +82,7 @@ class SipTransport:
         more: Sequence[StreamPort] = (),
         tls: ssl.SSLContext | None = None,
         connections_limit: int = CONNECTIONS_LIMIT,
+        host_limit: int = HOST_LIMIT,
         first_message_s: float = FIRST_MESSAGE_S,
         half_message_s: float = HALF_MESSAGE_S,
         connect_s: float = CONNECT_S,
@@ -88,6 +94,7 @@ class SipTransport:
         self._more = more
         self._tls = tls
         self._connections_limit = connections_limit
+        self._host_limit = host_limit
         self._first_message_s = first_message_s
         self._half_message_s = half_message_s
         self._connect_s = connect_s
@@ -323,22 +330,32 @@ class SipTransport:
         if self._closing:
             connection.close("the exchange stops")
             return
-        if len(self._connections) >= self._connections_limit and not self._make_room():
-            connection.close("too many connections")
-            return
+        same = [one for one in self._connections.values() if one.source == connection.source]
+        if len(same) >= self._host_limit:
+            spare = self._spare(same)
+            if len(spare) >= self._host_limit:
+                self._drop_idle(spare, "too many connections of one host")
+        if len(self._connections) >= self._connections_limit:
+            spare = self._spare(self._connections.values())
+            if not spare:
+                connection.close("too many connections")
+                return
+            self._drop_idle(spare, "too many connections")
         self._connections[connection.number] = connection
         self._by_remote[_peer_of(connection.flow)] = connection.number
 
-    def _make_room(self) -> bool:
-        """Drop the connection that can be missed most; False where all are needed."""
+    def _spare(self, among: Iterable[StreamConnection]) -> list[StreamConnection]:
         needed = self._needed()
-        spare = [one for number, one in self._connections.items() if number not in needed]
-        if not spare:
-            return False
-        missed = min(spare, key=lambda one: (one.spoke, one.heard))
+        return [one for one in among if one.number not in needed]
+
+    def _drop_idle(self, spare: Iterable[StreamConnection], why: str) -> None:
+        """Drop the connection that has been idle for longest, whether it ever spoke or not.
+
+        A phone that has just come, and is about to register, has not been idle for long.
+        """
+        missed = min(spare, key=lambda one: one.heard)
         missed.close("it makes room for another one")
-        self._closed(missed, "too many connections")
-        return True
+        self._closed(missed, why)
 
     def _closed(self, connection: StreamConnection, why: str) -> None:
         flow = connection.flow

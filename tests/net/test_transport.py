@@ -103,6 +103,52 @@ class TestRfc3261Section18_1_1:
             assert phone.clients.empty()
 
 
+async def later() -> None:
+    """Return when the event loop's clock, which counts milliseconds, has moved on."""
+    await asyncio.sleep(0.002)
+
+
+class TestHostLimit:
+    """What one host has open, that nothing needs, keeps nobody else out."""
+
+    @pytest.fixture
+    async def busy(self, new_office: NewOffice) -> Office:
+        office = new_office(connections_limit=8, host_limit=3)
+        await office.transport.open(HOSTS)
+        return office
+
+    async def test_a_host_makes_room_for_itself(self, busy: Office) -> None:
+        honest = [await busy.phone("::1") for _ in range(3)]
+        flood = [await busy.phone() for _ in range(20)]
+        for client, _ in flood[:-3]:
+            await client.ended()
+        for client, flow in [*honest, *flood[-3:]]:
+            busy.transport.send(b"x", flow)
+            assert await client.read(1) == b"x"
+        assert [why for _, why in busy.failures] == ["too many connections of one host"] * 17
+
+    async def test_what_is_needed_does_not_count(self, busy: Office) -> None:
+        """Phones behind one address, as many as there are."""
+        phones = []
+        for _ in range(7):
+            phones.append(await busy.phone())
+            busy.needed.add(phones[-1][1].connection)
+        for client, flow in phones:
+            busy.transport.send(b"x", flow)
+            assert await client.read(1) == b"x"
+        assert busy.failures == []
+
+    async def test_a_needed_one_never_makes_room(self, busy: Office) -> None:
+        client, flow = await busy.phone()
+        busy.needed.add(flow.connection)
+        await later()
+        flood = [await busy.client() for _ in range(20)]
+        for one in flood[:-3]:
+            await one.ended()
+        busy.transport.send(b"x", flow)
+        assert await client.read(1) == b"x"
+
+
 class TestConnectionsLimit:
     """When there are too many, what nobody needs makes room; phones never do."""
 
@@ -112,21 +158,10 @@ class TestConnectionsLimit:
         await office.transport.open(HOSTS)
         return office
 
-    async def test_silent_one_goes_first(self, small: Office) -> None:
-        first, one = await small.phone()
-        silent = await small.client()
-        _, two = await small.phone()
-        _, three = await small.phone()
-        assert await silent.ended() == b""
-        for flow in (one, two, three):
-            small.transport.send(b"x", flow)
-        assert await first.read(1) == b"x"
-        assert [flow for flow, _ in small.failures if flow in (one, two, three)] == []
-
-    async def test_then_the_one_that_was_not_heard_longest(self, small: Office) -> None:
+    async def test_the_one_that_has_been_idle_for_longest_goes(self, small: Office) -> None:
         (oldest, one), (second, two) = await small.phone(), await small.phone()
         await small.phone()
-        await asyncio.sleep(0.002)
+        await later()
         oldest.write(options())
         await small.messages(4)
         await small.phone()
@@ -134,6 +169,17 @@ class TestConnectionsLimit:
         assert small.failures == [(two, "too many connections")]
         small.transport.send(b"x", one)
         assert await oldest.read(1) == b"x"
+
+    async def test_whether_it_has_spoken_or_not(self, small: Office) -> None:
+        """A stranger that spoke once is in nobody's way who comes now, and is about to register."""
+        strangers = [await small.phone() for _ in range(3)]
+        await later()
+        for client, _ in strangers:
+            newcomer = await small.client()
+            assert await client.ended() == b""
+            newcomer.write(options())
+        assert await small.messages(6)
+        assert [flow for flow, _ in small.failures] == [flow for _, flow in strangers]
 
     async def test_needed_ones_stay_and_the_new_one_goes(self, small: Office) -> None:
         phones = [await small.phone() for _ in range(3)]
