@@ -78,6 +78,8 @@ class StreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._limit: asyncio.TimerHandle | None = None
+        # While something has begun and isn't whole yet
+        self._rest_limit: asyncio.TimerHandle | None = None
         self._why = ""
         self.flow = Flow(kind, Address("", 0), Address("", 0), number, name)
         self.source = ""
@@ -139,10 +141,15 @@ class StreamConnection(asyncio.Protocol):
         self._acknowledge()
 
     def _limit_half_message(self) -> None:
-        """See to it that what has begun comes to its end: half messages take memory for nothing."""
-        if self._limit is None and self.usable and self._framing.has_begun:
+        """See to it that what has begun comes to its end: half messages take memory for nothing.
+
+        What has begun may have been no message: a WebSocket's ping comes in two pieces, too.
+        """
+        if not self._framing.has_begun:
+            self._stop_rest_limit()
+        elif self._limit is None and self._rest_limit is None and self.usable:
             loop = asyncio.get_running_loop()
-            self._limit = loop.call_later(
+            self._rest_limit = loop.call_later(
                 self._half_message_s, self.close, "a message's rest never came"
             )
 
@@ -173,9 +180,15 @@ class StreamConnection(asyncio.Protocol):
         self._closed(self, self._why or str(exc or "the peer closed the connection"))
 
     def _stop_limit(self) -> None:
+        self._stop_rest_limit()
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
+
+    def _stop_rest_limit(self) -> None:
+        if self._rest_limit is not None:
+            self._rest_limit.cancel()
+            self._rest_limit = None
 
     def send(self, data: bytes) -> None:
         """Queue octets for the peer; while the connection ends, they are lost with it."""

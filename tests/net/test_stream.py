@@ -222,7 +222,7 @@ class TestHalfMessage:
             client.write(message[10:] + message[:10])
             await office.messages(number + 2)
             await asyncio.sleep(0)
-            limits.append(connection._limit)
+            limits.append(connection._rest_limit)
         assert None not in limits
         assert len({id(each) for each in limits}) == 3
 

@@ -419,6 +419,29 @@ class TestAbuse:
         _, why = await office.failure()
         assert why == "a message's rest never came"
 
+    @pytest.mark.parametrize(("opcode", "cut"), [(9, 1), (9, 8), (10, 3)])
+    async def test_a_control_frame_in_two_pieces_is_no_half_message(
+        self, new_office: NewOffice, tls_port: int, opcode: int, cut: int
+    ) -> None:
+        office = new_office(more=[StreamPort("ws", tls_port)], half_message_s=1.0)
+        await office.transport.open(HOSTS)
+        web = WebOffice(office, tls_port)
+        client, late = await web.raw(), await web.raw()
+        client.write(frame(1, options()))
+        await office.messages(1)
+        _, flow = office.received[0]
+        split = frame(opcode, b"alive")
+        # The pong says that what came with its ping has been read
+        client.write(frame(9, b"") + split[:cut])
+        assert await client.read(2) == frame(10, b"", masked=False)
+        client.write(split[cut:])
+        if opcode == 9:
+            assert await client.read(7) == frame(10, b"alive", masked=False)
+        late.write(frame(1, options()) + frame(1, options())[:20])
+        await late.ended()
+        office.transport.send(b"x", flow)
+        assert await client.read(3) == frame(1, b"x", masked=False)
+
     async def test_slow_reader_is_dropped_alone(self, web: WebOffice) -> None:
         async with web.client() as honest:
             flow = await web.flow_of(honest)
