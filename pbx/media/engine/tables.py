@@ -132,13 +132,16 @@ STAGED = 14
 STAGE_END = 15
 """Packets that wait to be recorded (`staged_row`), and octets of them."""
 
-TO_WRITE = 16
+RECORD_NS = 16
+"""When they are due."""
+
+TO_WRITE = 17
 """1 while recordings have something for the writer, who hasn't been told."""
 
-WRITE_NS = 17
+WRITE_NS = 18
 """When it may be told again."""
 
-TOTALS = 18
+TOTALS = 19
 
 SESSIONS = 16
 """Words of a stream's row of `sessions`: see `kernels.srtp`."""

@@ -11,10 +11,12 @@ from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.rtp import RTP, big_endian_16, big_endian_32, packet_kind
 from pbx.media.engine.kernels.rtp_in import payload_place
-from pbx.media.engine.kernels.taping import change_clock, tape
+from pbx.media.engine.kernels.taping import change_clock, hand_over_due, tape
 from pbx.media.engine.native import clear, kernel, part, rest, row_of
 
 _LOW_32 = 0xFFFFFFFF
+_RECORD_NS = 150_000_000
+"""What is kept aside is recorded in the first tick after this, which is every second one."""
 
 
 @kernel
@@ -96,6 +98,15 @@ def record_staged(tables: Any, voices: Any) -> None:
             following = one[staged_row.NEXT]
     tables.totals[t.STAGED] = 0
     tables.totals[t.STAGE_END] = 0
+
+
+@kernel
+def record_due(tables: Any, voices: Any, now: Any) -> None:
+    """Record what waits, and give the writer what is whole then, if that is due."""
+    if now >= tables.totals[t.RECORD_NS]:
+        tables.totals[t.RECORD_NS] = now + _RECORD_NS
+        record_staged(tables, voices)
+        hand_over_due(tables, voices, now)
 
 
 @kernel
