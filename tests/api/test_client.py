@@ -102,21 +102,21 @@ def unreachable(call: Callable[[], object]) -> str:
     return error.value.key
 
 
-def status_of(path: Path) -> Status:
-    with Client(path, timeout_s=0.05) as client:
+def status_of(path: Path, timeout_s: float = 30.0) -> Status:
+    with Client(path, timeout_s=timeout_s) as client:
         return client.status()
 
 
-async def async_status_of(path: Path) -> Status:
-    async with AsyncClient(path, timeout_s=0.05) as client:
+async def async_status_of(path: Path, timeout_s: float) -> Status:
+    async with AsyncClient(path, timeout_s=timeout_s) as client:
         return await client.status()
 
 
-BOTH = pytest.mark.parametrize(
-    "status",
-    [status_of, lambda path: asyncio.run(async_status_of(path))],
-    ids=["plain", "asyncio"],
-)
+def status_by_asyncio(path: Path, timeout_s: float = 30.0) -> Status:
+    return asyncio.run(async_status_of(path, timeout_s))
+
+
+BOTH = pytest.mark.parametrize("status", [status_of, status_by_asyncio], ids=["plain", "asyncio"])
 
 
 @BOTH
@@ -131,9 +131,9 @@ class TestUnreachable:
             dead.bind(os.fspath(folder / "s"))
         assert unreachable(lambda: status(folder / "s")) == "exchange-not-running"
 
-    def test_no_answer(self, folder: Path, status: Callable[[Path], Status]) -> None:
+    def test_no_answer(self, folder: Path, status: Callable[..., Status]) -> None:
         with one_answer(folder / "s", None):
-            assert unreachable(lambda: status(folder / "s")) == "exchange-silent"
+            assert unreachable(lambda: status(folder / "s", 0.05)) == "exchange-silent"
 
     def test_connection_ends(self, folder: Path, status: Callable[[Path], Status]) -> None:
         for number, answer in enumerate((b"", b'{"id":1,')):
