@@ -22,7 +22,7 @@ from tests.interop.waiting import until
 from tests.posts.conftest import FIRST, SECOND
 from tests.tui.tmux import Tmux, cells, frames
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 SIZES = ((80, 24), (120, 40), (300, 90))
 LANGUAGES = {"en": "C.UTF-8", "zh": "zh_CN.UTF-8"}

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from textual.app import App
 from textual.content import Content
+from textual.errors import NoWidget
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.widget import Widget
@@ -28,8 +29,11 @@ def faults(app: App[None]) -> list[str]:
 
 
 def whole(widget: Widget) -> bool:
-    """Tell whether all of a widget is seen."""
-    place = widget.screen.find_widget(widget)
+    """Tell whether all of a widget is seen; one that has just been made has no place yet."""
+    try:
+        place = widget.screen.find_widget(widget)
+    except NoWidget:
+        return False
     return bool(place.region) and place.clip.contains_region(place.region)
 
 

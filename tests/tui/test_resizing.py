@@ -30,6 +30,11 @@ async def resized(stage: Stage, columns: int, lines: int) -> None:
     await stage.until(lambda: len(stage.text.splitlines()) == lines and stage.clipped() == [])
 
 
+def chosen(stage: Stage) -> list[str | None]:
+    """Return the rows that the cursors are on."""
+    return [table.chosen for table in stage.app.screen.query(ShareTable)]
+
+
 @pytest.mark.parametrize("mode", ["1", "2", "3", "4", "5"])
 async def test_screens(socket: Path, office: Office, mode: str) -> None:
     crowd(office)
@@ -38,12 +43,11 @@ async def test_screens(socket: Path, office: Office, mode: str) -> None:
         await stage.press(mode)
         await stage.until(seen)
         await stage.press(*["down"] * 30)
-        await stage.until(lambda: stage.clipped() == [])
-        before, focused = stage.text, stage.app.focused
-        chosen = [table.chosen for table in stage.app.screen.query(ShareTable)]
+        await stage.until(lambda: stage.clipped() == [] and None not in chosen(stage))
+        before, focused, rows = stage.text, stage.app.focused, chosen(stage)
         await there_and_back(stage)
         assert stage.app.focused is focused
-        assert [table.chosen for table in stage.app.screen.query(ShareTable)] == chosen
+        await stage.until(lambda: chosen(stage) == rows)
         await stage.until(lambda: stage.text == before)
 
 
