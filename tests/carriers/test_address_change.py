@@ -46,6 +46,8 @@ def test_the_line_registers_at_once_and_calls_go_on(
         return [event["URI"] for event in carrier.ami.find("ContactStatus", AOR=ACCOUNT)]
 
     assert (wait_usable(exchange).expires_s or 0) > 200
+    # Asterisk tells of it only after it has answered
+    until("the carrier tells where the line is", contacts)
     assert contacts()[-1].endswith(f"@{HOME}:{exchange.port}")
     network.move()
     until(
