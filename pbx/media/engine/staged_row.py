@@ -1,6 +1,6 @@
 """Words of one packet that waits to be decoded for its stream's recording.
 
-A packet thread records five times a second, stream by stream: what it needs for one is then
+A packet thread looks at recordings ten times a second, stream by stream: what it needs for one is then
 fetched into the processor's cache once for all packets of that time.
 """
 

@@ -69,8 +69,11 @@ VOICE = 45
 """1: what comes in is heard here (`voice_row`), and not sent on."""
 
 TAPPED = 46
-"""1: what comes in can be recorded as it is passed on (`tap_row`); more: 1 + the last of its packets that
-wait for that (`staged_row`), counted from 1."""
+"""Not 0: what comes in can be recorded as it is passed on (`tap_row`), `AT_ONCE` or when it `MAY_WAIT`; more:
+`MAY_WAIT` and the number of the last packet that waits (`staged_row`), counted from 1."""
+
+AT_ONCE = 1
+MAY_WAIT = 2
 
 DIAL_LEFT = 47
 """Digits that are still to be put into what the peer is passed (`dialling`), the present one too."""

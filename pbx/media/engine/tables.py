@@ -132,16 +132,13 @@ STAGED = 14
 STAGE_END = 15
 """Packets that wait to be recorded (`staged_row`), and octets of them."""
 
-RECORD_NS = 16
-"""When they are due."""
-
-TO_WRITE = 17
+TO_WRITE = 16
 """1 while recordings have something for the writer, who hasn't been told."""
 
-WRITE_NS = 18
+WRITE_NS = 17
 """When it may be told again."""
 
-TOTALS = 19
+TOTALS = 18
 
 SESSIONS = 16
 """Words of a stream's row of `sessions`: see `kernels.srtp`."""

@@ -17,8 +17,8 @@ from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay, slot_of
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
-from pbx.media.engine.kernels.taping import start_taping, stop_taping
-from pbx.media.engine.kernels.tapping import record_due, record_staged, set_tap, tap
+from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
+from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
 from pbx.media.engine.kernels.ticking import begin_stream, end_stream, make_timer
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
@@ -212,7 +212,7 @@ def _wake_main(tables: Any) -> None:
 
 @kernel
 def _serve(tables: Any, voices: Any, socket: Any, came: Any) -> Any:
-    """Pass on what has come to a socket, and keep it for its recording; returns the packets."""
+    """Pass on what has come to a socket, and record it or keep it for that; returns the packets."""
     received = relay(tables, voices, socket, came)
     slot = slot_of(tables, socket)
     if tables.streams[slot, row.TAPPED] != 0 and socket != 2 * slot + 1:
@@ -308,7 +308,8 @@ def packet_loop(tables_at: Any, voices_at: Any) -> Any:
         answer_query(tables, voices)
         if now >= next_tick:
             tick(tables, now)
-            record_due(tables, voices, now)
+            record_staged(tables, voices)
+            hand_over_due(tables, voices, now)
             next_tick = now + tables.facts[t.TICK_NS]
         _wake_main(tables)
     return 0

@@ -1,22 +1,33 @@
-"""Taps: what streams are passed on is kept aside once it is on its way, and decoded for their recordings."""
+"""Taps: what streams are passed on is decoded for their recordings, once it is on its way."""
 
 from typing import Any
 
 import numpy as np
 
-from pbx.media.engine import ring_row, staged_row, stream_row, tap_row, voice_row
+from pbx.media import codecs
+from pbx.media.engine import coder_row, ring_row, staged_row, stream_row, tap_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.codec import decode
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.rtp import RTP, big_endian_16, big_endian_32, packet_kind
 from pbx.media.engine.kernels.rtp_in import payload_place
-from pbx.media.engine.kernels.taping import change_clock, hand_over_due, tape
+from pbx.media.engine.kernels.taping import change_clock, tape
 from pbx.media.engine.native import clear, kernel, part, rest, row_of
 
 _LOW_32 = 0xFFFFFFFF
-_RECORD_NS = 150_000_000
-"""What is kept aside is recorded in the first tick after this, which is every second one."""
+
+
+@kernel
+def _decodes_fast(voices: Any, row: Any) -> Any:
+    """Return whether many packets of a tap's formats can be decoded at once, and nobody waits for it."""
+    fast = True
+    for place in range(row[tap_row.COUNT]):
+        decoder = row[tap_row.FORMATS + tap_row.FORMAT * place + tap_row.DECODER]
+        codec = voices.coders[decoder, coder_row.CODEC]
+        g711 = codec == codecs.PCMU or codec == codecs.PCMA
+        fast = fast and (g711 or codec == codecs.L16_8000 or codec == codecs.L16_16000)
+    return fast
 
 
 @kernel
@@ -29,7 +40,8 @@ def set_tap(tables: Any, voices: Any, command: Any) -> None:
     row[tap_row.COUNT] = command[ring_row.SETTINGS]
     for word in range(tap_row.MOST * tap_row.FORMAT):
         row[tap_row.FORMATS + word] = command[ring_row.SETTINGS + 1 + word]
-    tables.streams[slot, stream_row.TAPPED] = 1
+    fast = _decodes_fast(voices, row)
+    tables.streams[slot, stream_row.TAPPED] = stream_row.MAY_WAIT if fast else stream_row.AT_ONCE
     report_words(tables, ring_row.TAP_SET, slot, 0, 0)
 
 
@@ -88,7 +100,7 @@ def record_staged(tables: Any, voices: Any) -> None:
         slot = voices.staged[number, staged_row.SLOT]
         if slot < 0:
             continue
-        tables.streams[slot, stream_row.TAPPED] = 1
+        tables.streams[slot, stream_row.TAPPED] = stream_row.MAY_WAIT
         recorded = voices.voices[slot, voice_row.TAPE] != 0
         following = number + 1 if recorded else 0
         while following != 0:
@@ -98,15 +110,6 @@ def record_staged(tables: Any, voices: Any) -> None:
             following = one[staged_row.NEXT]
     tables.totals[t.STAGED] = 0
     tables.totals[t.STAGE_END] = 0
-
-
-@kernel
-def record_due(tables: Any, voices: Any, now: Any) -> None:
-    """Record what waits, and give the writer what is whole then, if that is due."""
-    if now >= tables.totals[t.RECORD_NS]:
-        tables.totals[t.RECORD_NS] = now + _RECORD_NS
-        record_staged(tables, voices)
-        hand_over_due(tables, voices, now)
 
 
 @kernel
@@ -123,8 +126,8 @@ def _stage(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: A
     copy = part(voices.stage, at, length)
     for index in range(length):
         copy[index] = packet[index]
-    before = tables.streams[slot, stream_row.TAPPED] - 1
-    tables.streams[slot, stream_row.TAPPED] = 1 + number
+    before = tables.streams[slot, stream_row.TAPPED] - stream_row.MAY_WAIT
+    tables.streams[slot, stream_row.TAPPED] = stream_row.MAY_WAIT + number
     if before != 0:
         voices.staged[before - 1, staged_row.NEXT] = number
     one = row_of(voices.staged, number - 1)
@@ -137,7 +140,9 @@ def _stage(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: A
 
 @kernel
 def tap(tables: Any, voices: Any, slot: Any, received: Any, now: Any) -> None:
-    """Keep what `relay` has just passed on of a stream, for its recording if there is one.
+    """Record what `relay` has just passed on of a stream, or keep it for that.
+
+    What takes long to decode isn't kept: many packets of it at once would hold up all others.
 
     Args:
         tables, voices: the packet thread's; the packets still lie where they came.
@@ -148,5 +153,9 @@ def tap(tables: Any, voices: Any, slot: Any, received: Any, now: Any) -> None:
     for index in range(received):
         length = tables.read_headers[index, 7] & _LOW_32
         packet = row_of(tables.packets, index)
-        if packet_kind(packet, length) == RTP:
+        if packet_kind(packet, length) != RTP:
+            continue
+        if tables.streams[slot, stream_row.TAPPED] != stream_row.AT_ONCE:
             _stage(tables, voices, slot, packet, length, now)
+        elif voices.voices[slot, voice_row.TAPE] != 0:
+            _tap_packet(voices, slot, packet, length, now)
