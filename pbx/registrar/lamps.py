@@ -125,9 +125,10 @@ class Lamps:
 
     def _subscribe(self, transaction: ServerTransaction, now: float) -> None:
         request = transaction.request
-        refusal = self._watchers.refusal(request, self._tokens())
+        refusal = self._watchers.refusal(request, transaction.stateless_tag)
         if refusal is not None:
-            self._endpoint.respond(transaction, refusal, now)
+            # Nobody knows yet who has sent it
+            self._endpoint.respond_once(transaction, refusal, now)
             return
         subscriber = self._admission.authenticated(transaction, proxy=False, now=now)
         if subscriber is None:

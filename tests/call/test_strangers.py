@@ -45,6 +45,11 @@ class TestRfc3261Section26_3_2_4:
             ("INVITE", BOB, "Supported: timer\nSession-Expires: 10", 422),
             ("REGISTER", SERVER, "", 401),
             ("SUBSCRIBE", BOB, "Event: presence", 401),
+            ("SUBSCRIBE", BOB, "Event: presence\nAccept: text/plain", 406),
+            ("SUBSCRIBE", BOB, "Event: presence\nExpires: 1", 423),
+            ("SUBSCRIBE", BOB, "Event: presence\nExpires: x", 400),
+            ("SUBSCRIBE", BOB, "Event: refer", 403),
+            ("SUBSCRIBE", BOB, "Event: x", 489),
             ("MESSAGE", BOB, "", 407),
             ("REFER", BOB, "Refer-To: <sip:102@192.0.2.1>", 407),
             ("OPTIONS", BOB, "", 407),
@@ -63,6 +68,7 @@ class TestRfc3261Section26_3_2_4:
                 method, uri, call_id="c", cseq=1, body=body, headers=headers, branch="z9hG4bKone"
             )
             assert statuses(stranger) == [status]
+            assert office.endpoint.transaction_count == 0
         office.advance(LONG_S)
         assert statuses(stranger) == []
         office.assert_empty()
@@ -166,7 +172,9 @@ class TestFlood:
         assert set(statuses(carrier)) == {404}
         assert office.endpoint.transaction_count == 2 * MOST_OF_A_STRANGER
 
-    @pytest.mark.parametrize("method", ["INVITE", "REGISTER", "OPTIONS", "CANCEL", "BYE"])
+    @pytest.mark.parametrize(
+        "method", ["INVITE", "REGISTER", "OPTIONS", "SUBSCRIBE", "CANCEL", "BYE"]
+    )
     def test_a_strangers_requests_leave_nothing(
         self, office: Office, stranger: Phone, method: str
     ) -> None:
