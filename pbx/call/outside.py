@@ -65,8 +65,9 @@ class Outside(Protocol):
     def line_at(self, host: str, source: str) -> str:
         """Return the line whose server, or peer, is at a host; empty for none.
 
-        Empty, too, for who is there himself, or speaks for that line: a trunk's own address may
-        have phones at it.
+        Empty, too, for who is there himself, or is the server or a peer of a line there: a trunk's
+        own address may have phones at it. Who is only in a network of its peers is nobody in
+        particular.
 
         Args:
             host: an address or a name, without brackets.

@@ -74,7 +74,6 @@ class Lines:
         self._told: dict[str, tuple[object, ...]] = {}
         self._touched = False
         self._stopped = False
-        endpoint.barred = lambda host, source: bool(self.line_at(host, source))
 
     # ---------------------------------------------------------------- what is known
 
@@ -159,12 +158,22 @@ class Lines:
         """
         if not source or same_host(host, source):
             return ""
-        for name, line in self._snapshot().lines.items():
-            member = self._members.get(name)
-            there = self._is_server(line, host) or (member and member.peers.have(host))
-            if there and not self._is_server(line, source):
-                return name
-        return ""
+        there = [line for line in self._snapshot().lines.values() if self._is_at(line, host)]
+        if any(self._is_own(line, source) for line in there):
+            # Others that have the same server are reached by it all the same
+            return ""
+        return there[0].name if there else ""
+
+    def _is_at(self, line: Line, host: str) -> bool:
+        member = self._members.get(line.name)
+        return self._is_server(line, host) or (member is not None and member.peers.have(host))
+
+    def _is_own(self, line: Line, source: str) -> bool:
+        """Whether a source is one of a line's own; a network of peers may have anybody in it."""
+        member = self._members.get(line.name)
+        return self._is_server(line, source) or (
+            member is not None and member.peers.have(source, alone=True)
+        )
 
     def _is_server(self, line: Line, host: str) -> bool:
         member = self._members.get(line.name)

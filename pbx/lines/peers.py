@@ -48,11 +48,17 @@ class Peers:
                 if known := {one for one in found if one is not None}:
                     self._found[name, local] = known
 
-    def have(self, host: str) -> bool:
-        """Whether an address is one of theirs."""
+    def have(self, host: str, *, alone: bool = False) -> bool:
+        """Whether an address is one of theirs.
+
+        Args:
+            host: the address.
+            alone: by itself, or by a name: not as one of a whole network.
+        """
         address = numeric(host)
         if address is None:
             return False
-        return any(address in network for network in self._networks) or any(
+        networks = (one for one in self._networks if not alone or one.num_addresses == 1)
+        return any(address in network for network in networks) or any(
             address in found for found in self._found.values()
         )

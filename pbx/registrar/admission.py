@@ -98,6 +98,7 @@ class Admission:
         exchange.prove = self._of_a_call
         exchange.over_limit = self._over_own_limit
         endpoint.make_room_for(self._knows)
+        endpoint.barred = self._bars
         self._served: dict[str, Callable[[ServerTransaction, float], None]] = {
             "REGISTER": self._register,
             "INVITE": self._invite,
@@ -111,8 +112,18 @@ class Admission:
 
     def _knows(self, flow: Flow) -> bool:
         """Whether a path is from where a phone has registered, or of a line's peer."""
-        if self._bindings.has_source(flow):
-            return True
+        return self._bindings.has_source(flow) or self._is_of_a_line(flow)
+
+    def _bars(self, host: str, flow: Flow) -> bool:
+        """Whether a peer's name must not lead to a host: a line's server or peer.
+
+        What a line itself names does, but where a phone lives at the same address.
+        """
+        if not self._exchange.outside.line_at(host, flow.remote.host):
+            return False
+        return self._bindings.has_source(flow) or not self._is_of_a_line(flow)
+
+    def _is_of_a_line(self, flow: Flow) -> bool:
         return any(self._exchange.outside.speaks_for(line, flow) for line in self._snapshot().lines)
 
     def guessing(self, now: float) -> list[str]:

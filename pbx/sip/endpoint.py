@@ -75,9 +75,9 @@ class Endpoint:
         self._locator = Locator(lambda highest: chance(tokens(), highest))
         self._waiting: list[_Waiting] = []
         self._layer = TransactionLayer(tokens, self.trace, self._shunned.failed)
-        self.barred: Callable[[str, str], bool] = lambda host, source: False
-        """Whether a name that a peer at `source` has given us must not lead to the address `host`;
-        `source` is empty where the name is our owner's own."""
+        self.barred: Callable[[str, Flow], bool] = lambda host, flow: False
+        """Whether a name that a peer has given us, who sends by a path, must not lead to the address
+        `host`. The path leads nowhere where the name is our owner's own."""
 
     def make_room_for(self, known: Callable[[Flow], bool]) -> None:
         """Let what comes by such paths have room however many strangers send; see `OpenRequests`."""
@@ -220,8 +220,7 @@ class Endpoint:
         found = self._locator.find(flow, now, tls=tls)
         if found is None or flow.named is None:
             return found
-        source = flow.remote.host
-        open_to_it = [one for one in found if not self.barred(one.remote.host, source)]
+        open_to_it = [one for one in found if not self.barred(one.remote.host, flow)]
         return open_to_it or [replace(flow, named=None)]
 
     def _attempts(

@@ -1,13 +1,17 @@
 """Which host a call's requests go to: RFC 3261 §12.2.1.1, with NATs and proxies on the way."""
 
+import msgspec
 import pytest
 
 from pbx.sip.flow import Address, Flow
 from pbx.sip.locate import Kind, Question
 from pbx.sip.message import Request, Response
 from tests.call.office import HOME, Invite, Office, Phone, established, talking
+from tests.call.telco import TRUNK, Telco, telco
 from tests.call.test_resume import reborn
 
+OTHER_ACCOUNT = msgspec.structs.replace(TRUNK, name="another")
+"""Another line by the same server, which names no peers."""
 PROXY = Address("192.0.2.99", 5060)
 THROUGH = "Record-Route: <sip:192.0.2.99;lr>"
 
@@ -237,6 +241,27 @@ class TestNames:
         call.ack()
         call.bye()
         assert proxy.hears("BYE").all("Route") == ["<sip:proxy.example;lr>"]
+
+    @pytest.mark.parametrize("peers", ["203.0.113.9", "out.telco.example", "203.0.113.0/24"])
+    def test_a_carrier_that_calls_from_another_address(self, office: Office, peers: str) -> None:
+        """The name stands for the server that it registers us at."""
+        office.names[Question(Kind.A, "out.telco.example")] = ("203.0.113.9",)
+        office.names[Question(Kind.A, "sbc.telco.example")] = (TRUNK.server,)
+        options = {"destination": "100", "peers": (peers,)}
+        server = telco(office, msgspec.structs.replace(TRUNK, **options), others=(OTHER_ACCOUNT,))
+        sender = Telco(office, "x", Address("203.0.113.9", 5060))
+        office.phones[sender.address] = sender
+        alice = office.phone("100")
+        call = sender.calls("555", headers="Record-Route: <sip:sbc.telco.example;lr>")
+        sender.trying()
+        invite = alice.hears("INVITE")
+        alice.respond(invite, 200, "OK", alice.sdp())
+        call.answered()
+        call.ack()
+        alice.hears("ACK")
+        alice.within(invite, "BYE", 1)
+        alice.response(200)
+        assert server.hears("BYE").all("Route") == ["<sip:sbc.telco.example;lr>"]
 
 
 class TestRfc5626Section7:

@@ -237,6 +237,29 @@ class TestAtTheSameHost:
         phone.respond(invite, 200, "OK", phone.sdp())
         call.answered()
 
+    def test_a_phone_at_a_peers_address(self, office: Office, alice: Phone) -> None:
+        """A PBX that calls from another address than it is called at, and registers its users."""
+        line = msgspec.structs.replace(TRUNK, peers=("203.0.113.9",))
+        peer = telco(office, line)
+        phone = office.phone("101", "203.0.113.9", register=False)
+        assert register(phone, f"<sip:101@{SERVER}>").status == 200
+        alice.invite("101")
+        peer.hears("INVITE")
+
+    def test_a_phone_within_a_network_of_peers(
+        self, office: Office, peer: Telco, alice: Phone
+    ) -> None:
+        office.configure(msgspec.structs.replace(TRUNK, peers=("203.0.113.0/24",)))
+        office.names[NAME] = (SERVER,)
+        phone = office.phone("101", "203.0.113.9", register=False)
+        assert register(phone, f"<sip:{ABROAD}@{SERVER}>").status == 403
+        contact = f"<sip:{ABROAD}@{NAME.name}:5060;transport=udp>"
+        assert register(phone, contact, call_id="2").status == 200
+        alice.invite("101")
+        phone.hears("INVITE")
+        office.advance(1)
+        assert not peer.inbox
+
     def test_a_proxy_that_is_the_trunk_too(self, office: Office, peer: Telco, alice: Phone) -> None:
         peer.number = "101"
         path = f"Path: <sip:{SERVER};lr>\nSupported: path"
