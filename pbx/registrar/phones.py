@@ -7,6 +7,7 @@ whatever comes from our address, without the dial plan's having been asked.
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from pbx.call.leg import Target
 from pbx.errors import PeerError
@@ -17,7 +18,7 @@ from pbx.sip.endpoint import Endpoint
 from pbx.sip.flow import Address, Flow
 from pbx.sip.headers import parse_name_addr
 from pbx.sip.next_hop import host_of, path_to
-from pbx.sip.uri import parse_uri
+from pbx.sip.uri import SipUri, parse_uri
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +91,11 @@ class Phones:
         Names are looked up at the time `now`, and not at all for None.
         """
         source = binding.flow.remote.host
-        for flow in _paths(binding):
-            for host in self._hosts(flow, now):
-                if line := self._line_at(host, source):
-                    self._tell(binding, line)
-                    return line
-        return ""
+        hosts = chain(_named(binding), *(self._hosts(flow, now) for flow in _paths(binding)))
+        line = next((line for host in hosts if (line := self._line_at(host, source))), "")
+        if line:
+            self._tell(binding, line)
+        return line
 
     def _hosts(self, flow: Flow, now: float | None) -> list[str]:
         """Where a path leads; by a name that, and its addresses as far as DNS has told."""
@@ -117,6 +117,13 @@ class Phones:
             "%s: the contact %s of %s leads to the server of line %s: calls to %s don't go there",
             *(binding.flow, binding.uri, binding.number, line, binding.number),
         )
+
+
+def _named(binding: Binding) -> Iterator[str]:
+    """The hosts that stand in a binding's URIs: a proxy at a maddr may well go by them after all."""
+    for uri in (parse_uri(binding.uri), *(parse_name_addr(hop).uri for hop in binding.path)):
+        if isinstance(uri, SipUri):
+            yield uri.host.strip("[]")
 
 
 def _paths(binding: Binding) -> Iterator[Flow]:

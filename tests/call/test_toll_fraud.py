@@ -80,7 +80,9 @@ def nobody_outside(office: Office, peer: Telco, alice: Phone) -> None:
         (f"<sip:{ABROAD}@{SERVER}>", ""),
         (f"<sip:{ABROAD}@{SERVER}:5070;transport=tcp>", ""),
         (f"<sip:{ABROAD}@192.0.2.11;maddr={SERVER}>", ""),
+        (f"<sip:{ABROAD}@{SERVER};maddr=192.0.2.11>", ""),
         ("<sip:101@192.0.2.11>", f"Path: <sip:{SERVER};lr>\nSupported: path"),
+        ("<sip:101@192.0.2.11>", f"Path: <sip:{SERVER};maddr=192.0.2.11;lr>\nSupported: path"),
         (f"<sip:{ABROAD}@{SERVER}>", f"Path: <sip:{HOME.host}:5070;lr>\nSupported: path"),
         (
             f"<sip:{ABROAD}@192.0.2.11>",
@@ -122,6 +124,7 @@ def test_a_line_that_is_off_is_not_open_to_anybody(office: Office) -> None:
         (f"sip:{ABROAD}@{SERVER}", ()),
         ("sip:101@192.0.2.11", (f"<sip:{SERVER};lr>",)),
         (f"sip:{ABROAD}@192.0.2.11;maddr={SERVER}", ()),
+        (f"sip:{ABROAD}@{SERVER};maddr=192.0.2.11", ()),
     ],
 )
 def test_what_is_stored_already_is_not_rung(
@@ -214,6 +217,8 @@ class TestNames:
         phone = office.phone("101", register=False)
         assert register(phone, f"<sip:{ABROAD}@Trunk.Example.:5060>").status == 403
         assert register(phone, f"<sip:{ABROAD}@{SERVER}>", call_id="2").status == 403
+        by_maddr = f"<sip:{ABROAD}@trunk.example;maddr={phone.address.host}>"
+        assert register(phone, by_maddr, call_id="3").status == 403
 
     def test_a_phones_own_name(self, office: Office, peer: Telco, alice: Phone) -> None:
         phone = office.phone("101", register=False)
