@@ -191,7 +191,7 @@ class App:
             settings.sip.realm,
             secrets.token_bytes(32),
             lambda number: account_of(self._store.snapshot.users.get(number)),
-            self._bindings.flows,
+            self._bindings.standing,
         )
         self._admission = Admission(
             self._endpoint,

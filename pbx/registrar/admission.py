@@ -269,7 +269,7 @@ class Admission:
             # No 403: who gets that doesn't try again, and there may be an honest phone behind it
             tag = transaction.stateless_tag
             response = response_to(request, 503, "Too Many Wrong Passwords", to_tag=tag)
-            wait_s = self._authenticator.wait_s(username, flow, now)
+            wait_s = self._authenticator.wait_s(username, flow, request.call_id, now)
             response.add("Retry-After", str(ceil(wait_s)))
             self._endpoint.respond_once(transaction, response, now)
             return None

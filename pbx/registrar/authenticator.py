@@ -3,13 +3,15 @@
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 
 from pbx.errors import PeerError
 from pbx.registrar.account import Account
 from pbx.registrar.guessing import Guessing
+from pbx.registrar.standing import Standing
 from pbx.sip import digest
 from pbx.sip.flow import Flow
 from pbx.sip.message import Request
@@ -70,7 +72,7 @@ class Authenticator:
         realm: the protection space.
         secret: signs nonces; new at each start, so that older nonces become stale.
         account: finds a user's account by user name, None for none.
-        bound: finds the paths of a user's live bindings, at a time.
+        standing: how who sends by a path, with a Call-ID, stands to a user at a time.
     """
 
     def __init__(
@@ -78,12 +80,12 @@ class Authenticator:
         realm: str,
         secret: bytes,
         account: Callable[[str], Account | None],
-        bound: Callable[[str, float], Iterable[Flow]],
+        standing: Callable[[str, Flow, str, float], Standing],
     ) -> None:
         self.realm = realm
         self._secret = secret
         self._account = account
-        self._bound = bound
+        self._standing = standing
         self.guessing = Guessing()
         self._counts: OrderedDict[str, _Counts] = OrderedDict()
         self._serial = 0
@@ -109,7 +111,7 @@ class Authenticator:
             return Verdict.MISSING, ""
         # A user that doesn't exist is answered as a wrong password is: numbers can't be probed.
         account = self._account(credentials.username) or NOBODY
-        if self.wait_s(credentials.username, flow, now):
+        if self.wait_s(credentials.username, flow, request.call_id, now):
             return Verdict.UNHEARD, credentials.username
         if credentials.algorithm.upper() != account.algorithm:
             return self._wrong(credentials, account, flow, now), credentials.username
@@ -135,16 +137,17 @@ class Authenticator:
             return Verdict.STALE, account.number
         return Verdict.GOOD, account.number
 
-    def wait_s(self, username: str, flow: Flow, now: float) -> float:
+    def wait_s(self, username: str, flow: Flow, call_id: str, now: float) -> float:
         """Return for how many seconds more credentials aren't looked at; 0 where they are.
 
         Args:
             username: whose they say they are.
             flow: the path that they have come by.
+            call_id: the Call-ID that they have come with.
         """
         account = self._account(username) or NOBODY
-        bound = self._bound(account.number, now)
-        return self.guessing.wait_s(username, account, flow, bound, now)
+        standing = partial(self._standing, account.number, flow, call_id, now)
+        return self.guessing.wait_s(username, account, flow, standing, now)
 
     def _wrong(
         self, credentials: digest.Credentials, account: Account, flow: Flow, now: float

@@ -1,6 +1,5 @@
 """The location service: which contacts each local user has (RFC 3261 §10.3)."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from email.utils import formatdate
@@ -18,6 +17,7 @@ from pbx.registrar.instances import (
     reg_id_of,
     replaced_by,
 )
+from pbx.registrar.standing import Standing
 from pbx.sip.flow import Flow
 from pbx.sip.headers import STAR, NameAddr, parse_delta_seconds, parse_name_addr
 from pbx.sip.message import Request, Response, response_to
@@ -47,8 +47,8 @@ class Bindings:
         self._limits = limits
         self._epoch = epoch
         self._users: dict[str, list[Binding]] = {}
-        # How many bindings each sender has
-        self._sources: Counter[str] = Counter()
+        # By sender: the users who have bindings there
+        self._at: dict[str, set[str]] = {}
         self._changed: set[str] = set()
         self._lost: dict[str, float] = {}
         # By user: when the first of its bindings runs out
@@ -66,11 +66,38 @@ class Bindings:
 
     def has_source(self, flow: Flow) -> bool:
         """Whether a phone has registered from where a path comes: its address, or its network."""
-        return self._sources[source_of(flow.remote.host)] > 0
+        return source_of(flow.remote.host) in self._at
 
-    def flows(self, number: str, now: float) -> list[Flow]:
-        """Return the paths of a user's bindings that have not expired."""
-        return [binding.flow for binding in self.of(number, now)]
+    def standing(self, number: str, flow: Flow, call_id: str, now: float) -> Standing:
+        """Return how the sender of a request stands to a user.
+
+        A phone of the user's has a path of its own; by one that other users' phones have, too,
+        anybody may send. It is known by the Call-ID of its REGISTER as well, which it keeps (RFC
+        3261 §10.2.4), also over a new connection or port, and nobody else has heard.
+
+        Args:
+            number: the user.
+            flow: the path that the request has come by.
+            call_id: the request's.
+            now: the time.
+        """
+        source = source_of(flow.remote.host)
+        own = [one for one in self.of(number, now) if _source(one) == source]
+        if any(one.call_id == call_id for one in own):
+            return Standing.PHONE
+
+        def others() -> Iterator[Binding]:
+            users = (user for user in self._at.get(source, ()) if user != number)
+            found = (one for user in users for one in self.of(user, now))
+            return (one for one in found if _source(one) == source)
+
+        if any(flow.same_source(one.flow) for one in own) and not any(
+            flow.same_source(one.flow) for one in others()
+        ):
+            return Standing.PHONE
+        if own or any(one.path for one in others()):
+            return Standing.NEIGHBOUR
+        return Standing.STRANGER
 
     def restore(self, bindings: Iterable[Binding]) -> None:
         """Take bindings from before a restart."""
@@ -138,12 +165,12 @@ class Bindings:
         before = self._users.pop(number, [])
         if bindings:
             self._users[number] = bindings
-        self._sources.subtract(_source(one) for one in before)
-        self._sources.update(_source(one) for one in bindings)
-        # A Counter keeps what has come down to nothing
-        for source in {_source(one) for one in before} - {_source(one) for one in bindings}:
-            if not self._sources[source]:
-                del self._sources[source]
+        for source in {_source(one) for one in before}:
+            self._at[source].discard(number)
+            if not self._at[source]:
+                del self._at[source]
+        for source in map(_source, bindings):
+            self._at.setdefault(source, set()).add(number)
         self._set_timer(number)
 
     def register(self, request: Request, flow: Flow, number: str, now: float, tag: str) -> Response:

@@ -5,11 +5,12 @@ other phones there nothing: each account has a count of its own, and who is regi
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from pbx.locale import say
 from pbx.misses import Misses
 from pbx.registrar.account import Account
+from pbx.registrar.standing import Standing
 from pbx.sip.flow import Flow
 from pbx.sip.source import NETWORK_BITS, source_of
 
@@ -45,7 +46,12 @@ class Guessing:
             log.warning("%s", say("guessing-source", source=_shown(source)))
 
     def wait_s(
-        self, username: str, account: Account, flow: Flow, bound: Iterable[Flow], now: float
+        self,
+        username: str,
+        account: Account,
+        flow: Flow,
+        standing: Callable[[], Standing],
+        now: float,
     ) -> float:
         """Return for how many seconds more an answer isn't looked at; 0 where it is.
 
@@ -55,8 +61,8 @@ class Guessing:
             username: whose password the answer claims to know.
             account: that user's; an empty one where there is none.
             flow: the path that it has come by.
-            bound: the paths of that user's live bindings. By one of them everything is looked at;
-                who has one from the same source is no stranger there, whatever others do.
+            standing: how its sender stands to that user. A phone's are all looked at; a neighbour's
+                whatever is guessed of other users.
             now: the time.
         """
         source = source_of(flow.remote.host)
@@ -64,11 +70,13 @@ class Guessing:
         shared = self._accounts.wait_s(source, now)
         if not own and not shared:
             return 0.0
-        live = list(bound)
-        if any(flow.same_source(one) for one in live):
-            return 0.0
-        known_here = any(source_of(one.remote.host) == source for one in live)
-        return own if known_here else max(own, shared)
+        match standing():
+            case Standing.PHONE:
+                return 0.0
+            case Standing.NEIGHBOUR:
+                return own
+            case Standing.STRANGER:
+                return max(own, shared)
 
     def sources(self, now: float) -> list[str]:
         """Return the sources of which some answers aren't looked at."""

@@ -132,7 +132,7 @@ class Office:
             REALM,
             b"key",
             lambda number: account_of(self.snapshot.users.get(number)),
-            self.bindings.flows,
+            self.bindings.standing,
         )
         self.admission = Admission(
             self.endpoint,

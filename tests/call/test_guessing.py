@@ -21,11 +21,24 @@ def office() -> Office:
 
 
 class Source:
-    """A socket at an address: it says what it likes, with whatever password."""
+    """A socket at an address: it says what it likes, with whatever password.
 
-    def __init__(self, office: Office, host: str = NAT, port: int = 40000) -> None:
+    Its REGISTERs have a Call-ID for each user, and `headers`. With a `connection` it speaks TCP.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        host: str = NAT,
+        port: int = 40000,
+        *,
+        connection: int = 0,
+        call_id: str = "",
+    ) -> None:
         inner = f"[{host}]" if ":" in host else host
-        self.phone = Phone(office, "nobody", Address(host, port), inner=inner)
+        self.phone = Phone(office, "nobody", Address(host, port), connection, inner=inner)
+        self.headers = ""
+        self.call_id = call_id or str(self.phone.address)
         office.phones[self.phone.address] = self.phone
 
     def ask(self, number: str, headers: str = "", method: str = "REGISTER") -> Response:
@@ -38,10 +51,10 @@ class Source:
         uri = URI if method == "REGISTER" else f"sip:101@{HOME.host}"
         phone.request(
             *(method, uri),
-            call_id=f"{phone.address}-{number}",
+            call_id=f"{self.call_id}-{number}",
             cseq=next(phone.office.serial),
             to=f"<{address}>" if method == "REGISTER" else None,
-            headers=headers,
+            headers="\n".join(filter(None, [self.headers, headers])),
             body=phone.sdp() if method == "INVITE" else b"",
         )
         answer = phone.inbox.popleft()
@@ -124,6 +137,22 @@ class TestWhoGoesOn:
         answer = phone.answer("100", "pw100", method="INVITE")
         assert answer.status == 100
 
+    @pytest.mark.parametrize("connection", [0, 1], ids=["port", "connection"])
+    def test_one_that_comes_back_by_another_way(self, office: Office, connection: int) -> None:
+        """RFC 3261 §10.2.4: a phone keeps its Call-ID."""
+        office.phone("101")
+        phone = Source(office, connection=connection, call_id="kept")
+        assert registers(phone, "100")
+        Source(office, port=40001).guess("100", MOST_OF_ACCOUNT)
+        again = Source(office, port=40002, connection=2 * connection, call_id="kept")
+        assert registers(again, "100")
+        assert again.answer("100", "pw100", method="INVITE").status == 100
+        assert not registers(Source(office, port=40003), "100")
+        # What somebody else has heard of it is worth nothing elsewhere
+        there = Source(office, "203.0.113.8", call_id="kept")
+        there.guess("100", MOST_OF_ACCOUNT)
+        assert not registers(there, "100")
+
     def test_other_users_at_the_same_address(self, office: Office) -> None:
         Source(office).guess("100", MOST_OF_ACCOUNT)
         assert registers(Source(office, port=5060), "101")
@@ -155,6 +184,46 @@ class TestManyAccounts:
     def test_who_is_registered_goes_on_by_another_port_too(self, office: Office) -> None:
         assert registers(Source(office, port=5060), "100")
         assert registers(Source(office, port=5062), "100")
+
+    def test_by_a_proxy_each_user_is_counted_alone(self, office: Office) -> None:
+        """All of its users have its address, and so has who guesses."""
+        proxy = Source(office, "203.0.113.8", 5060)
+        proxy.headers = "Path: <sip:203.0.113.8;lr>\nSupported: path"
+        assert registers(proxy, "102")
+        for number in range(2 * MOST_ACCOUNTS):
+            proxy.guess(str(200 + number), 1)
+        assert registers(proxy, "101")
+        proxy.guess("103", MOST_OF_ACCOUNT)
+        assert not registers(proxy, "103")
+
+
+class TestSharedPath:
+    """A proxy, or a router that gives all phones one port: all of their users send by one path."""
+
+    @pytest.fixture
+    def shared(self, office: Office) -> Source:
+        shared = Source(office, port=5060)
+        assert registers(shared, "100")
+        assert registers(shared, "101")
+        return shared
+
+    def test_who_guesses_has_it_too(self, office: Office, shared: Source) -> None:
+        shared.call_id = "guesser"
+        shared.guess("100", MOST_OF_ACCOUNT)
+        assert not registers(shared, "100")
+        assert registers(shared, "101")
+
+    def test_a_phone_is_known_by_its_call_id(self, office: Office, shared: Source) -> None:
+        phone, shared.call_id = shared.call_id, "guesser"
+        shared.guess("100", MOST_OF_ACCOUNT)
+        shared.call_id = phone
+        assert registers(shared, "100")
+
+    def test_who_has_it_alone_again(self, office: Office, shared: Source) -> None:
+        office.remove_user("101")
+        shared.call_id = "guesser"
+        shared.guess("100", MOST_OF_ACCOUNT)
+        assert registers(shared, "100")
 
 
 class TestForgery:

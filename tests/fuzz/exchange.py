@@ -1,6 +1,7 @@
 """A running exchange as a target: any message from a phone, with the right password or without."""
 
 from pbx.registrar.authenticator import Authenticator, Verdict
+from pbx.registrar.standing import Standing
 from pbx.sip.flow import Flow
 from pbx.sip.message import Request
 from tests.call.office import REALM, Office, Phone, established
@@ -12,7 +13,7 @@ class Trusting(Authenticator):
     """Takes every request for that of one user, as if it had the password."""
 
     def __init__(self, number: str) -> None:
-        super().__init__(REALM, b"key", lambda _: None, lambda _number, _now: ())
+        super().__init__(REALM, b"key", lambda _: None, lambda *_: Standing.STRANGER)
         self._number = number
 
     def check(

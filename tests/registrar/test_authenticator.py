@@ -8,6 +8,7 @@ from pbx.errors import PeerError
 from pbx.registrar import authenticator
 from pbx.registrar.account import Account
 from pbx.registrar.authenticator import NONCE_LIFE_S, Authenticator, Verdict
+from pbx.registrar.standing import Standing
 from pbx.sip import digest
 from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Request
@@ -28,7 +29,7 @@ def auth() -> Authenticator:
         "100": Account("100", "MD5", ha1()),
         "200": Account("200", "SHA-256", ha1("SHA-256", user="200")),
     }
-    return Authenticator(REALM, b"key", accounts.get, lambda number, now: ())
+    return Authenticator(REALM, b"key", accounts.get, lambda *of: Standing.STRANGER)
 
 
 def nonce_of(auth: Authenticator, now: float = 0.0) -> str:
@@ -60,7 +61,7 @@ def request(
     )
     if nc is not None:
         text += f', qop=auth, nc={nc}, cnonce="{cnonce}"'
-    return Request(method, request_uri, [(header, text)])
+    return Request(method, request_uri, [("Call-ID", "c"), (header, text)])
 
 
 def verdict(auth: Authenticator, message: Request, now: float = 0.0) -> Verdict:
@@ -177,7 +178,7 @@ class TestRfc7616Section5_4:
         assert verdict(auth, request(nonce)) is Verdict.STALE
 
     def test_a_nonce_of_another_start_is_stale(self, auth: Authenticator) -> None:
-        other = Authenticator(REALM, b"other key", lambda user: None, lambda number, now: ())
+        other = Authenticator(REALM, b"other key", lambda user: None, lambda *of: Standing.STRANGER)
         assert verdict(auth, request(nonce_of(other))) is Verdict.STALE
 
     def test_a_count_that_is_no_number(self, auth: Authenticator) -> None:
