@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 _MOST_TOLD = 1000
 """Bindings whose warning is remembered, so that the log has it once."""
 
+_LONGEST_URI = 200
+"""Characters of a Contact that are shown and remembered: it is as long as its sender likes."""
+
 _NOWHERE = Address("", 0)
 
 LineAt = Callable[[str, str], str]
@@ -71,7 +74,7 @@ class Phones:
         good, astray = [], []
         for binding in self._bindings.of(number, now):
             if line := self._line_of(binding, now):
-                astray.append((binding.uri, line))
+                astray.append((_shown(binding), line))
             else:
                 good.append(binding)
         return Found(tuple(targets(good)), tuple(astray))
@@ -107,7 +110,7 @@ class Phones:
         return [host_of(flow.named), *(path.remote.host for path in found)]
 
     def _tell(self, binding: Binding, line: str) -> None:
-        key = binding.number, binding.uri
+        key = binding.number, _shown(binding)
         if key in self._told:
             return
         if len(self._told) >= _MOST_TOLD:
@@ -115,8 +118,13 @@ class Phones:
         self._told.add(key)
         log.warning(
             "%s: the contact %s of %s leads to the server of line %s: calls to %s don't go there",
-            *(binding.flow, binding.uri, binding.number, line, binding.number),
+            *(binding.flow, _shown(binding), binding.number, line, binding.number),
         )
+
+
+def _shown(binding: Binding) -> str:
+    uri = binding.uri
+    return uri if len(uri) <= _LONGEST_URI else f"{uri[:_LONGEST_URI]}..."
 
 
 def _named(binding: Binding) -> Iterator[str]:

@@ -145,6 +145,15 @@ def test_what_is_stored_already_is_not_rung(
     assert [one.levelno for one in told] == [logging.WARNING]
 
 
+def test_however_long_it_is(
+    office: Office, peer: Telco, alice: Phone, caplog: pytest.LogCaptureFixture
+) -> None:
+    stored(office, f"sip:{ABROAD}@{SERVER};x={50000 * 'x'}")
+    nobody_outside(office, peer, alice)
+    assert len(office.ended[0].route) < 1000
+    assert max(len(one.getMessage()) for one in caplog.records) < 1000
+
+
 def test_the_users_other_phones_ring(office: Office, peer: Telco, alice: Phone) -> None:
     bob = office.phone("101")
     stored(office, f"sip:{ABROAD}@{SERVER}")
