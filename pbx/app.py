@@ -576,12 +576,9 @@ class App:
 
     def _connections_in_use(self) -> set[int]:
         """The connections that a registration or a call needs."""
-        now = self._loop.time()
-        flows = [
-            one.flow for user in self._store.snapshot.users for one in self._bindings.of(user, now)
-        ]
-        flows += [leg.usage.flow for call in self._exchange.calls.values() for leg in call.legs]
-        return {flow.connection for flow in (*flows, *self._lines.flows)}
+        phones = self._bindings.flows(self._loop.time())
+        calls = (leg.usage.flow for call in self._exchange.calls.values() for leg in call.legs)
+        return {flow.connection for flow in (*phones, *calls, *self._lines.flows)}
 
     def _carry_out(self, output: Output) -> None:
         match output:

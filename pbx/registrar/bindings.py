@@ -64,6 +64,11 @@ class Bindings:
         alive = [binding for binding in self._users.get(number, ()) if binding.expires > now]
         return sorted(alive, key=lambda binding: -float(binding.q or "1"))
 
+    def flows(self, now: float) -> Iterator[Flow]:
+        """Yield the paths of all users' bindings that have not expired."""
+        for bindings in self._users.values():
+            yield from (one.flow for one in bindings if one.expires > now)
+
     def has_source(self, flow: Flow) -> bool:
         """Whether a phone has registered from where a path comes: its address, or its network."""
         return source_of(flow.remote.host) in self._at
