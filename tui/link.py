@@ -31,12 +31,15 @@ class Picture:
 
     Args:
         taken: when.
+        users_taken, calls_taken: when its users and calls were; they are fetched less often.
         trouble: the sentence why the exchange can't be reached; empty where it can.
         status: None as long as nothing is known.
         log_count: lines of the log that ever came, those included that are kept no longer.
     """
 
     taken: datetime.datetime
+    users_taken: datetime.datetime
+    calls_taken: datetime.datetime
     trouble: str = ""
     status: Status | None = None
     health: Health | None = None
@@ -71,7 +74,8 @@ class ExchangeLink:
     ) -> None:
         self.path = path
         self.now = now
-        self.picture = Picture(now())
+        begin = now()
+        self.picture = Picture(begin, begin, begin)
 
     async def follow(self, changed: Callable[[], None]) -> None:
         """Keep the picture up to date until cancelled, and call `changed` after each change."""
@@ -115,11 +119,14 @@ class ExchangeLink:
         seen: dict[str, Any] = {"status": status}
         if "health" in topics:
             seen["health"] = await client.health()
-        if "calls" in topics:
+        if "calls" in topics or not topics:
+            # Nobody tells how a call sounds by now.
             seen["calls"] = tuple(await client.calls())
+            seen["calls_taken"] = self.now()
         if "users" in topics or not topics:
             # Nobody tells of a phone that registers again, but its time starts anew.
             seen["users"] = tuple(await client.users())
+            seen["users_taken"] = self.now()
         if not topics or {"lines", "calls"} & set(topics):
             # Their calls, too; and nobody tells of a round-trip time.
             seen["lines"] = tuple(await client.lines())

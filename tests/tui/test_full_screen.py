@@ -2,12 +2,14 @@
 
 import asyncio
 import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from textual.widgets import Input
 
-from pbx.api.schema import Problem
+from pbx.api.schema import Problem, Sound
 from pbx.api.server import ControlServer
 from tests.tui.office import DISK_FULL, NO_ENGINE, NOON, OF_TOMORROW, Office, call
 from tests.tui.stage import console
@@ -138,6 +140,33 @@ class TestCalls:
             office.calls_now.clear()
             office.board.changed("calls")
             await stage.until("There are no calls.")
+
+    async def test_time_goes_on_whatever_else_happens(self, socket: Path, office: Office) -> None:
+        moment = NOON
+        async with console(socket, now=lambda: moment) as stage:
+            await stage.press("2")
+            await stage.until("0:02:30")
+            await stage.press("4")
+            await stage.until("phone of 100 registered")
+            moment += datetime.timedelta(seconds=20)
+            office.calls_now[0] = structs.replace(office.calls_now[0], talk_s=170.0)
+            office.say("info", "the weather is fine")
+            await stage.until("the weather is fine")
+            await stage.press("2")
+            await stage.until("0:02:50")
+
+    async def test_the_sound_of_a_call_goes_on_where_nothing_else_happens(
+        self, socket: Path, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(office.board, "watch", partial(office.board.watch, longest_s=0.2))
+        async with console(socket) as stage:
+            await stage.press("2")
+            await stage.until("0:02:30")
+            assert "MOS" not in stage.text
+            for mos in (4.4, 2.1):
+                sound = Sound(loss_percent=0.0, jitter_ms=1.0, mos=mos)
+                office.calls_now[0] = structs.replace(office.calls_now[0], caller_sound=sound)
+                await stage.until(f"MOS: {mos}/-")
 
     async def test_hang_up_asks_first(self, socket: Path, office: Office) -> None:
         async with console(socket) as stage:

@@ -83,7 +83,7 @@ class CallsScreen(FilteredScreen):
         now = self.link.now()
         talk = ""
         if call.talk_s:
-            talk = duration(call.talk_s + max(0.0, (now - picture.taken).total_seconds()))
+            talk = duration(call.talk_s + max(0.0, (now - picture.calls_taken).total_seconds()))
         state = symbols.phone(call.state)
         if call.recording:
             state.append(f" {say('call-recorded-short')}", style="bold red")

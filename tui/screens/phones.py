@@ -62,7 +62,7 @@ class PhonesScreen(FilteredScreen):
             registered = sum(1 for user in picture.users if user.contacts)
             count = say("users-count", count=len(picture.users), registered=registered)
             summary = f"{say('status-users')}  {count}"
-        passed = max(0.0, (self.link.now() - picture.taken).total_seconds())
+        passed = max(0.0, (self.link.now() - picture.users_taken).total_seconds())
         self.show_rows(summary, [row for user in picture.users for row in _rows(user, passed)])
         self._show_detail()
 
