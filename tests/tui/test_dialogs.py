@@ -135,6 +135,19 @@ class TestEnter:
             await stage.until("User 103 is there")
             assert office.asked.count("add_user") == 1
 
+    async def test_what_is_being_done_is_waited_for(self, socket: Path, office: Office) -> None:
+        """It is done whatever is pressed, and its password would be shown to nobody."""
+        office.database_answers.clear()
+        async with console(socket) as stage:
+            await opened(stage, AddUserDialog)
+            await stage.type("103")
+            await stage.press("down", "down", "enter")
+            await stage.until(lambda: "add_user" in office.asked)
+            await stage.press("escape", "tab", "enter")
+            office.database_answers.set()
+            await stage.until("made-up")
+            assert "User 103 is there" in stage.text
+
     async def test_on_the_button_that_leaves(self, socket: Path, office: Office) -> None:
         async with console(socket) as stage:
             for dialog in OPENED:

@@ -126,7 +126,8 @@ class Dialog(ModalScreen[T]):
 class AskingDialog(Dialog[T]):
     """A dialog with fields, and a button `yes` that has it done beside one that leaves.
 
-    What the exchange says of that stands below the fields, and is seen whatever scrolls.
+    What the exchange says of that stands below the fields, and is seen whatever scrolls. Nobody
+    leaves before it has answered: it would do what was asked all the same, and nobody would know.
     """
 
     READING: ClassVar[bool] = False
@@ -196,6 +197,11 @@ class AskingDialog(Dialog[T]):
             self.go()
         else:
             self.action_leave()
+
+    def action_leave(self) -> None:
+        """Go back without an answer, unless the exchange is about to give one."""
+        if not self._busy:
+            super().action_leave()
 
     def go(self) -> None:
         """Do it, unless that is being done: asked for twice, the exchange would do it twice."""

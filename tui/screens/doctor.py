@@ -53,6 +53,10 @@ class DoctorDialog(AskingDialog[None]):
         """As `AskingDialog`."""
         return [self.query_one("#number", Input)]
 
+    def action_leave(self) -> None:
+        """Go back; an examination ends."""
+        self.dismiss(None)
+
     async def carry_out(self) -> str:
         """Examine the line, and say what it comes to."""
         (number,) = (one.value.strip() for one in self.fields)
