@@ -1,14 +1,12 @@
 """The full-screen console: `minisip` without a command."""
 
-import syslog
-import traceback
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 
+from tui.full_screen import FullScreenApp
 from tui.link import ExchangeLink
 from tui.locale import say
 from tui.screens.base import ExchangeScreen
@@ -25,11 +23,11 @@ TICK_S = 1.0
 SCREENS = (HomeScreen, CallsScreen, PhonesScreen, LogScreen, LinesScreen)
 
 
-class ConsoleApp(App[None]):
+class ConsoleApp(FullScreenApp):
     """Home, Calls, Phones, Log and Lines of one exchange.
 
-    It starts no other program, writes no file, and has no command palette: who is logged in here
-    can do what the screens offer and nothing else.
+    It starts no other program and writes no file: who is logged in here can do what the screens
+    offer and nothing else.
 
     Args:
         link: the exchange.
@@ -37,7 +35,6 @@ class ConsoleApp(App[None]):
 
     TITLE = "miniSIPServer"
     CSS_PATH = "minisip.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         *(
             Binding(str(key), f"switch_mode({screen.MODE!r})", f"bind-{screen.MODE}", show=False)
@@ -48,12 +45,8 @@ class ConsoleApp(App[None]):
     ]
 
     def __init__(self, link: ExchangeLink) -> None:
-        # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
-        # terminal's own, black on black.
-        super().__init__(ansi_color=True)
+        super().__init__()
         self._link = link
-        self.fault: Exception | None = None
-        """Our own mistake that ended the console."""
         for screen in SCREENS:
             self.add_mode(screen.MODE, partial(screen, link))
 
@@ -79,12 +72,6 @@ class ConsoleApp(App[None]):
         """Say how to leave: bound to Ctrl-C."""
         self.notify(say("console-leave"), markup=False)
 
-    def _handle_exception(self, error: Exception) -> None:
-        # Textual has no public way to keep its traceback from the terminal.
-        self.fault = self.fault or error
-        super()._handle_exception(error)
-        self._exit_renderables.clear()
-
 
 def run_console(socket: Path) -> None:
     """Show the console until the user leaves it.
@@ -95,8 +82,4 @@ def run_console(socket: Path) -> None:
     Raises:
         Exception: the console has a fault; the system's log tells where.
     """
-    app = ConsoleApp(ExchangeLink(socket))
-    app.run()
-    if app.fault is not None:
-        syslog.syslog(syslog.LOG_ERR, "".join(traceback.format_exception(app.fault)))
-        raise app.fault
+    ConsoleApp(ExchangeLink(socket)).show()

@@ -1,8 +1,6 @@
 """The phone as a person uses it: one screen in the terminal."""
 
-import syslog
 import time
-import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
@@ -34,6 +32,7 @@ from hw.softphone.words import peer_in_words, reason_in_words
 from pbx.errors import StartError
 from tui.bindings import in_words
 from tui.clean import clean
+from tui.full_screen import FullScreenApp
 
 TICK_S = 1.0
 """How often the time of talk is shown anew."""
@@ -98,7 +97,7 @@ class PhoneScreen(Screen[None]):
         return in_words(super().active_bindings, say)
 
 
-class PhoneApp(App[None]):
+class PhoneApp(FullScreenApp):
     """The phone's screen.
 
     Args:
@@ -108,7 +107,6 @@ class PhoneApp(App[None]):
 
     TITLE = "minisipphone"
     CSS_PATH = "phone.tcss"
-    ENABLE_COMMAND_PALETTE = False
     # With priority: the number field would take them for itself.
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "answer", "bind-answer", priority=True),
@@ -123,9 +121,7 @@ class PhoneApp(App[None]):
     ]
 
     def __init__(self, open_phone: OpenPhone, who: str) -> None:
-        # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
-        # terminal's own, black on black.
-        super().__init__(ansi_color=True)
+        super().__init__()
         self._open_phone = open_phone
         self._who = who
         self._phone: Phone | None = None
@@ -136,8 +132,6 @@ class PhoneApp(App[None]):
         self._past: deque[Past] = deque(maxlen=KEPT)
         self.failure: StartError | None = None
         """Why the phone could not be turned on."""
-        self.fault: Exception | None = None
-        """Our own mistake that ended the program."""
 
     def get_default_screen(self) -> Screen[None]:
         """Return the only screen."""
@@ -316,12 +310,6 @@ class PhoneApp(App[None]):
             self._complain(say("keys-refused"))
         self._show()
 
-    def _handle_exception(self, error: Exception) -> None:
-        # Textual has no public way to keep its traceback from the terminal.
-        self.fault = self.fault or error
-        super()._handle_exception(error)
-        self._exit_renderables.clear()
-
 
 def run_screen(open_phone: OpenPhone, who: str) -> None:
     """Show the phone until the user leaves it.
@@ -331,9 +319,6 @@ def run_screen(open_phone: OpenPhone, who: str) -> None:
         Exception: the program has a fault; the system's log tells where.
     """
     app = PhoneApp(open_phone, who)
-    app.run()
+    app.show()
     if app.failure is not None:
         raise app.failure
-    if app.fault is not None:
-        syslog.syslog(syslog.LOG_ERR, "".join(traceback.format_exception(app.fault)))
-        raise app.fault

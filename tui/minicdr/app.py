@@ -5,11 +5,11 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from pbx.cdr.selection import Selection
 from pbx.cdr.spread import Spread, here
+from tui.full_screen import FullScreenApp
 from tui.minicdr.locale import say
 from tui.minicdr.screens import CallsScreen, TotalsScreen
 from tui.minicdr.search import Search
@@ -17,7 +17,7 @@ from tui.minicdr.search import Search
 SCREENS = (CallsScreen, TotalsScreen)
 
 
-class RecordsApp(App[None]):
+class RecordsApp(FullScreenApp):
     """Calls and totals of record files; it writes nothing and starts no other program.
 
     Args:
@@ -28,7 +28,6 @@ class RecordsApp(App[None]):
 
     TITLE = "miniCDR"
     CSS_PATH = Path(__file__).parents[1] / "minisip.tcss"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("1", "switch_mode('calls')", "bind-calls"),
         Binding("2", "switch_mode('totals')", "bind-totals"),
@@ -36,9 +35,7 @@ class RecordsApp(App[None]):
     ]
 
     def __init__(self, paths: Sequence[Path], selection: Selection, spread: Spread = here) -> None:
-        # Said here already: without colours (NO_COLOR) Textual would take shades of grey for the
-        # terminal's own, black on black.
-        super().__init__(ansi_color=True)
+        super().__init__()
         search = Search(paths, selection, spread)
         for screen in SCREENS:
             self.add_mode(screen.MODE, partial(screen, search))

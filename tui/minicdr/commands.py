@@ -237,7 +237,7 @@ def view(
         # It takes as long to load as all the rest; only this needs it.
         from tui.minicdr.app import RecordsApp
 
-        RecordsApp(_paths(paths), selection, workers.spread).run()
+        RecordsApp(_paths(paths), selection, workers.spread).show()
     return 0
 
 

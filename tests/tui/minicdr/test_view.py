@@ -329,3 +329,19 @@ async def test_on_a_real_one(office: Exchange) -> None:
         await shown.until("+8613901088888")
         shown.type(b"q")
         assert await shown.ended() == 0
+
+
+async def test_its_own_fault_is_one_sentence(office: Exchange, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from tui.minicdr.screens import CallsScreen\n"
+        "def compose(self): raise KeyError('not [bold]there')\n"
+        "CallsScreen.compose = compose\n"
+        "from tui.minicdr.cli import main\n"
+        "main()\n"
+    )
+    env = {"PYTHONPATH": f"{Path.cwd()}:{tmp_path}"}
+    command = ("broken", "view", str(office.folder))
+    async with terminal(*command, socket=tmp_path / "none", env=env) as shown:
+        assert await shown.ended() == 70
+        assert "minicdr: That went wrong: KeyError('not [bold]there')." in shown.text
+        assert "locals" not in shown.text
