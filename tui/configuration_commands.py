@@ -21,7 +21,8 @@ app = typer.Typer(
 )
 
 Number = Annotated[
-    str, typer.Argument(metavar=say("metavar-number"), help=say("help-configuration-number"))
+    str,
+    typer.Argument(metavar=say("metavar-configuration"), help=say("help-configuration-number")),
 ]
 
 
@@ -53,7 +54,7 @@ def _show(found: list[ReplacedConfiguration]) -> None:
     if not found:
         report.show_sentence(say("no-configurations"))
         return
-    rows = report.table("column-number", "column-replaced", "column-users", "column-lines")
+    rows = report.table("column-configuration", "column-replaced", "column-users", "column-lines")
     for one in found:
         rows.add_row(
             str(one.number),

@@ -36,6 +36,12 @@ async def test_show(server: Path, replaced: None) -> None:
     assert json.loads(ran.out)[0]["users"] == ["100", "103"]
 
 
+async def test_its_number_is_no_telephone_number(server: Path, replaced: None) -> None:
+    ran = await minisip(server, "configuration", "show", locale=CHINESE)
+    assert "编号" in ran.out
+    assert "号码" not in ran.out
+
+
 async def test_restore(server: Path, exchange: FakeExchange, replaced: None) -> None:
     ran = await minisip(server, "configuration", "restore", "2")
     assert ran.code == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from pbx.cdr.call import Record
 from pbx.cdr.totals import By, Total
 from pbx.store.record_file import COLUMNS, HEADER, encode_line
+from tui.locale import reason
 from tui.minicdr.locale import say
 
 _TIMES = frozenset({"setup_time", "alert_time", "talk_time", "release_time"})
@@ -50,13 +51,13 @@ def write_csv(file: str, rows: Iterable[Sequence[str]]) -> str | None:
     except FileExistsError:
         return say("csv-there", path=path)
     except OSError as error:
-        return say("csv-unwritable", path=path, why=error.strerror or error)
+        return say("csv-unwritable", path=path, why=reason(error.strerror or str(error)))
     try:
         _write(descriptor, rows)
     except OSError as error:
         # half of the records would look like all of them
         path.unlink(missing_ok=True)
-        return say("csv-unwritable", path=path, why=error.strerror or error)
+        return say("csv-unwritable", path=path, why=reason(error.strerror or str(error)))
     except BaseException:
         path.unlink(missing_ok=True)
         raise

@@ -133,7 +133,7 @@ def show_details(calls: Iterable[Call]) -> None:
 
 def complaint(what: Complaint) -> str:
     """Return what could not be read, in a sentence."""
-    values = {"why": what.why, "lines": what.lines, "first": what.first}
+    values = {"why": reason(what.why), "lines": what.lines, "first": what.first}
     return say(what.key, path=what.path, **values)
 
 

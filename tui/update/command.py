@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from tui import report
-from tui.locale import say
+from tui.locale import reason, say
 from tui.update import package_file, steps
 from tui.update.package_file import refuse
 from tui.update.steps import Job, Store
@@ -80,7 +80,7 @@ def update(store: Store, file: Path, socket: Path, asked: str, words: Sequence[s
         job = _job(package.version, before.version, socket, asked)
         steps.write(store.job, job)
     except OSError as error:
-        raise refuse("update-not-prepared", why=error.strerror or error) from error
+        raise refuse("update-not-prepared", why=reason(error.strerror or str(error))) from error
     except subprocess.CalledProcessError as error:
         raise refuse("update-not-prepared", why=error.stderr.strip()) from error
     started = subprocess.run(

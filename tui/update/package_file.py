@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pbx.api.client import CommandError
-from tui.locale import say
+from tui.locale import reason, say
 
 NAME = "minisipserver"
 
@@ -50,7 +50,9 @@ def examine(file: Path) -> Package:
         with file.open("rb"):
             pass
     except OSError as error:
-        raise refuse("update-unreadable", path=file, why=error.strerror or error) from error
+        raise refuse(
+            "update-unreadable", path=file, why=reason(error.strerror or str(error))
+        ) from error
     if shutil.which("dpkg-deb") is None:
         raise refuse("update-no-dpkg")
     fields = _output("dpkg-deb", "--show", f"--showformat={_FIELDS}", str(file)).split("\t")

@@ -229,6 +229,8 @@ class TestFiles:
         monkeypatch.setattr(Path, "open", refuse)
         sentence = f"minicdr: {file} cannot be read: Permission denied.\n"
         assert ids(minicdr, file) == ([], sentence, 1)
+        told = minicdr(file, locale=CHINESE).err
+        assert told == f"minicdr: 无法读取 {file}：没有权限。\n"
 
     def test_a_pipe(self, minicdr: Run, file: Path) -> None:
         reading, writing = os.pipe()
