@@ -5,7 +5,8 @@ from typing import Any
 
 from first_boot import checks
 from first_boot.boot_text import TAKEN_OVER, BootText, Span
-from first_boot.notes import BadValue
+from first_boot.changed import SIZE_LIMIT
+from first_boot.notes import BadValue, shown
 from first_boot.wishes import Account, Addressing, Reading, Taker, Wifi, Wishes
 
 USER_DATA = "user-data"
@@ -18,6 +19,14 @@ _NEEDLESS = frozenset(
 
 _SECRET_KEYS = frozenset(("passwd", "plain_text_passwd", "password"))
 
+_INTEGER = "tag:yaml.org,2002:int"
+
+MOST_DIGITS = 3500
+"""In a number, however it is written; Python makes no text of one with more than 4300 decimal ones."""
+
+MOST = 4 * SIZE_LIMIT
+"""Characters and values where each alias is what it stands for; without any, no file has as many."""
+
 
 def read_user_data(source: BootText) -> Reading:
     """Return what `user-data` wishes: name, accounts, keys, time zone."""
@@ -27,7 +36,7 @@ def read_user_data(source: BootText) -> Reading:
         return Reading(notes=tuple(taker.notes), readable=False)
     for key in data:
         if key not in {"hostname", "timezone", "users", "ssh_pwauth", *_NEEDLESS}:
-            taker.note("setting-ignored", setting=key)
+            taker.note("setting-ignored", setting=shown(key))
     users = data.get("users") or []
     accounts = list(_accounts(users if isinstance(users, list) else [users], taker))
     hostname = data.get("hostname")
@@ -68,7 +77,11 @@ def read_network_config(source: BootText) -> Reading:
 
 
 def _load(text: str, taker: Taker) -> Mapping[str, Any] | None:
-    """Return what the YAML says; None, with a note, where it can't be read."""
+    """Return what the YAML says; None, with a note, where it can't be read.
+
+    Raises:
+        BadValue: there is more in it than can be worked with.
+    """
     try:
         # imported late: a boot that finds nothing new needs none of it
         import yaml
@@ -76,9 +89,12 @@ def _load(text: str, taker: Taker) -> Mapping[str, Any] | None:
         taker.note("yaml-missing")
         return None
     try:
-        data = yaml.safe_load(text)
-        # A hexadecimal number of any length can be read, but not be written as a decimal one.
-        repr(data)
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        _check(root)
+        data = loader.construct_document(root) if root else None
+    except BadValue:
+        raise
     # a date that is none, or a depth that is too great, isn't YAML's own error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -87,6 +103,27 @@ def _load(text: str, taker: Taker) -> Mapping[str, Any] | None:
         taker.note("yaml-broken", line=line, column=column, why=why)
         return None
     return {str(key): value for key, value in _mapping(data).items()}
+
+
+def _check(root: Any) -> None:
+    """Refuse what is short in the file and grows without limit in whatever is made of it.
+
+    Raises:
+        BadValue: a number has too many digits, or aliases stand for too much.
+    """
+    left = MOST
+    waiting = [root] if root else []
+    while waiting:
+        node = waiting.pop()
+        left -= len(node.value) + 1
+        if left < 0:
+            raise BadValue("file-aliases")
+        if node.id == "sequence":
+            waiting.extend(node.value)
+        elif node.id == "mapping":
+            waiting.extend(part for pair in node.value for part in pair)
+        elif node.tag == _INTEGER and len(node.value) > MOST_DIGITS:
+            raise BadValue("file-number")
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:

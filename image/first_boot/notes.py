@@ -65,5 +65,13 @@ def clean(text: str) -> str:
 
 def shown(value: object) -> str:
     """Return a setting's value as it is told in a sentence: short, on one line."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = value if isinstance(value, str) else _as_json(value)
     return clean(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def _as_json(value: object) -> str:
+    try:
+        return json.dumps(value, default=str, ensure_ascii=False)
+    except TypeError:
+        # YAML has keys that JSON hasn't, such as dates
+        return str(value)

@@ -74,7 +74,7 @@ def _read(name: str, octets: bytes) -> Reading:
     try:
         reading = reader(decode(octets))
     # What Python can't read or write, such as a number of thousands of digits, is no BadValue
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         why = error.note.words() if isinstance(error, BadValue) else shown(str(error))
         unreadable = Note("file-unreadable", {"file": name, "why": why})
         return Reading(notes=(unreadable,), readable=False)

@@ -62,5 +62,5 @@ def save(machine: Machine, state: State) -> None:
         OSError: it can't be written.
     """
     machine.make_folder("/var/lib/minisip")
-    text = json.dumps(dataclasses.asdict(state), indent=1, default=str, ensure_ascii=False)
+    text = json.dumps(dataclasses.asdict(state), indent=1, default=str)
     machine.write(STATE, f"{text}\n", 0o600)

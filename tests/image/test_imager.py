@@ -100,6 +100,8 @@ ethernets:
             ("users: [\n", "user-data, line 2, column 1: this is not YAML"),
             ("a: b: c\n", "user-data, line 1, column 5: this is not YAML"),
             ("x: 2020-99-99\n", "this is not YAML"),
+            ('"\\ud800": 1\n', "\N{REPLACEMENT CHARACTER} is not used on this box"),
+            ("hostname: {2024-01-01: x}\n", "hostname: {datetime.date(2024, 1, 1): 'x'} should"),
             ("write_files: [{path: /etc/shadow}]\n", "write_files is not used on this box"),
             ("hostname: my box\n", "hostname: 'my box' is no host name"),
             (
@@ -219,6 +221,26 @@ class TestOlder:
         (sentence,) = sentences(box.start())
         assert sentence.startswith("network-config")
         assert box.password_of("alice") == HASH
+
+    @pytest.mark.parametrize("form", ["[{}]", "{{<<: [{}]}}"], ids=["list", "merge"])
+    def test_aliases_without_end(self, box: Box, form: str) -> None:
+        box.sample("user-data")
+        text = "a0: &a0 {x: y}\n"
+        for level in range(30):
+            text += f"a{level + 1}: &a{level + 1} {form.format(f'*a{level}, *a{level}')}\n"
+        box.write("network-config", text)
+        (sentence,) = sentences(box.start())
+        assert sentence.startswith("network-config: what its aliases (*name) stand for is too much")
+        assert box.password_of("alice") == HASH
+
+    def test_an_alias_stands_for_what_it_names(self, box: Box) -> None:
+        box.write(
+            "user-data",
+            f"users:\n- &user {{name: ann, passwd: {HASH}}}\n- {{<<: *user, name: bob}}\n",
+        )
+        assert sentences(box.start()) == []
+        assert box.password_of("ann") == box.password_of("bob") == HASH
+        assert HASH not in box.on_card("user-data")
 
     def test_wpa_supplicant(self, box: Box) -> None:
         box.sample("wpa_supplicant.conf")
