@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from pbx.config.refusal import command_error
 from pbx.store import replaced, rows, settlement
 from pbx.store.database import make_durable
 from pbx.store.replaced import Replaced
@@ -70,10 +71,30 @@ class LocalCopy:
             self._unkept.append(Replaced.of(outcome.replaced, self._wall()))
         self.keep(outcome.snapshot)
 
-    def restored(self, number: int, before: Snapshot) -> None:
-        """Take note that a kept configuration is in use again, in the place of `before`."""
-        self._dropped.add(number)
-        self._unkept.append(Replaced.of(before, self._wall()))
+    def keep_replaced(self, connection: Connection, before: Snapshot) -> None:
+        """Keep a configuration that another one is about to replace, before that is done.
+
+        Where there is MariaDB, the local database has it before MariaDB has the other one: what
+        fails in between leaves one too many here, and none is lost.
+
+        Args:
+            connection: the transaction in the main database that replaces it.
+            before: the configuration.
+
+        Raises:
+            CommandError: it can't be kept (``configuration-not-kept``).
+        """
+        one = Replaced.of(before, self._wall())
+        if not self._shared:
+            replaced.keep(connection, one)
+            return
+        try:
+            with self._engine.begin() as local:
+                replaced.keep(local, one)
+            make_durable(self._engine)
+        except SQLAlchemyError as error:
+            why = getattr(error, "orig", None) or error
+            raise command_error("configuration-not-kept", why=why) from error
 
     def discarded(self, number: int) -> None:
         """Take note that nobody needs a kept configuration any more."""

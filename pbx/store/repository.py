@@ -435,22 +435,22 @@ class Store:
 
         Args:
             number: which one.
-            done: gets None, or why not (``unknown-configuration``, ``database-down`` ...).
+            done: gets None, or why not (``unknown-configuration``, ``configuration-not-kept``,
+                ``database-down`` ...).
             actor: who wants it, for the audit.
         """
-        before: list[Snapshot] = []
 
         def work(connection: Connection) -> None:
             present = rows.load_snapshot(connection)
             wanted = self._replaced_one(number).snapshot(present.version)
+            self._copy.keep_replaced(connection, present)
             rows.replace_configuration(connection, wanted)
             which = str(number)
             rows.note_change(connection, self._wall(), actor, "configuration.restore", which, "")
-            before[:] = [present]
 
         def after() -> None:
             self._initial.load(self._latest.users)
-            self._copy.restored(number, *before)
+            self._copy.discarded(number)
             self._copy.keep(self._latest)
 
         self._command(work, done, after)
