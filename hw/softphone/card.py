@@ -27,6 +27,9 @@ LATENCY_S = 0.06
 GONE_S = 1.0
 """A card that asks for nothing for so long isn't there any more."""
 
+CLOSE_S = 1.0
+"""How long a card's closing is waited for: with one that was just unplugged it may never end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -49,7 +52,7 @@ class NoCard(Exception):
 
 
 def find_card(*, listen: bool, play: bool) -> Card:
-    """Return the default sound card.
+    """Return the default sound card, at the first rate that serves all of what is wanted.
 
     Args:
         listen, play: whether a microphone, a loudspeaker is wanted; one may be missing.
@@ -63,6 +66,7 @@ def find_card(*, listen: bool, play: bool) -> Card:
     except OSError as error:
         raise NoCard(say("no-portaudio", why=error)) from error
     why = say("no-card-found")
+    part: Card | None = None
     for rate_hz in RATES_HZ:
         fits = {}
         for wanted, kind in ((listen, "input"), (play, "output")):
@@ -75,9 +79,14 @@ def find_card(*, listen: bool, play: bool) -> Card:
                 fits[kind] = False
                 if sounddevice.query_devices():
                     why = str(error)
-        if any(fits.values()):
-            return Card(sounddevice, rate_hz, fits["input"], fits["output"])
-    raise NoCard(why)
+        card = Card(sounddevice, rate_hz, fits["input"], fits["output"])
+        if (card.listens, card.plays) == (listen, play):
+            return card
+        if part is None and (card.listens or card.plays):
+            part = card
+    if part is None:
+        raise NoCard(why)
+    return part
 
 
 def choose_sound(ends: FileEnds, trouble: Callable[[str], None]) -> Sound:
@@ -133,6 +142,7 @@ class CardSound:
             (False, True): ("OutputStream", work.loudspeaker),
             (True, False): ("InputStream", work.microphone),
         }[self._card.listens, self._card.plays]
+        stream = None
         try:
             stream = getattr(portaudio, kind)(
                 samplerate=self._card.rate_hz,
@@ -144,6 +154,8 @@ class CardSound:
             )
             stream.start()
         except portaudio.PortAudioError as error:
+            if stream is not None:
+                self._give_back(stream)
             # The call goes on, if without what the card would have done.
             self._trouble(say("card-failed", why=error))
             self._instead.start(exchange)
@@ -158,11 +170,16 @@ class CardSound:
             blocks = work.blocks
             await asyncio.sleep(GONE_S)
         stream, self._stream = self._stream, None
-        # On a thread that nobody waits for: with a card that is gone it may never return.
-        self.stuck = True
-        threading.Thread(target=stream.close, args=(True,), daemon=True).start()
+        self._give_back(stream, wait_s=0.0)
         self._trouble(say("card-gone"))
         self._instead.start(exchange)
+
+    def _give_back(self, stream: Any, wait_s: float | None = None) -> None:
+        """Close a stream on a thread, and wait for that `CLOSE_S` (or `wait_s`) and no longer."""
+        closing = threading.Thread(target=stream.close, args=(True,), daemon=True)
+        closing.start()
+        closing.join(CLOSE_S if wait_s is None else wait_s)
+        self.stuck = self.stuck or closing.is_alive()
 
     def answered(self) -> None:
         """As `Sound`."""
@@ -176,7 +193,7 @@ class CardSound:
             self._watch = None
         stream, self._stream = self._stream, None
         if stream is not None:
-            stream.close(ignore_errors=True)
+            self._give_back(stream)
 
     def close(self) -> None:
         """As `Sound`."""

@@ -1,13 +1,15 @@
 """Which sound the phone takes, by what PortAudio says; real sound: tests/interop/test_softphone.py."""
 
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from hw.softphone.card import CardSound, NoCard, choose_sound, find_card
+from hw.softphone import card as card_module
+from hw.softphone.card import Card, CardSound, NoCard, choose_sound, find_card
 from hw.softphone.sound import FileEnds, FileSound
 from pbx.errors import StartError
 from tests.interop.tones import write_tone
@@ -66,6 +68,20 @@ class TestFinding:
     def test_else_one_that_it_has(self, monkeypatch: pytest.MonkeyPatch) -> None:
         machine(monkeypatch, inputs=(44100,), outputs=(44100,))
         assert find_card(listen=True, play=True).rate_hz == 44100
+
+    def test_one_that_serves_both_sides_where_an_earlier_one_serves_one(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        machine(monkeypatch, inputs=(48000,), outputs=(8000, 48000))
+        card = find_card(listen=True, play=True)
+        assert (card.rate_hz, card.listens, card.plays) == (48000, True, True)
+
+    def test_the_first_that_serves_one_side_where_none_serves_both(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        machine(monkeypatch, inputs=(44100,), outputs=(48000, 16000))
+        card = find_card(listen=True, play=True)
+        assert (card.rate_hz, card.listens, card.plays) == (48000, False, True)
 
     def test_a_library_that_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def load(*_: object) -> None:
@@ -128,3 +144,71 @@ class TestChoosing:
         machine(monkeypatch, inputs=(48000,), outputs=(48000,))
         sound, told = chosen()
         assert (type(sound), told) == (CardSound, [])
+
+
+class BenchStream:
+    """A stream of a card.
+
+    Args:
+        refuses: the card can be opened, and not started.
+        gone: the card has been unplugged: closing does not return.
+    """
+
+    def __init__(self, *, refuses: bool = False, gone: bool = False) -> None:
+        self._refuses = refuses
+        self._gone = gone
+        self.let_go = threading.Event()
+        self.closed = threading.Event()
+
+    def start(self) -> None:
+        if self._refuses:
+            raise PortAudioError("Unanticipated host error")
+
+    def close(self, ignore_errors: bool = True) -> None:
+        if self._gone:
+            self.let_go.wait(30)
+        self.closed.set()
+
+
+def sound_on(stream: BenchStream) -> tuple[CardSound, list[str]]:
+    """Return the sound of a card that has this stream, and what it complains of."""
+    library = ModuleType("sounddevice")
+    library.__dict__.update(PortAudioError=PortAudioError, Stream=lambda **_: stream)
+    told: list[str] = []
+    ends = FileEnds(None, None, told.append)
+    return CardSound(Card(library, 8000, True, True), ends, told.append), told
+
+
+class TestGivingBack:
+    """Async: the card is watched by the event loop."""
+
+    async def test_a_card_that_is_there_is_closed_with_the_call(self) -> None:
+        stream = BenchStream()
+        sound, told = sound_on(stream)
+        sound.start(lambda spoken: spoken)
+        sound.stop()
+        assert stream.closed.is_set()
+        assert (sound.stuck, told) == (False, [])
+
+    async def test_a_call_ends_though_its_card_was_just_unplugged(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(card_module, "CLOSE_S", 0.05)
+        stream = BenchStream(gone=True)
+        sound, _ = sound_on(stream)
+        sound.start(lambda spoken: spoken)
+        sound.stop()
+        # Still being closed, and the phone goes on
+        assert not stream.closed.is_set()
+        assert sound.stuck
+        stream.let_go.set()
+        assert stream.closed.wait(30)
+
+    async def test_a_card_that_cannot_be_started_is_given_back(self) -> None:
+        stream = BenchStream(refuses=True)
+        sound, told = sound_on(stream)
+        sound.start(lambda spoken: spoken)
+        assert stream.closed.wait(30)
+        sound.close()
+        (sentence,) = told
+        assert "Unanticipated host error" in sentence
