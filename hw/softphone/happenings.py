@@ -55,6 +55,13 @@ class RegistrationFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialled:
+    """We call somebody; told before anything can become of it."""
+
+    call: "Call"
+
+
+@dataclass(frozen=True, slots=True)
 class Invited:
     """Somebody calls us: answer, or refuse."""
 
@@ -94,6 +101,7 @@ Happening = (
     Registered
     | Unregistered
     | RegistrationFailed
+    | Dialled
     | Invited
     | Alerting
     | Answered

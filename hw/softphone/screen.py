@@ -17,6 +17,7 @@ from textual.widgets import Footer, Input, Static
 from hw.softphone.call import Call, CallState
 from hw.softphone.happenings import (
     Answered,
+    Dialled,
     Ended,
     Happening,
     Invited,
@@ -177,6 +178,8 @@ class PhoneApp(FullScreenApp):
                 self._complain(say("not-registered", why=why))
                 if happening.reason.why is Why.WRONG_PASSWORD:
                     self._complain(say("no-account"))
+            case Dialled():
+                self._open_line(happening.call)
             case Invited():
                 self._open_line(happening.call)
                 self._ring()
@@ -271,13 +274,11 @@ class PhoneApp(FullScreenApp):
         if self._phone is None or self._call is not None or not field.value:
             return
         try:
-            call = await self._phone.dial(field.value)
+            await self._phone.dial(field.value)
         except StartError as error:
             self._complain(error.sentence)
             return
-        self._open_line(call)
         field.value = ""
-        self._show()
 
     def action_answer(self) -> None:
         """Answer the call that rings."""

@@ -11,6 +11,7 @@ from hw.softphone.call import Call
 from hw.softphone.happenings import (
     Alerting,
     Answered,
+    Dialled,
     Ended,
     Happening,
     Invited,
@@ -81,8 +82,7 @@ class Script:
             StartError: the number can't be called.
         """
         self._heed_signals(phone)
-        call = await phone.dial(number)
-        self._told(say("calling", peer=peer_in_words(call.peer, "")))
+        await phone.dial(number)
         return await self._see_through(phone)
 
     async def take(self, phone: Phone, *, register: bool) -> int:
@@ -133,6 +133,8 @@ class Script:
             case RegistrationFailed():
                 self._told(say("not-registered", why=reason_in_words(happening.reason)))
                 return code_of(happening.reason) if phone.call is None else None
+            case Dialled():
+                self._told(say("calling", peer=peer_in_words(happening.call.peer, "")))
             case Invited():
                 call = happening.call
                 self._told(say("called-by", peer=peer_in_words(call.peer, call.name)))

@@ -9,6 +9,7 @@ from hw.softphone.call import Call, CallState
 from hw.softphone.happenings import (
     Alerting,
     Answered,
+    Dialled,
     Ended,
     Happening,
     Invited,
@@ -114,6 +115,7 @@ class UserAgent:
         call = Call(self._outgoing(request, flow, now), peer)
         call.negotiation = negotiation
         self._keep(call)
+        self._happenings.append(Dialled(call))
         return call
 
     def _outgoing(self, request: Request, flow: Flow, now: float) -> Outgoing:

@@ -5,7 +5,7 @@ from collections import deque
 
 from hw.softphone.account import Account
 from hw.softphone.call import Call
-from hw.softphone.happenings import Happening
+from hw.softphone.happenings import Dialled, Happening
 from hw.softphone.session import Negotiation
 from hw.softphone.user_agent import UserAgent
 from pbx.sip import digest
@@ -47,6 +47,8 @@ class Stage:
         self.agent = UserAgent(self.account, self.flow, self._token, name="test")
         self.sent: deque[Request | Response] = deque()
         self.happenings: deque[Happening] = deque()
+        self.cut = ""
+        """Why nothing can be sent; empty where it can."""
 
     def _token(self) -> str:
         return f"t{next(self._serial)}"
@@ -55,7 +57,10 @@ class Stage:
         """Take what the agent wants to send and to tell."""
         for data, flow in self.agent.to_send():
             assert flow.remote == SERVER
-            self.sent.append(parse_message(data))
+            if self.cut:
+                self.agent.flow_failed(flow, self.cut, self.now)
+            else:
+                self.sent.append(parse_message(data))
         while (happening := self.agent.next_happening()) is not None:
             self.happenings.append(happening)
 
@@ -192,6 +197,8 @@ class Stage:
         uri = self.account.address_of(number)
         call = self.agent.dial(uri, number, Negotiation(MEDIA, 7), self.flow, self.now)
         self.settle()
+        dialled = self.told(Dialled)
+        assert dialled == Dialled(call)
         return call
 
     def answer(self, call: Call) -> None:

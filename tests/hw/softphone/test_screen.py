@@ -271,6 +271,23 @@ class TestKeys:
             await here.settle()
             await here.until("busy (486)")
 
+    async def test_a_call_that_fails_at_once_has_its_own_line_and_reason(self) -> None:
+        async with bench() as here:
+            await here.registered()
+            await here.press("7", "enter")
+            here.stage.respond(here.stage.hears("INVITE"), 486)
+            await here.settle()
+            await here.until("busy (486)")
+            here.stage.cut = "Network is unreachable"
+            await here.press("8", "enter")
+            await here.until("READY")
+            lines = [line.strip(" │") for line in here.text.splitlines()]
+            (first,) = (line for line in lines if "→  8" in line)
+            (second,) = (line for line in lines if "→  7" in line)
+            assert "(Network is unreachable)" in first
+            assert "busy (486)" in second
+            assert any(line.startswith("the server cannot be reached") for line in lines)
+
     async def test_a_wrong_password_is_told_with_what_to_do(self) -> None:
         async with bench() as here:
             here.stage.respond(here.stage.hears("REGISTER"), 401)
