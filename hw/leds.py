@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 GAMMA = 2.2
 """An eye sees half the brightness where an LED gives a fifth of the light."""
 
+LEAST = 0.01
+"""The least light that a pin gives: lgpio knows hundredths, and cuts off the rest."""
+
 LONGEST_REST_S = 30.0
 """How long the lamp may be left as it is: the night begins without anybody saying so."""
 
@@ -120,9 +123,14 @@ class Lamp:
         at_s = now - since
         level = 0.0 if self._is_night() and not pattern.at_night else pattern.level(at_s)
         strength = (level * self._brightness) ** GAMMA
-        red, green, blue = (part * strength for part in pattern.colour)
+        red, green, blue = (_visible(part * strength) for part in pattern.colour)
         if (red, green, blue) != self._given:
             self._light.set(red, green, blue)
             self._given = (red, green, blue)
         rest_s = pattern.rest_s(at_s)
         return LONGEST_REST_S if rest_s is None else min(rest_s, LONGEST_REST_S)
+
+
+def _visible(light: float) -> float:
+    """Return a colour's light as a pin can give it: what is lit must not be cut off to none."""
+    return max(light, LEAST) if light else 0.0

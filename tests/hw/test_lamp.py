@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from gpiozero.pins.mock import MockFactory
+from gpiozero import Device
+from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hw.leds import GpioLight, Lamp
 from hw.patterns import PATTERNS, PRESSED, Pattern, Step
@@ -63,6 +64,46 @@ async def test_brightness_is_as_an_eye_sees_it(pins: MockFactory) -> None:
         lamp.base(PRESSED)
         await until("light", lambda: pins.pin(23).state > 0)
         assert pins.pin(23).state == pytest.approx(0.22, abs=0.01)
+
+
+class HundredthsPin(MockPWMPin):  # type: ignore[misc]
+    """A pin as lgpio has it, which knows a hundred steps and cuts off what lies between them."""
+
+    def _set_state(self, value: float) -> None:
+        super()._set_state(int(value * 100) / 100)
+
+
+@pytest.fixture
+def hundredths() -> Iterator[MockFactory]:
+    """Pins as lgpio has them."""
+    before = Device.pin_factory
+    Device.pin_factory = MockFactory(pin_class=HundredthsPin)
+    yield Device.pin_factory
+    Device.pin_factory.reset()
+    Device.pin_factory = before
+
+
+async def test_a_faint_lamp_is_lit_between_its_winks(hundredths: MockFactory) -> None:
+    pin = hundredths.pin(23)
+    async with shining((23,), brightness=0.35) as lamp:
+        lamp.base(PATTERNS[State.READY])
+        await until("a wink, and its end", lambda: len(pin.states) > 2)
+        assert 0 < pin.state < pin.states[1].state
+
+
+async def test_a_faint_colour_lamp_keeps_its_colour(hundredths: MockFactory) -> None:
+    async with shining((23, 24, 25), brightness=0.1) as lamp:
+        lamp.base(PATTERNS[State.NO_NETWORK])
+        await until("amber's red", lambda: hundredths.pin(23).state > 0)
+        assert hundredths.pin(24).state > 0
+        assert hundredths.pin(25).state == 0
+
+
+async def test_no_brightness_is_no_light(hundredths: MockFactory) -> None:
+    async with shining((23,), brightness=0.0) as lamp:
+        lamp.base(PRESSED)
+        await until("it was drawn", lambda: lamp._given == (0.0, 0.0, 0.0))
+        assert hundredths.pin(23).state == 0
 
 
 async def test_gliding_takes_small_steps(pins: MockFactory) -> None:
