@@ -28,7 +28,10 @@ BOARD_S = 60.0
 """How often the board is asked how it is."""
 
 GIVE_UP_S = 180.0
-"""A machine that still runs so long after it was told to shut down isn't doing so."""
+"""After so long, a machine that isn't on its way down won't be."""
+
+LOOK_AGAIN_S = 10.0
+"""How often it is looked whether one that takes longer is on its way still: a database may."""
 
 
 class Agent:
@@ -196,10 +199,14 @@ class Agent:
         self._exchange.note(Note("board", "pressed", "button: shut down"))
         self._stopping = True
         self._show()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             await shut_down(self._settings.shutdown_command)
             await asyncio.sleep(GIVE_UP_S)
-            why = f"the machine still runs after {GIVE_UP_S:.0f} s"
+            while await is_powering_off():  # noqa: ASYNC110 - systemd tells nobody
+                await asyncio.sleep(LOOK_AGAIN_S)
+            why = f"the machine still runs after {loop.time() - began:.0f} s"
         except ShutdownFailed as error:
             why = str(error)
         log.error("could not shut down: %s", why)

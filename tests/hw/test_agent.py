@@ -267,6 +267,33 @@ class TestButton:
             await until("the failure", lambda: "the machine still runs" in caplog.text)
             await reached(agent, State.READY)
 
+    async def test_a_shutdown_that_takes_its_time_is_none_that_has_failed(
+        self,
+        office: Office,
+        pins: MockFactory,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """MariaDB may write for a quarter of an hour; systemd's list of jobs tells."""
+        monkeypatch.setattr(agent_module, "GIVE_UP_S", 0.1)
+        monkeypatch.setattr(agent_module, "LOOK_AGAIN_S", 0.1)
+        jobs, looks = office.folder / "jobs", office.folder / "looks"
+        jobs.write_text("1101 poweroff.target start waiting\n")
+        program = office.folder / "systemctl"
+        program.write_text(f"#!/bin/sh\ncat {jobs}\necho look >>{looks}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{office.folder}:{os.environ['PATH']}")
+        await office.open()
+        async with running(office, shutdown_command="true") as agent:
+            await reached(agent, State.READY)
+            from_thread(pins.pin(BUTTON).drive_low)
+            await until("a look or two", lambda: looks.exists() and len(looks.read_text()) > 10)
+            assert agent.state is State.STOPPING
+            assert "could not shut down" not in caplog.text
+            jobs.write_text("")
+            await until("the failure", lambda: "the machine still runs" in caplog.text)
+            await reached(agent, State.READY)
+
     async def test_without_an_exchange_it_works_all_the_same(
         self, office: Office, pins: MockFactory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
