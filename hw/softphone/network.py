@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 from hw.softphone.locale import say
+from hw.softphone.words import error_in_words
 from pbx.errors import StartError
 from pbx.sip.flow import Address
 
@@ -52,18 +53,27 @@ async def locate(host: str, port: int) -> Address:
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise StartError(say("no-such-host", host=host, why=why), os.EX_NOHOST) from error
+        sentence = say("no-such-host", host=host, why=_unresolved(error))
+        raise StartError(sentence, os.EX_NOHOST) from error
     why = ""
     for *_, where in found:
         address = Address(str(where[0]), int(where[1]))
         try:
             own_address(address)
         except OSError as error:
-            why = error.strerror or str(error)
+            why = error_in_words(error)
         else:
             return address
     raise StartError(say("no-way", host=host, why=why), os.EX_NOHOST)
+
+
+def _unresolved(error: OSError | UnicodeError) -> str:
+    """Return why a name leads nowhere; one that isn't even a name is not known either."""
+    if isinstance(error, UnicodeError) or error.errno in (socket.EAI_NONAME, socket.EAI_NODATA):
+        return say("name-unknown")
+    if error.errno == socket.EAI_AGAIN:
+        return say("name-unanswered")
+    return error_in_words(error)
 
 
 def own_address(remote: Address) -> str:
@@ -208,8 +218,12 @@ def _even_port(host: str) -> socket.socket:
     finally:
         for udp in odd:
             udp.close()
-    why = os.strerror(errno.EADDRNOTAVAIL)
-    raise StartError(say("cannot-listen", address=host, why=why), os.EX_UNAVAILABLE)
+    raise _deaf(host, OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL)))
+
+
+def _deaf(address: str | Address, error: OSError) -> StartError:
+    sentence = say("cannot-listen", address=address, why=error_in_words(error))
+    return StartError(sentence, os.EX_UNAVAILABLE)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -219,7 +233,5 @@ def _bound(host: str, port: int) -> socket.socket:
         udp.bind((host, port))
     except OSError as error:
         udp.close()
-        why = error.strerror or error
-        sentence = say("cannot-listen", address=Address(host, port), why=why)
-        raise StartError(sentence, os.EX_UNAVAILABLE) from error
+        raise _deaf(Address(host, port), error) from error
     return udp

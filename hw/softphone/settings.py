@@ -13,8 +13,10 @@ from pathlib import Path
 from hw.softphone.account import Account
 from hw.softphone.locale import say
 from hw.softphone.network import split_host
+from hw.softphone.words import error_in_words
 from pbx.api.client import Client, CommandError, ExchangeUnreachable
 from pbx.errors import StartError
+from pbx.locale.decoding import fault_of_settings
 
 PASSWORD_VARIABLE = "MINISIPPHONE_PASSWORD"
 
@@ -56,12 +58,17 @@ def read_saved(path: Path) -> Saved:
     except FileNotFoundError:
         return Saved()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = _why(error, fault_of_settings(str(error)))
         raise StartError(say("settings-unreadable", path=path, why=why), os.EX_CONFIG) from error
     for key, value in values.items():
         if key not in _KEYS or not isinstance(value, str):
             raise StartError(say("setting-unknown", path=path, name=key), os.EX_CONFIG)
     return Saved(**values)
+
+
+def _why(error: OSError | ValueError, content: str) -> str:
+    """Return why a file can't be read; `content` is what is wrong with what stands in it."""
+    return error_in_words(error) if isinstance(error, OSError) else content
 
 
 def save(path: Path, saved: Saved) -> None:
@@ -84,7 +91,7 @@ def save(path: Path, saved: Saved) -> None:
             Path(fresh).unlink(missing_ok=True)
             raise
     except OSError as error:
-        sentence = say("settings-unwritable", path=path, why=error.strerror)
+        sentence = say("settings-unwritable", path=path, why=error_in_words(error))
         raise StartError(sentence, os.EX_CANTCREAT) from error
 
 
@@ -143,7 +150,7 @@ def given_password(asked: Asked) -> str | None:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = _why(error, say("no-text"))
         raise StartError(say("password-unreadable", path=path, why=why), os.EX_NOINPUT) from error
     if not lines or not lines[0]:
         raise StartError(say("password-empty", path=path), os.EX_NOINPUT)

@@ -12,6 +12,7 @@ from hw.softphone.locale import say
 from hw.softphone.session import PTIME_MS
 from hw.softphone.stream import FRAME, SILENCE
 from hw.softphone.wav import WavSink, WavSource
+from hw.softphone.words import error_in_words
 
 BACKLOG_S = 0.2
 """So late the clock may be and still catch up; more is left out."""
@@ -89,7 +90,7 @@ class FileEnds:
         try:
             self._sink.write(heard)
         except OSError as error:
-            self._trouble(say("cannot-record", path=self._record, why=error.strerror))
+            self._trouble(say("cannot-record", path=self._record, why=error_in_words(error)))
             with contextlib.suppress(OSError):
                 self._sink.close()
             self._sink = None
@@ -106,7 +107,7 @@ class FileEnds:
             try:
                 sink.close()
             except OSError as error:
-                self._trouble(say("cannot-record", path=self._record, why=error.strerror))
+                self._trouble(say("cannot-record", path=self._record, why=error_in_words(error)))
 
     def close(self) -> None:
         """Close both."""

@@ -13,8 +13,9 @@ from hw.softphone.g711 import Samples
 from hw.softphone.locale import say
 from hw.softphone.resampler import Resampler
 from hw.softphone.session import CLOCK_HZ
+from hw.softphone.words import error_in_words
 from pbx.errors import StartError
-from pbx.media.wav_header import WavHeader, read_wav_header
+from pbx.media.wav_header import WavError, WavHeader, read_wav_header
 
 _RATES = range(4000, 192001)
 _TRACKS = range(1, 9)
@@ -77,16 +78,23 @@ class WavSource:
 
 
 def _check(form: WavHeader) -> None:
+    """Raise ValueError, in the language spoken, where the form can't be played."""
     if not form.is_pcm:
-        raise ValueError("it is not PCM of 8, 16, 24 or 32 bits")
+        raise ValueError(say("wav-not-pcm"))
     if form.tracks not in _TRACKS:
-        raise ValueError(f"it has {form.tracks} tracks")
+        raise ValueError(say("wav-tracks", count=form.tracks))
     if form.rate not in _RATES:
-        raise ValueError(f"{form.rate} Hz")
+        raise ValueError(say("wav-rate", rate=form.rate))
 
 
 def _unplayable(path: Path, error: OSError | ValueError) -> StartError:
-    why = getattr(error, "strerror", None) or error
+    match error:
+        case OSError():
+            why = error_in_words(error)
+        case WavError():
+            why = say(f"wav-{error.key}")
+        case _:
+            why = str(error)
     return StartError(say("no-wav", path=path, why=why), os.EX_NOINPUT)
 
 
@@ -155,5 +163,5 @@ class WavSink:
 
 
 def _unwritable(path: Path, error: OSError) -> StartError:
-    sentence = say("cannot-record", path=path, why=error.strerror)
+    sentence = say("cannot-record", path=path, why=error_in_words(error))
     return StartError(sentence, os.EX_CANTCREAT)

@@ -30,7 +30,16 @@ _MOST_PHASES = 640
 
 
 class WavError(ValueError):
-    """A file that is no WAV file, or none that can be played; says why, in one sentence."""
+    """A file that is no WAV file, or none that can be played.
+
+    Args:
+        key: names why, for those who say it in other languages.
+        why: in one English sentence.
+    """
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(why)
+        self.key = key
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ def open_sound(path: Path) -> BinaryIO:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise WavError("it is no file")
+        raise WavError("no-file", "it is no file")
     return os.fdopen(descriptor, "rb")
 
 
@@ -89,15 +98,15 @@ def read_playable(file: BinaryIO) -> WavHeader:
     form = read_wav_header(file)
     g711 = form.code in (ALAW, ULAW) and form.bits == 8
     if not (form.is_pcm or g711) or not 1 <= form.tracks <= 8:
-        raise WavError("only WAV files of PCM or G.711 can be played")
+        raise WavError("form", "only WAV files of PCM or G.711 can be played")
     rate = form.rate
     phases = min(wanted // math.gcd(rate, wanted) for wanted in RATES[:2]) if rate else 0
     if not _LOWEST <= rate <= _HIGHEST or phases > _MOST_PHASES:
-        raise WavError(f"{rate} samples in a second cannot be played")
+        raise WavError("rate", f"{rate} samples in a second cannot be played")
     if form.octets < form.frame:
-        raise WavError("it has no sound in it")
+        raise WavError("silent", "it has no sound in it")
     if form.octets > LONGEST * form.frame:
-        raise WavError("it is too long")
+        raise WavError("long", "it is too long")
     return form
 
 
@@ -105,12 +114,12 @@ def read_wav_header(file: BinaryIO) -> WavHeader:
     """Find form and samples among a file's chunks.
 
     Raises:
-        WavError: there are none.
+        WavError: there are none (`foreign`, `damaged` or `silent`).
         OSError: it can't be read.
     """
     head = _read(file, 0, 12)
     if head[:4] != b"RIFF" or head[8:] != b"WAVE":
-        raise WavError("it is no WAV file")
+        raise WavError("foreign", "it is no WAV file")
     size = os.fstat(file.fileno()).st_size
     at, form = 12, None
     for _ in range(_MOST_CHUNKS):
@@ -125,12 +134,12 @@ def read_wav_header(file: BinaryIO) -> WavHeader:
             # A recording that was cut off may promise more than there is.
             return WavHeader(*form, at, min(length, size - at))
         at += length + length % 2
-    raise WavError("it has no sound in it")
+    raise WavError("silent", "it has no sound in it")
 
 
 def _form(body: bytes) -> tuple[int, int, int, int]:
     if len(body) < 16:
-        raise WavError("it is damaged")
+        raise WavError("damaged", "it is damaged")
     code, tracks, rate, _, _, bits = struct.unpack_from("<HHIIHH", body)
     if code == _EXTENSIBLE and len(body) >= 26:
         (code,) = struct.unpack_from("<H", body, 24)

@@ -114,7 +114,7 @@ class TestFiles:
             (form(PCM, 8000, bits=12), "not PCM"),
             (form(PCM, 8000, 0), "0 tracks"),
             (form(PCM, 8000, 9), "9 tracks"),
-            (form(PCM, 100), "100 Hz"),
+            (form(PCM, 100), "100 samples"),
             (chunk(b"fmt ", b""), "damaged"),
             (b"", "no sound in it"),
         ],
