@@ -89,6 +89,7 @@ class Phone:
         sound: its microphone and loudspeaker.
         tell: takes what happens.
         server: it has one, and hears of nobody else.
+        moves: it may take another address of this machine's, where its own has gone.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Phone:
         tell: Callable[[Happening], None],
         *,
         server: bool,
+        moves: bool,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._account = account
@@ -109,8 +111,10 @@ class Phone:
         self._tell = tell
         self._heard_hosts = {flow.remote.host} if server else None
         self._server = server
-        name = f"miniSIPServer-softphone/{__version__}"
-        self._agent = UserAgent(account, flow, secrets.token_hex, name=name)
+        self._moves = moves
+        self._registers = False
+        self._moving: asyncio.Task[None] | None = None
+        self._agent = self._new_agent()
         self._rtp: RtpPort | None = None
         self._stream: Stream | None = None
         self._sounding = False
@@ -141,6 +145,7 @@ class Phone:
         Raises:
             StartError: no address, no way or no socket.
         """
+        moves = account is not None and listen is None
         remote = None
         if account is not None:
             remote = await locate(account.host, account.port or DEFAULT_PORT)
@@ -157,8 +162,13 @@ class Phone:
         )
         flow = Flow("udp", sip.local, remote or sip.local)
         own = account or Account(user, "", sip.local.host, sip.local.port)
-        taken.append(cls(own, flow, sip, sound, tell, server=account is not None))
+        server = account is not None
+        taken.append(cls(own, flow, sip, sound, tell, server=server, moves=moves))
         return taken[0]
+
+    def _new_agent(self) -> UserAgent:
+        name = f"miniSIPServer-softphone/{__version__}"
+        return UserAgent(self._account, self._flow, secrets.token_hex, name=name)
 
     # ---------------------------------------------------------------- what a person does
 
@@ -179,6 +189,7 @@ class Phone:
 
     def register(self) -> None:
         """Register at the server, and stay registered."""
+        self._registers = True
         self._agent.registration.register(self._loop.time())
         self._pump()
 
@@ -192,7 +203,7 @@ class Phone:
         flow = self._flow
         if target.direct is not None:
             remote = await locate(*target.direct)
-            flow = Flow("udp", flow.local, remote)
+            flow = Flow("udp", self._flow.local, remote)
             if self._heard_hosts is not None:
                 self._heard_hosts.add(remote.host)
         if self.call is not None:
@@ -221,6 +232,9 @@ class Phone:
 
     async def close(self) -> None:
         """End the call, leave the server, and give everything back."""
+        self._moves = False
+        if self._moving is not None:
+            self._moving.cancel()
         self.hang_up()
         self._agent.registration.leave(self._loop.time())
         self._pump()
@@ -256,6 +270,7 @@ class Phone:
                 why = self._sip.send(data, flow.remote)
                 if why:
                     self._agent.flow_failed(flow, why, self._loop.time())
+                    self._look_for_address()
         while (happening := self._agent.next_happening()) is not None:
             self._take(happening)
         if self._alarm is not None:
@@ -266,6 +281,30 @@ class Phone:
             self._still.set()
         else:
             self._still.clear()
+
+    def _look_for_address(self) -> None:
+        """Nothing can be sent: this machine may be in another network now, or have a new lease."""
+        busy = self._moving is not None and not self._moving.done()
+        if self._moves and self._registers and not busy:
+            self._moving = self._loop.create_task(self._move())
+
+    async def _move(self) -> None:
+        """Be the same phone at this machine's new address, where it has one and nobody talks."""
+        try:
+            remote = await locate(self._account.host, self._account.port or DEFAULT_PORT)
+            host = own_address(remote)
+            if host == self._sip.local.host or self.call is not None:
+                return
+            sip = UdpPort(host, 0, self._received, self._refused)
+        except (StartError, OSError):
+            # Registering is tried again by and by; then this is, too.
+            return
+        self._sip.close()
+        self._sip = sip
+        self._flow = Flow("udp", sip.local, remote)
+        self._heard_hosts = {remote.host}
+        self._agent = self._new_agent()
+        self.register()
 
     def _ring(self) -> None:
         # The loop may call a little early: not before the time that was asked for.
