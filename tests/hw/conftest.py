@@ -1,10 +1,10 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from tests.hw.exchange import Office
+from tests.hw.mock_pins import mock_pins
 
 
 @pytest.fixture(autouse=True)
@@ -15,11 +15,8 @@ def _english(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def pins() -> Iterator[MockFactory]:
     """gpiozero's pins that are none."""
-    before = Device.pin_factory
-    Device.pin_factory = MockFactory(pin_class=MockPWMPin)
-    yield Device.pin_factory
-    Device.pin_factory.reset()
-    Device.pin_factory = before
+    with mock_pins(MockPWMPin) as factory:
+        yield factory
 
 
 @pytest.fixture

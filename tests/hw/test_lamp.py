@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
 
 from hw.leds import GpioLight, Lamp
 from hw.patterns import PATTERNS, PRESSED, Pattern, Step
 from hw.state import State
+from tests.hw.mock_pins import mock_pins
 from tests.hw.waiting import until
 
 QUICK = Pattern((Step(0.05, 1.0, 1.0), Step(0.05, 0.0, 0.0)), (1.0, 0.5, 0.0))
@@ -76,11 +76,8 @@ class HundredthsPin(MockPWMPin):  # type: ignore[misc]
 @pytest.fixture
 def hundredths() -> Iterator[MockFactory]:
     """Pins as lgpio has them."""
-    before = Device.pin_factory
-    Device.pin_factory = MockFactory(pin_class=HundredthsPin)
-    yield Device.pin_factory
-    Device.pin_factory.reset()
-    Device.pin_factory = before
+    with mock_pins(HundredthsPin) as factory:
+        yield factory
 
 
 async def test_a_faint_lamp_is_lit_between_its_winks(hundredths: MockFactory) -> None:

@@ -263,21 +263,20 @@ class TestKeys:
             await here.press("q")
         assert here.phone.closed
 
+    async def _is_refused(self, here: Bench) -> None:
+        await here.registered()
+        await here.press("7", "enter")
+        here.stage.respond(here.stage.hears("INVITE"), 486)
+        await here.settle()
+        await here.until("busy (486)")
+
     async def test_a_refusal_is_told(self) -> None:
         async with bench() as here:
-            await here.registered()
-            await here.press("7", "enter")
-            here.stage.respond(here.stage.hears("INVITE"), 486)
-            await here.settle()
-            await here.until("busy (486)")
+            await self._is_refused(here)
 
     async def test_a_call_that_fails_at_once_has_its_own_line_and_reason(self) -> None:
         async with bench() as here:
-            await here.registered()
-            await here.press("7", "enter")
-            here.stage.respond(here.stage.hears("INVITE"), 486)
-            await here.settle()
-            await here.until("busy (486)")
+            await self._is_refused(here)
             here.stage.cut = "Network is unreachable"
             await here.press("8", "enter")
             await here.until("READY")
