@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pbx.media import codecs
@@ -18,9 +19,20 @@ from pbx.media.engine.engine import Engine
 from pbx.media.engine.loading import load_kernels
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, is_local
-from pbx.media.protocol import VERSION, Hello, Latched, Ready, Refused
-from tests.media.engine_process import PORTS, Link, Phone, free_block, rtcp, stream, until
-from tests.media.voice_phone import LEVEL, PCMU, converse, voice_phones
+from pbx.media.engine.sound_file import SoundFile
+from pbx.media.protocol import VERSION, Hello, Latched, Play, Played, Ready, Refused
+from tests.media.engine_process import (
+    DEADLINE_S,
+    PORTS,
+    Link,
+    Phone,
+    free_block,
+    rtcp,
+    stream,
+    until,
+)
+from tests.media.voice_phone import L16, LEVEL, PCMU, converse, voice_phones
+from tests.media.wav_files import wav
 
 StartEngine = Callable[..., tuple[Link, list[str | None]]]
 
@@ -112,6 +124,48 @@ class TestWithoutIoUring:
             )
             assert all(one.hears(610) > LEVEL - 2 for one in others)
             assert {one.unsent for one in link.counts().values()} == {0}
+
+
+class TestSlowFiles:
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_what_has_not_been_read_yet_is_waited_for(
+        self,
+        start: StartEngine,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        threads: int,
+    ) -> None:
+        """A card that reads more slowly than is heard makes gaps; nothing is left out."""
+        held, go_on = threading.Event(), threading.Event()
+        read_on = SoundFile.read_on
+
+        def read_slowly(file: SoundFile, _samples: int) -> None:
+            if file.ready:
+                held.set()
+                assert go_on.wait(DEADLINE_S)
+            read_on(file, 1)
+
+        monkeypatch.setattr(SoundFile, "read_on", read_slowly)
+        noise = np.random.default_rng(1).integers(1, 9000, 10_000).astype(np.int16)
+        path = tmp_path / "a.wav"
+        path.write_bytes(wav(noise, 8000))
+        link, _ = start(threads)
+        link.ready = link.expect(Ready)
+        with voice_phones(link, (codecs.L16_8000, L16)) as [phone]:
+            phone.be()
+            link.send(Play(1, phone.port, path=str(path), times=2))
+            converse([(phone, phone.quiet(0.9))])
+            assert held.is_set()
+            waiting = phone.heard()
+            first = waiting[waiting != 0]
+            assert 0 < len(first) < len(noise)
+            assert not waiting[-800:].any()
+            assert link.said(Played) == []
+            go_on.set()
+            converse([(phone, phone.quiet(2.6))])
+            assert link.expect(Played) == Played(1)
+            heard = phone.heard()
+            assert np.array_equal(heard[heard != 0], np.tile(noise, 2))
 
 
 class TestFailure:

@@ -1,6 +1,7 @@
 """Players in a real engine: tones and files, as phones hear them, and how they end."""
 
 import contextlib
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pbx.media.protocol import Play, Played, Refused, Release, SendDigits, StopP
 from tests.media.engine_process import Link
 from tests.media.kernels.sound import Sound, level, rms, sine
 from tests.media.voice_phone import L16, PCMU, VoicePhone, converse, voice_phones
-from tests.media.wav_files import ALAW, PCM, ULAW, wav
+from tests.media.wav_files import ALAW, PCM, ULAW, form, riff, wav
 
 RATE = 8000
 EXACT = (codecs.L16_8000, L16)
@@ -251,6 +252,36 @@ class TestFiles:
             listen(*phones, seconds=0.5)
             assert ended(link, 9) == {9: ""}
             assert abs(level(phones[0].heard()[begin_of(phones[0].heard()) :][:1600]) + 15.3) < 0.2
+
+    def test_longer_ones_are_read_while_they_are_heard(self, link: Link, tmp_path: Path) -> None:
+        path = tmp_path / "a.wav"
+        noise = np.random.default_rng(1).integers(1, 9000, 5 * RATE).astype(np.int16)
+        path.write_bytes(wav(noise, RATE))
+        with listeners(link, EXACT, EXACT) as phones:
+            for number, phone in enumerate(phones, start=1):
+                link.send(Play(number, phone.port, path=str(path)))
+            listen(*phones, seconds=5.4)
+            assert ended(link, 1, 2) == {1: "", 2: ""}
+            for phone in phones:
+                begin = begin_of(phone.heard())
+                assert np.array_equal(phone.heard()[begin:][: len(noise)], noise)
+
+    def test_one_that_is_cut_while_it_is_heard(self, link: Link, tmp_path: Path) -> None:
+        """The begin of a long one is heard before the rest has been read, and it needs its time."""
+        path = tmp_path / "long.wav"
+        rate, tracks = 192_000, 8
+        tone = sine(1000, 2 * rate, rate, peak=8000)
+        with path.open("wb") as file:
+            file.write(riff(form(PCM, rate, tracks)) + b"data" + struct.pack("<I", 2**30))
+            file.write(np.repeat(tone.astype("<i2"), tracks).tobytes())
+            file.truncate(2**30)
+        with listeners(link, WIDE) as phones:
+            link.send(Play(1, phones[0].port, path=str(path), times=0))
+            while not phones[0].heard().any():
+                listen(*phones, seconds=0.1)
+            with path.open("r+b") as file:
+                file.truncate(2**24)
+            assert ended(link, 1) == {1: "long.wav: it has become shorter while it was read"}
 
     def test_stopped_while_it_is_read(self, link: Link, tmp_path: Path) -> None:
         path = tmp_path / "long.wav"

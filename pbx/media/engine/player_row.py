@@ -31,17 +31,20 @@ ROOM = 8
 ALONE = 9
 """1: its voice hears nothing else meanwhile."""
 
-SETTINGS_END = 10
+READY = 10
+"""Samples that have been read of a sound; what is behind them is waited for."""
+
+SETTINGS_END = 11
 
 # --- state ------------------------------------------------------------------------------------------
-POSITION = 10
-FILLED = 11
+POSITION = 11
+FILLED = 12
 """Samples of its frame in this tick."""
 
-TARGET_RATE = 12
+TARGET_RATE = 13
 """What the window is made for."""
 
-ENDED = 13
+ENDED = 14
 """1: this tick's frame is its last."""
 
 TONE = 16

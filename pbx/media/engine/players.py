@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,7 +17,7 @@ from pbx.media.engine.background import Background
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
-from pbx.media.engine.sound_file import SoundFile, SoundFileError, read_sound
+from pbx.media.engine.sound_file import SoundFile, SoundFileError
 from pbx.media.engine.stream_record import ImpossibleError, command_record
 from pbx.media.engine.tone_plans import DTMF_LEVEL, TONES, Step, dtmf, parse_tone, program, tone
 from pbx.media.protocol import Play, Played, Report, SendDigits
@@ -24,6 +25,9 @@ from pbx.media.protocol import Play, Played, Report, SendDigits
 _TONE_RATE = 8000
 _LEVEL_DB = (-60.0, 3.0)
 _GAIN_DB = (-40.0, 18.0)
+
+_PIECE_S = 2
+"""Seconds of a file's sound that are read at once; then it's another file's turn."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,7 @@ class _Player:
         row: its row of the player table; -1 while its file is being read.
         sound: what it plays; it must not go while it's heard.
         file: where that comes from, shared with others who hear it.
+        failure: why it has to end.
     """
 
     name: int
@@ -45,6 +50,7 @@ class _Player:
     row: int = -1
     sound: npt.NDArray[Any] | None = None
     file: SoundFile | None = None
+    failure: str = ""
 
 
 class Players:
@@ -74,6 +80,7 @@ class Players:
         self._own = 0
         self._waiting: dict[int, list[SendDigits]] = {}
         self._files: WeakValueDictionary[tuple[Path, int, int], SoundFile] = WeakValueDictionary()
+        self._read_on: set[SoundFile] = set()
 
     def play(self, message: Play, voice: int) -> None:
         """Begin to play.
@@ -156,7 +163,7 @@ class Players:
         player = self._rows.pop(row)
         self._free.append(row)
         self._rooms.leave(player.room)
-        self._end(player)
+        self._end(player, player.failure)
         if player.name < 0 and player.voice in self._waiting:
             self._dial_on(player.voice)
 
@@ -184,13 +191,15 @@ class Players:
         self._begin(player, words, p.TONE_PROGRAM, _TONE_RATE, times, mix.UNITY)
 
     def _read(self, player: _Player, message: Play) -> Callable[[], None]:
-        """Read a file; returns what to do with it."""
+        """Read the begin of a file; returns what to do with it."""
         path = Path(message.path)
         try:
             about = path.stat()
             key = (path, about.st_mtime_ns, about.st_size)
             # Whoever waits hears the same music as the others: one copy is enough.
-            file = self._files.get(key) or read_sound(path)
+            file = self._files.get(key) or SoundFile(path)
+            if not file.ready:
+                file.read_on(_PIECE_S * file.rate)
         except (OSError, ValueError, SoundFileError) as error:
             why = f"{path.name}: {getattr(error, 'strerror', None) or error}"
             return lambda: self._fail(player, why)
@@ -201,8 +210,44 @@ class Players:
             if self._is_wanted(player):
                 player.file = file
                 self._begin(player, file.samples, p.SAMPLES, file.rate, message.times, gain)
+                if file not in self._read_on:
+                    self._go_on(file)
 
         return begin
+
+    def _go_on(self, file: SoundFile) -> None:
+        """Have more of a file read as long as somebody hears it."""
+        if file.is_whole or not self._who_hear(file):
+            self._read_on.discard(file)
+            return
+        self._read_on.add(file)
+
+        def read() -> Callable[[], None]:
+            try:
+                file.read_on(_PIECE_S * file.rate)
+            except SoundFileError as error:
+                return partial(self._break_off, file, str(error))
+            return partial(self._have_read, file)
+
+        self._reader.submit(read, partial(self._break_off, file))
+
+    def _have_read(self, file: SoundFile) -> None:
+        """Let those who hear a file hear what has been read."""
+        for player in self._who_hear(file):
+            record = command_record(ring_row.PLAY_ON, player.row)
+            record[ring_row.FIRST] = file.ready
+            self._packets.command(record)
+        self._go_on(file)
+
+    def _break_off(self, file: SoundFile, why: str) -> None:
+        """End those who hear a file that can't be read to its end."""
+        self._read_on.discard(file)
+        for player in self._who_hear(file):
+            player.failure = f"{file.name}: {why}"
+            self.stop(player.name)
+
+    def _who_hear(self, file: SoundFile) -> list[_Player]:
+        return [one for one in self._rows.values() if one.file is file]
 
     def _fail(self, player: _Player, why: str) -> None:
         if self._is_wanted(player):
@@ -229,6 +274,7 @@ class Players:
         settings[p.KIND] = kind
         settings[p.ADDRESS] = sound.ctypes.data
         settings[p.LENGTH] = len(sound)
+        settings[p.READY] = len(sound) if player.file is None else player.file.ready
         settings[p.RATE] = rate
         settings[p.TIMES] = times
         settings[p.GAIN] = min(gain, np.iinfo(np.int16).max)

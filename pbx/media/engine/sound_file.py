@@ -1,9 +1,9 @@
 """Reads WAV files for players: PCM or G.711 sound of any usual rate, as mono at a rate of ours."""
 
 import math
-from dataclasses import dataclass
+import os
+import weakref
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pbx.media.wav_header import ALAW, RATES, ULAW, WavHeader, open_sound, read_playable
 
 Sound = npt.NDArray[np.int16]
+_Samples = npt.NDArray[np.float64]
 
 _CROSSINGS = 16
 """Zero crossings of the filter on each side."""
@@ -23,70 +24,126 @@ class SoundFileError(Exception):
     """A file that can't be played; says why, in one sentence."""
 
 
-@dataclass(eq=False)
 class SoundFile:
-    """What has been read.
+    """A file's sound, all tracks in one, read piece by piece: what has been read can be heard already.
 
     Args:
-        samples: mono.
-        rate: of them in a second, one of `RATES`.
-    """
-
-    samples: Sound
-    rate: int
-
-
-def read_sound(path: Path) -> SoundFile:
-    """Return a file's sound, all tracks in one.
+        path: of the file, which stays open until all of it has been read or nobody has this any more.
 
     Raises:
         SoundFileError: there is no such file, or it isn't one that can be played.
     """
-    try:
-        with open_sound(path) as file:
-            form = read_playable(file)
-            wanted = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
-            sound = _decode(form, file)
-    except (OSError, ValueError) as error:
-        # ValueError: no path at all.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SoundFileError(reason) from error
-    return SoundFile(convert(sound, form.rate, wanted), wanted)
 
+    def __init__(self, path: Path) -> None:
+        try:
+            with open_sound(path) as file:
+                self._form = form = read_playable(file)
+                self._fd = os.dup(file.fileno())
+        except (OSError, ValueError) as error:
+            raise _error(error) from error
+        self._close = weakref.finalize(self, os.close, self._fd)
+        self.name = path.name
+        self._frames = form.octets // form.frame
+        self._table = {ALAW: _alaw, ULAW: _ulaw}[form.code]() if not form.is_pcm else None
+        self.rate = form.rate if form.rate in RATES else (16000 if form.rate > 8000 else 8000)
+        """Samples in a second, one of `RATES`."""
 
-def _read(file: BinaryIO, at: int, octets: int) -> bytes:
-    """Return so much of a file, or what there is of it.
+        self._filter = _Filter(form.rate, self.rate) if form.rate != self.rate else None
+        length = self._frames * self.rate // form.rate
+        self.samples: Sound = np.empty(length, np.int16)
+        """All of them, at `rate`; those from `ready` on say nothing yet."""
 
-    A map of it would end the process where a card fails or another program cuts the file.
-    """
-    file.seek(at)
-    return file.read(octets)
+        self.ready = 0
+        """How many samples have been read."""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it has been read."""
+        return self.ready == len(self.samples)
 
-def _decode(form: WavHeader, file: BinaryIO) -> Sound:
-    """Return the samples, tracks mixed, a piece after the other: files are large and boards small."""
-    width = form.frame
-    sound = np.empty(form.octets // width, np.int16)
-    table = {ALAW: _alaw, ULAW: _ulaw}[form.code]() if not form.is_pcm else None
-    for first in range(0, len(sound), _PIECE):
-        count = min(_PIECE, len(sound) - first)
-        piece = _read(file, form.begin + first * width, count * width)
-        if len(piece) < count * width:
+    def read_on(self, samples: int) -> None:
+        """Read at least so many samples more, or what there is.
+
+        Raises:
+            SoundFileError: they can't be read; what has been read can still be heard.
+        """
+        end = min(self.ready + samples, len(self.samples))
+        while self.ready < end:
+            first, last = self.ready, min(self.ready + _PIECE, len(self.samples))
+            if self._filter is None:
+                self.samples[first:last] = self._decoded(first, last)
+            else:
+                low, high = self._filter.reach(first, last)
+                made = self._filter.convert(self._decoded(low, high), first, last)
+                self.samples[first:last] = np.clip(np.rint(made), -32768, 32767)
+            self.ready = last
+        if self.is_whole:
+            self._close()
+
+    def _decoded(self, first: int, last: int) -> _Samples:
+        """Return the file's own samples, tracks mixed; silence where there are none.
+
+        A map of the file would end the process where a card fails or another program cuts it.
+        """
+        begin, end = max(first, 0), min(last, self._frames)
+        width = self._form.frame
+        try:
+            piece = os.pread(self._fd, (end - begin) * width, self._form.begin + begin * width)
+        except OSError as error:
+            raise _error(error) from error
+        if len(piece) < (end - begin) * width:
             raise SoundFileError("it has become shorter while it was read")
         octets = np.frombuffer(piece, np.uint8)
-        samples = table[octets] if table is not None else _pcm(octets, form.bits // 8)
-        tracks = samples.reshape(count, form.tracks)
-        sound[first : first + count] = tracks.mean(axis=1).round()
-    return sound
+        samples = _pcm(octets, self._form) if self._table is None else self._table[octets]
+        mixed = samples.reshape(end - begin, self._form.tracks).mean(axis=1).round()
+        return np.pad(mixed, (begin - first, last - end))
 
 
-def _pcm(octets: npt.NDArray[np.uint8], width: int) -> Sound:
-    """Return samples of so many octets each as samples of 16 bits."""
-    if width == 1:
+def _error(error: OSError | ValueError) -> SoundFileError:
+    # ValueError: no path at all, or no such file as is wanted.
+    return SoundFileError(getattr(error, "strerror", None) or str(error))
+
+
+class _Filter:
+    """Brings sound to another rate, by a windowed sinc (Kaiser, 80 dB).
+
+    Args:
+        rate, wanted: samples in a second.
+    """
+
+    def __init__(self, rate: int, wanted: int) -> None:
+        common = math.gcd(rate, wanted)
+        self._up, self._down = wanted // common, rate // common
+        # Of the two rates the lower one says what may pass.
+        cutoff = 0.95 * min(1.0, wanted / rate)
+        self._half = half = math.ceil(_CROSSINGS / cutoff)
+        places = np.arange(-half + 1, half + 1)[None, :] - np.arange(self._up)[:, None] / self._up
+        window = np.i0(8.0 * np.sqrt(np.clip(1 - (places / half) ** 2, 0, 1))) / np.i0(8.0)
+        self._taps = cutoff * np.sinc(cutoff * places) * window
+
+    def reach(self, first: int, last: int) -> tuple[int, int]:
+        """Return which samples of the source those from `first` to before `last` are made of."""
+        low, high = first * self._down // self._up, (last - 1) * self._down // self._up
+        return low - self._half + 1, high + self._half + 1
+
+    def convert(self, source: _Samples, first: int, last: int) -> _Samples:
+        """Return the samples from `first` to before `last`, of what `reach` says."""
+        place = np.arange(first, last, dtype=np.int64) * self._down
+        windows = np.lib.stride_tricks.sliding_window_view(source, 2 * self._half)
+        nearest = place // self._up
+        heard: _Samples = np.einsum(
+            "nt,nt->n", windows[nearest - nearest[0]], self._taps[place % self._up]
+        )
+        return heard
+
+
+def _pcm(octets: npt.NDArray[np.uint8], form: WavHeader) -> Sound:
+    """Return samples of whole numbers as samples of 16 bits."""
+    if form.bits == 8:
         # Those are unsigned.
         return (octets.astype(np.int16) - 128) << 8
     # Little-endian: the last two octets are the highest ones.
-    high = np.ascontiguousarray(octets.reshape(-1, width)[:, -2:])
+    high = np.ascontiguousarray(octets.reshape(-1, form.bits // 8)[:, -2:])
     return high.view("<i2").ravel().astype(np.int16)
 
 
@@ -104,33 +161,3 @@ def _alaw() -> Sound:
     size = ((code & 0x0F) << 4) + np.where(segment, 0x108, 8)
     size <<= np.maximum(segment - 1, 0)
     return np.where(code & 0x80, size, -size).astype(np.int16)
-
-
-def convert(sound: Sound, rate: int, wanted: int) -> Sound:
-    """Return sound at another rate, by a windowed sinc (Kaiser, 80 dB).
-
-    Args:
-        sound: mono.
-        rate, wanted: samples in a second.
-    """
-    if rate == wanted or not len(sound):
-        return sound
-    common = math.gcd(rate, wanted)
-    up, down = wanted // common, rate // common
-    # Of the two rates the lower one says what may pass.
-    cutoff = 0.95 * min(1.0, wanted / rate)
-    half = math.ceil(_CROSSINGS / cutoff)
-    places = np.arange(-half + 1, half + 1)[None, :] - np.arange(up)[:, None] / up
-    window = np.i0(8.0 * np.sqrt(np.clip(1 - (places / half) ** 2, 0, 1))) / np.i0(8.0)
-    taps = cutoff * np.sinc(cutoff * places) * window
-    count = len(sound) * up // down
-    out = np.empty(count, np.int16)
-    for first in range(0, count, _PIECE):
-        place = np.arange(first, min(first + _PIECE, count), dtype=np.int64) * down
-        low, high = int(place[0]) // up - half + 1, int(place[-1]) // up + half + 1
-        piece = sound[max(low, 0) : high].astype(np.float64)
-        around = max(-low, 0), max(high - len(sound), 0)
-        windows = np.lib.stride_tricks.sliding_window_view(np.pad(piece, around), 2 * half)
-        heard = np.einsum("nt,nt->n", windows[place // up - place[0] // up], taps[place % up])
-        out[first : first + len(heard)] = np.clip(np.rint(heard), -32768, 32767)
-    return out

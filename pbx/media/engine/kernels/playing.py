@@ -26,6 +26,14 @@ def start_playing(tables: Any, voices: Any, command: Any) -> None:
 
 
 @kernel
+def play_on(tables: Any, voices: Any, command: Any) -> None:
+    """Take note that more of a player's sound has been read."""
+    row = row_of(voices.players, command[ring_row.ROW])
+    if row[p.STATE] == tables.facts[t.THREAD]:
+        row[p.READY] = command[ring_row.FIRST]
+
+
+@kernel
 def stop_playing(tables: Any, voices: Any, number: Any) -> None:
     """End a player, and say so; one that has ended by itself has said it already.
 
@@ -57,17 +65,24 @@ def _play_tone(row: Any, samples: Any, out: Any) -> Any:
 
 @kernel
 def _play_sound(row: Any, samples: Any, out: Any) -> Any:
-    """Write the next samples of a sound; returns how many there were."""
+    """Write the next samples of a sound; returns how many there were.
+
+    Where it hasn't been read so far, it waits, and what is heard meanwhile is silence.
+    """
     length = row[p.LENGTH]
     pcm = samples_at(row[p.ADDRESS], length)
-    done = 0
+    done, waited = 0, 0
     while done < samples:
         if row[p.POSITION] >= length:
             if row[p.TIMES] == 1 or length <= 0:
                 break
             row[p.TIMES] = max(row[p.TIMES] - 1, 0)
             row[p.POSITION] = 0
-        count = min(samples - done, length - row[p.POSITION])
+        count = min(samples - done, row[p.READY] - row[p.POSITION])
+        if count <= 0:
+            waited = samples - done
+            clear(part(out, done, waited))
+            break
         source = pcm[row[p.POSITION] : row[p.POSITION] + count]
         for index in range(count):
             out[done + index] = source[index]
@@ -75,7 +90,7 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
         done += count
     if row[p.GAIN] != mix.UNITY:
         mix.scale(out, done, row[p.GAIN])
-    return done
+    return done + waited
 
 
 @kernel
