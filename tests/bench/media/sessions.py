@@ -131,12 +131,13 @@ def recording(bench: Any, seconds: float, rounds: int, nice: int) -> Run:
     with session(bench, nice) as running:
         running.call(_RECORDED_CALLS)
         costs: dict[bool, list[float]] = {False: [], True: []}
-        for number in range(2 * rounds):
-            # off on, on off, ...: what the machine does meanwhile falls on both.
+        # Many short turns: what the machine does meanwhile is more than what is looked for.
+        for number in range(4 * rounds):
+            # off on, on off, ...: so that it falls on both.
             for on in (False, True) if number % 2 == 0 else (True, False):
                 if on:
                     running.peer.ask("R")
-                costs[on].append(running.measure(seconds, 1.0)["us_per_packet"])
+                costs[on].append(running.measure(seconds / 2, 1.0)["us_per_packet"])
                 if on:
                     running.peer.ask("S", within_s=60)
         return {"off_us": median(costs[False]), "on_us": median(costs[True])}
