@@ -148,7 +148,7 @@ def _has_moved(row: Any, party: Any, timestamp: Any, lag: Any, count: Any) -> An
     """
     passed = timestamp - party[LAST_TS]
     late = lag + count > (BEHIND_MS + LEAD_MS) * row[RATE] // 1000
-    follows = 0 < passed <= 2 * count * party[CLOCK] // row[RATE]
+    follows = passed > 0 and passed * row[RATE] <= 2 * count * party[CLOCK]
     even = abs(lag - party[LAST_LAG]) < count >> 1
     party[EVEN] = party[EVEN] + 1 if late and follows and even else 0
     party[LAST_TS] = timestamp
@@ -168,7 +168,10 @@ def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: An
         _anchor(party, timestamp, arrived)
     extended = party[NEWEST_TS] + signed_32(timestamp - party[NEWEST_TS])
     ahead = extended - party[NEWEST_TS]
-    sample = party[ANCHOR] + (extended - party[ANCHOR_TS]) * row[RATE] // party[CLOCK]
+    passed = extended - party[ANCHOR_TS]
+    if row[RATE] != party[CLOCK]:
+        passed = passed * row[RATE] // party[CLOCK]
+    sample = party[ANCHOR] + passed
     lag = arrived - sample
     # A second off is another time line; but a packet older than the newest is only late.
     leaps = lag < -row[RATE] or (lag > row[RATE] and ahead > 0) or ahead < -8 * party[CLOCK]

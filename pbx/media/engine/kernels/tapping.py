@@ -7,13 +7,22 @@ import numpy as np
 from pbx.media import codecs
 from pbx.media.engine import coder_row, ring_row, staged_row, stream_row, tap_row, voice_row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import record
 from pbx.media.engine.kernels.codec import decode
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.rtp import RTP, big_endian_16, big_endian_32, packet_kind
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import change_clock, tape
-from pbx.media.engine.native import clear, kernel, part, rest, row_of
+from pbx.media.engine.native import (
+    clear,
+    fetch_ahead,
+    fetch_lines_ahead,
+    kernel,
+    part,
+    rest,
+    row_of,
+)
 
 _LOW_32 = 0xFFFFFFFF
 
@@ -94,12 +103,30 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
 
 
 @kernel
+def _fetch_ahead(tables: Any, voices: Any, number: Any) -> None:
+    """Have fetched what the next streams' packets need, while those of stream `number` are recorded."""
+    staged = tables.totals[t.STAGED]
+    after_next = voices.staged[number + 2, staged_row.SLOT] if number + 2 < staged else -1
+    if after_next >= 0:
+        voice = row_of(voices.voices, after_next).ctypes.data
+        fetch_ahead(voice)
+        fetch_ahead(voice + 8 * voice_row.TAPE)
+        fetch_lines_ahead(row_of(voices.taps, after_next).ctypes.data, 8 * tap_row.WIDTH)
+    following = voices.staged[number + 1, staged_row.SLOT] if number + 1 < staged else -1
+    recording = voices.voices[following, voice_row.TAPE] if following >= 0 else 0
+    if recording != 0:
+        row = row_of(voices.tapes, recording - 1)
+        fetch_lines_ahead(row.ctypes.data, 8 * record.WIDTH)
+
+
+@kernel
 def record_staged(tables: Any, voices: Any) -> None:
     """Record all packets that wait, one stream after the other, each one's in the order they came."""
     for number in range(tables.totals[t.STAGED]):
         slot = voices.staged[number, staged_row.SLOT]
         if slot < 0:
             continue
+        _fetch_ahead(tables, voices, number)
         tables.streams[slot, stream_row.TAPPED] = stream_row.MAY_WAIT
         recorded = voices.voices[slot, voice_row.TAPE] != 0
         following = number + 1 if recorded else 0
