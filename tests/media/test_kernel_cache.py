@@ -1,5 +1,6 @@
 """Compiled kernels on disk: what a power cut or another version leaves must not stop the engine."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -92,6 +93,29 @@ class TestChoice:
     def test_an_intact_one_before_an_empty_one(self, folder: Path, tmp_path: Path) -> None:
         assert choose([tmp_path / "empty", folder]) == folder
         assert choose([tmp_path / "empty", tmp_path / "other"]) == tmp_path / "empty"
+
+    def test_one_for_another_processor(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A disk has come from another board, and the package's folder is root's."""
+        index = next(path for path in Seal(folder).files() if path.suffix == ".nbi")
+        with index.open("rb") as file:
+            version = pickle.load(file)
+            stamp, kept = pickle.load(file)
+        other = {
+            (signature, ("aarch64-unknown-linux-gnu", "cortex-a53", "+neon"), rest): data
+            for (signature, _, rest), data in kept.items()
+        }
+        index.write_bytes(pickle.dumps(version) + pickle.dumps((stamp, other)))
+        Seal(folder).write()
+        assert Seal(folder).condition() is Condition.INTACT
+        # Where it can be written, what is missing is compiled there.
+        assert choose([folder, tmp_path / "own"]) == folder
+        is_writable = kernel_cache._writable
+        monkeypatch.setattr(
+            kernel_cache, "_writable", lambda one: one != folder and is_writable(one)
+        )
+        assert choose([folder, tmp_path / "own"]) == tmp_path / "own"
 
     def test_what_cannot_be_written(self, tmp_path: Path) -> None:
         read_only = Path("/proc/minisipserver")

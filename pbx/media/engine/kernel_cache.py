@@ -12,6 +12,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import pickle
 import sys
 import sysconfig
 import tempfile
@@ -24,6 +25,7 @@ from typing import Any
 from numba import __version__ as numba_version
 from numba.core import config as _numba_config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.registry import cpu_target
 
 _PACKAGE = Path(__file__).parent
 _SHARED = (_PACKAGE.parent / "codecs.py", _PACKAGE.parent / "emodel.py")
@@ -31,6 +33,7 @@ _SHARED = (_PACKAGE.parent / "codecs.py", _PACKAGE.parent / "emodel.py")
 
 # numba makes the attributes of this module from its environment.
 _config: Any = _numba_config
+_target: Any = cpu_target
 
 
 @functools.cache
@@ -196,11 +199,31 @@ def candidates(environment: Mapping[str, str]) -> list[Path]:
 
 
 def choose(folders: list[Path]) -> Path | None:
-    """Return the folder to use: an intact one even if read-only, else the first to be written."""
+    """Return the folder to use.
+
+    An intact one whose kernels are for this processor even if read-only, else the first that can be
+    written: a disk may come from another board, whose folder nobody but a package writes.
+    """
     for folder in folders:
-        if Seal(folder).condition() is Condition.INTACT:
+        if Seal(folder).condition() is Condition.INTACT and _is_for_this_processor(folder):
             return folder
     return next(filter(_writable, folders), None)
+
+
+def _is_for_this_processor(folder: Path) -> bool:
+    """Return whether an intact folder has each kernel as this processor wants it.
+
+    It may have them for others, too: numba's index names the processor of each.
+    """
+    processor = _target.target_context.codegen().magic_tuple()
+    for path in Seal(folder).files():
+        if path.suffix == ".nbi":
+            with path.open("rb") as file:
+                version = pickle.load(file)
+                _, kept = pickle.loads(file.read())
+            if version != numba_version or all(key[1] != processor for key in kept):
+                return False
+    return True
 
 
 def _writable(folder: Path) -> bool:
