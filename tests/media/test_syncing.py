@@ -48,6 +48,31 @@ def disk() -> Disk:
     return Disk()
 
 
+def test_a_file_that_cannot_be_closed(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network's disk that has gone: files of others still get to theirs."""
+    sync = DiskSync(disk.sync, disk.sync_all, 0.02)
+    close = os.close
+
+    def fail(fd: int) -> None:
+        close(fd)
+        raise OSError(107, "Transport endpoint is not connected")
+
+    with (tmp_path / "a").open("wb") as file:
+        sync.begin(1, file.fileno(), unheard)
+        disk.has("a", 0)
+        ended = threading.Event()
+        with monkeypatch.context() as patch:
+            patch.setattr("pbx.media.engine.syncing.os.close", fail)
+            sync.end(1, ended.set)
+            assert ended.wait(30)
+    with (tmp_path / "b").open("wb") as file:
+        sync.begin(2, file.fileno(), unheard)
+        disk.has("b", 0)
+    sync.close()
+
+
 def test_a_file_that_grows(disk: Disk, tmp_path: Path) -> None:
     sync = DiskSync(disk.sync, disk.sync_all, 0.02)
     with (tmp_path / "a").open("wb", buffering=0) as file:

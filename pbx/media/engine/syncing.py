@@ -124,7 +124,8 @@ class DiskSync:
         file = self._files.pop(name, None)
         if file is not None:
             self._bring(file)
-            os.close(file.fd)
+            with suppress(OSError):  # a network's disk that has gone says so here once more
+                os.close(file.fd)
         ended()
 
     def _close(self) -> None:
