@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 ENGINE = (sys.executable, "-m", "pbx.media.engine")
 """The program and its first arguments."""
 
+_NO_PORTS = 69
+"""An engine's exit code where others have its ports (sysexits.h: EX_UNAVAILABLE)."""
+
 _CONNECT_PAUSE_S = 0.02
 _DYING_S = 0.2
 """From the end of a process's connection to its own end."""
@@ -57,6 +60,7 @@ class Pace:
         pause_s: the first pause; each further one is twice as long.
         longest_pause_s: but not longer than this.
         stop_s: for an engine to end by itself before it is killed.
+        ports_s: for an engine of before, at our own start, to give back its ports.
     """
 
     start_s: float = 600.0
@@ -70,6 +74,7 @@ class Pace:
     pause_s: float = 1.0
     longest_pause_s: float = 30.0
     stop_s: float = 2.0
+    ports_s: float = 6.0
 
     def pause(self, deaths: int) -> float:
         """Return the seconds to wait after so many quick deaths in a row."""
@@ -145,7 +150,7 @@ class Supervisor:
             sentence = say("engine-socket-long", path=self._path, most=SOCKET_PATH_LIMIT)
             raise StartError(sentence, 78)
         try:
-            link = await self._begin()
+            link = await self._first()
         except EngineFailed as error:
             await self.stop()
             raise StartError(say("engine-not-started", why=error), 70) from error
@@ -154,6 +159,27 @@ class Supervisor:
             raise
         self._running = asyncio.create_task(self._run(link), name="media engine")
         self._running.add_done_callback(_surface)
+
+    async def _first(self) -> EngineLink:
+        """Return the first engine's link.
+
+        That of an exchange before may have the ports a moment longer, while it writes the ends of
+        recordings.
+
+        Raises:
+            EngineFailed: it did not come up.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._pace.ports_s
+        while True:
+            try:
+                return await self._begin()
+            except EngineFailed:
+                taken = self._process is not None and self._process.returncode == _NO_PORTS
+                if not taken or loop.time() > until:
+                    raise
+            await self._clear()
+            await asyncio.sleep(self._pace.pause_s)
 
     def send(self, commands: Iterable[Command]) -> None:
         """Send `commands` to the engine.

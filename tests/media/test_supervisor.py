@@ -239,6 +239,30 @@ class TestStart:
         assert max(map(len, levels)) < 65536
 
 
+class TestPortsThatAreNotFreeYet:
+    """The engine of the exchange before may write the end of a recording with the ports still its own."""
+
+    def program(self, count: Path, refusals: int) -> tuple[str, ...]:
+        words = " ".join(fake("good"))
+        again = f'echo x >> {count}; [ "$(wc -l < {count})" -gt {refusals} ] || exit 69'
+        return ("/bin/sh", "-c", f'{again}; exec {words} "$@"', "engine")
+
+    async def test_it_is_waited_for(self, watch: Watch, tmp_path: Path) -> None:
+        count = tmp_path / "count"
+        watched = watch(program=self.program(count, 2))
+        await watched.start()
+        assert count.read_text() == "x\n" * 3
+        assert watched.supervisor.restarts == 0
+
+    async def test_ports_of_others(self, watch: Watch, tmp_path: Path) -> None:
+        count = tmp_path / "count"
+        pace = replace(QUICK, ports_s=0.2)
+        error = await watch(program=self.program(count, 10**6), pace=pace).fails()
+        assert "69" in error.sentence
+        assert error.exit_code == 70
+        assert len(count.read_text().splitlines()) > 1
+
+
 class TestStartFails:
     async def test_the_path_is_too_long(self, tmp_path: Path) -> None:
         error = await Watched(tmp_path / ("x" * 108), fake("good")).fails()

@@ -16,6 +16,7 @@ from pbx.media.engine.libraries import load_libraries
 from pbx.media.engine.loading import Kernels, load_kernels
 from pbx.media.engine.packet_threads import MAX_THREADS, PacketThreads
 from pbx.media.engine.sockets import NoPortsError, bind_pairs, has_ipv6
+from pbx.media.engine.tone_plans import plans
 
 _log = logging.getLogger("pbx.media.engine")
 
@@ -109,6 +110,8 @@ def main(words: list[str]) -> int:
         _load(arguments, words)
         return 0
     kernels = _load(arguments, words)
+    # Read now, and for all engines to come: where a disk hangs, none may wait for it in a call.
+    plans()
     # numba's objects stay for ever: looking through them would keep a new call's commands waiting,
     # and would give each process a copy of what keeper and engine share.
     gc.freeze()

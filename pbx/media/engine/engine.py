@@ -118,6 +118,9 @@ class Engine:
             self.listener.close()
             self._end_recordings()
             self.packets.stop()
+            for pair in self.pairs:
+                # Not only at the process's end, which a slow disk delays: another engine may wait for them.
+                pair.close()
             self._sound.close()
             self._sessions.close_all()
 
