@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-VERSION = 5
+VERSION = 6
 """Raised when a message changes its meaning; both sides refuse another version."""
 
 TAP_FORMATS = 4
@@ -356,6 +356,11 @@ class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
     second time (RFC 3711 §3.3): none of the three is passed on. `lost` and `reordered` follow from RTP
     sequence numbers (RFC 3550 A.3), `jitter_ms` is RFC 3550 §6.4.1 by arrival and the stream's
     `clock`, `unsent` could not be sent (no sink, no remote address, or the kernel refused).
+
+    `worst_loss_percent` is what was lost of the worst second, by share. The last three are of what the peer
+    is passed on from another one, by its last reports on that: `peer_loss_percent` (-1 unknown) lost
+    from end to end, `peer_mos` its VoIP metrics' score (RFC 3611 §4.7.5; 0 unknown), `round_trip_ms`
+    between it and here (-1 unknown). Of a voice, `VoiceCounts` says these.
     """
 
     port: int
@@ -373,6 +378,10 @@ class StreamCounts(msgspec.Struct, frozen=True, array_like=True):
     source: Address | None
     forged: int = 0
     replayed: int = 0
+    worst_loss_percent: float = 0.0
+    round_trip_ms: float = -1.0
+    peer_loss_percent: float = -1.0
+    peer_mos: float = 0.0
 
 
 class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
@@ -391,6 +400,9 @@ class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
         peer_loss_percent: of what we send, by the peer's last report; -1 unknown.
         mos: mean opinion score by the E-model (ITU-T G.107), 1 to 4.5; 0 as long as nothing came.
         peer_mos: that of what we send, by the peer's last VoIP metrics (RFC 3611 §4.7.5); 0 unknown.
+        speaks: there is voice in what the peer says now.
+        late_ticks: of the engine's ticks since then, how many came more than 5 ms too late, or not at
+            all: each may be a gap in what the peer hears.
     """
 
     port: int
@@ -405,6 +417,8 @@ class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
     peer_loss_percent: float
     mos: float
     peer_mos: float = 0.0
+    speaks: bool = False
+    late_ticks: int = 0
 
 
 class Counts(msgspec.Struct, frozen=True, tag="counts"):

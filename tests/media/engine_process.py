@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -289,6 +290,16 @@ def stream(port: int, sink: int, remote: Address | None, **changes: Any) -> Stre
         "generation": 0,
     }
     return Stream(port=port, sink=sink, remote_rtp=remote, **{**settings, **changes})
+
+
+def stand_still(link: Link, for_s: float = 0.25) -> None:
+    """Stop an engine for a while, as a machine does that is too busy: its ticks are late."""
+    os.kill(link.ready.pid, signal.SIGSTOP)
+    try:
+        end = time.monotonic() + for_s
+        until(lambda: time.monotonic() >= end)
+    finally:
+        os.kill(link.ready.pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from pbx.media.protocol import (
     VERSION,
     Address,
     Latched,
+    StreamCounts,
     Timeout,
 )
 from tests.media.engine_process import (
@@ -29,6 +30,7 @@ from tests.media.engine_process import (
     stream,
     until,
 )
+from tests.media.rtcp_packets import Block, receiver_report, sender_report, voip_metrics
 
 
 class TestStart:
@@ -303,6 +305,10 @@ class TestRelay:
             assert (counts.lost, counts.reordered, counts.refused, counts.unsent) == (0, 0, 0, 0)
 
 
+def one_of(link: Link, port: int) -> StreamCounts:
+    return link.counts()[port]
+
+
 class TestCounts:
     def test_loss_and_order(self, link: Link, phones: list[Phone]) -> None:
         """RFC 3550 A.1, A.3: over the turn of the sequence numbers, and with another SSRC."""
@@ -335,6 +341,71 @@ class TestCounts:
             b.rtp.recv(4096)
         # J goes towards 100 ms by 1/16 of the distance at each of 19 packets.
         assert 60 < link.counts()[one].jitter_ms < 72
+
+    def test_the_worst_second_of_what_is_passed_on(self, link: Link, phones: list[Phone]) -> None:
+        """Each second from the engine's own clock, so a burst may lie on the border of two."""
+        a, b = phones[:2]
+        one, two = connect_phones(link, a, b)
+
+        def says(*numbers: int) -> None:
+            for number in numbers:
+                a.rtp.sendto(rtp(number), ("127.0.0.1", one))
+                b.rtp.recv(4096)
+
+        says(*range(100), *range(150, 200))
+        first = until(lambda: one_of(link, one).worst_loss_percent)
+        # All of it in one second, or what is before the gap or behind it in another
+        assert 25.0 <= first <= 50.0
+        says(*range(200, 220), *range(300, 310))
+        worst = until(
+            lambda: found if (found := one_of(link, one).worst_loss_percent) > first else None
+        )
+        assert 72 < worst <= 100
+        # Seconds without loss change nothing
+        says(*range(310, 400))
+        assert one_of(link, one).worst_loss_percent == worst
+        counts = link.release(one, two)
+        assert counts[one].worst_loss_percent == worst
+        assert counts[one].lost == 130
+        assert counts[two].worst_loss_percent == 0
+
+    def test_what_phones_report_to_each_other(self, link: Link, phones: list[Phone]) -> None:
+        """RFC 3550 §6.4.1, RFC 3611 §4.7: read on its way, and passed on as it was."""
+        a, b = phones[:2]
+        one, two = connect_phones(link, a, b)
+        a.rtp.sendto(rtp(1, ssrc=7), ("127.0.0.1", one))
+        b.rtp.recv(4096)
+        ntp = 0x1111_2222_3333_4444
+        report = sender_report(7, ntp)
+        a.rtcp.sendto(report, ("127.0.0.1", one + 1))
+        assert b.rtcp.recv(4096) == report
+        passed = time.monotonic()
+        nothing = one_of(link, two)
+        assert (nothing.round_trip_ms, nothing.peer_loss_percent, nothing.peer_mos) == (-1, -1, 0)
+        # It has had the report for 300 ms, and the rest of half a second or more was the way
+        until(lambda: time.monotonic() - passed >= 0.5)
+        block = Block(7, 64, 3, 1, 0, 0x2222_3333, 65536 * 3 // 10)
+        answer = receiver_report(9, block) + voip_metrics(9, 7, 39)
+        b.rtcp.sendto(answer, ("127.0.0.1", two + 1))
+        assert a.rtcp.recv(4096) == answer
+        most_ms = (time.monotonic() - passed) * 1000 - 300
+        told = one_of(link, two)
+        assert 190 <= told.round_trip_ms <= most_ms + 10
+        assert (told.peer_loss_percent, told.peer_mos) == (25.0, 3.9)
+        # Of its own sound nobody has told
+        assert one_of(link, one).peer_loss_percent == -1
+        assert link.release(one, two)[two].peer_mos == 3.9
+
+    def test_another_call_on_the_port_begins_anew(self, link: Link, phones: list[Phone]) -> None:
+        a, b = phones[:2]
+        one, two = connect_phones(link, a, b)
+        a.rtp.sendto(rtp(1, ssrc=7), ("127.0.0.1", one))
+        b.rtp.recv(4096)
+        b.rtcp.sendto(receiver_report(9, Block(7, 64, 3, 1, 0, 0, 0)), ("127.0.0.1", two + 1))
+        a.rtcp.recv(4096)
+        assert link.release(one, two)[two].peer_loss_percent == 25.0
+        connect_phones(link, a, b)
+        assert link.release(one, two)[two].peer_loss_percent == -1
 
     def test_release_of_many(self, link: Link) -> None:
         ports = link.ready.ports

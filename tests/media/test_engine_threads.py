@@ -26,7 +26,19 @@ from pbx.media.protocol import (
     Tap,
     Voice,
 )
-from tests.media.engine_process import EngineProcess, Link, Phone, running, silent, stream, until
+from tests.media.engine_process import (
+    EngineProcess,
+    Link,
+    Phone,
+    connect_phones,
+    rtp,
+    running,
+    silent,
+    stand_still,
+    stream,
+    until,
+)
+from tests.media.rtcp_packets import Block, receiver_report
 from tests.media.test_taps import record, relay
 from tests.media.test_voice_pairs import join
 from tests.media.test_voice_players import ended
@@ -189,6 +201,43 @@ class TestMoving:
             for number, one in enumerate(phones):
                 assert heard_by(one, 3) == {0, 1, 2} - {number}
                 check_order(one)
+
+    def test_a_voice_takes_its_late_ticks_along(self, link: Link) -> None:
+        """Those of the thread that it comes to aren't its own, and it loses none."""
+
+        def late(phone: VoicePhone) -> tuple[int, int]:
+            """Its own, and those of all threads."""
+            link.send(Query())
+            told = link.expect(Counts)
+            (own,) = [one.late_ticks for one in told.voices if one.port == phone.port]
+            return own, told.late_ticks
+
+        with voice_phones(link, ULAW) as (phone,):
+            phone.be()
+            stand_still(link, 0.25)
+            before, all_before = until(lambda: both if (both := late(phone))[0] >= 10 else None)
+            for _ in range(2):
+                pull(link, phone.port)
+            after, all_after = late(phone)
+            assert before <= after <= before + all_after - all_before
+
+    def test_a_call_that_is_relayed_in_another_thread(
+        self, link: Link, phones: list[Phone]
+    ) -> None:
+        """Its statistics go on where they were."""
+        a, b = phones[:2]
+        one, two = connect_phones(link, a, b)
+        assert a.say(one) == b.rtp.recv(4096)
+        answer = receiver_report(9, Block(7, 64, 3, 1, 0, 0, 0))
+        b.rtcp.sendto(answer, ("127.0.0.1", two + 1))
+        assert a.rtcp.recv(4096) == answer
+        pull(link, one)
+        a.rtp.sendto(rtp(30), ("127.0.0.1", one))
+        assert b.rtp.recv(4096)
+        worst = until(lambda: link.counts()[one].worst_loss_percent)
+        assert worst >= 93
+        assert link.counts()[two].peer_loss_percent == 25.0
+        link.release(one, two)
 
     def test_what_is_played_for_a_voice(self, link: Link) -> None:
         with voice_phones(link, ULAW, ULAW) as (a, b), ThreadPoolExecutor(1) as listening:

@@ -9,7 +9,7 @@ import pytest
 
 from pbx.media import codecs
 from pbx.media.protocol import Counts, Query, Release, Released, VoiceCounts
-from tests.media.engine_process import Link, until
+from tests.media.engine_process import Link, stand_still, until
 from tests.media.rtcp_packets import (
     BYE,
     RR,
@@ -246,6 +246,7 @@ class TestLoss:
                 assert 0 < one.delay_ms < 300
             none, some, many = (told[one.port] for one in phones)
             assert abs(none.level_dbov + 15) <= 1
+            assert none.speaks
             assert none.mos > some.mos + 0.2 > many.mos + 0.4
             assert none.mos > 4.0
             # One lost packet in ten: no gap is longer than a frame. What Opus makes up fades sooner,
@@ -258,6 +259,7 @@ class TestLoss:
             phones[0].be()
             found = counts(link)[phones[0].port]
             assert found.mos == 0
+            assert not found.speaks
             assert (found.loss_percent, found.late, found.resyncs) == (0, 0, 0)
             assert found.level_dbov == -127 or found.level_dbov == 0
 
@@ -272,6 +274,26 @@ class TestLoss:
             assert ended.voice.loss_percent == pytest.approx(16, abs=3)
             assert 1 < ended.voice.mos < 4.3
             link.send(phones[0].stream())
+
+    def test_a_pause_is_no_voice(self, link: Link) -> None:
+        with voice_phones(link, PLAIN) as phones:
+            phones[0].be()
+            converse(
+                [(phones[0], np.concatenate([phones[0].tone(500, 0.5), phones[0].quiet(1.0)]))]
+            )
+            found = counts(link)[phones[0].port]
+            assert not found.speaks
+            assert found.level_dbov < -60
+
+    def test_late_ticks_are_those_since_the_voice_is_there(self, link: Link) -> None:
+        with voice_phones(link, PLAIN, PLAIN) as phones:
+            first, second = phones
+            first.be()
+            stand_still(link, 0.25)
+            until(lambda: counts(link)[first.port].late_ticks >= 10)
+            second.be()
+            told = counts(link)
+            assert 0 <= told[second.port].late_ticks <= told[first.port].late_ticks - 10
 
     def test_ticks_are_counted(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:

@@ -134,6 +134,21 @@ def source_of(record: Words, *, dual_stack: bool) -> Address | None:
     return address_of(words, dual_stack=dual_stack)
 
 
+def percent(missing: int, expected: int) -> float:
+    """Return the share of packets that are missing, 0 to 100."""
+    return round(min(100.0 * max(missing, 0) / expected, 100.0), 2) if expected > 0 else 0.0
+
+
+def trip_ms(nanoseconds: int) -> float:
+    """Return a round trip in milliseconds; -1 unknown, as below 0."""
+    return round(nanoseconds / 1e6, 1) if nanoseconds >= 0 else -1.0
+
+
+def fraction_percent(fraction: int) -> float:
+    """Return the loss that a report block tells of in 1/256 (RFC 3550 §6.4.1); -1 unknown, likewise."""
+    return round(100 * fraction / 256, 1) if fraction >= 0 else -1.0
+
+
 def counts_of(record: Words, port: int, *, dual_stack: bool) -> StreamCounts:
     """Return what a report record has counted for the stream at `port`."""
     first = ring_row.COUNTS - stream_row.RECEIVED
@@ -157,4 +172,10 @@ def counts_of(record: Words, port: int, *, dual_stack: bool) -> StreamCounts:
         source=source_of(record, dual_stack=dual_stack),
         forged=int(record[ring_row.FORGED]),
         replayed=int(record[ring_row.REPLAYED]),
+        worst_loss_percent=percent(
+            int(record[ring_row.STREAM_WORST_MISSING]), int(record[ring_row.STREAM_WORST_EXPECTED])
+        ),
+        round_trip_ms=trip_ms(int(record[ring_row.STREAM_ROUND_TRIP_NS])),
+        peer_loss_percent=fraction_percent(int(record[ring_row.STREAM_PEER_LOSS_256])),
+        peer_mos=int(record[ring_row.STREAM_PEER_MOS_10]) / 10,
     )

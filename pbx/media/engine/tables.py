@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pbx.media.engine import ring_row, stream_row
+from pbx.media.engine import ring_row, statistics_row, stream_row
 
 Words = npt.NDArray[np.int64]
 
@@ -138,7 +138,10 @@ TO_WRITE = 16
 WRITE_NS = 17
 """When it may be told again."""
 
-TOTALS = 18
+TURN = 18
+"""Which streams end their second with the next look after silence (`kernels.seconds`)."""
+
+TOTALS = 19
 
 SESSIONS = 16
 """Words of a stream's row of `sessions`: see `kernels.srtp`."""
@@ -147,7 +150,7 @@ SESSIONS = 16
 class Tables(NamedTuple):
     """All arrays of one packet thread; `kernels.packet_loop` takes them as one argument.
 
-    `fds`, `streams` and `sessions` are all threads'. Row n of `streams`, of N, has the descriptors 2n
+    `fds`, `streams`, `sessions` and `statistics` are all threads'. Row n of `streams`, of N, has the descriptors 2n
     (RTP), 2n + 1 (RTCP) and 2N + n (`kernels.joining`; -1 for none).
     """
 
@@ -171,6 +174,7 @@ class Tables(NamedTuple):
     write_headers: Words
     changed: npt.NDArray[np.uint8]
     sessions: Words
+    statistics: Words
     scratch: Words
 
 
@@ -197,8 +201,9 @@ def make_tables(fds: list[int], *, dual_stack: bool, tick_ns: int = 100_000_000)
     _fill_facts(facts, dual_stack=dual_stack, tick_ns=tick_ns)
     streams = np.zeros((len(fds) // 2, stream_row.WIDTH), np.int64)
     sessions = np.zeros((len(streams), SESSIONS), np.int64)
+    statistics = np.zeros((len(streams), statistics_row.WIDTH), np.int64)
     fds = [*fds, *([-1] * len(streams))]
-    return _own_tables(facts, np.array(fds, np.int64), streams, sessions)
+    return _own_tables(facts, np.array(fds, np.int64), streams, sessions, statistics)
 
 
 def tables_beside(first: Tables, thread: int) -> Tables:
@@ -211,10 +216,12 @@ def tables_beside(first: Tables, thread: int) -> Tables:
     facts = lone(FACTS)
     facts[:] = first.facts
     facts[THREAD] = thread
-    return _own_tables(facts, first.fds, first.streams, first.sessions)
+    return _own_tables(facts, first.fds, first.streams, first.sessions, first.statistics)
 
 
-def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Tables:
+def _own_tables(
+    facts: Words, fds: Words, streams: Words, sessions: Words, statistics: Words
+) -> Tables:
     tables = Tables(
         facts=facts,
         stop=lone(8),
@@ -236,6 +243,7 @@ def _own_tables(facts: Words, fds: Words, streams: Words, sessions: Words) -> Ta
         write_headers=np.zeros((BATCH, 8), np.int64),
         changed=np.zeros((BATCH, PROTECTED), np.uint8),
         sessions=sessions,
+        statistics=statistics,
         scratch=lone(8),
     )
     _fill_headers(tables)

@@ -112,6 +112,10 @@ KEY_DOWN = 39
 CAME_NS = 40
 """When that one came, CLOCK_MONOTONIC; the time that it was fetched where nobody has stamped it."""
 
+LATE_BEFORE = 41
+"""Late ticks that its packet thread had had when it began, or, where it has come from another thread, such
+that the thread's late ticks less these are its own."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 48
 EVENT_IN = SENDER + rtp_out.WIDTH

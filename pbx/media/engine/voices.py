@@ -13,7 +13,14 @@ from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
-from pbx.media.engine.stream_record import MAX_CLOCK, ImpossibleError, command_record
+from pbx.media.engine.stream_record import (
+    MAX_CLOCK,
+    ImpossibleError,
+    command_record,
+    fraction_percent,
+    percent,
+    trip_ms,
+)
 from pbx.media.engine.tables import Words
 from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.protocol import SendDigits, Voice, VoiceCounts
@@ -263,10 +270,6 @@ def voice_counts(record: Words, port: int) -> VoiceCounts:
     def word(column: int) -> int:
         return int(record[column])
 
-    def percent(missing: int, expected: int) -> float:
-        return round(min(100.0 * max(missing, 0) / expected, 100.0), 2) if expected > 0 else 0.0
-
-    trip, loss = word(ring_row.ROUND_TRIP_NS), word(ring_row.PEER_LOSS_256)
     return VoiceCounts(
         port=port,
         level_dbov=-word(ring_row.LEVEL),
@@ -276,8 +279,10 @@ def voice_counts(record: Words, port: int) -> VoiceCounts:
         resyncs=word(ring_row.RESYNCS),
         loss_percent=percent(word(ring_row.MISSING), word(ring_row.EXPECTED)),
         worst_loss_percent=percent(word(ring_row.WORST_MISSING), word(ring_row.WORST_EXPECTED)),
-        round_trip_ms=round(trip / 1e6, 1) if trip >= 0 else -1.0,
-        peer_loss_percent=round(100 * loss / 256, 1) if loss >= 0 else -1.0,
+        round_trip_ms=trip_ms(word(ring_row.ROUND_TRIP_NS)),
+        peer_loss_percent=fraction_percent(word(ring_row.PEER_LOSS_256)),
         mos=max(word(ring_row.MOS_100), 0) / 100,
         peer_mos=word(ring_row.PEER_MOS_10) / 10,
+        speaks=word(ring_row.SPEAKS) != 0,
+        late_ticks=word(ring_row.LATE_TICKS),
     )

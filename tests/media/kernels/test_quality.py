@@ -121,6 +121,27 @@ class TestEModel:
         assert quality.report_loss(row) == 0
 
 
+class TestWorstSecond:
+    def test_what_came_too_late_is_missing_too(self) -> None:
+        row = fresh()
+        for n in range(201):
+            if n % 50 != 49:
+                late = 60 <= n < 70
+                quality.receive(row, 1, n, n * 160, int(not late), 10**12 + n * 20 * MS)
+        # One of 50 is lost each second, and ten came too late for the second one
+        assert (row[q.WORST_LOST], row[q.WORST_EXPECTED]) == (11, 50)
+
+    def test_one_that_came_too_late_is_counted_once(self) -> None:
+        """As lost in its own second, when it hadn't come; not again when it comes."""
+        row = fresh()
+        numbers = [n for n in range(101) if n != 48]
+        numbers.insert(numbers.index(52), 48)
+        for place, n in enumerate(numbers):
+            quality.receive(row, 1, n, n * 160, int(n != 48), 10**12 + place * 20 * MS)
+        assert quality.unplayed(row) == 1
+        assert row[q.WORST_LOST] == 1
+
+
 class TestReportBlock:
     def test_share_of_loss_since_the_last_report(self) -> None:
         row = fresh()

@@ -32,6 +32,11 @@ class QualityTwin:
         here = max(self.got) - min(self.got) + 1 - len(self.got) if self.got else 0
         return self.lost_before + here
 
+    @property
+    def missing(self) -> int:
+        """What nobody has heard: lost, or too late."""
+        return self.lost + self.discarded
+
     def start(self, ssrc: int, numbers: dict[int, bool]) -> None:
         self.expected_before, self.lost_before = self.expected, self.lost
         self.ssrc, self.got, self.after_jump, self.last = ssrc, numbers, -1, None
@@ -41,9 +46,9 @@ class QualityTwin:
         if self.second is None:
             self.second = now, 0, 0
         elif now - self.second[0] >= 10**9:
-            _, expected, lost = self.second
-            self.seconds.append((max(self.lost - lost, 0), self.expected - expected))
-            self.second = now, self.expected, self.lost
+            _, expected, missing = self.second
+            self.seconds.append((max(self.missing - missing, 0), self.expected - expected))
+            self.second = now, self.expected, self.missing
         if self.newest is None or ssrc != self.ssrc:
             self.start(ssrc, {sequence: in_time})
         else:

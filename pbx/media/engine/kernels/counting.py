@@ -5,7 +5,7 @@ from typing import Any
 from pbx.media.engine import ring_row, stream_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import jitter_row as j
-from pbx.media.engine.kernels import quality, quality_row, rtcp
+from pbx.media.engine.kernels import levels, quality, quality_row, rtcp
 from pbx.media.engine.kernels.reporting import next_record, report
 from pbx.media.engine.kernels.ring import room, written
 from pbx.media.engine.native import kernel, part, row_of
@@ -40,13 +40,15 @@ def report_voice(tables: Any, voices: Any, slot: Any) -> None:
     record[ring_row.LATE] = waiting[j.LATE]
     record[ring_row.RESYNCS] = waiting[j.RESYNCS]
     record[ring_row.EXPECTED] = quality.expected(statistics)
-    record[ring_row.MISSING] = quality.lost(statistics) + statistics[quality_row.DISCARDED]
+    record[ring_row.MISSING] = quality.unplayed(statistics)
     record[ring_row.WORST_EXPECTED] = statistics[quality_row.WORST_EXPECTED]
     record[ring_row.WORST_MISSING] = statistics[quality_row.WORST_LOST]
     record[ring_row.ROUND_TRIP_NS] = reports[rtcp.RTT_NS]
     record[ring_row.PEER_LOSS_256] = reports[rtcp.PEER_LOSS]
     record[ring_row.MOS_100] = statistics[quality_row.MOS_100]
     record[ring_row.PEER_MOS_10] = reports[rtcp.PEER_MOS_10]
+    record[ring_row.SPEAKS] = row[voice_row.LEVEL + levels.ACTIVE]
+    record[ring_row.LATE_TICKS] = tables.totals[t.LATE_TICKS] - row[voice_row.LATE_BEFORE]
     written(tables.report_cursors)
 
 

@@ -6,7 +6,7 @@ two turns: linked streams are never seen apart. Packets wait in the sockets mean
 
 from typing import Any
 
-from pbx.media.engine import group_row, player_row, ring_row, stream_row, tape_row
+from pbx.media.engine import group_row, player_row, ring_row, stream_row, tape_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.ticking import (
@@ -29,6 +29,7 @@ def _let_go(tables: Any, voices: Any, slot: Any) -> None:
         return
     if stream[stream_row.VOICE] != 0:
         leave_tick(tables, voices, slot)
+        voices.voices[slot, voice_row.LATE_BEFORE] -= tables.totals[t.LATE_TICKS]
         watch_seldom(tables, EPOLL_CTL_DEL, slot)
     if is_watched(stream, stream[stream_row.FLAGS]):
         watch_stream(tables, EPOLL_CTL_DEL, slot)
@@ -47,6 +48,7 @@ def _take(tables: Any, voices: Any, slot: Any) -> None:
         watch_stream(tables, EPOLL_CTL_ADD, slot)
     if stream[stream_row.VOICE] != 0:
         join_tick(tables, voices, slot)
+        voices.voices[slot, voice_row.LATE_BEFORE] += tables.totals[t.LATE_TICKS]
         watch_seldom(tables, EPOLL_CTL_ADD, slot)
 
 

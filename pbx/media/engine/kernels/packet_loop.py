@@ -17,6 +17,7 @@ from pbx.media.engine.kernels.playing import play_on, start_playing, stop_playin
 from pbx.media.engine.kernels.relay import relay, slot_of
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
+from pbx.media.engine.kernels.seconds import begin as begin_statistics
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
 from pbx.media.engine.kernels.ticking import begin_stream, end_stream, make_timer
@@ -88,6 +89,7 @@ def _set_stream(tables: Any, voices: Any, command: Any, now: Any) -> None:
         for word in range(row.WIDTH):
             stream[word] = 0
         clear(row_of(tables.sessions, slot))
+        begin_statistics(row_of(tables.statistics, slot), now)
         forget_keys(voices, slot)
         begin_stream(tables)
     elif stream[row.VOICE] != 0:

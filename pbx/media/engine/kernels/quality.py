@@ -10,6 +10,7 @@ from typing import Any
 from pbx.media import emodel
 from pbx.media.engine.kernels import quality_row as q
 from pbx.media.engine.kernels.jitter import units
+from pbx.media.engine.kernels.seconds import is_worse
 from pbx.media.engine.native import kernel
 
 GMIN = 16
@@ -49,6 +50,12 @@ def lost(row: Any) -> Any:
     if row[q.STARTED] != 0:
         here = row[q.MAX] - row[q.BASE] + 1 - row[q.COUNTED]
     return row[q.LOST_BEFORE] + max(here, 0)
+
+
+@kernel
+def unplayed(row: Any) -> Any:
+    """Return the packets that never came, or too late to be played."""
+    return lost(row) + row[q.DISCARDED]
 
 
 @kernel
@@ -171,15 +178,18 @@ def _enter_jitter(row: Any, timestamp: Any, now: Any) -> None:
 
 @kernel
 def _end_second(row: Any, now: Any) -> None:
-    """Compare the second that has passed with the worst one so far, by its share of loss."""
+    """Compare the second that has passed with the worst one so far, by the share that wasn't played.
+
+    Packets that came too late are missing in it: who hears misses them.
+    """
     sent = expected(row) - row[q.SECOND_EXPECTED]
-    missing = max(lost(row) - row[q.SECOND_LOST], 0)
-    if sent > 0 and missing * max(row[q.WORST_EXPECTED], 1) > row[q.WORST_LOST] * sent:
+    missing = max(unplayed(row) - row[q.SECOND_LOST], 0)
+    if is_worse(missing, sent, row[q.WORST_LOST], row[q.WORST_EXPECTED]):
         row[q.WORST_LOST] = missing
         row[q.WORST_EXPECTED] = sent
     row[q.SECOND_NS] = now
     row[q.SECOND_EXPECTED] = expected(row)
-    row[q.SECOND_LOST] = lost(row)
+    row[q.SECOND_LOST] = unplayed(row)
 
 
 @kernel
@@ -247,7 +257,7 @@ def measure(row: Any, packet_ms: Any, delay_ms: Any) -> None:
     sent = expected(row)
     if sent <= 0:
         return
-    loss = min((lost(row) + row[q.DISCARDED]) / sent, 1.0)
+    loss = min(unplayed(row) / sent, 1.0)
     ratio = 1.0
     if row[q.LOSS_RUNS] > 0:
         run = (burst_lost + lone) / row[q.LOSS_RUNS]

@@ -50,7 +50,7 @@ SECOND_NS = 22
 SECOND_EXPECTED = 23
 SECOND_LOST = 24
 WORST_LOST = 25
-"""Lost packets of the worst second."""
+"""Packets of the worst second that were lost, or came too late to be played."""
 
 WORST_EXPECTED = 26
 

@@ -8,6 +8,7 @@ from pbx.media.engine.kernels.dialling import notice_event, put_digit
 from pbx.media.engine.kernels.joining import comes_from_peer, leave_peer, note_emptied
 from pbx.media.engine.kernels.keys import notice_key
 from pbx.media.engine.kernels.numbering import AS_IT_CAME, follow, renumber
+from pbx.media.engine.kernels.passed_reports import read_passed
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtcp_numbering import translate
 from pbx.media.engine.kernels.rtp import (
@@ -297,6 +298,16 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
             if how != AS_IT_CAME:
                 renumber(tables.streams[sink], out, how)
             if reports:
+                read_passed(
+                    tables.streams[sink],
+                    tables.statistics[sink],
+                    stream,
+                    tables.statistics[slot],
+                    slot,
+                    out,
+                    length,
+                    now,
+                )
                 translate(tables.streams[sink], sink, stream, slot, out, length)
             if dialling:
                 length = put_digit(tables.streams[sink], out, length, now)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from pbx.media.engine import ring_row
+from pbx.media.engine import ring_row, statistics_row
 from pbx.media.engine import stream_row as row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import srtp
 from pbx.media.engine.kernels.ring import next_free, room, written
 from pbx.media.engine.kernels.rtp import lost
+from pbx.media.engine.kernels.seconds import TURNS, end_second
 from pbx.media.engine.native import kernel, row_of
 
 
@@ -35,6 +36,12 @@ def report(tables: Any, kind: Any, slot: Any) -> Any:
     record[ring_row.JITTER_US] = stream[row.JITTER_16] * 62_500 // max(stream[row.CLOCK], 1)
     record[ring_row.FORGED] = tables.sessions[slot, srtp.FORGED]
     record[ring_row.REPLAYED] = tables.sessions[slot, srtp.REPLAYED]
+    statistics = row_of(tables.statistics, slot)
+    record[ring_row.STREAM_WORST_MISSING] = statistics[statistics_row.WORST_LOST]
+    record[ring_row.STREAM_WORST_EXPECTED] = statistics[statistics_row.WORST_EXPECTED]
+    record[ring_row.STREAM_ROUND_TRIP_NS] = statistics[statistics_row.ROUND_TRIP_NS]
+    record[ring_row.STREAM_PEER_LOSS_256] = statistics[statistics_row.PEER_LOSS]
+    record[ring_row.STREAM_PEER_MOS_10] = statistics[statistics_row.PEER_MOS_10]
     for word in range(4):
         record[ring_row.SOURCE + word] = stream[row.SOURCE_RTP + word]
     for word in range(row.RTCP_SENT + 1 - row.RECEIVED):
@@ -74,7 +81,12 @@ def owe(tables: Any, slot: Any, what: Any) -> None:
 
 @kernel
 def tick(tables: Any, now: Any) -> None:
-    """Look for streams that have gone silent, and pay what is owed."""
+    """Look for streams that have gone silent, and pay what is owed; some end their second.
+
+    Not all in the same look: their statistics have left the cache, and packets wait meanwhile.
+    """
+    turn = tables.totals[t.TURN]
+    tables.totals[t.TURN] = (turn + 1) % TURNS
     for slot in range(tables.streams.shape[0]):
         stream = tables.streams[slot]
         if stream[row.STATE] != tables.facts[t.THREAD]:
@@ -85,3 +97,5 @@ def tick(tables: Any, now: Any) -> None:
             stream[row.OWED] |= row.OWES_TIMEOUT
         if stream[row.OWED] != 0:
             pay(tables, slot)
+        if slot % TURNS == turn:
+            end_second(stream, row_of(tables.statistics, slot), now)

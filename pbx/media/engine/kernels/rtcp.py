@@ -322,6 +322,15 @@ def _names(packet: Any, at: Any, count: Any, stream: Any) -> Any:
 
 
 @kernel
+def metrics_score(packet: Any, block: Any) -> Any:
+    """Return the opinion score, in tenths, of the VoIP metrics at `block`; 0 unknown."""
+    listening, conversing = np.int64(packet[block + 26]), np.int64(packet[block + 27])
+    # §4.7.5: 10 to 50, or unknown.
+    mos = conversing if 10 <= conversing <= 50 else listening
+    return mos if 10 <= mos <= 50 else 0
+
+
+@kernel
 def _read_extended(row: Any, sender: Any, packet: Any, at: Any, end: Any) -> None:
     """Take in what an XR packet's VoIP metrics say of us; other blocks are skipped (RFC 3611 §3)."""
     block = at + 8
@@ -330,10 +339,8 @@ def _read_extended(row: Any, sender: Any, packet: Any, at: Any, end: Any) -> Non
         following = block + 4 + 4 * words
         ours = packet[block] == XR_VOIP and words == XR_WORDS and following <= end
         if ours and big_endian_32(packet, block + 4) == sender[rtp_out.SSRC]:
-            listening, conversing = np.int64(packet[block + 26]), np.int64(packet[block + 27])
-            # §4.7.5: 10 to 50, or unknown.
-            mos = conversing if 10 <= conversing <= 50 else listening
-            if 10 <= mos <= 50:
+            mos = metrics_score(packet, block)
+            if mos != 0:
                 row[PEER_MOS_10] = mos
         block = following
 

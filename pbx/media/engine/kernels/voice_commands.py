@@ -3,6 +3,7 @@
 from typing import Any
 
 from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
+from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
     comfort_noise,
     jitter,
@@ -88,6 +89,7 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
             row[word] = 0
     clear(row_of(voices.sound, slot))
     row[voice_row.ACTIVE] = 1
+    row[voice_row.LATE_BEFORE] = tables.totals[t.LATE_TICKS]
     row[voice_row.TAPE] = tape
     row[voice_row.TAPE_SIDE] = side
     row[voice_row.KEY_DOWN] = down
