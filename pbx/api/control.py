@@ -411,4 +411,12 @@ def _sound(quality: Quality | None) -> schema.Sound | None:
         jitter_ms=quality.jitter_ms,
         mos=quality.mos,
         heard_mos=quality.heard_mos,
+        worst_loss_percent=quality.worst_loss_percent,
+        reordered=quality.reordered,
+        delay_ms=quality.delay_ms,
+        round_trip_ms=quality.round_trip_ms,
+        heard_loss_percent=quality.heard_loss_percent,
+        level_dbov=quality.level_dbov,
+        speaks=quality.speaks,
+        late_ticks=quality.late_ticks,
     )

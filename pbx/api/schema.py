@@ -306,6 +306,22 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True):
     """Mean opinion score by the E-model (ITU-T G.107): 1 to 4.5."""
     heard_mos: float = 0.0
     """That of what its phone hears, by the phone's own word (RFC 3611 §4.7.5); 0 unknown."""
+    worst_loss_percent: float = 0.0
+    """`loss_percent` of the worst second."""
+    reordered: int = 0
+    """Packets that came behind later ones."""
+    delay_ms: float | None = None
+    """How long they wait here before they are played; null where they are passed on at once."""
+    round_trip_ms: float | None = None
+    """Between its phone and here, by RTCP; null unknown."""
+    heard_loss_percent: float | None = None
+    """What its phone has missed lately of what it is sent, by its reports; null unknown."""
+    level_dbov: int | None = None
+    """How loud it is now, 0 (loudest) to -127; null where it is passed on."""
+    speaks: bool | None = None
+    """There is voice in it now; null likewise."""
+    late_ticks: int = 0
+    """How often the media engine was too late for it, where it plays or mixes it."""
 
 
 class RunningCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,6 +102,8 @@ class Fci:
             ("emergency", "yes" if self.emergency else ""),
             # The last ones: a database may cut what is long
             ("recording", ",".join(self.recordings)),
+            *_details("caller", self.quality[0]),
+            *_details("called", self.quality[1]),
             ("reason", self.reason),
         ]
         return format_fci(items)
@@ -116,6 +118,27 @@ def _items(party: str, quality: Quality | None) -> list[tuple[str, str]]:
         (f"{party}Jitter", f"{quality.jitter_ms:.1f}"),
         (f"{party}HeardMos", f"{quality.heard_mos:.1f}" if quality.heard_mos else ""),
     ]
+
+
+def _details(party: str, quality: Quality | None) -> list[tuple[str, str]]:
+    if quality is None:
+        return []
+    return [
+        (f"{party}WorstLoss", f"{quality.worst_loss_percent:.2f}"),
+        (f"{party}Reordered", str(quality.reordered or "")),
+        (f"{party}Delay", _whole(quality.delay_ms)),
+        (f"{party}RoundTrip", _whole(quality.round_trip_ms)),
+        (f"{party}HeardLoss", _tenths(quality.heard_loss_percent)),
+        (f"{party}LateTicks", str(quality.late_ticks or "")),
+    ]
+
+
+def _whole(value: float | None) -> str:
+    return "" if value is None else f"{value:.0f}"
+
+
+def _tenths(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def format_fci(items: list[tuple[str, str]]) -> str:

@@ -333,7 +333,7 @@ class Call:
     @property
     def ports(self) -> tuple[int, int]:
         """The engine's ports: the caller's and the callee's."""
-        return _media_port(self.accepted.body), _media_port(self.offered.body)
+        return media_port(self.accepted.body), media_port(self.offered.body)
 
     def talk(self, within_s: float = WITHIN_S) -> None:
         """Have sound go both ways; packets may be lost until it does."""
@@ -374,6 +374,7 @@ class Call:
         return bye
 
 
-def _media_port(body: bytes) -> int:
+def media_port(body: bytes) -> int:
+    """Return the port for sound that a description names."""
     line = next(line for line in body.decode().splitlines() if line.startswith("m=audio"))
     return int(line.split()[1])

@@ -1,5 +1,6 @@
 """How a call's sound came, as its record and the list of running calls say it."""
 
+import msgspec
 import pytest
 
 from pbx.call.farewells import PATIENCE_S
@@ -83,17 +84,72 @@ class TestRunning:
     PORTS = (20000, 20002)
 
     def test_what_we_play_ourselves_is_judged_by_what_was_played(self) -> None:
-        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, -1.0, -1.0, 3.91)
+        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, -1.0, -1.0, 3.91, 0.0, True, 4)
         counts = Counts([stream_counts(20002, received=100, jitter_ms=3.0)], [voice])
         caller, called = qualities(("PCMU", "G722"), self.PORTS, counts)
         assert caller is None
-        assert called == Quality(2.5, 3.0, 3.91)
+        assert called == Quality(
+            2.5,
+            3.0,
+            3.91,
+            worst_loss_percent=10.0,
+            delay_ms=40.0,
+            level_dbov=-20,
+            speaks=True,
+            late_ticks=4,
+        )
 
     def test_what_the_phone_says_of_what_it_hears(self) -> None:
-        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, -1.0, -1.0, 3.91, 4.2)
+        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, 31.0, 0.4, 3.91, 4.2)
         counts = Counts([stream_counts(20002, received=100, jitter_ms=3.0)], [voice])
         _, called = qualities(("PCMU", "G722"), self.PORTS, counts)
-        assert called == Quality(2.5, 3.0, 3.91, 4.2)
+        assert called is not None
+        assert (called.heard_mos, called.heard_loss_percent) == (4.2, 0.4)
+        assert called.round_trip_ms == 31.0
+
+    def test_what_is_passed_on_is_known_by_the_phones_reports(self) -> None:
+        stream = msgspec.structs.replace(
+            stream_counts(20002, received=990, lost=10, jitter_ms=3.0),
+            reordered=5,
+            worst_loss_percent=14.0,
+            round_trip_ms=80.0,
+            peer_loss_percent=1.5,
+            peer_mos=4.1,
+        )
+        _, called = qualities(("PCMU", "PCMU"), self.PORTS, Counts([stream]))
+        assert called is not None
+        assert (called.worst_loss_percent, called.reordered) == (14.0, 5)
+        assert (called.heard_loss_percent, called.heard_mos) == (1.5, 4.1)
+        assert called.round_trip_ms == 80.0
+        # How long the phones let it wait, and how loud it is, nobody here knows
+        assert (called.delay_ms, called.level_dbov, called.speaks) == (None, None, None)
+
+    def test_no_call_is_worse_than_its_worst_second(self) -> None:
+        """One that has ended within its first second has no other."""
+        counts = Counts([stream_counts(port, received=30, lost=10) for port in self.PORTS])
+        caller, _ = qualities(("PCMU", "PCMU"), self.PORTS, counts)
+        assert caller is not None
+        assert (caller.loss_percent, caller.worst_loss_percent) == (25.0, 25.0)
+
+    def test_a_long_way_scores_worse(self) -> None:
+        """G.107: what is said comes late by half the round trip, beside all else."""
+        near, far = (
+            msgspec.structs.replace(stream_counts(port, received=1000), round_trip_ms=trip_ms)
+            for port, trip_ms in zip(self.PORTS, (10.0, 600.0), strict=True)
+        )
+        caller, called = qualities(("PCMU", "PCMU"), self.PORTS, Counts([near, far]))
+        assert caller is not None
+        assert called is not None
+        assert called.mos < caller.mos - 0.3
+
+    def test_the_worst_second_may_have_been_before_we_played_it(self) -> None:
+        stream = msgspec.structs.replace(
+            stream_counts(20002, received=100), worst_loss_percent=50.0
+        )
+        voice = VoiceCounts(20002, -20, 40.0, 0.0, 3, 0, 2.5, 10.0, -1.0, -1.0, 3.91)
+        _, called = qualities(("PCMU", "PCMU"), self.PORTS, Counts([stream], [voice]))
+        assert called is not None
+        assert called.worst_loss_percent == 50.0
 
     def test_a_codec_that_sounds_worse_scores_worse(self) -> None:
         counts = Counts([stream_counts(port, received=100) for port in self.PORTS])

@@ -18,6 +18,9 @@ README = ROOT / "pbx" / "cdr" / "README.md"
 PUBLISHED = (README, ROOT / "MANUAL.md", ROOT / "MANUAL.zh.md")
 
 
+DETAILS = ("WorstLoss", "Reordered", "Delay", "RoundTrip", "HeardLoss", "LateTicks")
+
+
 class TestCallTag:
     @pytest.mark.parametrize(
         ("tag", "who"),
@@ -39,6 +42,36 @@ class TestFci:
         called = {key: items[f"called{key}"] for key in ("Mos", "Loss", "Jitter")}
         assert caller == {"Mos": "4.41", "Loss": "0.00", "Jitter": "1.2"}
         assert called == {"Mos": "3.10", "Loss": "5.50", "Jitter": "30.0"}
+
+    def test_its_worst_second_and_its_way(self) -> None:
+        caller = Quality(
+            2.0,
+            1.2,
+            4.1,
+            worst_loss_percent=12.5,
+            reordered=7,
+            delay_ms=41.6,
+            round_trip_ms=120.4,
+            heard_loss_percent=0.0,
+            late_ticks=3,
+        )
+        called = Quality(0.0, 1.2, 4.41)
+        items = parse_fci(str(Fci(CallTag.CALLER_HUNG_UP, 16, quality=(caller, called))))
+        assert {key: items[f"caller{key}"] for key in DETAILS} == {
+            "WorstLoss": "12.50",
+            "Reordered": "7",
+            "Delay": "42",
+            "RoundTrip": "120",
+            "HeardLoss": "0.0",
+            "LateTicks": "3",
+        }
+        # What isn't known, or hasn't happened, takes no room
+        assert [key for key in DETAILS if f"called{key}" in items] == ["WorstLoss"]
+
+    def test_every_detail_is_published(self) -> None:
+        for document in PUBLISHED:
+            text = document.read_text("utf-8")
+            assert [key for key in DETAILS if f"`caller{key}`" not in text] == []
 
     def test_what_a_phone_says_that_it_hears(self) -> None:
         quality = (Quality(0.0, 1.25, 4.41, 3.9), Quality(5.5, 30.0, 3.1))

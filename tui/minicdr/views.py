@@ -241,7 +241,12 @@ def _sound(fci: dict[str, str], party: str) -> str:
     mos, loss, jitter = (
         clean(fci.get(f"{party}{item}", "-")) for item in ("Mos", "Loss", "Jitter")
     )
-    return say("sound-words", mos=mos, loss=loss, jitter=jitter)
+    told = [say("sound-words", mos=mos, loss=loss, jitter=jitter)]
+    # Older records have neither
+    for item, key in (("WorstLoss", "sound-worst"), ("RoundTrip", "sound-round-trip")):
+        if value := clean(fci.get(f"{party}{item}", "")):
+            told.append(say(key, value=value))
+    return "".join(told)
 
 
 def _moment(text: str) -> str:

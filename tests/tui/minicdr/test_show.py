@@ -71,6 +71,15 @@ def test_sound_and_recordings(minicdr: Run, office: Exchange) -> None:
     assert "record/20270115/b.wav" in out
 
 
+def test_the_worst_second_and_the_round_trip(minicdr: Run, office: Exchange) -> None:
+    quality = (Quality(0.5, 3.0, 4.1, worst_loss_percent=12.5, round_trip_ms=84.2), None)
+    office.call(talk_s=1.0, quality=quality)
+    told = " ".join(minicdr("show", "6@phone").out.split())
+    assert "0.50 % lost, jitter 3.0 ms, 12.50 % lost in the worst second, round trip 84 ms" in told
+    told = "".join(minicdr("show", "6@phone", locale=CHINESE).out.split())
+    assert "丢包0.50%，抖动3.0毫秒，最差一秒丢包12.50%，往返84毫秒" in told
+
+
 def test_why_it_was_not_recorded(minicdr: Run, office: Exchange) -> None:
     office.call(talk_s=1.0, recording_failure=english("unrecorded-sound"))
     office.call(talk_s=1.0, recording_failure="No space left on device")
