@@ -15,6 +15,7 @@ from pbx.errors import PeerError
 from pbx.media import protocol
 from pbx.media.session import NoPortsLeft
 from pbx.media.supervisor import Supervisor
+from pbx.media.tick_watch import TickWatch
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +66,23 @@ class MediaSide:
         self._prepare = prepare
         self._asked: set[asyncio.Future[protocol.Counts]] = set()
         self._deaths: deque[float] = deque(maxlen=1000)
+        self._ticks = TickWatch()
 
     @property
     def deaths(self) -> int:
         """How often the engine has died in the last `DEATHS_S`."""
         now = self._clock()
         return sum(now - one < DEATHS_S for one in self._deaths)
+
+    @property
+    def ticks(self) -> tuple[int, int]:
+        """The engine's ticks, and the late ones of them, as it has told in the last seconds."""
+        return self._ticks.total
+
+    @property
+    def late_ticks_percent(self) -> float:
+        """How many of a hundred ticks were late in the last minutes."""
+        return self._ticks.late_percent(self._clock())
 
     async def counts(self) -> protocol.Counts | None:
         """Ask the engine for its counts; None where it doesn't answer soon."""
@@ -111,6 +123,7 @@ class MediaSide:
     def _lost(self) -> None:
         log.error("the media engine is gone; a new one starts")
         self._deaths.append(self._clock())
+        self._ticks.forget()
 
     def _reported(self, report: protocol.Report) -> None:
         match report:
@@ -127,8 +140,9 @@ class MediaSide:
             case protocol.Released():
                 self._exchange.released(report)
                 self._pump()
-            case protocol.Counts() if report.whole:
-                while self._asked:
+            case protocol.Counts():
+                self._ticks.note(self._clock(), report.ticks, report.late_ticks)
+                while report.whole and self._asked:
                     self._asked.pop().set_result(report)
             case protocol.Latched():
                 log.debug("port %d: media comes from %s", report.port, report.source)

@@ -87,6 +87,7 @@ class Outside:
         clock: the exchange's monotonic seconds.
         addresses: where phones can register.
         engine: the media engine's process id (0: none) and how often it was restarted.
+        ticks: its ticks, and the late ones of them, as it has told lately.
         provisioning_url: what a softphone reads to become a user's; empty where HTTP is off.
         changed: called after calls or bindings were changed here.
         problems: what the health checks find, the worst first.
@@ -104,6 +105,7 @@ class Outside:
     clock: Callable[[], float]
     addresses: Callable[[], list[str]]
     engine: Callable[[], tuple[int, int]]
+    ticks: Callable[[], tuple[int, int]]
     provisioning_url: Callable[[str], str]
     changed: Callable[[], None]
     problems: Callable[[], Iterable[Finding]]
@@ -165,6 +167,7 @@ class Control:
         users = self._store.snapshot.users
         database = self._store.status
         pid, restarts = self._outside.engine()
+        ticks, late_ticks = self._outside.ticks()
         return schema.Status(
             version=__version__,
             pid=os.getpid(),
@@ -182,6 +185,8 @@ class Control:
             streams_free=self._exchange.pool.free,
             certificate=self._outside.certificate,
             callback=self._outside.callback(),
+            engine_ticks=ticks,
+            engine_late_ticks=late_ticks,
             records_unwritten=self._outside.records_unwritten(),
         )
 

@@ -74,6 +74,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The SHA-256 fingerprint of the TLS certificate, ``AB:CD:...``; empty without TLS."""
     callback: CallBack | None = None
     """The call-back service."""
+    engine_ticks: int = 0
+    """Ticks of 20 ms in which the engine, since it runs, has played and mixed sound; of all its threads."""
+    engine_late_ticks: int = 0
+    """Those of them that came more than 5 ms too late, or not at all."""
     records_unwritten: int = 0
     """Calls that have ended without their records in the files yet, and notes of others likewise."""
 

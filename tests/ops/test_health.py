@@ -44,6 +44,7 @@ WRONG = [
     ("former-database", replace(FINE, database_left="/x/minisip-0004.db")),
     ("configuration-replaced", replace(FINE, replaced={2: (3, 1)})),
     ("engine-restarted", replace(FINE, engine_deaths=2)),
+    ("late-ticks", replace(FINE, late_ticks_percent=0.3)),
     ("phone-lost", replace(FINE, lost={"105": 600.0})),
     ("password-guessing", replace(FINE, guessing=("192.0.2.66",))),
     ("emergency-taken", replace(FINE, shadowed=("110", "119"))),
@@ -98,6 +99,10 @@ def test_no_sound_is_worse_than_all_else() -> None:
     found = examine(replace(FINE, engine_pid=0, engine_deaths=1, lost={"9": 60}, addresses=()))
     assert [problem.failed for problem in found] == [True, False, False, False]
     assert found[0].slug == "no-engine"
+
+
+def test_one_late_tick_in_a_thousand_is_nothing_to_look_at() -> None:
+    assert examine(replace(FINE, late_ticks_percent=0.1)) == []
 
 
 def test_an_ipv6_address_is_an_address() -> None:

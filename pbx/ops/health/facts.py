@@ -45,6 +45,7 @@ class Facts:
         addresses: where phones can register: ``udp 192.0.2.1:5060`` ...
         engine_pid: the media engine's process id; 0 for none.
         engine_deaths: how many media engines have died in the last hour.
+        late_ticks_percent: how many of a hundred ticks of the media engine came too late in the last minutes.
         database_ok: the main database answers.
         database_why: what it said last, where it doesn't.
         database_left: a newer version's database that is not in use; empty for none.
@@ -107,3 +108,4 @@ class Facts:
     recordings_lack_mb: int = 0
     clock_moved_days: int = 0
     replaced: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    late_ticks_percent: float = 0.0
