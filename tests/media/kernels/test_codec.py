@@ -12,7 +12,6 @@ from pbx.media.codecs import CODECS
 from pbx.media.engine import coder, coder_row
 from pbx.media.engine.coder import CoderError, OpusSettings
 from pbx.media.engine.kernels import codec
-from pbx.media.engine.libraries import SPANDSP
 from pbx.media.engine.voices import opus_settings
 from pbx.media.protocol import Voice
 from tests.media.kernels.coders import LIBRARIES, Decoder, Encoder, decoder, encoder
@@ -115,26 +114,6 @@ class TestSound:
 
 
 class TestG726:
-    """Bit for bit what spandsp, which passes the ITU's vectors, makes of it."""
-
-    @pytest.mark.parametrize(("number", "packing"), [(codecs.G726_32, 2), (codecs.AAL2_G726_32, 1)])
-    def test_as_spandsp_alone(self, number: int, packing: int) -> None:
-        spandsp = LIBRARIES.loaded[SPANDSP]
-        spandsp.g726_init.restype = ctypes.c_void_p
-        noise = np.random.default_rng(7).normal(0, 4000, 1600).astype(np.int16)
-        state = ctypes.c_void_p(spandsp.g726_init(None, 32000, 0, packing))
-        wanted = (ctypes.c_uint8 * 800)()
-        assert spandsp.g726_encode(state, wanted, ctypes.c_void_p(noise.ctypes.data), 1600) == 800
-        spandsp.g726_free(state)
-        state = ctypes.c_void_p(spandsp.g726_init(None, 32000, 0, packing))
-        sound = np.zeros(1600, np.int16)
-        assert spandsp.g726_decode(state, ctypes.c_void_p(sound.ctypes.data), wanted, 800) == 1600
-        spandsp.g726_free(state)
-        with encoder(number) as sender, decoder(number) as receiver:
-            packets = sender.frames(noise, 160)
-            assert b"".join(packets) == bytes(wanted)
-            assert (np.concatenate([receiver.decode(data) for data in packets]) == sound).all()
-
     def test_packings_differ_by_half_octets(self) -> None:
         """RFC 3551 §4.5.4: the first sample is in the low bits; in AAL2 in the high ones."""
         tone = sine(1004, 800, 8000, peak=10000)
