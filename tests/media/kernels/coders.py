@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pbx.media import codecs
 from pbx.media.engine import coder
 from pbx.media.engine.coder import OpusSettings
 from pbx.media.engine.kernels import codec
@@ -18,6 +19,21 @@ LIBRARIES = load_libraries()
 
 LONGEST = 5760
 """Samples of the longest packet: 120 ms at 48 kHz."""
+
+WORST = {
+    codecs.PCMU: -36.0,
+    codecs.PCMA: -36.0,
+    codecs.L16_8000: -75.0,
+    codecs.L16_16000: -75.0,
+    codecs.L16_48000: -75.0,
+    codecs.G722: -45.0,
+    codecs.GSM: -25.0,
+    codecs.G726_32: -35.0,
+    codecs.AAL2_G726_32: -35.0,
+    codecs.OPUS: -25.0,
+    codecs.G729: -20.0,
+}
+"""THD+N of a sine of -13 dBov, in dB below it."""
 
 _GUARD = 64
 _FILL = 0x5A

@@ -14,7 +14,7 @@ from pbx.media.engine.coder import CoderError, OpusSettings
 from pbx.media.engine.kernels import codec
 from pbx.media.engine.voices import opus_settings
 from pbx.media.protocol import Voice
-from tests.media.kernels.coders import LIBRARIES, Decoder, Encoder, decoder, encoder
+from tests.media.kernels.coders import LIBRARIES, WORST, Decoder, Encoder, decoder, encoder
 from tests.media.kernels.sound import Sound, rest_level, rms, sine, tone_level
 
 SPEECH = [one.number for one in CODECS if one.pcm_rate]
@@ -22,21 +22,6 @@ SPEAKING = [
     pytest.param(number, id=f"{codecs.codec(number).name}-{codecs.codec(number).pcm_rate}")
     for number in SPEECH
 ]
-
-WORST = {
-    # THD+N of a sine of -13 dBov, in dB below it.
-    codecs.PCMU: -36.0,
-    codecs.PCMA: -36.0,
-    codecs.L16_8000: -75.0,
-    codecs.L16_16000: -75.0,
-    codecs.L16_48000: -75.0,
-    codecs.G722: -45.0,
-    codecs.GSM: -25.0,
-    codecs.G726_32: -35.0,
-    codecs.AAL2_G726_32: -35.0,
-    codecs.OPUS: -25.0,
-    codecs.G729: -20.0,
-}
 
 
 def through(number: int, pcm: Sound, samples: int) -> Sound:
