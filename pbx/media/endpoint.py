@@ -86,7 +86,7 @@ class Agreed:
     Args:
         index: the place of its media in the descriptions.
         codec, payload_type, ptime_ms, event_type, event_clock, noise_type, told_type,
-            told_event_type, told_noise_type, metrics, plays_hz, fec, bitrate: as in `Voice`.
+            told_event_type, told_noise_type, metrics, plays_hz, fec, bitrate, dtx: as in `Voice`.
         rate: samples per second of what the peer plays and sends, at the most.
         direction: what the peer does; without receiving while it holds.
     """
@@ -106,6 +106,7 @@ class Agreed:
     plays_hz: int
     fec: bool
     bitrate: int
+    dtx: bool
     direction: Direction
 
     def voice(self, port: int, heard: int) -> Voice:
@@ -132,6 +133,7 @@ class Agreed:
             plays_hz=self.plays_hz,
             fec=self.fec,
             bitrate=self.bitrate,
+            dtx=self.dtx,
         )
 
 
@@ -291,6 +293,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
         fec=bool(opus and opus.fec),
         # §7.1: "The sender of the other side MUST NOT send with an average bitrate higher"
         bitrate=opus.bitrate if opus else 0,
+        dtx=bool(opus and opus.dtx),
         direction=peer.direction,
     )
 

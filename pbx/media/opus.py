@@ -17,6 +17,7 @@ class OpusParameters:
         plays_hz: ``maxplaybackrate``, samples per second that it can play; more is work for nothing.
         captures_hz: ``sprop-maxcapturerate``, samples per second of what it sends.
         fec: ``useinbandfec``, it makes use of copies of lost packets in the next ones.
+        dtx: ``usedtx``, it would rather not be sent what is silence.
         bitrate: ``maxaveragebitrate``, bits per second that it takes on average; 0: any.
     """
 
@@ -24,6 +25,7 @@ class OpusParameters:
     captures_hz: int = OPUS_RATES[-1]
     fec: bool = False
     bitrate: int = 0
+    dtx: bool = False
 
     @property
     def rate(self) -> int:
@@ -50,6 +52,7 @@ def opus_parameters(media: Media, payload_type: int) -> OpusParameters:
         captures_hz=_hertz(said.get("sprop-maxcapturerate", "")),
         fec=said.get("useinbandfec") == "1",
         bitrate=_bitrate(said.get("maxaveragebitrate", "")),
+        dtx=said.get("usedtx") == "1",
     )
 
 

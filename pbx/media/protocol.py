@@ -179,6 +179,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         plays_hz: samples per second that the peer of Opus plays; 0: all.
         fec: the peer of Opus makes use of copies of lost packets in the next ones.
         bitrate: bits per second that the peer of Opus takes at the most, on average; 0: any.
+        dtx: the peer of Opus would rather not be sent what is silence (RFC 7587 §3.1.3).
     """
 
     port: int
@@ -200,6 +201,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     plays_hz: int = 0
     fec: bool = False
     bitrate: int = 0
+    dtx: bool = False
     told_type: int = -1
     told_event_type: int = -1
     told_noise_type: int = -1

@@ -192,11 +192,11 @@ class TestVoices:
             assert list(rates.values()) == [0]
 
     def test_opus_is_sent_as_its_peer_wants_it(self) -> None:
-        said = "useinbandfec=1; maxplaybackrate=16000; maxaveragebitrate=12000"
+        said = "useinbandfec=1; maxplaybackrate=16000; maxaveragebitrate=12000; usedtx=1"
         opus = ("a=rtpmap:96 opus/48000/2", f"a=fmtp:96 {said}")
         alice, bob = Call(audio("96", *opus), audio("8")).voices
-        assert (alice.plays_hz, alice.fec, alice.bitrate) == (16000, True, 12000)
-        assert (bob.plays_hz, bob.fec, bob.bitrate) == (0, False, 0)
+        assert (alice.plays_hz, alice.fec, alice.bitrate, alice.dtx) == (16000, True, 12000, True)
+        assert (bob.plays_hz, bob.fec, bob.bitrate, bob.dtx) == (0, False, 0, False)
 
     def test_a_party_that_prefers_what_the_other_does_not_know(self) -> None:
         call = Call(audio("8"), audio("9 8"))

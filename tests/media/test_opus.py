@@ -20,9 +20,9 @@ def test_nothing() -> None:
 def test_all() -> None:
     found = said(
         "96 maxplaybackrate=16000; sprop-maxcapturerate=8000;USEINBANDFEC=1; stereo=0;"
-        "maxaveragebitrate=20000"
+        "maxaveragebitrate=20000; usedtx=1"
     )
-    assert found == OpusParameters(16000, 8000, True, 20000)
+    assert found == OpusParameters(16000, 8000, True, 20000, True)
     assert found.rate == 16000
 
 
@@ -39,6 +39,11 @@ def test_several_lines() -> None:
 )
 def test_no_copies_without_a_clear_word(text: str) -> None:
     assert not said(f"96 {text}").fec
+
+
+@pytest.mark.parametrize("text", ["", "usedtx", "usedtx=0", "usedtx=2", "usedtx=yes"])
+def test_silence_is_sent_without_a_clear_word(text: str) -> None:
+    assert not said(f"96 {text}").dtx
 
 
 @pytest.mark.parametrize("text", ["", "0", "-8000", "8 kHz", "9" * 5000, "\u0669"])

@@ -35,7 +35,6 @@ _OPUS_SET_VBR = 4006
 _OPUS_SET_COMPLEXITY = 4010
 _OPUS_SET_INBAND_FEC = 4012
 _OPUS_SET_PACKET_LOSS = 4014
-_OPUS_SET_DTX = 4016
 
 _OPUS_BANDWIDTHS = ((40000, 1105), (24000, 1104), (16000, 1103), (12000, 1102), (0, 1101))
 """By twice the highest frequency that is in them (RFC 6716 §2)."""
@@ -64,7 +63,6 @@ class OpusSettings:
         bitrate: bits per second.
         complexity: 0 (fast) to 10; 5 costs about half of 10 and hardly sounds different.
         fec: put a coarse copy of each packet into the next one, as the peer's SDP asks for.
-        dtx: send next to nothing in silence.
         loss_percent: the loss to be prepared for; without any, `fec` copies nothing.
         rate: samples per second of what is encoded: 8000, 16000 or 48000; 8000 costs less than half
             of 48000.
@@ -75,7 +73,6 @@ class OpusSettings:
     bitrate: int = 32000
     complexity: int = 5
     fec: bool = True
-    dtx: bool = False
     loss_percent: int = 10
     rate: int = _OPUS_RATE
     plays_hz: int = _OPUS_RATE
@@ -245,7 +242,6 @@ def _set_opus(libraries: Libraries, state: int, settings: OpusSettings) -> None:
         (_OPUS_SET_COMPLEXITY, settings.complexity),
         (_OPUS_SET_INBAND_FEC, int(settings.fec)),
         (_OPUS_SET_PACKET_LOSS, settings.loss_percent),
-        (_OPUS_SET_DTX, int(settings.dtx)),
     ):
         if control(state, request, ctypes.c_int(value)) != 0:
             raise CoderError(f"Opus does not take {value} for its setting {request}")

@@ -116,6 +116,9 @@ LATE_BEFORE = 41
 """Late ticks that its packet thread had had when it began, or, where it has come from another thread, such
 that the thread's late ticks less these are its own."""
 
+HUSH = 42
+"""Samples that silence has lasted, of what the peer is sent; not counted without `DTX`."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 48
 EVENT_IN = SENDER + rtp_out.WIDTH
@@ -137,6 +140,9 @@ ECHO = 4
 INBAND = 8
 METRICS = 16
 """Reports carry VoIP metrics (RFC 3611)."""
+
+DTX = 32
+"""Its peer would rather not be sent what is silence."""
 
 # --- a voice's sound: int16 ---------------------------------------------------------------------------
 FRAME = 960

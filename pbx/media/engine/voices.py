@@ -253,6 +253,7 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
         | (voice_row.ECHO if voice.echo else 0)
         | (voice_row.INBAND if voice.inband else 0)
         | (voice_row.METRICS if voice.metrics else 0)
+        | (voice_row.DTX if voice.dtx else 0)
     )
     settings[voice_row.GAIN] = round(mix.UNITY * 10 ** (voice.gain_db / 20))
     settings[voice_row.CODEC_IE] = round(10 * ie)

@@ -14,6 +14,7 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.counting import measure
+from pbx.media.engine.kernels.levels import energy
 from pbx.media.engine.kernels.outbox import post
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rtp import RTP_HEADER
@@ -22,6 +23,16 @@ from pbx.media.engine.voice_tables import PACKET
 
 _VOLUME = 10
 """-dBm0 of the digits that are sent."""
+
+_HUSH = round(2**30 * 10**-5)
+"""A mean square of -50 dBov: nothing louder is silence, be it as steady as a ringing tone."""
+
+_HANGS_MS = 200
+"""Silence that is sent before packets cease."""
+
+_APART_MS = 400
+"""From one packet in silence to the next: what the peer's decoder makes of silence stays right, and so
+does whatever opens doors for packets on the way back."""
 
 
 @kernel
@@ -96,6 +107,20 @@ def _encode(tables: Any, voices: Any, slot: Any, sound: Any, samples: Any, paylo
 
 
 @kernel
+def _rests(row: Any, sound: Any, samples: Any) -> Any:
+    """Return whether a packet is left out, because it is silence and the peer can do without (DTX)."""
+    if row[voice_row.FLAGS] & voice_row.DTX == 0:
+        return False
+    if energy(sound, samples) > samples * _HUSH:
+        row[voice_row.HUSH] = 0
+        return False
+    since = row[voice_row.HUSH] - _HANGS_MS * row[voice_row.RATE] // 1000
+    row[voice_row.HUSH] += samples
+    apart = _APART_MS * row[voice_row.RATE] // 1000
+    return since >= 0 and since // apart == (since + samples) // apart
+
+
+@kernel
 def _send_sound(tables: Any, voices: Any, slot: Any, sound: Any, quiet: Any) -> None:
     """Encode and send a whole packet of `sound`; `quiet`: an event is being sent in its place."""
     row = row_of(voices.voices, slot)
@@ -106,7 +131,9 @@ def _send_sound(tables: Any, voices: Any, slot: Any, sound: Any, quiet: Any) -> 
     packet = part(voices.outbox, tables.totals[t.OUTBOX_END], PACKET)
     if wanted:
         octets = _encode(tables, voices, slot, sound, samples, rest(packet, RTP_HEADER))
-    if octets > 0:
+    # The encoder has had it all the same, as it would have with a DTX of its own: so whoever hears the
+    # same may share its packets, and what follows goes on from where the peer's decoder is.
+    if octets > 0 and not _rests(row, sound, samples):
         rtp_out.put_sound(sender, packet, row[voice_row.PAYLOAD_TYPE], octets)
         post(tables, voices, slot, RTP_HEADER + octets, False)
     else:
