@@ -6,8 +6,9 @@ answered by us (`passed_on`), and the two streams become voices that hear each o
 so, too, where only the form of keys differs (`key_forms`).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from msgspec import structs
 
@@ -15,6 +16,7 @@ from pbx.errors import PeerError
 from pbx.media import codecs
 from pbx.media.endpoint import (
     OFFERED,
+    RARE,
     Format,
     agreed,
     answered,
@@ -32,6 +34,10 @@ from pbx.sdp.ptime import with_ptime
 
 _NARROW = 8000
 """Samples per second of telephone sound."""
+
+_SMALL = 600
+"""Octets of an offer to which more may be added: it still fits a datagram of 1300 with the request's
+headers (RFC 3261 §18.1.1)."""
 
 
 def as_it_is(description: bytes, asked: bytes) -> bytes:
@@ -126,7 +132,9 @@ class Interpreter:
 def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
     """Return `offer` with the codecs behind its own that the engine could convert to.
 
-    Only sound is widened that isn't encrypted and of which the engine can code something.
+    Only sound is widened that isn't encrypted and of which the engine can code something. Codecs that
+    hardly anybody speaks (`RARE`) are left out where the offer would become too large with them, unless
+    the session has them already.
 
     Args:
         offer: a party's description.
@@ -139,12 +147,19 @@ def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
     if not coded:
         return offer
     description = parse_sdp(offer)
+    rare = map(codecs.codec, RARE)
+    had = any(types.means(one.name, one.rtp_clock, one.channels) for one in rare)
     types.learn(description.media)
-    media = tuple(
-        _widened(one, coded, types) if convertible(description, one) else one
-        for one in description.media
-    )
-    return _changed(offer, description, media)
+
+    def wide(*ours: Sequence[int]) -> bytes:
+        media = tuple(
+            _widened(one, coded, types, ours) if convertible(description, one) else one
+            for one in description.media
+        )
+        return _changed(offer, description, media)
+
+    usual = wide(OFFERED)
+    return wide(OFFERED, RARE) if had or len(usual) <= _SMALL else usual
 
 
 def passed_on(answer: bytes, asked: bytes, coded: Collection[str]) -> bytes:
@@ -255,7 +270,9 @@ def _spoken(media: LegMedia) -> set[int]:
     return {one.codec.number for one in both if one.codec.pcm_rate}
 
 
-def _widened(media: Media, coded: Collection[str], types: DynamicTypes) -> Media:
+def _widened(
+    media: Media, coded: Collection[str], types: DynamicTypes, ours: Sequence[Sequence[int]]
+) -> Media:
     known = formats_of(media)
     rates = [one.codec.pcm_rate for one in known if one.codec.name in coded]
     if not any(rates):
@@ -264,9 +281,11 @@ def _widened(media: Media, coded: Collection[str], types: DynamicTypes) -> Media
     more = []
     narrow = max(rates) <= _NARROW
     # Wideband for sound that isn't is work for nothing.
-    for codec in sorted(
-        map(codecs.codec, OFFERED), key=lambda one: narrow and one.pcm_rate > _NARROW
-    ):
+    groups = (
+        sorted(map(codecs.codec, one), key=lambda it: narrow and it.pcm_rate > _NARROW)
+        for one in ours
+    )
+    for codec in chain.from_iterable(groups):
         if not codec.pcm_rate or codec.name not in coded or codec.number in named:
             continue
         number = codec.payload_type

@@ -41,6 +41,9 @@ OFFERED = (
 )
 """In our order of preference: the better sound first."""
 
+RARE = (codecs.L16_16000, codecs.L16_8000, codecs.L16_48000, codecs.AAL2_G726_32)
+"""Behind all of these: what few devices speak, but some of them nothing else."""
+
 _UNSAID = Agreement()
 """Of a session that begins."""
 
@@ -204,7 +207,7 @@ def offer(
     """
     types = types or DynamicTypes()
     formats: list[Format] = []
-    for codec in map(codecs.codec, OFFERED):
+    for codec in map(codecs.codec, (*OFFERED, *RARE)):
         if codec.name not in coded:
             continue
         number = codec.payload_type

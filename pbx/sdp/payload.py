@@ -60,6 +60,11 @@ class DynamicTypes:
                     meaning = _meaning(rtpmap.encoding, rtpmap.clock_hz, rtpmap.parameters)
                     self._meanings.setdefault(int(rtpmap.format), set()).add(meaning)
 
+    def means(self, name: str, clock_hz: int, channels: int) -> bool:
+        """Return whether a number has meant this; for the arguments see `number`."""
+        meaning = _meaning(name, clock_hz, str(channels))
+        return any(meaning in meanings for meanings in self._meanings.values())
+
     def number(self, name: str, clock_hz: int, channels: int) -> int | None:
         """Return the number that means this, or that does from now on; None where none is free.
 

@@ -194,6 +194,7 @@ class TestLateOffer:
         assert [one.encoding for one in media.rtpmaps] == [
             *("opus", "G722", "PCMA", "PCMU", "G726-32", "GSM"),
             *("CN", "telephone-event"),
+            *("L16", "L16", "L16"),
         ]
         assert not voices(office)
         assert office.changed == ["talking"]

@@ -45,6 +45,29 @@ class TestOffer:
     def test_of_a_wideband_phone_the_better_sound_comes_first(self) -> None:
         assert names(offered(audio("9")))[:3] == ["G722", "opus", "PCMA"]
 
+    def test_rare_ones_come_last(self) -> None:
+        """Of whom some are narrow: as the caller's sound is, these come first."""
+        coded = (*CODED, "L16", "AAL2-G726-32")
+        usual = names(offered(audio("0 8")))
+        found = parse_sdp(offered(audio("0 8"), coded)).media[0]
+        assert names(offered(audio("0 8"), coded))[: len(usual)] == usual
+        assert [f"{one.encoding}/{one.clock_hz}" for one in found.rtpmaps][-4:] == [
+            *("L16/8000", "AAL2-G726-32/8000", "L16/16000", "L16/48000")
+        ]
+
+    def test_rare_ones_do_not_make_a_datagram_too_large(self) -> None:
+        coded, much = (*CODED, "L16"), tuple(f"a=x-{number}:{'y' * 40}" for number in range(10))
+        assert "L16" in names(offered(audio("8"), coded))
+        assert offered(audio("8", *much), coded) == offered(audio("8", *much))
+
+    def test_a_session_keeps_its_rare_codec(self) -> None:
+        """However much more the next offer says: the other party may have nothing else."""
+        coded, types = (*CODED, "L16"), DynamicTypes()
+        first = widened(audio("8"), coded, types)
+        much = tuple(f"a=x-{number}:{'y' * 40}" for number in range(10))
+        again = widened(audio("8", *much, "a=sendonly"), coded, types)
+        assert parse_sdp(again).media[0].formats == parse_sdp(first).media[0].formats
+
     def test_each_number_means_one_thing(self) -> None:
         own = audio("96 97", "a=rtpmap:96 speex/8000", "a=rtpmap:97 opus/48000/2")
         (media,) = parse_sdp(offered(own)).media
@@ -135,14 +158,14 @@ class TestAnswer:
 class Call:
     """Two parties that have agreed."""
 
-    def __init__(self, offer: bytes, answer: bytes) -> None:
+    def __init__(self, offer: bytes, answer: bytes, coded: tuple[str, ...] = CODED) -> None:
         pool = PortPool(range(20000, 20020, 2))
         self.alice = LegMedia(pool, HOST, 1, timeout_s=0)
         self.bob = LegMedia(pool, HOST, 2, timeout_s=0)
         self.alice.remote(offer)
-        Interpreter(self.bob, lambda: CODED).offer(offer)
+        Interpreter(self.bob, lambda: coded).offer(offer)
         self.bob.remote(answer)
-        Interpreter(self.alice, lambda: CODED).answer(answer)
+        Interpreter(self.alice, lambda: coded).answer(answer)
 
     @property
     def voices(self) -> tuple[Voice, ...]:
@@ -190,6 +213,24 @@ class TestVoices:
             rates = {voice.codec: voice.rate for voice in one.voices}
             assert rates.pop(codecs.OPUS) == rate
             assert list(rates.values()) == [0]
+
+    @pytest.mark.parametrize(
+        ("rtpmap", "codec"),
+        [
+            ("L16/8000", codecs.L16_8000),
+            ("L16/16000", codecs.L16_16000),
+            ("L16/48000", codecs.L16_48000),
+            ("AAL2-G726-32/8000", codecs.AAL2_G726_32),
+        ],
+    )
+    def test_a_callee_that_has_a_rare_one_only(self, rtpmap: str, codec: int) -> None:
+        coded = (*CODED, "L16", "AAL2-G726-32")
+        (media,) = parse_sdp(offered(audio("8"), coded)).media
+        number = next(
+            one.format for one in media.rtpmaps if f"{one.encoding}/{one.clock_hz}" == rtpmap
+        )
+        call = Call(audio("8"), audio(number, f"a=rtpmap:{number} {rtpmap}"), coded)
+        assert [voice.codec for voice in call.voices] == [codecs.PCMA, codec]
 
     def test_opus_is_sent_as_its_peer_wants_it(self) -> None:
         said = "useinbandfec=1; maxplaybackrate=16000; maxaveragebitrate=12000; usedtx=1"

@@ -208,6 +208,7 @@ class TestRfc3264Section5:
             *("96 opus/48000", "9 G722/8000", "8 PCMA/8000", "0 PCMU/8000"),
             *("97 G726-32/8000", "3 GSM/8000", "18 G729/8000"),
             *("13 CN/8000", "98 telephone-event/8000"),
+            *("99 L16/16000", "100 L16/8000", "101 L16/48000", "102 AAL2-G726-32/8000"),
         ]
         assert media.direction is Direction.SENDRECV
 
@@ -215,7 +216,7 @@ class TestRfc3264Section5:
         (media,) = parse_sdp(offer(frozenset({"PCMU", "telephone-event"}), "2001:db8::1")).media
         assert meant(media) == ["0 PCMU/8000", "96 telephone-event/8000"]
 
-    @pytest.mark.parametrize("coded", [(), ("telephone-event", "CN"), ("L16",)])
+    @pytest.mark.parametrize("coded", [(), ("telephone-event", "CN"), ("AMR",)])
     def test_nothing(self, coded: tuple[str, ...]) -> None:
         with pytest.raises(PeerError):
             offer(coded, HOST)
@@ -304,6 +305,7 @@ class TestRfc3264Section8:
             *("102 opus/48000", "9 G722/8000", "8 PCMA/8000", "0 PCMU/8000"),
             *("103 G726-32/8000", "3 GSM/8000", "18 G729/8000"),
             *("13 CN/8000", "101 telephone-event/8000"),
+            *("104 L16/16000", "105 L16/8000", "106 L16/48000", "107 AAL2-G726-32/8000"),
         ]
 
     def test_without_a_number_left_there_is_no_such_codec(self) -> None:
