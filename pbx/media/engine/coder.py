@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pbx.media import codecs
 from pbx.media.engine import coder_row as row
-from pbx.media.engine.kernels import g722
+from pbx.media.engine.kernels import g722, g726
 from pbx.media.engine.libraries import BCG729, OPUS, SPANDSP, Libraries
 from pbx.media.engine.tables import Words
 
@@ -118,6 +118,9 @@ def open_decoder(
     elif codec == codecs.G729:
         state = _make(libraries, BCG729, "initBcg729DecoderChannel")
         _begin(coder, memory, codec, state, _G729_DECODER)
+    elif codec in (codecs.G726_32, codecs.AAL2_G726_32):
+        _begin(coder, memory, codec, 0, 0)
+        g726.start(memory)
     else:
         _begin_either(libraries, codec, coder, memory)
 
@@ -154,6 +157,11 @@ def open_encoder(
         # Without voice activity detection: peers that know no Annex B take it too.
         state = _make(libraries, BCG729, "initBcg729EncoderChannel", 0)
         _begin(coder, memory, codec, state, _G729_ENCODER)
+    elif codec in (codecs.G726_32, codecs.AAL2_G726_32):
+        packing = _G726_RIGHT if codec == codecs.G726_32 else _G726_LEFT
+        state = _make(libraries, SPANDSP, "g726_init", None, _G726_RATE, _G726_LINEAR, packing)
+        _begin(coder, memory, codec, state, _G726)
+        coder[row.SIZE] = _allocated(state)
     else:
         _begin_either(libraries, codec, coder, memory)
 
@@ -194,11 +202,6 @@ def _begin_either(libraries: Libraries, codec: int, coder: Words, memory: Memory
         # Not to be copied: its prediction doesn't fade, so a decoder that joins in would have another
         # one for as long as a tone lasts, and hear that much too low.
         _begin(coder, memory, codec, state, _GSM)
-    elif codec in (codecs.G726_32, codecs.AAL2_G726_32):
-        packing = _G726_RIGHT if codec == codecs.G726_32 else _G726_LEFT
-        state = _make(libraries, SPANDSP, "g726_init", None, _G726_RATE, _G726_LINEAR, packing)
-        _begin(coder, memory, codec, state, _G726)
-        coder[row.SIZE] = _allocated(state)
     else:
         _begin(coder, memory, codec, 0, 0)
         g722.start(memory)

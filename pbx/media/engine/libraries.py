@@ -21,17 +21,16 @@ _log = logging.getLogger(__name__)
 # --- columns of the table -------------------------------------------------------------------------
 GSM_DECODE = 0
 GSM_ENCODE = 1
-G726_DECODE = 2
-G726_ENCODE = 3
-OPUS_DECODE = 4
-OPUS_ENCODE = 5
-G729_DECODE = 6
-G729_ENCODE = 7
-SRTP_PROTECT = 8
-SRTP_UNPROTECT = 9
-SRTCP_PROTECT = 10
-SRTCP_UNPROTECT = 11
-SRTP_TURNS = 12
+G726_ENCODE = 2
+OPUS_DECODE = 3
+OPUS_ENCODE = 4
+G729_DECODE = 5
+G729_ENCODE = 6
+SRTP_PROTECT = 7
+SRTP_UNPROTECT = 8
+SRTCP_PROTECT = 9
+SRTCP_UNPROTECT = 10
+SRTP_TURNS = 11
 WIDTH = 16
 
 
@@ -70,7 +69,6 @@ _LIBRARIES = (
         {
             GSM_DECODE: "gsm0610_decode",
             GSM_ENCODE: "gsm0610_encode",
-            G726_DECODE: "g726_decode",
             G726_ENCODE: "g726_encode",
         },
     ),

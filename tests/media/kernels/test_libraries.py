@@ -69,7 +69,8 @@ class TestWhatIsMissing:
         for number in (codecs.OPUS, codecs.GSM, codecs.G726_32, codecs.G729):
             row, memory = coder.make_row(), coder.make_memory()
             row[0] = number
-            assert len(Decoder(without, row, memory).decode(b"\xd0" + bytes(39))) == 0
+            if number != codecs.G726_32:  # what decodes it is our own
+                assert len(Decoder(without, row, memory).decode(b"\xd0" + bytes(39))) == 0
             assert Encoder(without, row, memory).encode(np.zeros(960, np.int16)) == b""
 
 
@@ -80,14 +81,14 @@ from pbx.media.engine.kernel_cache import use
 use(Path(sys.argv[1]))
 from pbx.media import codecs
 from pbx.media.engine import coder
-from pbx.media.engine.libraries import load_libraries
+from pbx.media.engine.libraries import G726_ENCODE, load_libraries
 from pbx.media.engine.native import call_function, entry_kernel
 
 @entry_kernel
 def octets_of(functions, state, pcm, payload):
-    if functions[3] == 0:
+    if functions[G726_ENCODE] == 0:
         return -1
-    return call_function(functions[3], (state, pcm.ctypes.data, payload.ctypes.data, 80))
+    return call_function(functions[G726_ENCODE], (state, pcm.ctypes.data, payload.ctypes.data, 80))
 
 libraries = load_libraries(frozenset(sys.argv[2:]))
 state = np.zeros(8, np.int64)

@@ -163,7 +163,7 @@ class G726Twin:
         """ADDC, XOR, UPB, UPA2, LIMC, UPA1, LIMD"""
         for index, older in enumerate(self.differences):
             step = (-128 if older.negative != negative else 128) if magnitude else 0
-            self.zeros[index] += step - (self.zeros[index] >> 8)
+            self.zeros[index] = _wrapped(self.zeros[index] + step - (self.zeros[index] >> 8))
         first, second = self.poles
         sign = partial < 0
         turned = [sign != older for older in self.signs]

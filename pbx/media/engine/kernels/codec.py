@@ -14,6 +14,7 @@ from pbx.media.engine import coder_row as row
 from pbx.media.engine import libraries
 from pbx.media.engine.kernels.g711 import decode_alaw, decode_ulaw, encode_alaw, encode_ulaw
 from pbx.media.engine.kernels.g722 import decode_g722, encode_g722
+from pbx.media.engine.kernels.g726 import decode_g726
 from pbx.media.engine.native import call_function, kernel
 
 _GSM_SAMPLES = 160
@@ -129,17 +130,14 @@ def decode(functions: Any, coder: Any, memory: Any, payload: Any, length: Any, p
         samples = decode_g722(memory, payload, length, pcm)
     elif codecs.L16_8000 <= number <= codecs.L16_48000 and length >> 1 <= room:
         samples = _decode_l16(payload, length >> 1, pcm)
+    elif number in (codecs.G726_32, codecs.AAL2_G726_32) and 2 * length <= room:
+        samples = decode_g726(memory, payload, length, pcm, number == codecs.G726_32)
     elif state == 0:
         samples = 0
     elif number == codecs.OPUS:
         samples = _decode_opus(functions, state, payload, length, pcm, min(room, _OPUS_LONGEST), 0)
     elif number == codecs.GSM:
         samples = _decode_gsm(functions[libraries.GSM_DECODE], state, payload, length, pcm)
-    elif number in (codecs.G726_32, codecs.AAL2_G726_32) and 2 * length <= room:
-        samples = call_function(
-            functions[libraries.G726_DECODE],
-            (state, pcm.ctypes.data, payload.ctypes.data, length),
-        )
     elif number == codecs.G729:
         samples = _decode_g729(functions[libraries.G729_DECODE], state, payload, length, pcm)
     return max(samples, 0)
