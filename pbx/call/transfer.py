@@ -50,6 +50,7 @@ class Transferred(Introduction):
         referral: Asker,
         adopt: Callable[["Transferred", float], None],
         names: Iterator[int],
+        country: str,
         no_answer_s: float,
         max_duration_s: float,
     ) -> None:
@@ -68,7 +69,7 @@ class Transferred(Introduction):
         self.adopted = False
         self._referral = referral
         self._adopt = adopt
-        self._waiting_tone = Waiting(self._tell_engine, names)
+        self._waiting_tone = Waiting(self._tell_engine, names, country)
 
     @property
     def legs(self) -> Iterator[Leg]:

@@ -261,6 +261,7 @@ class Transfers:
             referral=referral,
             adopt=exchange.adopt,
             names=exchange.services.names,
+            country=exchange.settings.media.country,
             no_answer_s=no_answer_s or limits.no_answer_s,
             max_duration_s=limits.max_duration_s,
         )

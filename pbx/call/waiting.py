@@ -15,13 +15,18 @@ class Waiting:
     Args:
         tell: takes commands for the engine.
         names: gives players names that nothing in the engine has.
+        country: whose ringing tone it is; empty for the general one.
     """
 
     def __init__(
-        self, tell: Callable[[list[protocol.Command]], None], names: Iterator[int]
+        self,
+        tell: Callable[[list[protocol.Command]], None],
+        names: Iterator[int],
+        country: str,
     ) -> None:
         self._tell = tell
         self._names = names
+        self._country = country
         self._port = self._player = 0
 
     def begin(self, media: LegMedia) -> None:
@@ -31,7 +36,14 @@ class Waiting:
             return
         self._port, self._player = media.port(agreed.index), next(self._names)
         voice = agreed.voice(self._port, agreed.rate)
-        play = protocol.Play(self._player, self._port, tone=TONE, level_db=LEVEL_DBM0, times=0)
+        play = protocol.Play(
+            self._player,
+            self._port,
+            tone=TONE,
+            country=self._country,
+            level_db=LEVEL_DBM0,
+            times=0,
+        )
         self._tell([voice, play])
 
     def end(self) -> None:

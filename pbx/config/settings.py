@@ -21,6 +21,7 @@ from pbx.config.recording import RecordingSettings, recording_faults
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
 from pbx.locale.decoding import fault_of_settings
+from pbx.media.tones import countries
 
 CDR_SIDES: tuple[str, ...] = ("LO", "LT", "OO", "OT")
 """The half-calls of miniSIPServer's model, as `CdrSettings` names them."""
@@ -132,6 +133,8 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         convert: let phones without a common codec talk, by converting between theirs.
         threads: of the media engine, each of which moves packets on a core of its own; 0: one less
             than the cores that there are.
+        country: whose tones are played, and known when they are heard (ISO 3166-1 alpha-2, one of
+            `pbx.media.tones.countries`); empty: those that E.180 recommends.
     """
 
     first_port: int = 20000
@@ -140,6 +143,7 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace_s: float = 20.0
     convert: bool = True
     threads: int = 0
+    country: str = ""
 
 
 class CdrSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -430,6 +434,7 @@ def _media_faults(media: MediaSettings) -> Iterator[str]:
     yield from _range("media.timeout_s", media.timeout_s, 0, _LONGEST_LIMIT_S)
     yield from _range("media.grace_s", media.grace_s, 0, _LONGEST_LIMIT_S)
     yield from _range("media.threads", media.threads, 0, 64)
+    yield from _choice("media.country", media.country, ("", *countries()))
 
 
 def _cdr_faults(cdr: CdrSettings) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pbx.config.settings import CallSettings
+from pbx.config.settings import CallSettings, MediaSettings
 from pbx.media.protocol import Play, StopPlaying
 from pbx.sdp.description import Direction, parse_sdp
 from pbx.sip.message import Response
@@ -375,6 +375,16 @@ class TestWaiting:
         assert office.voices() == {}
         answers(bob, bob.hears("INVITE"))
         connected(office, bob, carol)
+
+    @pytest.mark.parametrize("country", ["", "CN"])
+    def test_the_tone_of_the_country(self, country: str) -> None:
+        office = Office(media=MediaSettings(country=country))
+        _, _, carol, call, _ = referred(office)
+        carol.respond(carol.hears("INVITE"), 180, "Ringing")
+        call.cseq = 3
+        call.bye()
+        (play,) = [one for one in office.media if type(one) is Play]
+        assert (play.tone, play.country) == ("ringback", country)
 
     def test_it_rang_before(self, office: Office) -> None:
         alice, bob, carol, call, invited = referred(office)

@@ -88,6 +88,7 @@ class TestGood:
             grace_s = 5
             convert = false
             threads = 3
+            country = "CN"
             [cdr]
             sides = ["LO", "LT", "OO", "OT"]
             [services]
@@ -138,6 +139,7 @@ class TestGood:
         assert settings.cdr.sides == ("LO", "LT", "OO", "OT")
         assert not settings.media.convert
         assert settings.media.threads == 3
+        assert settings.media.country == "CN"
         assert (settings.messages.keep_s, settings.messages.most) == (86400.5, 7)
         assert settings.services.numbers == {
             "echo": "*430",
@@ -219,6 +221,9 @@ class TestFaults:
             ("[media]\ngrace_s = inf", "media.grace_s"),
             ("[media]\nthreads = -1", "media.threads"),
             ("[media]\nthreads = 65", "media.threads"),
+            ('[media]\ncountry = "XX"', "media.country"),
+            ('[media]\ncountry = "cn"', "media.country"),
+            ('[media]\ncountry = "general"', "media.country"),
             ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
             ('[cdr]\nsides = ["LO", "LO"]', "cdr.sides"),
             ('[services]\necho = "echo"', "services.echo"),

@@ -1,20 +1,16 @@
-"""What a tone sounds like in a country (`tones.toml`), and the programs that `kernels.tones` plays."""
+"""What a tone sounds like in a country (`pbx.media.tones`), and the programs that `kernels.tones` plays."""
 
 import functools
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pbx.media.engine.kernels import tones
-
-GENERAL = "general"
-"""The plan of all countries that have none, and of all tones that a country's plan lacks."""
+from pbx.media.tones import GENERAL, written_tones
 
 TONES = ("dial", "ringback", "busy", "congestion", "waiting", "information", "music")
 
@@ -118,10 +114,9 @@ def parse_tone(text: str) -> tuple[Step, ...]:
 @functools.cache
 def plans() -> Mapping[str, Mapping[str, tuple[Step, ...]]]:
     """Return the tones of each country (ISO 3166-1 alpha-2, and `GENERAL`)."""
-    text = Path(__file__).with_name("tones.toml").read_text("utf-8")
     return {
         country: {tone: parse_tone(steps) for tone, steps in plan.items()}
-        for country, plan in tomllib.loads(text).items()
+        for country, plan in written_tones().items()
     }
 
 
