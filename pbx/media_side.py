@@ -130,7 +130,13 @@ class MediaSide:
             case protocol.Timeout():
                 self._exchange.stream_timed_out(report.port, self._clock())
                 self._pump()
-            case protocol.Digit() | protocol.DigitEnded() | protocol.Played() | protocol.Recorded():
+            case (
+                protocol.Digit()
+                | protocol.DigitEnded()
+                | protocol.Line()
+                | protocol.Played()
+                | protocol.Recorded()
+            ):
                 if isinstance(report, protocol.Played | protocol.Recorded) and report.failure:
                     log.warning("the media engine: %s", report.failure)
                 if isinstance(report, protocol.Recorded):

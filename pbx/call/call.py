@@ -666,6 +666,8 @@ class Call:
                 return self.recorder.reported(report)
             case protocol.Played():
                 return self.recorder.played(report)
+            case protocol.Line():
+                return False
 
     @property
     def recording(self) -> bool:

@@ -84,7 +84,7 @@ class Sound:
     def takes(self, report: protocol.SoundReport) -> bool:
         """Note what the engine says; False where it concerns another conversation, or nobody."""
         match report:
-            case protocol.Digit() | protocol.DigitEnded():
+            case protocol.Digit() | protocol.DigitEnded() | protocol.Line():
                 return self._voice is not None and report.port == self.port
             case protocol.Played():
                 if report.player not in self._players:

@@ -173,6 +173,8 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         echo: it hears itself.
         gain_db: how much louder the others hear it, -40 to 18.
         inband: find DTMF digits in its sound, for a peer that sends no telephone-events.
+        line: tell by `Line` of busy and congestion tone in its sound, and of silence.
+        country: ISO 3166-1 alpha-2, whose tones these are; empty for those of E.180.
         metrics: send the peer VoIP metrics (RFC 3611 §4.7) with the reports on what it sends.
         rate: samples per second that Opus is decoded to and encoded from: 8000, 16000 or 48000; 0:
             the codec's.
@@ -205,6 +207,8 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     told_type: int = -1
     told_event_type: int = -1
     told_noise_type: int = -1
+    line: bool = False
+    country: str = ""
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):
@@ -485,6 +489,21 @@ class DigitEnded(msgspec.Struct, frozen=True, tag="digit-ended"):
     duration_ms: int
 
 
+class Line(msgspec.Struct, frozen=True, tag="line"):
+    """What is on the line of a voice has changed; at first it is neither a tone nor silence.
+
+    Args:
+        port: the voice, whose `line` is watched.
+        tone: ``busy`` or ``congestion``: so the peer's network says that nobody is there any more;
+            empty: neither is heard.
+        silent_ms: how long it has been silent so far; 0: it isn't, or not for long.
+    """
+
+    port: int
+    tone: str
+    silent_ms: int
+
+
 class Played(msgspec.Struct, frozen=True, tag="played"):
     """A player has ended.
 
@@ -518,7 +537,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
     reason: str
 
 
-SoundReport = Digit | DigitEnded | Played | Recorded
+SoundReport = Digit | DigitEnded | Line | Played | Recorded
 """What the engine says of the sound that begins or ends in it."""
 
 Report = Ready | Counts | Released | Latched | Timeout | SoundReport | Refused

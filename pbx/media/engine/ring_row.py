@@ -115,6 +115,9 @@ ADOPTED = 14
 DIGIT_ENDED = 15
 """FIRST: the code of the last DIGIT of the row; SECOND: how long it lasted, in milliseconds."""
 
+LINE = 16
+"""FIRST: `detect.LINE_EVENTS` of the row; SECOND: `detect.LINE_BURST`."""
+
 # --- words of VOICE_COUNTED ---------------------------------------------------------------------------
 LEVEL = 2
 DELAY_US = 3

@@ -197,6 +197,10 @@ class Sound:
         elif kind == ring_row.DIGIT_ENDED:
             if first < len(_DIGITS):
                 self._report(DigitEnded(port, _DIGITS[first], second))
+        elif kind == ring_row.LINE:
+            news = self._voices.line(row, first, second)
+            if news is not None:
+                self._report(news)
         elif kind == ring_row.PLAYED:
             self._players.played(row)
         elif kind == ring_row.VOICE_STOPPED:

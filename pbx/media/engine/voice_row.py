@@ -64,59 +64,63 @@ TOLD_EVENT_TYPE = 21
 TOLD_NOISE_TYPE = 22
 """What the peer was told to send instead of the three types above; -1 none."""
 
-SETTINGS_END = 23
+LINE_TURNS = 23
+LINE_BESIDE = 24
+"""The tone that a `WATCHED` line is watched for, as `detect.LINE_TURNS` and `LINE_BESIDE`."""
+
+SETTINGS_END = 25
 
 # --- the tick ---------------------------------------------------------------------------------------
-FILLED = 23
+FILLED = 25
 """Samples of the voice's frame in this tick; 0: it is silent."""
 
-PENDING = 24
+PENDING = 26
 """Samples that wait for a packet to get full."""
 
-IN_SUM = 25
+IN_SUM = 27
 """1: the room's sum of this tick has this voice in it."""
 
-ROOM_RATE = 26
+ROOM_RATE = 28
 """The rate that the windows to and from the room, or the partner, are made for."""
 
-TAPE = 27
+TAPE = 29
 """Row of the recording that gets what comes in, plus one; 0 none. A stream that is no voice has it too."""
 
-TAPE_SIDE = 28
-DIGIT_NS = 29
+TAPE_SIDE = 30
+DIGIT_NS = 31
 """When the next digit may come, if they come evenly."""
 
 # --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
 MOST_DIGITS = 32
-DIGITS_LEFT = 30
-DIGITS = 31
+DIGITS_LEFT = 32
+DIGITS = 33
 """Two words of 16 digits."""
 
-ON_UNITS = 33
-OFF_UNITS = 34
-OFF_LEFT = 35
+ON_UNITS = 35
+OFF_UNITS = 36
+OFF_LEFT = 37
 """Of `EVENT_CLOCK`, as the two above: the pause behind the last digit that is still to pass."""
 
-TICK_NS = 36
+TICK_NS = 38
 """The tick that it was last sent something in; 0 none yet."""
 
-CAME = 37
+CAME = 39
 """Packets that the last tick found in the source's own socket."""
 
-CAME_OCTETS = 38
+CAME_OCTETS = 40
 """Octets of the last one of them."""
 
-KEY_DOWN = 39
+KEY_DOWN = 41
 """1 + twice the code of the key that was told of and hasn't ended yet, + 1 for a tone; 0 none."""
 
-CAME_NS = 40
+CAME_NS = 42
 """When that one came, CLOCK_MONOTONIC; the time that it was fetched where nobody has stamped it."""
 
-LATE_BEFORE = 41
+LATE_BEFORE = 43
 """Late ticks that its packet thread had had when it began, or, where it has come from another thread, such
 that the thread's late ticks less these are its own."""
 
-HUSH = 42
+HUSH = 44
 """Samples that silence has lasted, of what the peer is sent; not counted without `DTX`."""
 
 # --- rows of kernels --------------------------------------------------------------------------------
@@ -131,7 +135,8 @@ RTCP = LIMITER + mix.WIDTH
 QUALITY = RTCP + rtcp.WIDTH
 DIGIT_IN = QUALITY + quality_row.WIDTH
 JITTER = DIGIT_IN + detect.WIDTH
-WIDTH = JITTER + jitter_row.WIDTH
+LINE_IN = JITTER + jitter_row.WIDTH
+WIDTH = LINE_IN + detect.LINE_WIDTH
 
 # --- bits of FLAGS ----------------------------------------------------------------------------------
 SPEAKS = 1
@@ -143,6 +148,9 @@ METRICS = 16
 
 DTX = 32
 """Its peer would rather not be sent what is silence."""
+
+WATCHED = 64
+"""Tones and silence on its line are reported."""
 
 # --- a voice's sound: int16 ---------------------------------------------------------------------------
 FRAME = 960

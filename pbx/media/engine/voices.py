@@ -11,6 +11,7 @@ from pbx.media.engine.coder import DEFAULT_OPUS, OpusSettings
 from pbx.media.engine.coders import Coders
 from pbx.media.engine.kernels import mix
 from pbx.media.engine.libraries import Libraries
+from pbx.media.engine.line_watch import LineWatch, cleared
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.stream_record import (
@@ -23,7 +24,7 @@ from pbx.media.engine.stream_record import (
 )
 from pbx.media.engine.tables import Words
 from pbx.media.engine.tone_plans import DTMF_DIGITS
-from pbx.media.protocol import SendDigits, Voice, VoiceCounts
+from pbx.media.protocol import Line, SendDigits, Voice, VoiceCounts
 
 _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L16_48000: (10, 20)}
 """What fits the codec's frames, or a packet."""
@@ -48,6 +49,7 @@ class _Running:
     voice: Voice
     decoder: int
     encoder: int
+    line: LineWatch | None
 
 
 class Voices:
@@ -110,7 +112,8 @@ class Voices:
                 raise
         if before is not None:
             self._rooms.leave(before.voice.room)
-        self._running[row] = _Running(voice, decoder, encoder)
+        line = _watch(voice, before.line if before else None)
+        self._running[row] = _Running(voice, decoder, encoder, line)
         self._packets.command(_record(voice, row, decoder, encoder, room, partner))
 
     def _open(self, voice: Voice) -> tuple[int, int]:
@@ -125,6 +128,14 @@ class Voices:
                 raise
         except ImpossibleError as error:
             raise ImpossibleError(f"port {voice.port}: {error}") from error
+
+    def line(self, row: int, events: int, burst: int) -> Line | None:
+        """Return what is news on a voice's line, by a `ring_row.LINE` report."""
+        running = self._running.get(row)
+        # What is said of the voice before concerns nobody any more
+        if running is None or running.line is None or self._ending.get(row):
+            return None
+        return running.line.heard(events, burst)
 
     def release(self, row: int) -> None:
         """Take note that the stream is being released."""
@@ -172,6 +183,14 @@ class Voices:
         record[ring_row.SETTINGS + 4] = message.off_ms
         self._packets.command(record)
         return True
+
+
+def _watch(voice: Voice, before: LineWatch | None) -> LineWatch | None:
+    """Return what watches a voice's line, which goes on where it was watched before."""
+    country = voice.country.upper()
+    if not voice.line or (before is not None and before.country == country):
+        return before if voice.line else None
+    return LineWatch(voice.port, country)
 
 
 def pcm_rate(voice: Voice) -> int:
@@ -254,11 +273,15 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
         | (voice_row.INBAND if voice.inband else 0)
         | (voice_row.METRICS if voice.metrics else 0)
         | (voice_row.DTX if voice.dtx else 0)
+        | (voice_row.WATCHED if voice.line else 0)
     )
     settings[voice_row.GAIN] = round(mix.UNITY * 10 ** (voice.gain_db / 20))
     settings[voice_row.CODEC_IE] = round(10 * ie)
     settings[voice_row.CODEC_BPL] = round(10 * bpl)
     settings[voice_row.DTX_OCTETS] = _DTX_OCTETS.get(voice.codec, 0)
+    if voice.line:
+        turns, beside = cleared(voice.country.upper()).turns(pcm_rate(voice))
+        settings[voice_row.LINE_TURNS], settings[voice_row.LINE_BESIDE] = turns, beside
     settings[voice_row.SSRC] = secrets.randbits(32)
     settings[voice_row.SEQUENCE] = secrets.randbits(16)
     settings[voice_row.TIMESTAMP] = secrets.randbits(32)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pbx.media.engine.kernels import detect, g711, tones
@@ -69,6 +69,35 @@ def sung(vowel: str, pitch: int) -> Wave:
         )
         signal += loud / number**0.3 * np.sin(2 * np.pi * number * turns + number)
     return np.asarray(12000 * signal / np.abs(signal).max())
+
+
+EVENTS = {
+    detect.BURST: "burst",
+    detect.OVER: "over",
+    detect.QUIET: "quiet",
+    detect.SOUND: "sound",
+}
+
+
+def said(
+    kind: str,
+    samples: int,
+    hertz: tuple[float, ...],
+    rate: int,
+    generator: np.random.Generator,
+) -> sound.Sound:
+    """Return something to be on a line: the tone, one of its frequencies or near it, noise, silence."""
+    if kind == "tone":
+        parts = [sound.sine(one, samples, rate, peak=6000) for one in hertz]
+    elif kind == "half":
+        parts = [sound.sine(hertz[0], samples, rate, peak=2000)]
+    elif kind == "off":
+        parts = [sound.sine(hertz[-1] + 75, samples, rate, peak=6000)]
+    else:
+        parts = []
+    deviation = {"noise": 3000.0, "silence": 20.0}.get(kind, 100.0)
+    noise = generator.normal(0, deviation, samples)
+    return rounded(noise + sum((one.astype(np.float64) for one in parts), np.zeros(samples)))
 
 
 def heard(pcm: sound.Sound) -> str:
@@ -282,10 +311,22 @@ class TestRow:
 
 
 class TestLine:
-    def watched(self, pcm: sound.Sound, hertz: float, rate: int) -> tuple[int, int]:
-        """Return for how many frames it was the tone, and silent, at the end."""
+    def row(self, hertz: float, beside: float = 0.0, *, rate: int) -> npt.NDArray[np.int64]:
+        """Return a fresh row for a tone."""
         row = np.zeros(detect.LINE_WIDTH, np.int64)
         row[detect.LINE_TURNS] = round(hertz * 2**32 / rate)
+        row[detect.LINE_BESIDE] = round(beside * 2**32 / rate)
+        return row
+
+    def lengths(self, row: npt.NDArray[np.int64]) -> tuple[int, int]:
+        """Return the frames of the last burst, and of the silence before it."""
+        return int(row[detect.LINE_BURST]) >> 16, int(row[detect.LINE_BURST]) & 0xFFFF
+
+    def watched(
+        self, pcm: sound.Sound, hertz: float, rate: int, beside: float = 0.0
+    ) -> tuple[int, int]:
+        """Return for how many frames it was the tone, and silent, at the end."""
+        row = self.row(hertz, beside, rate=rate)
         frame = rate // 50
         for start in range(0, len(pcm), frame):
             detect.watch_line(row, pcm[start : start + frame], frame)
@@ -310,6 +351,70 @@ class TestLine:
         generator = np.random.default_rng(3)
         pcm = sound.sine(2100, 8000, 8000, peak=9000) + generator.normal(0, 2000, 8000)
         assert self.watched(rounded(pcm), 2100, 8000)[0] == 50
+
+    def test_both_frequencies_or_none(self) -> None:
+        both = sound.sine(480, 8000, 8000, peak=5000) + sound.sine(620, 8000, 8000, peak=4000)
+        for pcm, frames in (
+            (both, 50),
+            (sound.sine(480, 8000, 8000, peak=5000), 0),
+            (sound.sine(620, 8000, 8000, peak=5000), 0),
+            (sound.sine(550, 8000, 8000, peak=5000), 0),
+        ):
+            assert self.watched(pcm, 480, 8000, beside=620) == (frames, 0)
+
+    @settings(deadline=None, max_examples=60)
+    @given(
+        st.sampled_from([(425.0,), (450.0,), (480.0, 620.0)]),
+        st.sampled_from([8000, 16000]),
+        st.lists(
+            st.tuples(
+                st.sampled_from(["tone", "half", "silence", "silence", "noise", "off"]),
+                st.one_of(st.integers(1, 30), st.integers(45, 120)),
+            ),
+            min_size=1,
+            max_size=10,
+        ),
+        st.integers(0, 2**32 - 1),
+    )
+    def test_like_its_twin(
+        self,
+        hertz: tuple[float, ...],
+        rate: int,
+        parts: list[tuple[str, int]],
+        seed: int,
+    ) -> None:
+        generator, size = np.random.default_rng(seed), rate // 50
+        pcm = np.concatenate(
+            [said(kind, count * size, hertz, rate, generator) for kind, count in parts]
+        )
+        frames = [pcm[at : at + size] for at in range(0, len(pcm), size)]
+        kinds = [slow.frame(one.tolist(), hertz, rate) for one in frames]
+        assume("" not in kinds)
+        row, happened = self.row(*hertz, rate=rate), []
+        for at, one in enumerate(frames):
+            detect.watch_line(row, one, size)
+            happened += [
+                (at, name, self.lengths(row) if name == "burst" else (0, 0))
+                for bit, name in EVENTS.items()
+                if row[detect.LINE_EVENTS] & bit
+            ]
+            row[detect.LINE_EVENTS] = 0
+        assert sorted(happened) == slow.line_events(kinds)
+
+    def test_what_nobody_has_told_yet_gives_way_to_what_undoes_it(self) -> None:
+        row = self.row(425.0, rate=8000)
+        quiet, loud = np.zeros(160, np.int16), sound.sine(425, 160, 8000, peak=5000)
+
+        def after(frames: int, pcm: sound.Sound) -> int:
+            for _ in range(frames):
+                detect.watch_line(row, pcm, 160)
+            return int(row[detect.LINE_EVENTS])
+
+        assert after(50, quiet) == detect.QUIET
+        assert after(20, loud) == detect.SOUND
+        assert after(49, quiet) == detect.SOUND | detect.BURST
+        assert after(1, quiet) == detect.QUIET | detect.BURST
+        assert after(50, quiet) == detect.QUIET | detect.OVER
 
     @pytest.mark.parametrize("samples", [-3, 0, 1, 5000])
     def test_any_length(self, samples: int) -> None:

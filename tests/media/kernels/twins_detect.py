@@ -1,4 +1,4 @@
-"""The DTMF detector with whole sounds and numbers of any size."""
+"""The DTMF detector with whole sounds and numbers of any size, and the watch on a line with whole lines."""
 
 import math
 from collections.abc import Sequence
@@ -108,3 +108,71 @@ def digits(found: Sequence[int]) -> list[tuple[int, int]]:
             present, misses = code, 0
             heard.append((code - 1, at))
     return heard
+
+
+TONE, SILENT, OTHER = "tone", "silent", "other"
+
+
+def share(sound: Sequence[int], hertz: float, rate: int) -> float:
+    """Return how much of a sound's energy is at one frequency."""
+    angles = [2 * math.pi * hertz * n / rate for n in range(len(sound))]
+    real = sum(x * math.cos(angle) for x, angle in zip(sound, angles, strict=True))
+    imaginary = sum(x * math.sin(angle) for x, angle in zip(sound, angles, strict=True))
+    return 2 * (real**2 + imaginary**2) / len(sound) / sum(x * x for x in sound)
+
+
+def frame(sound: Sequence[int], hertz: Sequence[float], rate: int) -> str:
+    """Return what a frame is; empty where that hangs on a rounding."""
+    rms = math.sqrt(sum(x * x for x in sound) / len(sound))
+    level = 20 * math.log10(max(rms, 1e-3) / 32768)
+    if abs(level + 50.5) < 1.5:
+        return ""
+    if level < -50:
+        return SILENT
+    shares = [share(sound, one, rate) for one in hertz]
+    if abs(sum(shares) - 0.6) < 0.02 or abs(min(shares) - 0.125) < 0.01:
+        return ""
+    return TONE if sum(shares) > 0.6 and min(shares) > 0.125 else OTHER
+
+
+def line_events(frames: Sequence[str]) -> list[tuple[int, str, tuple[int, int]]]:
+    """Return what happens on a line: the frame's number, what it is, and of a burst both lengths."""
+    happened: list[tuple[int, str, tuple[int, int]]] = []
+    runs = _runs(frames)
+    gap: list[str] = []
+    told = False
+    for kind, start, length in runs:
+        if kind == TONE and length >= 4:
+            if start + length == len(frames):
+                break
+            noisy = sum(one != SILENT for one in gap) > 2
+            happened.append((start + length, "burst", (length, 0 if noisy else len(gap))))
+            gap, told = [], True
+            continue
+        for at in range(start, start + length):
+            gap.append(frames[at])
+            # A run of the tone may yet become a burst, which ends the pause
+            if kind != TONE and len(gap) >= 100 and told:
+                happened.append((at, "over", (0, 0)))
+                told = False
+    silence = 0
+    for at, kind in enumerate(frames):
+        if kind == SILENT:
+            silence += 1
+            if silence == 50:
+                happened.append((at, "quiet", (0, 0)))
+        else:
+            if silence >= 50:
+                happened.append((at, "sound", (0, 0)))
+            silence = 0
+    return sorted(happened)
+
+
+def _runs(frames: Sequence[str]) -> list[tuple[str, int, int]]:
+    runs: list[tuple[str, int, int]] = []
+    for at, kind in enumerate(frames):
+        if runs and runs[-1][0] == kind:
+            runs[-1] = kind, runs[-1][1], runs[-1][2] + 1
+        else:
+            runs.append((kind, at, 1))
+    return runs

@@ -1,10 +1,13 @@
-"""What is on a line: DTMF digits in the sound (Q.23, Q.24), a steady tone, silence.
+"""What is on a line: DTMF digits in the sound (Q.23, Q.24), a tone and its cadence, silence.
 
 DTMF at 8 kHz: the sound is taken in pieces of 5 ms. For each of the eight frequencies a piece is
 one complex number, and three pieces, turned to one phase, are a window of 15 ms; how far the
 phase moves from one window to the next tells how far off the frequency is. A digit is heard when
 five windows in a row (28 ms of sound) hold the same two frequencies and little else, and ends
 when five don't. Speech fails by its harmonics, which count against the two.
+
+A line is watched for one tone, of one frequency or two that sound together: how long it lasts, and how
+long it is silent before, tells the main thread which tone of a country it is (`line_watch`).
 """
 
 import math
@@ -37,20 +40,57 @@ _PIECES = 4
 _FREQUENCIES = 8
 WIDTH = _PHASORS + _PIECES * _FREQUENCIES * 2
 
-# --- the line row: zeros at first, but for LINE_TURNS -----------------------------------------------
+# --- the line row: zeros at first, but for LINE_TURNS and LINE_BESIDE ---------------------------------
 LINE_TURNS = 0
 """What the phase of the tone that is looked for grows by with each sample, in turns / 2**32."""
 
-LINE_TONE = 1
+LINE_BESIDE = 1
+"""That of the frequency that sounds with it; 0 where there is none."""
+
+LINE_TONE = 2
 """Frames in a row that were this tone."""
 
-LINE_SILENT = 2
+LINE_SILENT = 3
 """Frames in a row that were silent."""
 
-LINE_WIDTH = 3
+_LINE_PAUSE = 4
+"""Frames since the last burst of the tone."""
+
+_LINE_NOISE = 5
+"""Those of them that were neither silent nor in a burst."""
+
+LINE_BURST = 6
+"""The last burst's frames << 16 | those of the silence before it, 0 where that was none; 0: no burst."""
+
+LINE_EVENTS = 7
+"""What has happened, until whoever tells of it makes it 0."""
+
+LINE_WIDTH = 8
+
+# --- bits of LINE_EVENTS ------------------------------------------------------------------------------
+BURST = 1
+"""A burst of the tone has ended: `LINE_BURST`."""
+
+OVER = 2
+"""No other one has followed it."""
+
+QUIET = 4
+"""It has been silent for `QUIET_FRAMES`."""
+
+SOUND = 8
+"""It is silent no more."""
+
+QUIET_FRAMES = 50
 
 SILENT_LEVEL = 50
 """-dBov; what is quieter is silence."""
+
+_SHORTEST_BURST = 4
+_MOST_MIXED = 2
+"""Frames that may lie on an edge between a tone and silence."""
+
+_OVER_FRAMES = 100
+_LONGEST_FRAMES = 0xFFFF
 
 _STEP = 40
 _HERTZ = (697, 770, 852, 941, 1209, 1336, 1477, 1633)
@@ -277,11 +317,57 @@ def _tone_energy(pcm: Any, samples: Any, turns: Any) -> Any:
 
 
 @kernel
+def _is_tone(row: Any, pcm: Any, samples: Any, whole: Any) -> Any:
+    """Return whether three fifths of a frame's energy are at the tone, and an eighth at each frequency."""
+    first = _tone_energy(pcm, samples, row[LINE_TURNS])
+    if row[LINE_BESIDE] == 0:
+        return 5 * first >= 3 * whole
+    beside = _tone_energy(pcm, samples, row[LINE_BESIDE])
+    return 5 * (first + beside) >= 3 * whole and 8 * min(first, beside) >= whole
+
+
+@kernel
+def _enter_pause(row: Any, silent: Any) -> None:
+    """Enter a frame that isn't the tone; it may be the end of a burst."""
+    lasted = row[LINE_TONE]
+    row[LINE_TONE] = 0
+    if lasted >= _SHORTEST_BURST:
+        silence = row[_LINE_PAUSE] if row[_LINE_NOISE] <= _MOST_MIXED else 0
+        row[LINE_BURST] = min(lasted, _LONGEST_FRAMES) << 16 | min(silence, _LONGEST_FRAMES)
+        row[LINE_EVENTS] = row[LINE_EVENTS] & ~OVER | BURST
+        row[_LINE_PAUSE] = 0
+        row[_LINE_NOISE] = 0
+    else:
+        row[_LINE_PAUSE] += lasted
+        row[_LINE_NOISE] += lasted
+    row[_LINE_PAUSE] += 1
+    row[_LINE_NOISE] += 0 if silent else 1
+    if row[_LINE_PAUSE] >= _OVER_FRAMES and row[LINE_BURST] != 0:
+        row[LINE_BURST] = 0
+        row[LINE_EVENTS] = row[LINE_EVENTS] & ~BURST | OVER
+
+
+@kernel
+def _enter_silence(row: Any, silent: Any) -> None:
+    """Enter whether a frame is silent."""
+    if silent:
+        row[LINE_SILENT] += 1
+        if row[LINE_SILENT] == QUIET_FRAMES:
+            row[LINE_EVENTS] = row[LINE_EVENTS] & ~SOUND | QUIET
+        return
+    if row[LINE_SILENT] >= QUIET_FRAMES:
+        row[LINE_EVENTS] = row[LINE_EVENTS] & ~QUIET | SOUND
+    row[LINE_SILENT] = 0
+
+
+@kernel
 def watch_line(row: Any, pcm: Any, samples: Any) -> None:
     """Enter one frame of any rate into the line row: is it the tone, is it silence?
 
+    What that changes is in `LINE_EVENTS` then.
+
     Args:
-        row: `LINE_WIDTH` words; `LINE_TURNS` is the frequency; it may be off by 18 Hz.
+        row: `LINE_WIDTH` words; `LINE_TURNS` and `LINE_BESIDE` are the tone; it may be off by 18 Hz.
         pcm: int16.
         samples: at most 1024; what is over is not heard.
     """
@@ -290,6 +376,8 @@ def watch_line(row: Any, pcm: Any, samples: Any) -> None:
         return
     whole = energy(pcm, length)
     silent = level_of(whole, length) > SILENT_LEVEL
-    tone = not silent and 5 * _tone_energy(pcm, length, row[LINE_TURNS]) >= 3 * whole
-    row[LINE_SILENT] = row[LINE_SILENT] + 1 if silent else 0
-    row[LINE_TONE] = row[LINE_TONE] + 1 if tone else 0
+    _enter_silence(row, silent)
+    if not silent and _is_tone(row, pcm, length, whole):
+        row[LINE_TONE] += 1
+    else:
+        _enter_pause(row, silent)

@@ -6,6 +6,7 @@ from pbx.media.engine import ring_row, stream_row, tap_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
     comfort_noise,
+    detect,
     jitter,
     jitter_row,
     plc,
@@ -171,8 +172,14 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
     )
     if moved:
         row[voice_row.ROOM_RATE] = 0
+    watched = row[voice_row.FLAGS] & settings[voice_row.FLAGS] & voice_row.WATCHED != 0
     for word in range(1, voice_row.SETTINGS_END):
         row[word] = settings[word]
+    line = part(row, voice_row.LINE_IN, detect.LINE_WIDTH)
+    if not watched:
+        clear(line)
+    line[detect.LINE_TURNS] = row[voice_row.LINE_TURNS]
+    line[detect.LINE_BESIDE] = row[voice_row.LINE_BESIDE]
     if anew:
         _begin_codec(voices, slot)
     if decoder >= 0 and decoder != row[voice_row.DECODER]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pbx.media import codecs
-from pbx.media.engine import coder_row, voice_row
+from pbx.media.engine import coder_row, ring_row, voice_row
 from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
@@ -21,7 +21,9 @@ from pbx.media.engine.kernels.codec import conceal_natively, decode, opus_has_co
 from pbx.media.engine.kernels.keys import report_digit, report_end, report_event_end
 from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, stands_in, take
+from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
+from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
@@ -52,6 +54,17 @@ def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now:
         report_end(tables, row, slot, before - 1, 1, lasted * 1000 // _DETECTOR_RATE)
     if digit >= 0:
         report_digit(tables, row, slot, digit, 1, now)
+
+
+@kernel
+def _watch_line(tables: Any, row: Any, slot: Any, frame: Any) -> None:
+    """Look for the tone and for silence in a frame; what can't be told now is told in the next tick."""
+    line = part(row, voice_row.LINE_IN, detect.LINE_WIDTH)
+    detect.watch_line(line, frame, row[voice_row.RATE] // 50)
+    events = line[detect.LINE_EVENTS]
+    if events != 0 and room(tables.reports, tables.report_cursors) > ring_row.RESERVE:
+        report_words(tables, ring_row.LINE, slot, events, line[detect.LINE_BURST])
+        line[detect.LINE_EVENTS] = 0
 
 
 @kernel
@@ -217,7 +230,7 @@ def play(voices: Any, slot: Any, now: Any) -> None:
 
 @kernel
 def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
-    """Look at the frame that `play` has filled: its level, digits in it, and events that ended."""
+    """Look at the frame that `play` has filled: level, tones, digits in it, and events that ended."""
     row = row_of(voices.voices, slot)
     samples = row[voice_row.FILLED]
     sound = row_of(voices.sound, slot)
@@ -228,6 +241,8 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
     if telephone_event.expire(events, now) != 0:
         report_event_end(tables, row, slot, events)
+    if row[voice_row.FLAGS] & voice_row.WATCHED != 0:
+        _watch_line(tables, row, slot, frame)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
         rate, count = row[voice_row.RATE], row[voice_row.RATE] // 50
         heard = frame
