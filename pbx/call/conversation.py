@@ -47,6 +47,7 @@ class Conversation:
         coded: encoding names of what the media engine can code now.
         timers: the exchange's timers.
         emit: takes what is to be done or published.
+        country: whose tones may be on the line; empty for the general ones.
         max_duration_s: time limit; 0 for none.
     """
 
@@ -60,6 +61,7 @@ class Conversation:
         timers: TimerQueue,
         emit: Callable[[Output], None],
         *,
+        country: str,
         max_duration_s: float,
     ) -> None:
         self.facts = facts
@@ -70,6 +72,7 @@ class Conversation:
         self._sound = service.sound
         self._keypad = Keypad()
         self._coded = coded
+        self._country = country
         self._timers = timers
         self._emit = emit
         self._limits = TimeLimits(
@@ -230,6 +233,8 @@ class Conversation:
             case protocol.Digit():
                 if self._keypad.by_sound(report.digit, now, inband=report.inband):
                     self._service.dialled(report.digit, now)
+            case protocol.Line():
+                self._service.line(report.tone, report.silent_ms / 1000, now)
             case protocol.Played():
                 self._service.played(report.player, report.failure, now)
             case protocol.Recorded():
@@ -319,6 +324,8 @@ class Conversation:
         self._types.learn(agreement.told.media if agreement.told else ())
         self._types.learn(peer.line for peer in agreement.peer)
         if self._sound.set(self._voice()):
+            # Of a line that is new nothing is known yet
+            self._service.line("", 0.0, now)
             self._service.begin(now)
             self._served(now)
 
@@ -334,6 +341,8 @@ class Conversation:
             speaks=agreed.direction.receives,
             echo=mode.echo,
             inband=mode.keys and agreed.event_type < 0,
+            line=mode.line,
+            country=self._country if mode.line else "",
         )
 
     def _served(self, now: float) -> None:

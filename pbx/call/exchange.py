@@ -384,6 +384,7 @@ class Exchange:
             lambda: self.coded,
             self._timers,
             self._emit,
+            country=self.settings.media.country,
             max_duration_s=self.settings.calls.max_duration_s,
         )
         self.keep(conversation, leg)

@@ -7,7 +7,7 @@ party that is transferred stays in its dialog and is told of its new partner by 
 from collections.abc import Callable, Collection, Iterator
 
 from pbx.call.call import Call
-from pbx.call.cause import Cause
+from pbx.call.cause import CallTag, Cause, by_hang_up
 from pbx.call.changes import Asker
 from pbx.call.events import Answered, Progress, Ringing
 from pbx.call.facts import CallFacts
@@ -36,6 +36,7 @@ class Transferred(Introduction):
         referral: who wants it, and is told what becomes of it.
         adopt: makes the caller a party of this call.
         names: gives players of the media engine names that nothing in it has.
+        country: as for `Waiting`.
     """
 
     def __init__(
@@ -128,6 +129,16 @@ class Transferred(Introduction):
         self._referral.tell(cause.status, cause.reason, now)
         self.before.successor = None
         super().end(cause, now)
+
+    def reported(self, report: protocol.SoundReport, now: float) -> bool:
+        """As in `Call`; a busy tone on the line of who waits ends the call: nobody is there any more."""
+        if not isinstance(report, protocol.Line):
+            return super().reported(report, now)
+        if not self._waiting_tone.on(report.port):
+            return False
+        if report.tone:
+            self.end(by_hang_up(CallTag.CALLER_HUNG_UP, []), now)
+        return True
 
     # ---------------------------------------------------------------- before the answer
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from msgspec import structs
+
 from pbx.media import endpoint, protocol
 from pbx.media.session import LegMedia
 
@@ -15,7 +17,7 @@ class Waiting:
     Args:
         tell: takes commands for the engine.
         names: gives players names that nothing in the engine has.
-        country: whose ringing tone it is; empty for the general one.
+        country: whose ringing tone it is, and whose busy tone ends it; empty for the general ones.
     """
 
     def __init__(
@@ -35,7 +37,9 @@ class Waiting:
         if self._port or agreed is None or not media.port(agreed.index):
             return
         self._port, self._player = media.port(agreed.index), next(self._names)
-        voice = agreed.voice(self._port, agreed.rate)
+        voice = structs.replace(
+            agreed.voice(self._port, agreed.rate), line=True, country=self._country
+        )
         play = protocol.Play(
             self._player,
             self._port,
@@ -45,6 +49,10 @@ class Waiting:
             times=0,
         )
         self._tell([voice, play])
+
+    def on(self, port: int) -> bool:
+        """Whether it is the party with this port that waits."""
+        return port == self._port
 
     def end(self) -> None:
         """Let it hear something else now."""

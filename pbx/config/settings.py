@@ -168,6 +168,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         conference: what stands before a room's number.
         conference_parties: who may be in a room at once.
         record_s: how long the recorder records at the most.
+        record_silence_s: how long its caller may be silent before it stops; 0 for without end.
     """
 
     echo: str = "*43"
@@ -177,6 +178,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conference: str = "*6*"
     conference_parties: int = 5
     record_s: float = 120.0
+    record_silence_s: float = 10.0
 
     @property
     def numbers(self) -> dict[str, str]:
@@ -461,6 +463,7 @@ def _service_faults(services: ServiceSettings) -> Iterator[str]:
             yield say("setting-service-room", setting=setting, conference="services.conference")
     yield from _range("services.conference_parties", services.conference_parties, 2, 100)
     yield from _range("services.record_s", services.record_s, 1, 3600)
+    yield from _range("services.record_silence_s", services.record_silence_s, 0, 3600)
 
 
 def _callback_faults(callback: CallBackSettings) -> Iterator[str]:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pbx.errors import PeerError
-from pbx.media.protocol import Digit, Play, Played, Record, Recorded, SoundReport, Voice
+from pbx.media.protocol import Digit, Line, Play, Played, Record, Recorded, SoundReport, Voice
 from pbx.sip.flow import Address, Flow
 from pbx.sip.message import Request, Response
 from tests.call.office import HOME, Office, Phone
@@ -89,6 +89,8 @@ DIALED = (
 REPORTS: tuple[Callable[[int], SoundReport], ...] = (
     lambda name: Digit(name, "#", inband=False),
     lambda name: Digit(name, "5", inband=True),
+    lambda name: Line(name, "", 1000),
+    lambda name: Line(name, "busy", 0),
     Played,
     lambda name: Played(name, "no such file"),
     lambda name: Recorded(name, 1.5),

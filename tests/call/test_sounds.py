@@ -3,9 +3,17 @@
 import pytest
 
 from pbx.config.settings import ServiceSettings
-from pbx.media.protocol import Command, Digit, Record, Recorded, StopPlaying, StopRecording
+from pbx.media.protocol import (
+    Command,
+    Digit,
+    Line,
+    Record,
+    Recorded,
+    StopPlaying,
+    StopRecording,
+)
 from tests.call.office import Office, Phone
-from tests.call.services import ends, played, player, served
+from tests.call.services import ends, played, player, served, voices
 
 
 @pytest.fixture
@@ -100,6 +108,11 @@ class Recorder:
         self.office.exchange.reported(report, self.office.now)
         self.office.pump()
 
+    def line(self, tone: str = "", silent_ms: int = 0) -> None:
+        """The engine says what is on the caller's line."""
+        self.office.exchange.reported(Line(20000, tone, silent_ms), self.office.now)
+        self.office.pump()
+
     @property
     def stops(self) -> int:
         return sum(isinstance(one, StopRecording) for one in self.office.media)
@@ -162,6 +175,76 @@ class TestRecorder:
         assert recorder.stops == 1
         recorder.wrote(20.0)
         assert player(office).path == recording(office).path
+
+    def test_silence_ends_a_recording(self, office: Office, recorder: Recorder) -> None:
+        assert voices(office)[20000].line
+        ends(office, player(office))
+        office.advance(3)
+        recorder.line(silent_ms=1000)
+        office.advance(5)
+        recorder.line()
+        office.advance(2)
+        recorder.line(silent_ms=1000)
+        office.advance(8.9)
+        assert recorder.stops == 0
+        office.advance(0.2)
+        assert recorder.stops == 1
+        recorder.wrote(19.0)
+        assert player(office).path == recording(office).path
+
+    def test_silence_before_the_recording_is_none_of_it(
+        self, office: Office, recorder: Recorder
+    ) -> None:
+        office.advance(3)
+        recorder.line(silent_ms=1000)
+        office.advance(4)
+        ends(office, player(office))
+        office.advance(9.9)
+        assert recorder.stops == 0
+        office.advance(0.2)
+        assert recorder.stops == 1
+
+    def test_silence_may_last(self, alice: Phone) -> None:
+        office = Office(services=ServiceSettings(record_s=60, record_silence_s=0))
+        recorder = Recorder(office, office.phone("100"))
+        ends(office, player(office))
+        recorder.line(silent_ms=1000)
+        office.advance(59.9)
+        assert recorder.stops == 0
+        office.advance(0.2)
+        assert recorder.stops == 1
+
+    def test_a_line_that_is_new_has_not_been_silent(
+        self, office: Office, alice: Phone, recorder: Recorder
+    ) -> None:
+        ends(office, player(office))
+        recorder.line(silent_ms=1000)
+        recorder.call.reinvite(alice.sdp().replace(b"m=audio", b"m=audio 0 RTP/AVP 8\r\nm=audio"))
+        recorder.call.answered()
+        recorder.call.ack()
+        ends(office, player(office))
+        office.advance(15)
+        assert recorder.stops == 0
+
+    @pytest.mark.parametrize("tone", ["busy", "congestion"])
+    @pytest.mark.parametrize("recorded", [False, True])
+    def test_a_busy_tone_is_a_hang_up(
+        self, office: Office, alice: Phone, recorder: Recorder, tone: str, recorded: bool
+    ) -> None:
+        if recorded:
+            ends(office, player(office))
+        recorder.line(tone)
+        alice.respond(alice.hears("BYE"), 200)
+        assert office.cause() == ("CALLER_HUNG_UP", 16)
+        office.advance(120)
+        office.assert_empty()
+
+    def test_the_line_of_another_call(self, office: Office, recorder: Recorder) -> None:
+        ends(office, player(office))
+        office.exchange.reported(Line(20040, "busy", 1000), office.now)
+        office.advance(15)
+        assert recorder.stops == 0
+        assert not office.ended
 
     def test_what_there_is_is_played_even_if_the_disk_is_full(
         self, office: Office, recorder: Recorder

@@ -3,7 +3,7 @@
 import pytest
 
 from pbx.config.settings import CallSettings, MediaSettings
-from pbx.media.protocol import Play, StopPlaying
+from pbx.media.protocol import Line, Play, StopPlaying
 from pbx.sdp.description import Direction, parse_sdp
 from pbx.sip.message import Response
 from tests.call.office import HOME, Office, established
@@ -385,6 +385,25 @@ class TestWaiting:
         call.bye()
         (play,) = [one for one in office.media if type(one) is Play]
         assert (play.tone, play.country) == ("ringback", country)
+
+    def test_who_waits_has_gone(self, office: Office) -> None:
+        """A gateway of an analogue line lets us hear that its party has hung up, and says no word."""
+        _, bob, carol, call, _ = referred(office)
+        invite = carol.hears("INVITE")
+        call.cseq = 3
+        call.bye()
+        carol.respond(invite, 180, "Ringing")
+        (voice,) = office.voices().values()
+        assert voice.line
+        for port, tone in ((voice.port, ""), (voice.port + 40, "busy")):
+            office.exchange.reported(Line(port, tone, 1000), office.now)
+            office.pump()
+            assert not carol.inbox
+        office.exchange.reported(Line(voice.port, "congestion", 0), office.now)
+        office.pump()
+        carol.hears("CANCEL")
+        bob.respond(bob.hears("BYE"), 200)
+        assert causes(office)[-1] == "CALLER_HUNG_UP"
 
     def test_it_rang_before(self, office: Office) -> None:
         alice, bob, carol, call, invited = referred(office)

@@ -99,6 +99,7 @@ class TestGood:
             conference = "*600*"
             conference_parties = 12
             record_s = 30.5
+            record_silence_s = 0
             [messages]
             keep_s = 86400.5
             most = 7
@@ -232,6 +233,7 @@ class TestFaults:
             ("[services]\nconference_parties = 101", "services.conference_parties"),
             ("[services]\nrecord_s = 0", "services.record_s"),
             ("[services]\nrecord_s = inf", "services.record_s"),
+            ("[services]\nrecord_silence_s = -1", "services.record_silence_s"),
             ("[messages]\nkeep_s = -1", "messages.keep_s"),
             ("[messages]\nmost = 0", "messages.most"),
             ('[recording]\ncode = "*"', "recording.code"),

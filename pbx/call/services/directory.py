@@ -78,7 +78,7 @@ class Services:
             case "music":
                 return Music(sound, self._files.music)
             case "recorder":
-                return Recorder(sound, self._settings.record_s)
+                return Recorder(sound, self._settings.record_s, self._settings.record_silence_s)
         return self.rooms.enter(dialed, sound, again=again)
 
     def left_over(self, report: protocol.Recorded) -> None:

@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from pbx.call.cause import CallTag, by_server
+from pbx.call.cause import CallTag, by_hang_up, by_server
 from pbx.call.services.service import Mode, Service
 from pbx.call.sound import Sound
 
@@ -24,23 +24,27 @@ class State(Enum):
 
 
 class Recorder(Service):
-    """Beeps, records until the key or the time's end, plays it, and begins anew.
+    """Beeps, records until the key, a long silence or the time's end, plays it, and begins anew.
 
     Args:
         sound: the conversation's.
         record_s: how long it records at the most.
+        silence_s: how long the party may be silent before the recording ends; 0 for without end.
     """
 
-    def __init__(self, sound: Sound, record_s: float) -> None:
+    def __init__(self, sound: Sound, record_s: float, silence_s: float) -> None:
         super().__init__(sound)
         self._record_s = record_s
+        self._silence_s = silence_s
+        self._silent_since: float | None = None
+        self._begun = 0.0
         self._state = State.BEEPING
         self._player = 0
 
     @property
     def mode(self) -> Mode:
-        """Told of its key."""
-        return Mode(keys=True)
+        """Told of its key, and of its line."""
+        return Mode(keys=True, line=True)
 
     def begin(self, now: float) -> None:
         """Beep: what follows is recorded."""
@@ -60,7 +64,24 @@ class Recorder(Service):
         elif self._state is State.BEEPING:
             self._state = State.RECORDING
             self.sound.record()
-            self.due = now + self._record_s
+            self._begun = now
+            self._set_end()
+
+    def line(self, tone: str, silent_s: float, now: float) -> None:
+        """Wait no longer than `silence_s` for who says nothing; end the call of who has gone."""
+        if tone:
+            self.over = by_hang_up(CallTag.CALLER_HUNG_UP, [])
+            return
+        self._silent_since = now - silent_s if silent_s else None
+        if self._state is State.RECORDING:
+            self._set_end()
+
+    def _set_end(self) -> None:
+        """Note when the recording ends by itself."""
+        self.due = self._begun + self._record_s
+        if self._silence_s and self._silent_since is not None:
+            silent = max(self._silent_since, self._begun)
+            self.due = min(self.due, silent + self._silence_s)
 
     def dialled(self, digit: str, now: float) -> None:
         """Play back, or begin anew."""
@@ -73,7 +94,7 @@ class Recorder(Service):
             self.sound.stop(self._player)
 
     def timer_fired(self, now: float) -> None:
-        """The longest recording is over."""
+        """The recording has lasted long enough, or silence has."""
         self.due = None
         if self._state is State.RECORDING:
             self._stop_recording()

@@ -14,11 +14,13 @@ class Mode:
         room, echo: as in `protocol.Voice`.
         keys: the service does something with keys. Only then is a phone that sends no telephone-events
             listened to for tones: speech may sound like one, and listening has its price.
+        line: it does something when the party has gone without a word of signalling, or is silent.
     """
 
     room: int = 0
     echo: bool = False
     keys: bool = False
+    line: bool = False
 
 
 class Service:
@@ -54,6 +56,9 @@ class Service:
 
     def recorded(self, seconds: float, failure: str, now: float) -> None:
         """The recording has ended (`protocol.Recorded`)."""
+
+    def line(self, tone: str, silent_s: float, now: float) -> None:
+        """Busy or congestion tone, or silence, begins or ends on the party's line (`protocol.Line`)."""
 
     def timer_fired(self, now: float) -> None:
         """`due` is reached."""
