@@ -20,6 +20,7 @@ from tests.interop.tones import (
     heard_seconds,
     read_recording,
     write_tone,
+    write_tones,
 )
 from tests.interop.waiting import until
 
@@ -159,6 +160,34 @@ def test_the_recorder_plays_back_what_was_said(
     heard = phone.recording().talking(LOW_HZ)
     assert_pure_tone(heard.part(0.1, heard.seconds - 0.1), LOW_HZ, HIGH_HZ, at_least_s=1.2)
     until("no recording is left", lambda: not list(file.parent.glob("*.wav")))
+
+
+def test_who_says_nothing_any_more_hears_the_recording(
+    new_exchange: NewExchange, new_phone: NewPhone
+) -> None:
+    exchange = new_exchange(top="[services]\nrecord_silence_s = 3")
+    exchange.add_user("110", PASSWORD)
+    phone = new_phone("110", exchange.host, LOW_HZ)
+    write_tones(phone.folder / "tone.wav", [(LOW_HZ, 6.0), (0, 60.0)])
+    _call(phone, "*47")
+    phone.wait_heard(BEEP_HZ, 0.2)
+    phone.wait_heard(LOW_HZ, 3.0)
+    _hang_up(exchange, phone)
+
+
+def test_a_busy_tone_is_a_hang_up(new_exchange: NewExchange, new_phone: NewPhone) -> None:
+    """As gateways let it be heard whose analogue line doesn't tell them that somebody hangs up."""
+    exchange = new_exchange(media='country = "CN"')
+    exchange.add_user("110", PASSWORD)
+    phone = new_phone("110", exchange.host, LOW_HZ)
+    write_tones(phone.folder / "tone.wav", [(MIDDLE_HZ, 2.0), *[(0, 0.35), (LOW_HZ, 0.35)] * 60])
+    mark = phone.mark
+    _call(phone, "*47")
+    phone.wait_event("CALL_CLOSED", after=mark)
+    (record,) = exchange.wait_records(1)
+    assert (record.fci["callTag"], record.fci["cause"]) == ("102", "16")
+    exchange.wait_idle()
+    exchange.assert_sane()
 
 
 def _recording_of(exchange: Exchange, seconds: float) -> Path:

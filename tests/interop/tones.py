@@ -2,6 +2,7 @@
 
 import struct
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,14 @@ WINDOW_S = 0.02
 
 def write_tone(path: Path, frequency_hz: float, seconds: float, rate_hz: int = 8000) -> None:
     """Write a sine at `LEVEL_DB` as 16-bit mono WAV."""
-    t = np.arange(int(seconds * rate_hz)) / rate_hz
-    sine = 32767 * 10 ** (LEVEL_DB / 20) * np.sin(2 * np.pi * frequency_hz * t)
+    write_tones(path, [(frequency_hz, seconds)], rate_hz)
+
+
+def write_tones(path: Path, parts: Sequence[tuple[float, float]], rate_hz: int = 8000) -> None:
+    """Write such sines, a frequency and a time each, one after the other; 0 Hz is silence."""
+    times = [(hertz, np.arange(int(seconds * rate_hz)) / rate_hz) for hertz, seconds in parts]
+    sines = [np.sin(2 * np.pi * hertz * t) for hertz, t in times]
+    sine = 32767 * 10 ** (LEVEL_DB / 20) * np.concatenate(sines)
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)

@@ -28,7 +28,8 @@ def speech(phone: VoicePhone, seconds: float) -> Sound:
     """Something like speech: noise whose loudness swings four times a second."""
     count = int(seconds * phone.rate)
     loudness = 1 + np.sin(2 * np.pi * 4 * np.arange(count) / phone.rate)
-    return (np.random.default_rng(9).normal(0, 1500, count) * loudness).astype(np.int16)
+    noise = np.random.default_rng(9).normal(0, 1500, count)
+    return np.asarray(noise * loudness, np.int16)
 
 
 def hears(link: Link, phone: VoicePhone, line: Line) -> None:
