@@ -92,6 +92,7 @@ ENDINGS = (
     _hung_up("caller hangs up, broken", CallTag.CALLER_HUNG_UP, "Q.850;cause=gone"),
     _hung_up("caller hangs up, media engine killed before", CallTag.CALLER_HUNG_UP),
     Ending("caller has forgotten", forgotten(CallTag.CALLER_HUNG_UP), talked=True),
+    Ending("busy tone on the caller's line", by_hang_up(CallTag.CALLER_HUNG_UP, []), talked=True),
     Ending("caller transfers", by_hang_up(CallTag.CALLER_TRANSFERRED, []), talked=True),
     # The called party's refusals, without a reason
     _refused("400", "400 Bad Request"),

@@ -5,7 +5,7 @@ import pytest
 
 from pbx.media.engine.kernels import detect, tones
 from pbx.media.engine.line_watch import CLEARED, LineWatch, cleared
-from pbx.media.engine.tone_plans import TONES, plans, program, tone
+from pbx.media.engine.tone_plans import TONES, Step, parse_tone, plans, program, tone
 from pbx.media.protocol import Line
 from tests.media.kernels.sound import Sound
 
@@ -14,7 +14,11 @@ COUNTRIES = [country for country in plans() if country != "general"]
 
 
 def played(country: str, name: str, seconds: float, rate: int = 8000) -> Sound:
-    words, samples = program(tone(country, name), rate), int(seconds * rate)
+    return steps_played(tone(country, name), seconds, rate)
+
+
+def steps_played(steps: tuple[Step, ...], seconds: float, rate: int = 8000) -> Sound:
+    words, samples = program(steps, rate), int(seconds * rate)
     row, pcm = np.zeros(tones.WIDTH, np.int64), np.zeros(samples, np.int16)
     for at in range(0, samples, rate):
         part = pcm[at : at + rate]
@@ -86,6 +90,24 @@ class TestTones:
         noise = np.random.default_rng(4).normal(0, 500, len(pcm))
         pcm[:] = np.where(pcm == 0, noise, pcm)
         assert names(said("", pcm)) == []
+
+    @pytest.mark.parametrize(
+        ("steps", "name"),
+        [
+            ("425/560 0/440", "busy"),
+            ("425/540 0/500", "busy"),
+            ("425/460 0/460", "busy"),
+            ("425/500 600@-12/140 0/360", "busy"),
+            ("425/400 0/600", ""),
+            ("425/700 0/300", ""),
+            ("425/500 0/700", ""),
+            ("425/500 700/300 0/200", ""),
+        ],
+    )
+    def test_what_the_way_does_to_it(self, steps: str, name: str) -> None:
+        """Concealment makes bursts longer, jitter buffers pauses; gateways have echoes."""
+        found = names(said("", steps_played(parse_tone(steps), 8)))
+        assert found == ([name] if name else [])
 
     def test_it_is_no_longer_heard_when_somebody_speaks(self) -> None:
         noise = np.random.default_rng(5).normal(0, 2000, 8000 * 3).astype(np.int16)

@@ -21,6 +21,7 @@ from tests.interop.pjsua_talker import PjsuaTalker
 from tests.interop.ports import Ports
 from tests.interop.scenario import CALLER_NOTED, expect, in_dialog, of_callee, response, xml
 from tests.interop.sipp import Sipp
+from tests.interop.tones import write_tones
 from tests.interop.waiting import until
 from tests.posts.application_server import ApplicationServer
 from tests.posts.ordinary import gone
@@ -261,12 +262,16 @@ def nobody_by_sips(stage: Stage, ending: Ending) -> Played:
     phone = sips_phone(stage, SIPS_LONELY)
     phone.dial(CALLEE)
     status = phone.wait("state", "DISCONNECTED")["status"]
+    return Played(stage.record_of(SIPS_LONELY), status, reasons_heard(phone))
+
+
+def reasons_heard(phone: PjsuaTalker) -> list[str]:
+    """Return the Reason headers that a phone of PJSIP has got; it ends."""
     # It writes down what it has heard when it ends
     assert phone.program.process.stdin is not None
     phone.program.process.stdin.close()
     phone.program.wait(15)
-    reasons = re.findall(r"^Reason: (.*)$", phone.log(), re.MULTILINE)
-    return Played(stage.record_of(SIPS_LONELY), status, reasons)
+    return re.findall(r"^Reason: (.*)$", phone.log(), re.MULTILINE)
 
 
 def by_sips_only(stage: Stage, ending: Ending) -> Played:
@@ -493,6 +498,15 @@ def engine_killed(stage: Stage, ending: Ending) -> Played:
     return Played(stage.record_of(TALKER), 0, told(phone))
 
 
+def busy_tone(stage: Stage, ending: Ending) -> Played:
+    """The recorder's caller sounds like a gateway whose analogue line has been hung up."""
+    caller = pjsip_phone(stage, TALKER, stage.exchange.host)
+    write_tones(stage.folder / f"pjsua-{TALKER}" / "tone.wav", [(425, 0.5), (0, 0.5)] * 60)
+    caller.dial("*47")
+    caller.wait("state", "DISCONNECTED")
+    return Played(stage.record_of(TALKER), 0, reasons_heard(caller))
+
+
 def killed_while_it_rings(stage: Stage, ending: Ending) -> Played:
     stage.callee(RINGS_UNTIL_CANCELLED)
     caller = stage.caller(refused(480))
@@ -598,6 +612,7 @@ WAYS |= {
     "503 of the only line": leads_nowhere(f"{PREFIX[REFUSING]}000"),
     "486 of a line, Q.850": leads_nowhere(f"{PREFIX[BUSY]}000"),
     "caller has forgotten": caller_has_forgotten,
+    "busy tone on the caller's line": busy_tone,
     "caller transfers": caller_transfers,
     "callee has forgotten": callee_has_forgotten,
     "callee transfers": callee_transfers,

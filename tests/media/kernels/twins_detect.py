@@ -145,7 +145,7 @@ def line_events(frames: Sequence[str]) -> list[tuple[int, str, tuple[int, int]]]
         if kind == TONE and length >= 4:
             if start + length == len(frames):
                 break
-            noisy = sum(one != SILENT for one in gap) > 2
+            noisy = 2 * sum(one != SILENT for one in gap) > len(gap)
             happened.append((start + length, "burst", (length, 0 if noisy else len(gap))))
             gap, told = [], True
             continue

@@ -60,7 +60,9 @@ _LINE_NOISE = 5
 """Those of them that were neither silent nor in a burst."""
 
 LINE_BURST = 6
-"""The last burst's frames << 16 | those of the silence before it, 0 where that was none; 0: no burst."""
+"""The last burst's frames << 16 | those of the pause before it; 0: no burst.
+
+What is silent for less than half its time, as an echo of the tone may last, is no pause, but 0."""
 
 LINE_EVENTS = 7
 """What has happened, until whoever tells of it makes it 0."""
@@ -86,9 +88,6 @@ SILENT_LEVEL = 50
 """-dBov; what is quieter is silence."""
 
 _SHORTEST_BURST = 4
-_MOST_MIXED = 2
-"""Frames that may lie on an edge between a tone and silence."""
-
 _OVER_FRAMES = 100
 _LONGEST_FRAMES = 0xFFFF
 
@@ -332,7 +331,7 @@ def _enter_pause(row: Any, silent: Any) -> None:
     lasted = row[LINE_TONE]
     row[LINE_TONE] = 0
     if lasted >= _SHORTEST_BURST:
-        silence = row[_LINE_PAUSE] if row[_LINE_NOISE] <= _MOST_MIXED else 0
+        silence = row[_LINE_PAUSE] if 2 * row[_LINE_NOISE] <= row[_LINE_PAUSE] else 0
         row[LINE_BURST] = min(lasted, _LONGEST_FRAMES) << 16 | min(silence, _LONGEST_FRAMES)
         row[LINE_EVENTS] = row[LINE_EVENTS] & ~OVER | BURST
         row[_LINE_PAUSE] = 0
