@@ -38,6 +38,7 @@ ALAW = (codecs.PCMA, PCMA)
 ULAW = (codecs.PCMU, PCMU)
 WIDE = (codecs.G722, G722)
 OPUS = (codecs.OPUS, 98)
+HERTZ = (400, 700, 1300)
 
 
 def protected(phone: VoicePhone, suite: str = COMMON, sink: int = 0) -> SrtpPeer:
@@ -70,6 +71,22 @@ class TestSound:
             converse([(a, a.tone(500)), (b, b.tone(900))])
             assert abs(b.hears(500) - LEVEL) < 1.5
             assert abs(a.hears(900) - LEVEL) < 1.5
+
+    @pytest.mark.parametrize("suite", [SUITES[0], COMMON])
+    def test_a_longer_packet_leaves_the_next_one_alone(self, link: Link, suite: str) -> None:
+        """252 octets fill four cache lines but for less than a tag; all of a tick lie in a row."""
+        with voice_phones(link, ULAW, ULAW, ULAW) as phones:
+            protected(phones[0], suite)
+            phones[0].ptime_ms = 30
+            for one in phones:
+                one.be(room=1)
+            converse([(one, one.tone(hertz)) for one, hertz in zip(phones, HERTZ, strict=True)])
+            # None of them is anything but RTP (`parse`), and each is heard by all others.
+            for one in phones:
+                others = [
+                    hertz for hertz, other in zip(HERTZ, phones, strict=True) if other is not one
+                ]
+                assert all(abs(one.hears(hertz) - LEVEL) < 1.5 for hertz in others)
 
     def test_of_a_converted_call_and_back(self, link: Link) -> None:
         """The keys stay the same when a call is converted, and when it is passed on again."""

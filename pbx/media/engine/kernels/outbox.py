@@ -17,7 +17,7 @@ from pbx.media.engine.kernels.relay import (
     prepare_message,
     send,
 )
-from pbx.media.engine.kernels.srtp import protect
+from pbx.media.engine.kernels.srtp import TRAILER, protect
 from pbx.media.engine.native import fetch_lines_ahead, kernel, part, row_of
 from pbx.media.engine.voice_tables import OUTBOX, PACKET, POSTED
 
@@ -47,7 +47,8 @@ def post(tables: Any, voices: Any, slot: Any, length: Any, as_rtcp: Any) -> None
     entry[_BEGIN] = begin
     entry[_OCTETS] = length
     entry[_AS_RTCP] = 1 if as_rtcp else 0
-    tables.totals[t.OUTBOX_END] = (begin + length + _LINE) & ~_LINE
+    # Protected, it gets longer where it is; the next one is made by then.
+    tables.totals[t.OUTBOX_END] = (begin + length + TRAILER + _LINE) & ~_LINE
     tables.totals[t.POSTED] = number + 1
     if number + 1 == POSTED or tables.totals[t.OUTBOX_END] + PACKET > OUTBOX:
         send_posted(tables, voices)
