@@ -95,9 +95,11 @@ class TestPut:
             # 16 wait at the most
             assert codes == [1, 2, 3, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 10, 11, 12]
 
-    def test_whoever_sends_events_needs_none(self, link: Link) -> None:
-        """The key of a phone that tells of it in both ways comes once."""
+    @pytest.mark.parametrize("says", [b"", b"\xbe\xde\0\2\x10\x7f\x32SIPS\0"])
+    def test_whoever_sends_events_needs_none(self, link: Link, says: bytes) -> None:
+        """The key of a phone that tells of it in both ways comes once; also behind a header extension."""
         with voice_phones(link, PLAIN, PLAIN) as (a, b):
+            a.says, b.extended = says, True
             join(a, b)
             link.send(SendDigits(b.port, "5"))
             press(a, 5)

@@ -14,6 +14,7 @@ from pbx.media.protocol import Stream, Voice
 from tests.media.engine_process import Link, Phone, stream
 from tests.media.kernels.coders import Decoder, Encoder, decoder, encoder
 from tests.media.kernels.sound import Sound, sine, tone_level
+from tests.media.levels_reader import Extended, read_extended
 
 PEAK = 8000.0
 LEVEL = -15.3
@@ -35,12 +36,17 @@ class Packet:
     timestamp: int
     ssrc: int
     payload: bytes
+    ahead: Extended = field(default_factory=Extended)
+    """What stands between the header and the payload."""
 
 
-def parse(data: bytes) -> Packet:
+def parse(data: bytes, *, extended: bool = False) -> Packet:
+    """Read a packet; a plain one has nothing between its header and its payload."""
     first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", data)
-    assert first == 0x80
-    return Packet(second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, data[12:])
+    assert first == 0x80 or (extended and first & 0xF0 == 0x90)
+    ahead = read_extended(data) or Extended()
+    payload = data[ahead.payload :]
+    return Packet(second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, payload, ahead)
 
 
 @dataclass
@@ -59,6 +65,12 @@ class VoicePhone:
     ssrc: int = 99
     kind: int = -1
     """The payload type of what it sends, where that isn't the one it wants to be sent."""
+
+    says: bytes = b""
+    """A header extension of all that it sends."""
+
+    extended: bool = False
+    """It has agreed to header extensions in what it gets."""
 
     loses: frozenset[int] = frozenset()
     """Packets of a speech, counted from 0, that get lost on the way."""
@@ -108,21 +120,21 @@ class VoicePhone:
         kind = own if payload_type < 0 else payload_type
         header = struct.pack(
             "!BBHII",
-            0x80,
+            0x90 if self.says else 0x80,
             kind | (0x80 if marker else 0),
             self.sequence & 0xFFFF,
             self.timestamp & 0xFFFFFFFF,
             self.ssrc,
         )
         self.sequence += 1
-        self.phone.rtp.sendto(header + payload, ("127.0.0.1", self.port))
+        self.phone.rtp.sendto(header + self.says + payload, ("127.0.0.1", self.port))
 
     def receive(self) -> None:
         """Take in what has come."""
         self.phone.rtp.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
-                self.got.append(parse(self.phone.rtp.recv(4096)))
+                self.got.append(parse(self.phone.rtp.recv(4096), extended=self.extended))
 
     def sound(self) -> list[Packet]:
         return [one for one in self.got if one.payload_type == self.payload_type]

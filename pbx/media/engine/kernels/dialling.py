@@ -13,6 +13,7 @@ import numpy as np
 
 from pbx.media.engine import stream_row as row
 from pbx.media.engine.kernels.rtp import RTP_HEADER, big_endian_32
+from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.rtp_out import store_16, store_32
 from pbx.media.engine.kernels.telephone_event import END_PACKETS, LONGEST, PAYLOAD
 from pbx.media.engine.native import kernel
@@ -28,6 +29,9 @@ HOLD_NS = 300_000_000
 
 STALE_NS = 5_000_000_000
 """Who has sent no sound for so long after a digit was due has none put in its place any more."""
+
+_LONGEST_EVENT = RTP_HEADER + PAYLOAD + 64
+"""Octets of a packet that may be one with a header extension; sound has more, and is looked at no further."""
 
 _PACKET_NS = 20_000_000
 """What the packet says of the key beyond its own beginning."""
@@ -68,7 +72,9 @@ def dial(stream: Any, codes: Any, count: Any, on_ms: Any, off_ms: Any, now: Any)
 @kernel
 def notice_event(stream: Any, packet: Any, length: Any) -> None:
     """Take note of a telephone-event on its way to a peer: its partner sends them itself."""
-    if length == RTP_HEADER + PAYLOAD and packet[1] & 0x7F == _event_type(stream):
+    if length > _LONGEST_EVENT or packet[1] & 0x7F != _event_type(stream):
+        return
+    if payload_place(packet, length) & 0xFFFF == PAYLOAD:
         stream[row.EVENTS_PASSED] = 1
         if stream[row.DIAL_PHASE] == row.DIAL_WAITS:
             stream[row.DIAL_PHASE] = row.DIAL_IDLE
