@@ -182,6 +182,11 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         fec: the peer of Opus makes use of copies of lost packets in the next ones.
         bitrate: bits per second that the peer of Opus takes at the most, on average; 0: any.
         dtx: the peer of Opus would rather not be sent what is silence (RFC 7587 §3.1.3).
+        level_in: number of the header extension (RFC 8285 §4.2) by which the peer says whether what
+            it sends is voice (RFC 6464); 1 to 14, 0 for none.
+        level_out: number of that by which it is told how loud each packet is; 0 for none.
+        speakers_out: number of that by which it is told who speaks in its room, and how loud
+            (RFC 6465); 0 for none.
     """
 
     port: int
@@ -209,6 +214,9 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     told_noise_type: int = -1
     line: bool = False
     country: str = ""
+    level_in: int = 0
+    level_out: int = 0
+    speakers_out: int = 0
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):

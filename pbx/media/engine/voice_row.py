@@ -123,6 +123,9 @@ that the thread's late ticks less these are its own."""
 HUSH = 44
 """Samples that silence has lasted, of what the peer is sent; not counted without `DTX`."""
 
+SAID = 45
+"""What its peer says of voice (RFC 6464), bits: `SAYS_NONE`, `HAS_SAID_SOME`."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 48
 EVENT_IN = SENDER + rtp_out.WIDTH
@@ -136,7 +139,17 @@ QUALITY = RTCP + rtcp.WIDTH
 DIGIT_IN = QUALITY + quality_row.WIDTH
 JITTER = DIGIT_IN + detect.WIDTH
 LINE_IN = JITTER + jitter_row.WIDTH
-WIDTH = LINE_IN + detect.LINE_WIDTH
+LEVEL_SENT = LINE_IN + detect.LINE_WIDTH
+"""Of what the peer is sent, where it wants to know (`LEVEL_OUT`)."""
+
+SPEAKERS = LEVEL_SENT + levels.WIDTH
+"""How many speak in what the peer hears in this tick, and for each of them SSRC << 8 | level in -dBov;
+where it wants to know (`SPEAKERS_OUT`)."""
+
+MOST_NAMED = 15
+"""RFC 3550 §5.1: "If there are more than 15 contributing sources, only 15 can be identified"."""
+
+WIDTH = SPEAKERS + 1 + MOST_NAMED
 
 # --- bits of FLAGS ----------------------------------------------------------------------------------
 SPEAKS = 1
@@ -151,6 +164,22 @@ DTX = 32
 
 WATCHED = 64
 """Tones and silence on its line are reported."""
+
+# Behind them numbers of header extensions, four bits each; 0 none
+MOST_EXTENSIONS = 14
+LEVEL_IN_SHIFT = 8
+LEVEL_OUT_SHIFT = 12
+SPEAKERS_OUT_SHIFT = 16
+LEVEL_IN = 0xF << LEVEL_IN_SHIFT
+LEVEL_OUT = 0xF << LEVEL_OUT_SHIFT
+SPEAKERS_OUT = 0xF << SPEAKERS_OUT_SHIFT
+
+# --- bits of SAID -----------------------------------------------------------------------------------
+SAYS_NONE = 1
+"""There is no voice in its last packet."""
+
+HAS_SAID_SOME = 2
+"""There was in one: it can tell. Some always say that there is none (baresip 1.0)."""
 
 # --- a voice's sound: int16 ---------------------------------------------------------------------------
 FRAME = 960

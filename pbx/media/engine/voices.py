@@ -237,6 +237,10 @@ def _check(voice: Voice) -> None:
     told = (voice.told_type, voice.told_event_type, voice.told_noise_type)
     if not all(-1 <= one <= 127 for one in types + told) or voice.payload_type < 0:
         raise ImpossibleError(f"port {voice.port}: payload types {types}, told {told}")
+    numbers = (voice.level_in, voice.level_out, voice.speakers_out)
+    same = voice.level_out != 0 and voice.level_out == voice.speakers_out
+    if not all(0 <= one <= voice_row.MOST_EXTENSIONS for one in numbers) or same:
+        raise ImpossibleError(f"port {voice.port}: header extensions {numbers}")
     if not 0 <= voice.event_clock <= MAX_CLOCK:
         raise ImpossibleError(f"port {voice.port}: telephone-events of {voice.event_clock} Hz")
     if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
@@ -274,6 +278,9 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
         | (voice_row.METRICS if voice.metrics else 0)
         | (voice_row.DTX if voice.dtx else 0)
         | (voice_row.WATCHED if voice.line else 0)
+        | voice.level_in << voice_row.LEVEL_IN_SHIFT
+        | voice.level_out << voice_row.LEVEL_OUT_SHIFT
+        | voice.speakers_out << voice_row.SPEAKERS_OUT_SHIFT
     )
     settings[voice_row.GAIN] = round(mix.UNITY * 10 ** (voice.gain_db / 20))
     settings[voice_row.CODEC_IE] = round(10 * ie)

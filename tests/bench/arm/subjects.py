@@ -122,7 +122,7 @@ def subjects() -> Sequence[Subject]:
         Subject(
             "watch_level",
             levels.watch_level,
-            lambda: [np.zeros(levels.WIDTH, np.int64), _noise(FRAME), FRAME],
+            lambda: [np.zeros(levels.WIDTH, np.int64), _noise(FRAME), FRAME, False],
             None,
         ),
         Subject(

@@ -59,7 +59,7 @@ class TestVoice:
         for wanted, ticks in parts:
             frame = frame_at(wanted)
             for _ in range(ticks):
-                level = levels.watch_level(row, frame, 160)
+                level = levels.watch_level(row, frame, 160, False)
                 assert level == row[levels.LEVEL] == slow.level(frame.tolist())
                 beside.frame(level)
                 assert row[levels.ACTIVE] == beside.active
@@ -70,30 +70,42 @@ class TestVoice:
         row = rows(1)[0]
         heard = []
         for level in [70] * 50 + [25] * 50 + [70] * 50:
-            levels.watch_level(row, frame_at(level), 160)
+            levels.watch_level(row, frame_at(level), 160, False)
             heard.append(int(row[levels.ACTIVE]))
         # At once, and 300 ms longer than it lasts.
         assert heard == [0] * 50 + [1] * 50 + [1] * levels.HANG_TICKS + [0] * 35
 
+    def test_what_its_sender_says_is_none(self) -> None:
+        row = rows(1)[0]
+        heard = []
+        for denied in [False] * 10 + [True] * 50 + [False] * 10:
+            level = levels.watch_level(row, frame_at(25), 160, denied)
+            # Nobody's word changes how loud it is.
+            assert level == row[levels.LEVEL] == 25
+            heard.append(int(row[levels.ACTIVE]))
+        # Over as if it had become silent, and there again at once.
+        over = 50 - levels.HANG_TICKS
+        assert heard == [1] * (10 + levels.HANG_TICKS) + [0] * over + [1] * 10
+
     def test_a_steady_noise_becomes_background(self) -> None:
         row = rows(1)[0]
         for _ in range(3000):
-            levels.watch_level(row, frame_at(45), 160)
+            levels.watch_level(row, frame_at(45), 160, False)
         assert row[levels.ACTIVE] == 0
-        levels.watch_level(row, frame_at(30), 160)
+        levels.watch_level(row, frame_at(30), 160, False)
         assert row[levels.ACTIVE] == 1
 
     def test_speech_with_its_pauses_never_becomes_background(self) -> None:
         row = rows(1)[0]
         for _ in range(200):
             for level in [28] * 12 + [60] * 5:
-                levels.watch_level(row, frame_at(level), 160)
+                levels.watch_level(row, frame_at(level), 160, False)
                 assert row[levels.ACTIVE] == 1
 
     def test_hum_below_the_threshold_is_silence(self) -> None:
         row = rows(1)[0]
         for level in [90] * 100 + [56] * 100:
-            levels.watch_level(row, frame_at(level), 160)
+            levels.watch_level(row, frame_at(level), 160, False)
             assert row[levels.ACTIVE] == 0
 
 
@@ -106,7 +118,7 @@ class Room:
 
     def tick(self, *now: int) -> list[int]:
         for row, level in zip(self.rows, now, strict=True):
-            levels.watch_level(row, frame_at(level), 160)
+            levels.watch_level(row, frame_at(level), 160, False)
         chosen = np.full(len(now) + 1, -7, np.int64)
         count = levels.choose_speakers(
             self.rows, self.members, len(self.members), self.most, chosen

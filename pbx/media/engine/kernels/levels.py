@@ -2,6 +2,10 @@
 
 A voice's level row is WIDTH words, zeros at first. At each tick: `watch_level` with the voice's
 frame; then, for each room, `choose_speakers`.
+
+How loud a voice is, is measured in what others would hear, whatever its sender says of it
+(RFC 6464): who claims to speak loudly and sends silence gets nobody's place. A sender knows better
+only that what it has sent is no voice (keys, a fan, an echo); what it says so, it loses by alone.
 """
 
 from decimal import Decimal
@@ -100,11 +104,11 @@ def level_of(power: Any, samples: Any) -> Any:
 
 
 @kernel
-def _watch_voice(row: Any, loudness: Any) -> None:
+def _watch_voice(row: Any, loudness: Any, denied: Any) -> None:
     above = (loudness << 6) - row[FLOOR_64]
     on = loudness >= _ON_LEAST and above >= _ON_ABOVE_FLOOR << 6
     stays = loudness >= _OFF_LEAST and above >= _OFF_ABOVE_FLOOR << 6
-    if on or (row[ACTIVE] != 0 and stays):
+    if not denied and (on or (row[ACTIVE] != 0 and stays)):
         row[ACTIVE] = 1
         row[HANG] = HANG_TICKS
     elif row[HANG] > 0:
@@ -119,11 +123,17 @@ def _watch_voice(row: Any, loudness: Any) -> None:
 
 
 @kernel
-def watch_level(row: Any, pcm: Any, samples: Any) -> Any:
+def watch_level(row: Any, pcm: Any, samples: Any, denied: Any) -> Any:
     """Enter one frame; returns its level in -dBov.
 
     Voice is found in its first frame, when it is 9 dB above the background and above -55 dBov;
     below 6 dB or -60 dBov it ends after `HANG_TICKS`.
+
+    Args:
+        row: the voice's.
+        pcm: int16.
+        samples: length of the frame.
+        denied: its sender says that it is no voice.
     """
     length = min(samples, pcm.shape[0], _MOST_SAMPLES)
     level = level_of(energy(pcm, length), length)
@@ -135,7 +145,7 @@ def watch_level(row: Any, pcm: Any, samples: Any) -> Any:
     rise = (loudness << 4) - row[SCORE_16]
     row[SCORE_16] += (rise + 1) >> 1 if rise > 0 else rise >> 4
     before = row[ACTIVE]
-    _watch_voice(row, loudness)
+    _watch_voice(row, loudness, denied)
     if row[ACTIVE] > before:
         # Of many who speak, too, who begins is heard with the first syllable.
         row[SCORE_16] = max(row[SCORE_16], loudness << 4)

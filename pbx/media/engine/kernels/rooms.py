@@ -4,6 +4,7 @@ from typing import Any
 
 from pbx.media.engine import player_row, voice_row
 from pbx.media.engine import tables as t
+from pbx.media.engine.kernels import jitter_row, levels, rtp_out
 from pbx.media.engine.kernels.levels import CHOSEN, WIDTH, choose_speakers
 from pbx.media.engine.kernels.mix import UNITY, add_parties, mix_all, mix_minus, scale
 from pbx.media.engine.kernels.playing import bring
@@ -58,8 +59,8 @@ def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
             voices.members[speakers] = slot
             speakers += 1
     if speakers > MOST_SPEAKERS:
-        levels = voices.voices[:, voice_row.LEVEL : voice_row.LEVEL + WIDTH]
-        chosen = choose_speakers(levels, voices.members, speakers, MOST_SPEAKERS, voices.chosen)
+        rows = voices.voices[:, voice_row.LEVEL : voice_row.LEVEL + WIDTH]
+        chosen = choose_speakers(rows, voices.members, speakers, MOST_SPEAKERS, voices.chosen)
     else:
         chosen = speakers
         for place in range(speakers):
@@ -80,6 +81,42 @@ def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
             bring(voices, player, rate, row_of(voices.heard, streams + player))
             chosen += 1
     return chosen
+
+
+@kernel
+def _loudness(voices: Any, heard: Any, samples: Any) -> Any:
+    """Return the level of what a room hears of a voice or a player, in -dBov."""
+    if heard < voices.voices.shape[0] and voices.voices[heard, voice_row.GAIN] == UNITY:
+        return voices.voices[heard, voice_row.LEVEL + levels.LEVEL]
+    return levels.level_of(levels.energy(row_of(voices.heard, heard), samples), samples)
+
+
+@kernel
+def _name_speakers(voices: Any, slot: Any, chosen: Any, samples: Any) -> None:
+    """Write to a voice's row who speaks in what it hears of its room (RFC 3550 §7.3, RFC 6465).
+
+    Players are ours, so they go by our own SSRC: "A mixer that is itself a contributing source for some
+    packet SHOULD explicitly include its own SSRC". A listener never finds its own in the list,
+    whoever has it: it would take that for a loop (§8.2).
+    """
+    row = row_of(voices.voices, slot)
+    own = row[voice_row.JITTER + jitter_row.SSRC]
+    named, ours = 0, levels.SILENCE
+    for place in range(chosen):
+        heard = voices.chosen[place]
+        if heard >= voices.voices.shape[0]:
+            ours = min(ours, _loudness(voices, heard, samples))
+            continue
+        speaker = row_of(voices.voices, heard)
+        source = speaker[voice_row.JITTER + jitter_row.SSRC]
+        active = speaker[voice_row.LEVEL + levels.ACTIVE] != 0
+        if active and heard != slot and source != own and named < voice_row.MOST_NAMED - 1:
+            named += 1
+            row[voice_row.SPEAKERS + named] = source << 8 | _loudness(voices, heard, samples)
+    if ours < levels.SILENCE:
+        named += 1
+        row[voice_row.SPEAKERS + named] = row[voice_row.SENDER + rtp_out.SSRC] << 8 | ours
+    row[voice_row.SPEAKERS] = named
 
 
 @kernel
@@ -109,6 +146,8 @@ def _mix(tables: Any, voices: Any, number: Any) -> None:
             mix_minus(own_limiter, voices.total, row_of(voices.heard, slot), samples, voices.spare)
             heard = voices.spare
         resample(window, heard, samples, rate, row[voice_row.RATE], out)
+        if row[voice_row.FLAGS] & voice_row.SPEAKERS_OUT != 0:
+            _name_speakers(voices, slot, chosen, samples)
 
 
 @kernel

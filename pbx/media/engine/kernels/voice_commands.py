@@ -180,6 +180,8 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
         clear(line)
     line[detect.LINE_TURNS] = row[voice_row.LINE_TURNS]
     line[detect.LINE_BESIDE] = row[voice_row.LINE_BESIDE]
+    row[voice_row.SAID] = 0
+    row[voice_row.SPEAKERS] = 0
     if anew:
         _begin_codec(voices, slot)
     if decoder >= 0 and decoder != row[voice_row.DECODER]:

@@ -9,6 +9,7 @@ from pbx.media.engine import coder_row, ring_row, voice_row
 from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
+    header_extension,
     levels,
     plc,
     quality,
@@ -89,6 +90,19 @@ def _meant(row: Any, payload_type: Any) -> Any:
 
 
 @kernel
+def _note_said(row: Any, packet: Any, length: Any) -> None:
+    """Take note of what a packet's header says of voice in it; nothing where it says nothing."""
+    number = (row[voice_row.FLAGS] & voice_row.LEVEL_IN) >> voice_row.LEVEL_IN_SHIFT
+    said = header_extension.first_octet(packet, length, number)
+    if said < 0:
+        row[voice_row.SAID] &= voice_row.HAS_SAID_SOME
+    elif said & header_extension.VOICE != 0:
+        row[voice_row.SAID] = voice_row.HAS_SAID_SOME
+    else:
+        row[voice_row.SAID] |= voice_row.SAYS_NONE
+
+
+@kernel
 def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
     """Take in one RTP packet of a voice's peer.
 
@@ -125,6 +139,8 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     is_opus = voices.coders[row[voice_row.DECODER], coder_row.CODEC] == codecs.OPUS
     if is_opus and verdict == j.STORED and opus_has_copy(rest(packet, offset), octets):
         row[voice_row.JITTER + j.COPIES] = 1
+    if row[voice_row.FLAGS] & voice_row.LEVEL_IN != 0 and verdict == j.STORED:
+        _note_said(row, packet, length)
     if verdict != j.EVENT or ssrc == row[voice_row.JITTER + j.SSRC]:
         in_time = 0 if verdict == j.TOO_LATE else 1
         statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
@@ -237,7 +253,11 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     frame = part(sound, voice_row.OWN, voice_row.FRAME)
     for index in range(samples, row[voice_row.RATE] // 50):
         frame[index] = 0
-    watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50)
+    denied = (
+        row[voice_row.FLAGS] & voice_row.LEVEL_IN != 0
+        and row[voice_row.SAID] == voice_row.SAYS_NONE | voice_row.HAS_SAID_SOME
+    )
+    watch_level(part(row, voice_row.LEVEL, levels.WIDTH), frame, row[voice_row.RATE] // 50, denied)
     events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
     if telephone_event.expire(events, now) != 0:
         report_event_end(tables, row, slot, events)

@@ -5,7 +5,9 @@ from typing import Any
 from pbx.media.engine import stream_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import (
+    header_extension,
     jitter_row,
+    levels,
     quality_row,
     rtcp,
     rtp_out,
@@ -121,21 +123,49 @@ def _rests(row: Any, sound: Any, samples: Any) -> Any:
 
 
 @kernel
+def _put_levels(row: Any, sound: Any, samples: Any, packet: Any) -> Any:
+    """Write levels behind a packet's RTP header, as the peer wants them; returns the octets."""
+    flags = row[voice_row.FLAGS]
+    number = (flags & voice_row.LEVEL_OUT) >> voice_row.LEVEL_OUT_SHIFT
+    level = 0
+    if number != 0:
+        watched = part(row, voice_row.LEVEL_SENT, levels.WIDTH)
+        frame = row[voice_row.RATE] // 50
+        for at in range(0, samples, frame):
+            level = levels.watch_level(watched, rest(sound, at), min(frame, samples - at), False)
+        if samples > frame:
+            level = levels.level_of(levels.energy(sound, samples), samples)
+        if watched[levels.ACTIVE] != 0:
+            level |= header_extension.VOICE
+    return header_extension.put_levels(
+        packet,
+        number,
+        level,
+        (flags & voice_row.SPEAKERS_OUT) >> voice_row.SPEAKERS_OUT_SHIFT,
+        part(row, voice_row.SPEAKERS, 1 + voice_row.MOST_NAMED),
+    )
+
+
+@kernel
 def _send_sound(tables: Any, voices: Any, slot: Any, sound: Any, quiet: Any) -> None:
     """Encode and send a whole packet of `sound`; `quiet`: an event is being sent in its place."""
     row = row_of(voices.voices, slot)
     sender = part(row, voice_row.SENDER, rtp_out.WIDTH)
     samples = row[voice_row.PACKET]
     wanted = tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0 and not quiet
-    octets = 0
+    octets, header = 0, RTP_HEADER
     packet = part(voices.outbox, tables.totals[t.OUTBOX_END], PACKET)
     if wanted:
-        octets = _encode(tables, voices, slot, sound, samples, rest(packet, RTP_HEADER))
+        if row[voice_row.FLAGS] & (voice_row.LEVEL_OUT | voice_row.SPEAKERS_OUT) != 0:
+            header += _put_levels(row, sound, samples, packet)
+        octets = _encode(tables, voices, slot, sound, samples, rest(packet, header))
     # The encoder has had it all the same, as it would have with a DTX of its own: so whoever hears the
     # same may share its packets, and what follows goes on from where the peer's decoder is.
     if octets > 0 and not _rests(row, sound, samples):
         rtp_out.put_sound(sender, packet, row[voice_row.PAYLOAD_TYPE], octets)
-        post(tables, voices, slot, RTP_HEADER + octets, False)
+        if header > RTP_HEADER:
+            header_extension.announce(packet, row[voice_row.SPEAKERS])
+        post(tables, voices, slot, header + octets, False)
     else:
         rtp_out.pause(sender)
     rtp_out.pass_time(sender, samples * row[voice_row.CLOCK] // row[voice_row.RATE])
