@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from pbx.errors import PeerError
 from pbx.media import codecs
+from pbx.media.audio_levels import agreed_levels, answered_levels, offered_levels
 from pbx.media.codecs import Codec
 from pbx.media.opus import opus_parameters
 from pbx.media.protocol import Voice
@@ -89,7 +90,8 @@ class Agreed:
     Args:
         index: the place of its media in the descriptions.
         codec, payload_type, ptime_ms, event_type, event_clock, noise_type, told_type,
-            told_event_type, told_noise_type, metrics, plays_hz, fec, bitrate, dtx: as in `Voice`.
+            told_event_type, told_noise_type, metrics, plays_hz, fec, bitrate, dtx, level_in, level_out,
+            speakers_out: as in `Voice`.
         rate: samples per second of what the peer plays and sends, at the most.
         direction: what the peer does; without receiving while it holds.
     """
@@ -110,6 +112,9 @@ class Agreed:
     fec: bool
     bitrate: int
     dtx: bool
+    level_in: int
+    level_out: int
+    speakers_out: int
     direction: Direction
 
     def voice(self, port: int, heard: int) -> Voice:
@@ -137,6 +142,9 @@ class Agreed:
             fec=self.fec,
             bitrate=self.bitrate,
             dtx=self.dtx,
+            level_in=self.level_in,
+            level_out=self.level_out,
+            speakers_out=self.speakers_out,
         )
 
 
@@ -257,6 +265,7 @@ def _offer(formats: Sequence[Format], before: Agreement, index: int, local_addre
     told = before.told.media if before.told else ()
     media = [refused(one) for one in told]
     lines = [Line("a", f"ptime:{speech.ptime}"), Line("a", Direction.SENDRECV.value), _METRICS]
+    lines += offered_levels(before, index)
     protocol = "RTP/AVP"
     if index < len(told):
         protocol = told[index].protocol
@@ -279,6 +288,7 @@ def agreed(agreement: Agreement) -> Agreed | None:
     opus = None
     if speech.codec.number == codecs.OPUS:
         opus = opus_parameters(peer.line, speech.payload_type)
+    levels = agreed_levels(agreement, index)
     return Agreed(
         index=index,
         codec=speech.codec.number,
@@ -297,6 +307,9 @@ def agreed(agreement: Agreement) -> Agreed | None:
         # §7.1: "The sender of the other side MUST NOT send with an average bitrate higher"
         bitrate=opus.bitrate if opus else 0,
         dtx=bool(opus and opus.dtx),
+        level_in=levels.level_in,
+        level_out=levels.level_out,
+        speakers_out=levels.speakers_out,
         direction=peer.direction,
     )
 
@@ -407,6 +420,7 @@ def answered(
         lines.append(Line("a", "rtcp-mux"))
     if offered.voip_metrics:
         lines.append(_METRICS)
+    lines += answered_levels(description, offered)
     return _media(offered.protocol, taken, lines)
 
 
