@@ -68,6 +68,7 @@ class Baresip:
         certificate: a PEM file with certificate and key, which it shows to who connects to it by TLS.
         modules: more of its modules, such as ``mwi``.
         friends: numbers whose presence it watches.
+        levels: it offers to tell how loud its packets are, and to be told (RFC 6464).
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Baresip:
         certificate: Path | None = None,
         modules: tuple[str, ...] = (),
         friends: tuple[str, ...] = (),
+        levels: bool = False,
     ) -> None:
         program = find("baresip")
         folder.mkdir(parents=True)
@@ -112,6 +114,8 @@ class Baresip:
         )
         if certificate is not None:
             config += f"sip_certificate {certificate}\n"
+        if levels:
+            config += "audio_level yes\n"
         (folder / "config").write_text(config)
         known = [f'"{one}" <sip:{one}@{server}>;presence=p2p\n' for one in friends]
         (folder / "contacts").write_text("".join(known))
@@ -252,6 +256,11 @@ class Baresip:
         # One count for each source (SSRC) that it has heard
         counts = re.findall(r"rcvd=(\d+)", self.command("audio_debug"))
         return sum(map(int, counts)) if counts else None
+
+    def level_told(self) -> float | None:
+        """Return how loud the last packet was by its own header, in dBov; None where it doesn't say."""
+        found = re.search(r"level (-?[0-9.]+) dBov", self.command("audio_debug"))
+        return float(found[1]) if found else None
 
     def recording(self) -> Recording:
         """Return the newest recording."""
