@@ -452,6 +452,34 @@ class TestTimeLine:
         ear.run([*first, *sorted(second)], 1.9)
         assert ear.row[c.RESTARTS] == 1
 
+    def test_a_stray_packet_silences_nobody(self) -> None:
+        """Of another source, by a straggler, a gateway or a stranger: two a second."""
+        ear = Listener()
+        packets = [p for _, p in Talker().packets(5)]
+        strays = [
+            Packet(p.arrival_ns + 5 * MS, 7 * n, 99, b"\1" * 320, 0, 96, 7)
+            for n, p in enumerate(packets[20:240:25])
+        ]
+        ear.run(sorted([*packets, *strays]), 4.9)
+        assert ear.row[c.RESTARTS] == 0
+        assert ear.row[c.DISCARDED] + ear.row[c.CANDIDATE] == len(strays)
+        assert ear.row[c.CONCEALED] == ear.row[c.LATE] == ear.row[c.RESYNCS] == 0
+        assert all(real.all() for real in ear.real[5:])
+
+    def test_a_new_source_is_heard_while_the_old_one_still_sends(self) -> None:
+        ear = Listener()
+        first = [p for _, p in Talker().packets(3)]
+        second = [
+            Packet(p.arrival_ns + 1001 * MS, 900 + n, 160 * n, p.payload, 0, 96, 8)
+            for n, (_, p) in enumerate(Talker().packets(2))
+        ]
+        both = [p for p in first if p.arrival_ns < START_NS + 1300 * MS]
+        ear.run(sorted([*both, *second]), 3.1)
+        assert ear.row[c.RESTARTS] == 1
+        # From its first packet on
+        assert ear.row[c.PLAYED] >= len(second) + 48
+        assert ear.row[c.SSRC] == 8
+
     @pytest.mark.parametrize("marker", [0, 1])
     @pytest.mark.parametrize("leap", [-2_000_000_000, -50_000, -9000, 9000, 50_000, 2_000_000_000])
     def test_leap_of_the_timestamp(self, leap: int, marker: int) -> None:

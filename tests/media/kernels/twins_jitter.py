@@ -14,6 +14,7 @@ class Stored:
     length: int
     kind: int
     distance: int
+    source: int
 
 
 @dataclass
@@ -93,12 +94,7 @@ class JitterTwin:
         self.last_sequence = None
         self.next = first.timestamp - self.clock
 
-    def follow(self, ssrc: int, now: int) -> bool:
-        if ssrc == self.ssrc:
-            return True
-        if ssrc == self.old_ssrc and now - self.changed < STRAGGLE:
-            return False
-        self.refuse_candidate()
+    def listen_to(self, ssrc: int, now: int) -> None:
         self.discard()
         if self.ssrc is not None:
             self.old_ssrc = self.ssrc
@@ -110,7 +106,12 @@ class JitterTwin:
         self.target = self.initial
         self.newest_sequence = None
         self.seen.clear()
-        return True
+
+    def begin_with(self, first: Stored) -> None:
+        self.begin(first)
+        self.seen = {0}
+        self.waiting = [first]
+        self.candidate = None
 
     def saw(self, sequence: int) -> None:
         """`seen` holds how far each number is behind the newest one."""
@@ -155,13 +156,11 @@ class JitterTwin:
         least = -self.clock // 5 if far else -self.clock // 200
         if (
             before is not None
+            and before.source == self.ssrc
             and packet.sequence == (before.sequence + 1) % 65536
             and least <= change <= self.clock // 5
         ):
-            self.begin(before)
-            self.seen = {0}
-            self.waiting = [before]
-            self.candidate = None
+            self.begin_with(before)
             self.count(c.RESYNCS)
             return c.STORED
         if 0 < (self.newest_sequence - packet.sequence) % 65536 < 64:
@@ -191,14 +190,29 @@ class JitterTwin:
                 self.saw(sequence)
             return c.EVENT
         self.count(c.RECEIVED)
-        source = self.follow(ssrc, now)
-        if not source or not 0 < length <= self.slot_octets:
+        straggles = ssrc == self.old_ssrc and now - self.changed < STRAGGLE
+        if straggles or not 0 < length <= self.slot_octets:
             self.count(c.DISCARDED)
             return c.REFUSED
+        if self.ssrc is None:
+            self.listen_to(ssrc, now)
+        elif ssrc != self.ssrc:
+            first = self.candidate
+            proven = first is not None and first.source == ssrc
+            if first is None or not proven or sequence != (first.sequence + 1) % 65536:
+                self.refuse_candidate()
+                if len(self.waiting) == self.slots - 1:
+                    del self.waiting[0]
+                    self.count(c.DISCARDED)
+                distance = now * self.clock // 10**9 - timestamp
+                self.candidate = Stored(timestamp, sequence, length, kind, distance, ssrc)
+                return c.HELD
+            self.listen_to(ssrc, now)
+            self.begin_with(first)
         if self.started:
             timestamp = self.newest + (timestamp - self.newest + 2**31) % 2**32 - 2**31
         distance = now * self.clock // 10**9 - timestamp
-        packet = Stored(timestamp, sequence, length, kind, distance)
+        packet = Stored(timestamp, sequence, length, kind, distance, ssrc)
         if not self.started:
             self.begin(packet)
         lateness = distance - self.base
@@ -210,7 +224,7 @@ class JitterTwin:
             return c.AGAIN
         if far or lateness > self.longest:
             verdict = self.jump(packet, marker, far)
-        else:
+        elif self.candidate is not None and self.candidate.source == ssrc:
             self.refuse_candidate()
         if verdict == c.STORED:
             self.saw(sequence)

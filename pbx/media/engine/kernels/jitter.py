@@ -130,8 +130,18 @@ def _begin(row: Any, sequence: Any, timestamp: Any, distance: Any) -> None:
 
 
 @kernel
+def _begin_with_candidate(row: Any) -> None:
+    """Begin a time line whose first packet is the candidate."""
+    slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
+    sequence = (row[c.FACTS + slot] >> 16) & 0xFFFF
+    _begin(row, sequence, row[c.TIMESTAMPS + slot], row[c.CANDIDATE_DISTANCE])
+    row[c.CANDIDATE] = 0
+    row[c.COUNT] = 1
+    row[c.SEEN] = 1
+
+
+@kernel
 def _listen_to(row: Any, ssrc: Any, now: Any) -> None:
-    _drop_candidate(row)
     _drop_all(row)
     if row[c.SSRC] >= 0:
         row[c.OLD_SSRC] = row[c.SSRC]
@@ -249,6 +259,16 @@ def _copy(
 
 
 @kernel
+def _step_aside(row: Any) -> None:
+    """Let the candidate make room for a packet of the source that is heard: it stays behind the last one."""
+    mask = row[c.SLOT_MASK]
+    at = row[c.HEAD] + row[c.COUNT]
+    slot = slot_at(row, at)
+    row[c.ORDER + (at & mask)] = slot_at(row, at + 1)
+    row[c.ORDER + ((at + 1) & mask)] = slot
+
+
+@kernel
 def _join(row: Any) -> None:
     """Move the packet at the position after the last one to where its timestamp belongs."""
     mask = row[c.SLOT_MASK]
@@ -263,22 +283,35 @@ def _join(row: Any) -> None:
 
 
 @kernel
+def _hold(row: Any, ssrc: Any, distance: Any) -> Any:
+    """Make the packet that comes the candidate; returns `HELD`."""
+    _drop_candidate(row)
+    row[c.CANDIDATE] = 1
+    row[c.CANDIDATE_SSRC] = ssrc
+    row[c.CANDIDATE_DISTANCE] = distance
+    return c.HELD
+
+
+@kernel
+def _is_next(row: Any, ssrc: Any, sequence: Any) -> Any:
+    """Return whether a packet is the one behind the candidate."""
+    slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
+    before = (row[c.FACTS + slot] >> 16) & 0xFFFF
+    same = row[c.CANDIDATE] != 0 and row[c.CANDIDATE_SSRC] == ssrc
+    return same and sequence == (before + 1) & 0xFFFF
+
+
+@kernel
 def _is_continued(row: Any, sequence: Any, distance: Any, far: Any) -> Any:
     """Return whether a packet follows the candidate on its time line.
 
     A network that was stuck delivers packets each less late than the one before: those catch up
     by themselves.
     """
-    slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
-    before = (row[c.FACTS + slot] >> 16) & 0xFFFF
     change = distance - row[c.CANDIDATE_DISTANCE]
     clock = row[c.CLOCK]
     least = -(clock // 5) if far else -(clock // 200)
-    return (
-        row[c.CANDIDATE] != 0
-        and sequence == (before + 1) & 0xFFFF
-        and least <= change <= clock // 5
-    )
+    return _is_next(row, row[c.SSRC], sequence) and least <= change <= clock // 5
 
 
 @kernel
@@ -290,13 +323,7 @@ def _jump(row: Any, sequence: Any, timestamp: Any, distance: Any, marker: Any, f
     behind = (row[c.NEWEST_SEQ] - sequence) & 0xFFFF
     continued = _is_continued(row, sequence, distance, far)
     if continued:
-        # The candidate is the first packet of the new time line.
-        slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
-        first = (row[c.FACTS + slot] >> 16) & 0xFFFF
-        _begin(row, first, row[c.TIMESTAMPS + slot], row[c.CANDIDATE_DISTANCE])
-        row[c.CANDIDATE] = 0
-        row[c.COUNT] = 1
-        row[c.SEEN] = 1
+        _begin_with_candidate(row)
         row[c.RESYNCS] += 1
         verdict = c.STORED
     elif 0 < behind < 64:
@@ -308,10 +335,7 @@ def _jump(row: Any, sequence: Any, timestamp: Any, distance: Any, marker: Any, f
         row[c.RESYNCS] += 1
         verdict = c.STORED
     else:
-        _drop_candidate(row)
-        row[c.CANDIDATE] = 1
-        row[c.CANDIDATE_DISTANCE] = distance
-        verdict = c.HELD
+        verdict = _hold(row, row[c.SSRC], distance)
     return verdict
 
 
@@ -330,7 +354,7 @@ def _place(row: Any, sequence: Any, timestamp: Any, marker: Any, now: Any) -> An
         verdict = c.AGAIN
     elif wild:
         verdict = _jump(row, sequence, timestamp, distance, marker, far)
-    else:
+    elif row[c.CANDIDATE_SSRC] == row[c.SSRC]:
         _drop_candidate(row)
     if verdict == c.STORED:
         _saw(row, sequence)
@@ -344,13 +368,26 @@ def _place(row: Any, sequence: Any, timestamp: Any, marker: Any, now: Any) -> An
 
 
 @kernel
-def _is_source(row: Any, ssrc: Any, now: Any) -> Any:
-    """Follow a change of SSRC; returns False for a straggler of the source before."""
+def _is_straggler(row: Any, ssrc: Any, now: Any) -> Any:
+    return ssrc == row[c.OLD_SSRC] and now - row[c.CHANGED_NS] < STRAGGLERS_NS
+
+
+@kernel
+def _is_heard(row: Any, ssrc: Any, sequence: Any, now: Any) -> Any:
+    """Return whether a packet's source is listened to, to which it may change with this packet.
+
+    One packet of another source proves nothing (RFC 3550 A.1): a second one must follow it, whatever
+    comes of the present source in between.
+    """
     if ssrc == row[c.SSRC]:
         return True
-    if ssrc == row[c.OLD_SSRC] and now - row[c.CHANGED_NS] < STRAGGLERS_NS:
+    if row[c.SSRC] < 0:
+        _listen_to(row, ssrc, now)
+        return True
+    if not _is_next(row, ssrc, sequence):
         return False
     _listen_to(row, ssrc, now)
+    _begin_with_candidate(row)
     return True
 
 
@@ -389,19 +426,23 @@ def put(
             _saw(row, sequence)
         return c.EVENT
     row[c.RECEIVED] += 1
-    source = _is_source(row, ssrc, now)
     fits = 0 < length <= 1 << row[c.SLOT_SHIFT] and 0 <= offset <= packet.shape[0] - length
-    if not source or not fits:
+    if not fits or _is_straggler(row, ssrc, now):
         row[c.DISCARDED] += 1
         return c.REFUSED
     extended = timestamp
-    if row[c.STARTED] != 0:
-        extended = row[c.NEWEST_TS] + signed_32(timestamp - row[c.NEWEST_TS])
-    verdict = _place(row, sequence, extended, marker, now)
+    if not _is_heard(row, ssrc, sequence, now):
+        verdict = _hold(row, ssrc, units(now, row[c.CLOCK]) - timestamp)
+    else:
+        if row[c.STARTED] != 0:
+            extended = row[c.NEWEST_TS] + signed_32(timestamp - row[c.NEWEST_TS])
+        verdict = _place(row, sequence, extended, marker, now)
     if verdict in (c.STORED, c.HELD):
         if row[c.COUNT] >= row[c.SLOT_MASK]:
             # One slot is always free, for the packet that comes.
             drop_first(row)
+        if verdict == c.STORED and row[c.CANDIDATE] != 0:
+            _step_aside(row)
         facts = length | sequence << 16 | payload_type << 32
         _copy(row, payloads, packet, offset, length, facts, extended)
         if verdict == c.STORED:

@@ -71,7 +71,7 @@ EVENT_SINCE = 20
 HEAD = 21
 COUNT = 22
 CANDIDATE = 23
-"""1: the position after the last one has a packet that may begin another time line."""
+"""1: the position after the last one has a packet that may begin another time line, or another source."""
 
 CANDIDATE_DISTANCE = 24
 
@@ -171,6 +171,7 @@ COPIES = 64
 COPIES_WANTED = 65
 """Packets that have still to come, none of them after a loss, before the delay holds none for its copy."""
 
+CANDIDATE_SSRC = 66
 COPIES_KEPT = 500
 """What that begins with at each loss: 10 s."""
 
@@ -194,7 +195,7 @@ TOO_LATE = 2
 AGAIN = 3
 REFUSED = 4
 HELD = 5
-"""Kept until the next packet tells whether the peer's clock has jumped."""
+"""Kept until another packet tells whether the peer's clock has jumped, or another source is heard."""
 
 # --- verdicts of `next_step` ---------------------------------------------------------------------------
 READY = 0

@@ -141,7 +141,8 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         row[voice_row.JITTER + j.COPIES] = 1
     if row[voice_row.FLAGS] & voice_row.LEVEL_IN != 0 and verdict == j.STORED:
         _note_said(row, packet, length)
-    if verdict != j.EVENT or ssrc == row[voice_row.JITTER + j.SSRC]:
+    # A stray says nothing of how the source arrives that is heard
+    if ssrc == row[voice_row.JITTER + j.SSRC]:
         in_time = 0 if verdict == j.TOO_LATE else 1
         statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
         quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)
