@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pbx.media.engine import stream_row as row
 from pbx.media.engine.kernels import numbering
-from pbx.media.engine.kernels.rtp import MAX_MISORDER
+from pbx.media.engine.kernels.rtp import MAX_DROPOUT, MAX_MISORDER, count_sequence
 from pbx.media.engine.tables import Words
 
 CLOCK = 8000
@@ -24,13 +24,17 @@ class Numbered:
 
     def __init__(self) -> None:
         self.stream: Words = np.zeros(row.WIDTH, np.int64)
+        self.sources: Words = np.zeros((4, row.WIDTH), np.int64)
 
     def packet(self, slot: int, header: Header, now: int, clock: int = CLOCK) -> Header:
         """Return what the peer gets for a packet that comes to row `slot`."""
         sequence, timestamp, ssrc = header
         data = struct.pack("!BBHII", 0x80, 0x80, sequence, timestamp, ssrc)
         octets = np.frombuffer(bytearray(data + b"sound"), np.uint8)
-        how = numbering.follow(self.stream, slot, octets, clock, now)
+        source = self.sources[slot]
+        source[row.CLOCK] = clock
+        count_sequence(source, ssrc, sequence)
+        how = numbering.follow(self.stream, source, slot, octets, now)
         if how != numbering.AS_IT_CAME:
             numbering.renumber(self.stream, octets, how)
         assert octets[:2].tobytes() == data[:2]
@@ -56,6 +60,28 @@ class Source:
 
 
 @dataclass
+class Line:
+    """What comes to one row, as RFC 3550 A.1 has it."""
+
+    ssrc: int
+    newest: int
+    proof: int = -1
+    """The number that would prove that it has begun anew."""
+
+    def belongs(self, sequence: int) -> bool:
+        """Take in a number; returns whether it is the newest one then."""
+        ahead = (sequence - self.newest) % 2**16
+        if ahead >= 2**16 - MAX_MISORDER + 1:
+            return False
+        if ahead != 0 and ahead >= MAX_DROPOUT and sequence != self.proof:
+            self.proof = (sequence + 1) % 2**16
+            return False
+        if ahead != 0:
+            self.newest, self.proof = sequence, -1
+        return True
+
+
+@dataclass
 class Twin:
     """What a peer gets, with whole numbers and objects."""
 
@@ -64,6 +90,7 @@ class Twin:
     earlier: Source | None = None
     left_ns: int = 0
     newest_out: int = 0
+    lines: dict[int, Line] = field(default_factory=dict)
     stamp: tuple[int, int] = (0, 0)
     """The newest timestamp, and when it came first."""
 
@@ -82,13 +109,16 @@ class Twin:
     def source(self, slot: int, header: Header, now: int, clock: int) -> Source:
         sequence, timestamp, ssrc = header
         name = slot, ssrc
+        if slot not in self.lines or self.lines[slot].ssrc != ssrc:
+            self.lines[slot] = Line(ssrc, sequence)
+        belongs = self.lines[slot].belongs(sequence)
         if self.present is None:
             self.ssrc, self.stamp, self.newest_out = ssrc, (timestamp, now), sequence
             self.present = Source(name, sequence)
             return self.present
         if name == self.present.name:
             ahead = self.present.extended(sequence) - self.present.newest
-            if ahead >= -MAX_MISORDER:
+            if ahead > -MAX_MISORDER or not belongs:
                 return self.present
         elif self.earlier and name == self.earlier.name and now - self.left_ns < 10**9:
             back = self.earlier
@@ -174,7 +204,7 @@ class TestOneSource:
         newest = sequence
         assert peer.packet(1, start, now) == start
         for _, step, stamp_step, pause in moves:
-            newest = max(newest, sequence := newest + max(min(step, 0x7FFF), -MAX_MISORDER))
+            newest = max(newest, sequence := newest + max(min(step, 0x7FFF), 1 - MAX_MISORDER))
             timestamp += stamp_step
             now += pause
             header = sequence % 2**16, timestamp % 2**32, ssrc
@@ -255,10 +285,26 @@ class TestAnotherSource:
         assert peer.packet(2, (6, 9, 1), now) == (8, 1480, 1)
 
     def test_the_same_source_begins_anew(self) -> None:
+        """With the second packet: one might be late, or doubled."""
         for first in (7 - MAX_MISORDER - 1, 7 + 0x8000, 40000):
             peer, now = self.after(stream_of(7, 1, ssrc=1))
             got = [
                 peer.packet(1, ((first + n) % 2**16, 160 * n, 1), now + TICK_NS * n)
-                for n in range(3)
+                for n in range(4)
             ]
-            assert got == [(8 + n, 1160 + 160 * n, 1) for n in range(3)]
+            assert got[0] == (first % 2**16, 0, 1)
+            assert got[1:] == [(8 + n, 1320 + 160 * n, 1) for n in range(3)]
+
+    def test_a_packet_that_is_seconds_late_moves_nothing(self) -> None:
+        for source, shift in ((1, 0), (2, 101)):
+            peer, now = self.after(stream_of(900, 101, ssrc=1, timestamp=0))
+            if source == 2:
+                peer.packet(2, (900, 0, 2), now)
+            late = (900 - MAX_MISORDER, 7, source)
+            before = peer.packet(source, (1000, 16000, source), now)
+            stray = peer.packet(source, late, now)
+            assert stray[0] == (late[0] + shift) % 2**16
+            again = peer.packet(source, late, now)
+            assert again == stray
+            after = peer.packet(source, (1001, 16160, source), now + TICK_NS)
+            assert after == (before[0] + 1, (before[1] + 160) % 2**32, before[2])

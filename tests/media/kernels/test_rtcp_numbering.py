@@ -37,19 +37,20 @@ class Parties:
     def __init__(self, *, renumbered: bool = True) -> None:
         self.hearer: Words = np.zeros(row.WIDTH, np.int64)
         self.source: Words = np.zeros(row.WIDTH, np.int64)
+        self.hearer[row.CLOCK] = self.source[row.CLOCK] = 8000
         self.now = 10**9
         self.hears(GONE if renumbered else SOURCE, 1000, OLD if renumbered else NEW, 10)
         if renumbered:
             # It has missed 7 of them
             self.from_hearer(receiver_report(OWN, Block(OLD, 0, 7, 1009, 0, 0, 0)), to=GONE)
             self.hears(SOURCE, 65530, NEW, 10)
-        numbering.follow(self.source, HEARER, octets_of(header(20, 0, OWN)), 8000, self.now)
+        numbering.follow(self.source, self.hearer, HEARER, octets_of(header(20, 0, OWN)), self.now)
         self.hearer[row.SENT], self.hearer[row.SENT_OCTETS] = 20, 20 * 172
 
     def hears(self, slot: int, first: int, ssrc: int, count: int) -> None:
         for n in range(count):
             packet = octets_of(header((first + n) % 2**16, 160 * n, ssrc))
-            numbering.follow(self.hearer, slot, packet, 8000, self.now)
+            numbering.follow(self.hearer, self.source, slot, packet, self.now)
             self.now += TICK_NS
 
     def from_source(self, data: bytes) -> bytes:

@@ -3,7 +3,8 @@
 The first source of a stream keeps its SSRC, its sequence numbers and its timestamps. Another one
 (a transfer, a phone that begins anew, a phone after music of the engine's) goes on behind what the
 peer has had: its first packet has the next sequence number, and a timestamp by the time that has
-passed. Within a source all stays as it came: loss, however long, order, duplicates. Receivers that
+passed. Within a source all stays as it came: loss, however long, order, duplicates; its numbers begin
+anew with the second packet of the other ones, as a lone one was late or doubled. Receivers that
 know SSRCs need none of this; Asterisk and baresip take lower numbers for packets that are late, and
 so does every SRTP context within one SSRC.
 
@@ -130,14 +131,14 @@ def _change_source(
 
 
 @kernel
-def follow(stream: Any, slot: Any, packet: Any, clock: Any, now: Any) -> Any:
+def follow(stream: Any, source: Any, slot: Any, packet: Any, now: Any) -> Any:
     """Take note of an RTP packet on its way to a peer.
 
     Args:
         stream: row of the peer.
-        slot: the row that the packet has come to.
+        source: the row that the packet has come to, which has counted it (`count_sequence`).
+        slot: its number.
         packet: its octets, `RTP_HEADER` at least.
-        clock: units of its timestamps in a second.
         now: CLOCK_MONOTONIC in nanoseconds.
 
     Returns:
@@ -149,8 +150,10 @@ def follow(stream: Any, slot: Any, packet: Any, clock: Any, now: Any) -> Any:
     ahead = (sequence + stream[row.SEQUENCE_SHIFT] - stream[row.OUT_SEQUENCE]) & _LOW_16
     newer = 0 < ahead < _HALF
     late = (-ahead) & _LOW_16
-    if key != stream[row.FROM] or not (newer or late <= MAX_MISORDER):
-        return _change_source(stream, key, sequence, timestamp, clock, now)
+    behind = not newer and late >= MAX_MISORDER
+    anew = behind and source[row.SEQ_MAX] & _LOW_16 == sequence
+    if key != stream[row.FROM] or anew:
+        return _change_source(stream, key, sequence, timestamp, source[row.CLOCK], now)
     if newer:
         stream[row.OUT_SEQUENCE] += ahead
         _note_time(stream, timestamp + stream[row.TIMESTAMP_SHIFT], now)

@@ -285,8 +285,7 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
             if stream[row.FLAGS] & row.KEYS != 0:
                 notice_key(tables, voices, slot, sink, tables.packets[index], length, now)
             if ours:
-                packet, clock = tables.packets[index], stream[row.CLOCK]
-                how = follow(tables.streams[sink], slot, packet, clock, now)
+                how = follow(tables.streams[sink], stream, slot, tables.packets[index], now)
         reports = as_rtcp and ours
         dialling = kind == RTP and tables.streams[sink, row.DIAL_PHASE] != row.DIAL_IDLE
         secure = flags & row.SECURE != 0
