@@ -106,6 +106,19 @@ class TestSound:
             counts = link.counts()
             assert counts[a.port].forged == counts[b.port].forged == 0
 
+    def test_a_tag_spoils_nobody_s_packet(self, link: Link) -> None:
+        """All packets of a tick are made before the first is protected: 252 octets, and 10 of the tag."""
+        with voice_phones(link, ULAW, ULAW, ULAW) as phones:
+            for phone in phones:
+                protected(phone)
+                phone.be(room=1, ptime_ms=30)
+            converse([(phone, phone.tone(500, 0.9)) for phone in phones])
+            for phone in phones:
+                sound = phone.sound()
+                # What can't be unprotected isn't there
+                assert len(sound) == sound[-1].sequence - sound[0].sequence + 1 >= 20
+                assert {len(one.payload) for one in sound} == {240}
+
     def test_nobody_hears_a_stranger(self, link: Link) -> None:
         with voice_phones(link, ULAW, ULAW) as (a, b):
             peer = protected(a)
