@@ -122,6 +122,21 @@ class TestWrite:
         assert 35 <= fields[15] <= 44
         assert fields[18:] == (40, 60, 200)
 
+    def test_what_others_have_lost_is_not_told_of_the_present_source(self) -> None:
+        """RFC 3550 §6.4.1: a block is on one source, from its beginning; so is RFC 3611's."""
+        voice = Voice()
+        voice.hear(0xBEEF, 100, without=tuple(range(10, 60)))
+        voice.hear(0xF00D, 100, without=(5,))
+        # And a leap of the same source's numbers forgets nothing
+        voice.hear(0xF00D, 20)
+        quality.measure(voice.stream, 20, 80.0)
+        said = parse(voice.write(delays=np.array([40, 60, 200])))
+        assert said is not None
+        (block,) = said[0]["blocks"]
+        assert (block["ssrc"], block["lost"]) == (0xF00D, 1)
+        assert block["fraction"] == 256 // 120
+        assert said[2]["body"][12] == 256 // 120
+
     def test_no_room(self) -> None:
         voice = Voice()
         out = np.zeros(511, np.uint8)

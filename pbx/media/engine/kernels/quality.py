@@ -61,6 +61,9 @@ def unplayed(row: Any) -> Any:
 @kernel
 def _start(row: Any, ssrc: Any, sequence: Any) -> None:
     before, lost_before = expected(row), lost(row)
+    if row[q.SSRC] != ssrc:
+        row[q.EXPECTED_OTHERS] = row[q.REPORTED_EXPECTED] = before
+        row[q.LOST_OTHERS] = row[q.REPORTED_LOST] = lost_before
     row[q.EXPECTED_BEFORE] = before
     row[q.LOST_BEFORE] = lost_before
     row[q.STARTED] = 1

@@ -32,6 +32,10 @@ LOST_BEFORE = 10
 EXPECTED_BEFORE = 11
 REORDERED = 12
 DUPLICATE = 13
+LOST_OTHERS = 14
+"""Lost of the SSRCs before the present one: reports are on one source each."""
+
+EXPECTED_OTHERS = 15
 
 # --- jitter (RFC 3550 A.8) -----------------------------------------------------------------------
 TRANSIT = 16

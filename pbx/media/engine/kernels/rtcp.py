@@ -113,9 +113,9 @@ def _begin_packet(out: Any, at: Any, count: Any, kind: Any, octets: Any) -> None
 
 @kernel
 def _put_block(row: Any, stream: Any, out: Any, at: Any, now: Any) -> None:
-    """Write a report block on what has been received (§6.4.1)."""
+    """Write a report block on what has been received of the present source (§6.4.1)."""
     # The wire has 24 bits with a sign.
-    missing = min(lost(stream), 0x7FFFFF)
+    missing = min(lost(stream) - stream[q.LOST_OTHERS], 0x7FFFFF)
     store_32(out, at, stream[q.SSRC])
     store_32(out, at + 4, report_loss(stream) << 24 | missing)
     store_32(out, at + 8, stream[q.MAX])
@@ -157,7 +157,8 @@ def _put_voip(out: Any, at: Any, ssrc: Any, stream: Any, rtt_ns: Any, delay: Any
     block = at + 12
     sent = max(expected(stream), 1)
     store_32(out, block, stream[q.SSRC])
-    out[block + 4] = min((lost(stream) << 8) // sent, 255)
+    own = max(sent - stream[q.EXPECTED_OTHERS], 1)
+    out[block + 4] = min((lost(stream) - stream[q.LOST_OTHERS] << 8) // own, 255)
     out[block + 5] = min((stream[q.DISCARDED] << 8) // sent, 255)
     out[block + 6] = min(stream[q.BURST_DENSITY], 255)
     out[block + 7] = min(stream[q.GAP_DENSITY], 255)
