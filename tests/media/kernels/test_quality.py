@@ -18,7 +18,11 @@ def fresh(clock: int = 8000, ie: int = 0, bpl: int = 251) -> Words:
 
 
 moves = st.one_of(
-    *[st.just(1)] * 5, st.integers(-4, 5), st.integers(-70, 70), st.integers(0, 65535)
+    *[st.just(1)] * 5,
+    st.integers(-4, 5),
+    st.integers(-70, 70),
+    st.integers(15, 3000),
+    st.integers(0, 65535),
 )
 packets = st.tuples(
     moves,

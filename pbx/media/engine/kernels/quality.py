@@ -110,14 +110,34 @@ def _judge(row: Any, played: Any) -> None:
 
 
 @kernel
+def _judge_hole(row: Any, missing: Any) -> None:
+    """Enter the fate of packets one behind the other none of which was played."""
+    if missing <= 0:
+        return
+    _judge(row, False)
+    row[q.JUDGED] += missing - 1
+    row[q.OPEN_LOST] += missing - 1
+    row[q.OPEN_PACKETS] += missing - 1
+
+
+@kernel
 def _advance(row: Any, ahead: Any) -> None:
-    """Move on to a newer packet, judging those that have settled."""
-    for _ in range(ahead):
+    """Move on to a newer packet, judging those that have settled.
+
+    Those behind the newest one so far are missing: who sends leaps makes nobody wait.
+    """
+    one_by_one = min(ahead, SETTLED)
+    for _ in range(one_by_one):
         row[q.MAX] += 1
         row[q.SEEN] <<= 1
         row[q.PLAYED] <<= 1
         if row[q.MAX] - SETTLED >= row[q.BASE]:
             _judge(row, (row[q.PLAYED] >> SETTLED) & 1 != 0)
+    hole = ahead - one_by_one
+    row[q.MAX] += hole
+    row[q.SEEN] = row[q.SEEN] << hole if hole < 64 else 0
+    row[q.PLAYED] = row[q.PLAYED] << hole if hole < 64 else 0
+    _judge_hole(row, hole)
 
 
 @kernel
