@@ -9,6 +9,9 @@ SEQUENCE = 1
 COUNT = 2
 """Formats that there are."""
 
+DECODED_NS = 3
+"""Until when what has been decoded would last, at `tapping`'s pace (CLOCK_MONOTONIC)."""
+
 # --- formats, `FORMAT` words each ----------------------------------------------------------------------
 FORMATS = 4
 FORMAT = 4

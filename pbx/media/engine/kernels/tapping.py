@@ -26,6 +26,12 @@ from pbx.media.engine.native import (
 
 _LOW_32 = 0xFFFFFFFF
 
+_PACE = 2
+"""Seconds of sound that are decoded of one stream in each second: a network may double packets."""
+
+_AHEAD_NS = 1_000_000_000
+"""How far ahead of that: what a network has held up comes at once."""
+
 
 @kernel
 def _decodes_fast(voices: Any, row: Any) -> Any:
@@ -85,6 +91,9 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
     sequence = big_endian_16(packet, 2)
     if place < 0 or sequence == row[tap_row.SEQUENCE]:
         return
+    if row[tap_row.DECODED_NS] - now > _AHEAD_NS:
+        # Nobody speaks as fast: who sends more than can be heard takes others' time
+        return
     if not _switch(voices, slot, np.int64(packet[1]) & 0x7F):
         return
     row[tap_row.SEQUENCE] = sequence
@@ -98,6 +107,8 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
         voices.tapped,
     )
     if samples > 0:
+        lasts = samples * 1_000_000_000 // voices.voices[slot, voice_row.RATE]
+        row[tap_row.DECODED_NS] = max(row[tap_row.DECODED_NS], now) + lasts // _PACE
         timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
         tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
 
