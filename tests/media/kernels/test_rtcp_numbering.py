@@ -69,12 +69,13 @@ def octets_of(data: bytes) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
 
 
 def translated(hearer: Words, sink: int, reporter: Words, slot: int, data: bytes) -> bytes:
-    """Return what the hearer gets; nothing behind it may be touched."""
+    """Return what the hearer gets; nothing behind what has come may be touched."""
     beyond = b"\x81\xcb\x00\x01" + struct.pack("!I", NEW)
     octets = octets_of(data + beyond)
-    rtcp_numbering.translate(hearer, sink, reporter, slot, octets, len(data))
+    length = rtcp_numbering.translate(hearer, sink, reporter, slot, octets, len(data))
+    assert length <= len(data)
     assert octets[len(data) :].tobytes() == beyond
-    return octets[: len(data)].tobytes()
+    return octets[:length].tobytes()
 
 
 def sdes(ssrc: int) -> bytes:
@@ -102,10 +103,24 @@ class TestSenderReport:
         for data in (sender_report(77, NTP) + bye(77), receiver_report(77) + sdes(77)):
             assert parties.from_source(data) == data
 
-    def test_farewell(self) -> None:
-        data = Parties().from_source(receiver_report(NEW) + sdes(NEW) + bye(77, NEW))
-        assert parse(data).ssrc == OLD
-        assert parse(data).leaving == [77, OLD]
+    def test_a_farewell_ends_no_stream_that_goes_on(self) -> None:
+        """Neither of whom the hearer hears now, nor of whom it believes to hear."""
+        report = receiver_report(NEW) + sdes(NEW)
+        reason = struct.pack("!BBHI", 0x81, BYE, 3, NEW) + b"\6moving\0"
+        for farewell in (bye(77, NEW), bye(NEW), bye(OLD), reason):
+            parties = Parties()
+            assert parties.from_source(report + farewell) == receiver_report(OLD) + sdes(OLD)
+            # What stands behind it is translated, too
+            more = parties.from_source(report + farewell + voip_metrics(NEW, OWN, 40))
+            assert more == receiver_report(OLD) + sdes(OLD) + voip_metrics(OLD, OWN, 40)
+            # RFC 5506: nothing else
+            assert parties.from_source(farewell) == b""
+        assert parse(Parties().from_source(report + bye(77))).leaving == [77]
+
+    def test_the_first_source_leaves(self) -> None:
+        """Who follows goes on with its SSRC, and isn't known yet."""
+        report = sender_report(NEW, NTP) + sdes(NEW)
+        assert Parties(renumbered=False).from_source(report + bye(NEW)) == report
 
 
 class TestReportBlock:
@@ -176,9 +191,9 @@ class TestAsItCame:
     def test_a_call_that_nobody_was_in_before(self) -> None:
         parties = Parties(renumbered=False)
         block = Block(NEW, 31, 9, 65535, 55, NAMED, 66)
-        data = sender_report(OWN, NTP, block) + sdes(OWN) + voip_metrics(OWN, NEW, 40) + bye(OWN)
+        data = sender_report(OWN, NTP, block) + sdes(OWN) + voip_metrics(OWN, NEW, 40) + bye(77)
         assert parties.from_hearer(data) == data
-        data = sender_report(NEW, NTP, Block(OWN, 0, 1, 20, 0, NAMED, 1)) + sdes(NEW) + bye(NEW)
+        data = sender_report(NEW, NTP, Block(OWN, 0, 1, 20, 0, NAMED, 1)) + sdes(NEW) + bye(77)
         assert parties.from_source(data) == data
 
     @settings(deadline=None, max_examples=300)

@@ -307,7 +307,9 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
                     length,
                     now,
                 )
-                translate(tables.streams[sink], sink, stream, slot, out, length)
+                length = translate(tables.streams[sink], sink, stream, slot, out, length)
+                if length == 0:
+                    continue
             if dialling:
                 length = put_digit(tables.streams[sink], out, length, now)
             if secure:

@@ -1,7 +1,8 @@
 """RTCP between two parties that hear each other by numbers of ours (RFC 3550 §7.2, `numbering`).
 
 Who is heard stands in it as the other party knows it: a source's own reports by the SSRC and time
-that it is passed on with, reports on it by its own SSRC and sequence numbers. What doesn't speak of
+that it is passed on with, reports on it by its own SSRC and sequence numbers. A source's farewell is
+withheld, as the stream goes on with the next one: that a call is over is told by signalling. What doesn't speak of
 the present source stays as it came, and so does what is no RTCP.
 """
 
@@ -129,8 +130,26 @@ def _shift_feedback(reporter: Any, sink: Any, packet: Any, at: Any, end: Any) ->
 
 
 @kernel
-def translate(hearer: Any, sink: Any, reporter: Any, slot: Any, packet: Any, length: Any) -> None:
-    """Translate one RTCP datagram in place, as far as it is one.
+def _says_farewell(hearer: Any, slot: Any, packet: Any, at: Any, end: Any) -> Any:
+    """Return whether a BYE names whom the hearer hears, by its own SSRC or by the one it is passed on with."""
+    named = False
+    count = np.int64(packet[at]) & 0x1F
+    for place in range(at + 4, min(at + 4 + 4 * count, end - 3), 4):
+        ssrc = big_endian_32(packet, place)
+        present = source_key(slot, ssrc) == hearer[row.FROM]
+        named = named or present or ssrc == hearer[row.OUT_SSRC]
+    return named and hearer[row.OUT_NS] != 0
+
+
+@kernel
+def _cut_out(packet: Any, at: Any, end: Any, length: Any) -> None:
+    for octet in range(length - end):
+        packet[at + octet] = packet[end + octet]
+
+
+@kernel
+def translate(hearer: Any, sink: Any, reporter: Any, slot: Any, packet: Any, length: Any) -> Any:
+    """Translate one RTCP datagram in place, as far as it is one; returns its octets then.
 
     Args:
         hearer, sink: row of the peer that it goes to, and its number.
@@ -143,11 +162,15 @@ def translate(hearer: Any, sink: Any, reporter: Any, slot: Any, packet: Any, len
         count = np.int64(packet[at]) & 0x1F
         end = at + 4 + 4 * big_endian_16(packet, at + 2)
         if packet[at] >> 6 != 2 or end < at + 8 or end > length:
-            return
+            break
+        if kind == BYE and _says_farewell(hearer, slot, packet, at, end):
+            _cut_out(packet, at, end, length)
+            length -= end - at
+            continue
         blocks = at + 8
         # SDES too: its first chunk begins with the SSRC (§6.5)
         if SR <= kind <= PSFB or kind == XR:
-            present = kind != BYE and _name_sender(hearer, slot, packet, at + 4)
+            present = _name_sender(hearer, slot, packet, at + 4)
             if kind == SR:
                 blocks += SENDER_INFO
                 if present and blocks <= end:
@@ -155,11 +178,9 @@ def translate(hearer: Any, sink: Any, reporter: Any, slot: Any, packet: Any, len
         if kind in (SR, RR):
             for place in range(blocks, min(blocks + BLOCK * count, end - BLOCK + 1), BLOCK):
                 _shift_block(reporter, sink, packet, place)
-        elif kind == BYE:
-            for place in range(at + 4, min(at + 4 + 4 * count, end - 3), 4):
-                _name_sender(hearer, slot, packet, place)
         elif kind == XR:
             _shift_extended(reporter, sink, packet, at, end)
         elif kind in (RTPFB, PSFB):
             _shift_feedback(reporter, sink, packet, at, end)
         at = end
+    return length
