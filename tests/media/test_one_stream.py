@@ -148,10 +148,30 @@ class TestPhoneBeginsAnew:
 
     @pytest.mark.parametrize("first", [0, 63000])
     def test_the_same_ssrc(self, link: Link, phones: list[Phone], first: int) -> None:
+        """With its second packet: the first might be a late or doubled one."""
         a, b = phones[:2]
         one, _ = connect_phones(link, a, b)
-        got = pass_on(a, one, b, rtp(30000), *(rtp(first + n) for n in range(3)))
-        assert [packet.sequence for packet in got] == [30000, 30001, 30002, 30003]
+        got = pass_on(a, one, b, rtp(30000), *(rtp(first + n) for n in range(4)))
+        assert [packet.sequence for packet in got] == [30000, first, 30001, 30002, 30003]
+
+    @pytest.mark.parametrize("first", [0, 63000])
+    def test_the_same_ssrc_for_a_protected_peer(
+        self, link: Link, phones: list[Phone], first: int
+    ) -> None:
+        """Once 63000 has been protected, nothing behind 30000 can be."""
+        a, b = phones[:2]
+        one, two = connect_phones(link, a, b)
+        peer = secure(b, SrtpPeer())
+        link.send(stream(two, one, b.address, srtp=peer.srtp))
+        link.settle()
+        numbers = [30000, *range(first, first + 4), (first - 500) % 2**16, first + 4]
+        sent = [rtp(number, os.urandom(20)) for number in numbers]
+        for packet in sent:
+            a.rtp.sendto(packet, (HOST, one))
+        got = [hear(b) for _ in range(5)]
+        assert [packet.sequence for packet in got] == list(range(30000, 30005))
+        kept = [sent[0], *sent[2:5], sent[6]]
+        assert [packet.payload for packet in got] == [packet[12:] for packet in kept]
 
     def test_many_at_once(self, link: Link, phones: list[Phone]) -> None:
         """Batches of one system call, with several changes in each."""

@@ -21,6 +21,8 @@ from pbx.media.engine.native import kernel
 AS_IT_CAME = 0
 SHIFTED = 1
 SHIFTED_AS_EARLIER = 2
+WITHHELD = 3
+"""It must not be sent."""
 
 _HALF = 0x8000
 _HALF_32 = 0x80000000
@@ -142,7 +144,7 @@ def follow(stream: Any, source: Any, slot: Any, packet: Any, now: Any) -> Any:
         now: CLOCK_MONOTONIC in nanoseconds.
 
     Returns:
-        How to number it: `AS_IT_CAME`, or what `renumber` wants.
+        How to number it: `AS_IT_CAME`, or what `renumber` wants; or `WITHHELD`.
     """
     sequence = big_endian_16(packet, 2)
     timestamp = big_endian_32(packet, 4)
@@ -154,6 +156,9 @@ def follow(stream: Any, source: Any, slot: Any, packet: Any, now: Any) -> Any:
     anew = behind and source[row.SEQ_MAX] & _LOW_16 == sequence
     if key != stream[row.FROM] or anew:
         return _change_source(stream, key, sequence, timestamp, source[row.CLOCK], now)
+    if behind and stream[row.FLAGS] & row.SECURE != 0:
+        # libsrtp may take it for one far ahead, and refuse all that comes before that (RFC 3711 §3.3.1)
+        return WITHHELD
     if newer:
         stream[row.OUT_SEQUENCE] += ahead
         _note_time(stream, timestamp + stream[row.TIMESTAMP_SHIFT], now)

@@ -7,7 +7,7 @@ from pbx.media.engine import tables as t
 from pbx.media.engine.kernels.dialling import notice_event, put_digit
 from pbx.media.engine.kernels.joining import comes_from_peer, leave_peer, note_emptied
 from pbx.media.engine.kernels.keys import notice_key
-from pbx.media.engine.kernels.numbering import AS_IT_CAME, follow, renumber
+from pbx.media.engine.kernels.numbering import AS_IT_CAME, WITHHELD, follow, renumber
 from pbx.media.engine.kernels.passed_reports import read_passed
 from pbx.media.engine.kernels.reporting import owe
 from pbx.media.engine.kernels.rtcp_numbering import translate
@@ -291,6 +291,9 @@ def relay(tables: Any, voices: Any, socket: Any, now: Any) -> Any:
         secure = flags & row.SECURE != 0
         address = tables.read_vectors[index, 0]
         if dialling or secure or reports or how != AS_IT_CAME:
+            if how == WITHHELD:
+                tables.streams[sink, row.UNSENT] += 1
+                continue
             _copy(tables, index, pending, length)
             out = row_of(tables.changed, pending)
             address = out.ctypes.data
