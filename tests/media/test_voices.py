@@ -5,8 +5,18 @@ import pytest
 
 from pbx.media import codecs
 from tests.media.engine_process import Link
-from tests.media.kernels.sound import Sound, rest_level, sine, tone_level
-from tests.media.voice_phone import G722, L16, LEVEL, PCMA, PCMU, PEAK, converse, voice_phone
+from tests.media.kernels.sound import Sound, level, rest_level, sine, tone_level
+from tests.media.voice_phone import (
+    G722,
+    L16,
+    LEVEL,
+    PCMA,
+    PCMU,
+    PEAK,
+    converse,
+    voice_phone,
+    voice_phones,
+)
 
 FORMATS = [
     (codecs.PCMU, PCMU),
@@ -56,3 +66,26 @@ class TestEcho:
             rests = [rest_level(part, 500, 8000) for part in phone.tenths(1.0)]
             assert np.median(rests) < -30
             link.release(phone.port)
+
+
+class TestSilence:
+    def test_a_room_s_noise_goes_on_where_opus_is_silent(self, link: Link) -> None:
+        """RFC 7587 §3.1.3, DTX: one packet of an octet or two each 400 ms."""
+        with voice_phones(link, (codecs.OPUS, 98), (codecs.L16_8000, L16)) as (a, b):
+            a.be(partner=b.port)
+            b.be(partner=a.port)
+            noise = np.random.default_rng(1).normal(0, 200, a.rate).astype(np.int16)
+            converse([(a, noise), (b, b.quiet(1.0))])
+            spoken = level(b.heard()[-3200:])
+            # How it is coded, and nothing of it.
+            silence = bytes([a.coder.encode(noise[:960])[0] & 0xFC])
+            for _ in range(4):
+                a.send(silence)
+                a.timestamp += 20 * 960
+                converse([(b, b.quiet(0.4))])
+            levels = [level(part) for part in b.tenths(1.2)]
+            assert all(abs(one - spoken) < 8 for one in levels), (spoken, levels)
+            assert max(levels) - min(levels) < 3
+            # And the sound comes back
+            converse([(a, a.tone(500, 0.8)), (b, b.quiet(0.8))])
+            assert abs(b.hears(500, 0.4) - LEVEL) < 1.5

@@ -195,6 +195,17 @@ def encode(functions: Any, coder: Any, memory: Any, pcm: Any, samples: Any, payl
 
 
 @kernel
+def ends_in_noise(coder: Any, length: Any) -> Any:
+    """Return whether a payload of G.729 ends with Annex B's comfort noise frame (RFC 3551 §4.5.6).
+
+    Args:
+        coder: the decoder's row.
+        length: octets of the payload.
+    """
+    return coder[row.CODEC] == codecs.G729 and length % _G729_OCTETS == _G729_SID_OCTETS
+
+
+@kernel
 def opus_has_copy(payload: Any, length: Any) -> Any:
     """Return whether an Opus packet has a copy of the sound before it (RFC 6716 §4.2.3, its LBRR flag).
 

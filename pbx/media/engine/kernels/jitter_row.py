@@ -105,7 +105,9 @@ CONCEALING = 33
 """Units concealed without a break."""
 
 SILENT = 34
-"""1: the peer has said that it will be silent."""
+"""Not 0: the peer has said that it will be silent; `BY_CODEC`: so that its codec makes the noise."""
+
+BY_CODEC = 2
 
 LAST_SEQ = 35
 """Sequence number of the last packet played; -1 where what comes next follows nothing."""
@@ -208,7 +210,7 @@ CONCEAL = 2
 """Put `WANTED` samples of concealment at the end of the line, then `filled`."""
 
 COMFORT = 3
-"""Put `WANTED` samples of comfort noise or silence there, then `filled`."""
+"""Put `WANTED` samples of comfort noise or silence there, the codec's own where `SILENT` says so, then `filled`."""
 
 NOISE = 4
 """`SLOT` describes the comfort noise from now on (RFC 3389); ask again."""

@@ -289,7 +289,7 @@ def decoded(row: Any, line: Any, samples: Any) -> None:
     row[c.WATCHED] += row[c.DURATION]
     row[c.LINE] += samples
     row[c.CONCEALING] = 0
-    row[c.SILENT] = 1 if row[c.SLOT_LENGTH] <= row[c.DTX_OCTETS] else 0
+    row[c.SILENT] = c.BY_CODEC if row[c.SLOT_LENGTH] <= row[c.DTX_OCTETS] else 0
     _adapt(row, line)
 
 

@@ -18,7 +18,13 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels import jitter as jitter_in
 from pbx.media.engine.kernels import jitter_row as j
-from pbx.media.engine.kernels.codec import conceal_natively, decode, opus_has_copy, recover
+from pbx.media.engine.kernels.codec import (
+    conceal_natively,
+    decode,
+    ends_in_noise,
+    opus_has_copy,
+    recover,
+)
 from pbx.media.engine.kernels.keys import report_digit, report_end, report_event_end
 from pbx.media.engine.kernels.levels import watch_level
 from pbx.media.engine.kernels.playout import decoded, filled, next_step, stands_in, take
@@ -183,6 +189,8 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
         memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
         plc.heard(part(row, voice_row.CONCEALER, plc.WIDTH), memory, end, samples)
     decoded(jitter, line, samples)
+    if samples > 0 and ends_in_noise(row_of(voices.coders, coder), jitter[j.SLOT_LENGTH]):
+        jitter[j.SILENT] = j.BY_CODEC
 
 
 @kernel
@@ -205,6 +213,29 @@ def _conceal(voices: Any, slot: Any, line: Any) -> None:
         plc.heard(concealer, memory, end, wanted)
     else:
         plc.conceal(concealer, memory, end, wanted)
+    filled(jitter)
+
+
+@kernel
+def _comfort(voices: Any, slot: Any, line: Any) -> None:
+    """Put what is heard in the peer's silence at the end of the line.
+
+    A codec with a DTX of its own goes on from the noise that it has heard: beside that, nothing at all
+    would be heard as a noise that is switched on and off.
+    """
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    end = rest(line, jitter[j.LINE])
+    made, wanted = 0, jitter[j.WANTED]
+    if jitter[j.SILENT] == j.BY_CODEC:
+        coder = row_of(voices.coders, row[voice_row.DECODER])
+        # They make whole frames only; what is too much is written over.
+        frame = row[voice_row.RATE] // 100
+        whole = (wanted + frame - 1) // frame * frame
+        made = conceal_natively(voices.functions, coder, end, whole)
+    if made < wanted:
+        noise = part(row, voice_row.NOISE, comfort_noise.WIDTH)
+        comfort_noise.make_noise(noise, end, wanted)
     filled(jitter)
 
 
@@ -237,8 +268,7 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         elif step == j.CONCEAL:
             _conceal(voices, slot, line)
         elif step == j.COMFORT:
-            comfort_noise.make_noise(noise, rest(line, jitter[j.LINE]), jitter[j.WANTED])
-            filled(jitter)
+            _comfort(voices, slot, line)
         else:
             begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
             payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
