@@ -16,11 +16,12 @@ from pbx.media.protocol import (
     Recorded,
     Refused,
     StopRecording,
+    StopVoice,
 )
 from tests.interop.waiting import until
 from tests.media.engine_process import Link, running
 from tests.media.kernels.sound import Sound, level, sine, tone_level
-from tests.media.voice_phone import G722, L16, LEVEL, PCMU, PEAK, converse, voice_phones
+from tests.media.voice_phone import G722, L16, LEVEL, PCMA, PCMU, PEAK, converse, voice_phones
 from tests.media.wav_files import read_wav
 
 PLAIN = (codecs.PCMU, PCMU)
@@ -66,6 +67,26 @@ class TestTracks:
             assert ended.seconds == pytest.approx(len(track) / rate, abs=0.001)
             assert 1.3 < ended.seconds < 3.0
             assert abs(median_level(track, 500, rate) - LEVEL) < 1
+
+    @pytest.mark.parametrize("ends", [True, False])
+    def test_what_waits_is_recorded(self, link: Link, tmp_path: Path, *, ends: bool) -> None:
+        """A voice ends, or changes its codec, while packets wait: as the network was stuck once."""
+        path = tmp_path / "one.wav"
+        with voice_phones(link, PLAIN) as (phone,):
+            phone.be()
+            link.send(Record(1, str(path), phone.port))
+            phone.held_up = {20: 0.15}
+            converse([(phone, phone.tone(500, 1.0))])
+            if ends:
+                link.send(StopVoice(phone.port))
+                link.settle()
+            else:
+                phone.be(codec=codecs.PCMA, payload_type=PCMA)
+            assert stopped(link).failure == ""
+            (track,), _ = read_wav(path)
+            loud = np.flatnonzero(np.abs(track.astype(np.int32)) > PEAK / 4)
+            # The last packet or two may still be in the socket
+            assert loud[-1] - loud[0] >= 0.95 * 8000
 
     @pytest.mark.parametrize("stereo", [False, True])
     @pytest.mark.parametrize("packets", [(10, 60), (20, 30), (40, 20)])

@@ -240,6 +240,21 @@ def next_step(row: Any, now: Any) -> Any:
 
 
 @kernel
+def next_waiting(row: Any) -> Any:
+    """Hand out the oldest packet that waits, before it is due: of a voice that isn't heard any more.
+
+    Args:
+        row: the voice's jitter row.
+
+    Returns:
+        `PLAY`, `NOISE` or, where none waits, `NOTHING`.
+    """
+    _drop_passed(row)
+    row[c.LINE] = 0
+    return c.NOTHING if row[c.COUNT] == 0 else _play(row)
+
+
+@kernel
 def _adapt(row: Any, line: Any) -> None:
     """Take a pitch period out of the line or put one in, if the delay is wrong for long enough.
 

@@ -27,6 +27,7 @@ from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.taping import change_clock
 from pbx.media.engine.kernels.ticking import join_tick, leave_tick
+from pbx.media.engine.kernels.voice_in import record_waiting
 from pbx.media.engine.kernels.voice_out import send_report
 from pbx.media.engine.kernels.watching import become_relayed, become_voice
 from pbx.media.engine.native import clear, kernel, monotonic_ns, part, row_of
@@ -114,7 +115,7 @@ def _forget_digits(row: Any) -> None:
 
 @kernel
 def _begin_codec(voices: Any, slot: Any) -> None:
-    """Make all ready that depends on the codec, or on the payload types beside it."""
+    """Make all ready that depends on the codec."""
     row = row_of(voices.voices, slot)
     jitter.prepare(
         part(row, voice_row.JITTER, jitter_row.WIDTH),
@@ -145,6 +146,13 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     clear(part(sound, voice_row.TO_TAPE, WINDOW))
     if row[voice_row.TAPE] != 0:
         change_clock(voices, slot)
+
+
+@kernel
+def _change_types(row: Any) -> None:
+    """Go on with other payload types beside the sound, of which all that waits is kept."""
+    row[voice_row.JITTER + jitter_row.EVENT_TYPE] = row[voice_row.EVENT_TYPE]
+    row[voice_row.JITTER + jitter_row.NOISE_TYPE] = row[voice_row.NOISE_TYPE]
     if row[voice_row.EVENT_TYPE] < 0:
         _forget_digits(row)
         clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
@@ -161,11 +169,9 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
     else:
         hear_now(tables, voices, slot)
     decoder, encoder = row[voice_row.DECODER], row[voice_row.ENCODER]
-    anew = (
-        decoder != settings[voice_row.DECODER]
-        or row[voice_row.EVENT_TYPE] != settings[voice_row.EVENT_TYPE]
-        or row[voice_row.NOISE_TYPE] != settings[voice_row.NOISE_TYPE]
-    )
+    anew = decoder != settings[voice_row.DECODER]
+    if anew and decoder >= 0:
+        record_waiting(voices, slot, monotonic_ns(tables.scratch))
     moved = (
         row[voice_row.ROOM] != settings[voice_row.ROOM]
         or row[voice_row.PARTNER] != settings[voice_row.PARTNER]
@@ -184,6 +190,7 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
     row[voice_row.SPEAKERS] = 0
     if anew:
         _begin_codec(voices, slot)
+    _change_types(row)
     if decoder >= 0 and decoder != row[voice_row.DECODER]:
         report_words(tables, ring_row.VOICE_SET, slot, decoder, encoder)
 
@@ -194,7 +201,10 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -
     row = row_of(voices.voices, slot)
     if row[voice_row.ACTIVE] == 0:
         return
-    hear_now(tables, voices, slot)
+    if leaving != 0:
+        # Else who is heard next gets it
+        hear_now(tables, voices, slot)
+    record_waiting(voices, slot, now)
     send_report(tables, voices, slot, now, leaving)
     send_posted(tables, voices)
     _end_sender(tables, voices, slot)

@@ -27,7 +27,14 @@ from pbx.media.engine.kernels.codec import (
 )
 from pbx.media.engine.kernels.keys import report_digit, report_end, report_event_end
 from pbx.media.engine.kernels.levels import watch_level
-from pbx.media.engine.kernels.playout import decoded, filled, next_step, stands_in, take
+from pbx.media.engine.kernels.playout import (
+    decoded,
+    filled,
+    next_step,
+    next_waiting,
+    stands_in,
+    take,
+)
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW, resample
 from pbx.media.engine.kernels.ring import room
@@ -273,6 +280,28 @@ def play(voices: Any, slot: Any, now: Any) -> None:
             begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
             payload = part(row_of(voices.payloads, slot), begin, jitter[j.SLOT_LENGTH])
             comfort_noise.set_noise(noise, payload, jitter[j.SLOT_LENGTH])
+
+
+@kernel
+def record_waiting(voices: Any, slot: Any, now: Any) -> None:
+    """Put what still waits of a voice into its recording, if it has one: it won't be played.
+
+    Args:
+        voices: the tables.
+        slot: the voice, which ends or goes on with another codec.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    row = row_of(voices.voices, slot)
+    if row[voice_row.TAPE] == 0:
+        return
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    line = part(row_of(voices.sound, slot), voice_row.LINE, voice_row.LINE_SAMPLES)
+    for _ in range(j.MAX_SLOTS):
+        step = next_waiting(jitter)
+        if step == j.NOTHING:
+            break
+        if step == j.PLAY:
+            _decode_slot(voices, slot, line, now)
 
 
 @kernel
