@@ -98,6 +98,8 @@ class MediaSide:
     def _ready(self, ready: protocol.Ready) -> None:
         log.info("media engine %d: %d streams can run", ready.pid, len(ready.ports))
         self._exchange.pool.replace(ready.ports)
+        # What goes on may be converted
+        self._exchange.coded = tuple(ready.codecs)
         self._prepare()
         self._resume_calls(set(ready.streams))
         self._exchange.engine_ready(ready, self._clock())

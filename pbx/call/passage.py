@@ -82,7 +82,9 @@ class Passage:
         """The voices that the parties need, by their ports."""
         if not self._parties:
             return {}
-        return {one.port: one for one in voices(*self._parties, always=self._plays)}
+        caller, callee = self._parties
+        wanted = voices(caller, callee, self._coded(), always=self._plays)
+        return {one.port: one for one in wanted}
 
     def release(self, ports: Iterable[int]) -> None:
         """End streams, and with them their voices."""

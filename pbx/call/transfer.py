@@ -70,7 +70,7 @@ class Transferred(Introduction):
         self.adopted = False
         self._referral = referral
         self._adopt = adopt
-        self._waiting_tone = Waiting(self._tell_engine, names, country)
+        self._waiting_tone = Waiting(self._tell_engine, names, country, coded)
 
     @property
     def legs(self) -> Iterator[Leg]:

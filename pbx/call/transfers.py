@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pbx.call.call import Call
-from pbx.call.cause import CallTag, Cause, by_hang_up
+from pbx.call.cause import CallTag, Cause, by_hang_up, unusable
 from pbx.call.changes import Asker
 from pbx.call.conversation import Conversation
 from pbx.call.facts import CallFacts
@@ -18,6 +18,8 @@ from pbx.call.summons import Summons
 from pbx.call.time_limits import left_of, left_s, shortest
 from pbx.call.transfer import Transferred
 from pbx.errors import PeerError
+from pbx.media import endpoint
+from pbx.routing.services import ServiceNumber
 from pbx.sip.headers import NameAddr, parse_name_addr
 from pbx.sip.referral import Referral
 from pbx.sip.replaces import Replaces
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 MIXED = "One Of Them Talks By sips Only"
 """RFC 5630 §5.1.1.3: a call by sips isn't made one by sip behind its party's back."""
+
+ENCRYPTED = "Services Have No Keys"
+"""For who talks encrypted: it would be sent plain sound, which most such phones refuse, and its call be lost."""
 
 
 class Transfers:
@@ -83,7 +88,7 @@ class Transfers:
         facts.route = reached.route
         refusal = reached.refusal or self._over_limit(before, leg, reached)
         if refusal is None and reached.service is not None:
-            refusal = exchange.unserved(reached.service)
+            refusal = self._unserved(kept, reached.service)
             if refusal is None:
                 # Before the BYE, after which there may be nobody who listens
                 referral.tell(200, "OK", now)
@@ -96,6 +101,12 @@ class Transfers:
             return
         asking = Asking(kept.party, _referred_by(leg, referral), secure=kept.secure)
         exchange.ways.ring(call, asking, reached, now)
+
+    def _unserved(self, kept: Leg, dialed: ServiceNumber) -> Cause | None:
+        """Why a party can't go on with a service, whatever its phone may say: there is no way back."""
+        if endpoint.encrypted(kept.media.checkpoint()):
+            return unusable(488, ENCRYPTED)
+        return self._exchange.unserved(dialed)
 
     def _over_limit(self, before: Call, leg: Leg, reached: Reached) -> Cause | None:
         """Why a user may not transfer a call there now: one that goes outside is a call of its."""
@@ -160,7 +171,7 @@ class Transfers:
         now: float,
     ) -> None:
         """Let a party go on with the service that who transfers it has called: in a room, say."""
-        refusal = self._exchange.unserved(second.dialed)
+        refusal = self._unserved(kept, second.dialed)
         if refusal is not None:
             referral.tell(refusal.status, refusal.reason, now)
             return

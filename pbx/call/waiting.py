@@ -1,6 +1,6 @@
 """What a party hears that waits: it has been transferred, and nobody has answered yet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from msgspec import structs
 
@@ -18,6 +18,7 @@ class Waiting:
         tell: takes commands for the engine.
         names: gives players names that nothing in the engine has.
         country: whose ringing tone it is, and whose busy tone ends it; empty for the general ones.
+        coded: encoding names of what it can code now.
     """
 
     def __init__(
@@ -25,21 +26,21 @@ class Waiting:
         tell: Callable[[list[protocol.Command]], None],
         names: Iterator[int],
         country: str,
+        coded: Callable[[], Collection[str]],
     ) -> None:
         self._tell = tell
         self._names = names
         self._country = country
+        self._coded = coded
         self._port = self._player = 0
 
     def begin(self, media: LegMedia) -> None:
         """Let the party hear that it rings, if the engine can code what it speaks."""
-        agreed = endpoint.agreed(media.checkpoint())
-        if self._port or agreed is None or not media.port(agreed.index):
+        own = endpoint.audible(media.checkpoint(), self._coded())
+        if self._port or own is None or not media.port(own.index):
             return
-        self._port, self._player = media.port(agreed.index), next(self._names)
-        voice = structs.replace(
-            agreed.voice(self._port, agreed.rate), line=True, country=self._country
-        )
+        self._port, self._player = media.port(own.index), next(self._names)
+        voice = structs.replace(own.voice(self._port, own.rate), line=True, country=self._country)
         play = protocol.Play(
             self._player,
             self._port,

@@ -20,6 +20,7 @@ from pbx.media.endpoint import (
     Format,
     agreed,
     answered,
+    audible,
     common,
     convertible,
     formats_of,
@@ -186,14 +187,19 @@ def passed_on(answer: bytes, asked: bytes, coded: Collection[str]) -> bytes:
     return _changed(answer, description, tuple(media))
 
 
-def voices(a: LegMedia, b: LegMedia, *, always: bool = False) -> tuple[Voice, ...]:
+def voices(
+    a: LegMedia, b: LegMedia, coded: Collection[str], *, always: bool = False
+) -> tuple[Voice, ...]:
     """Return both parties' voices where codecs or keys are converted; none where nothing is.
+
+    Nor are there any where the engine can't code what they speak: encrypted, it is noise.
 
     Args:
         a, b: of the legs.
-        always: also where nothing need be, if the engine can code what they speak.
+        coded: encoding names of what the media engine can code.
+        always: also where nothing need be converted.
     """
-    one, other = agreed(a.checkpoint()), agreed(b.checkpoint())
+    one, other = audible(a.checkpoint(), coded), audible(b.checkpoint(), coded)
     if one is None or other is None or one.index != other.index:
         return ()
     if not (a.port(one.index) and b.port(one.index)):

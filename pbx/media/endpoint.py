@@ -314,6 +314,25 @@ def agreed(agreement: Agreement) -> Agreed | None:
     )
 
 
+def audible(agreement: Agreement, coded: Collection[str]) -> Agreed | None:
+    """Return what `agreed` does; None also where the engine can't read the sound, or not code it.
+
+    Args:
+        agreement: where a party's offers and answers stand.
+        coded: encoding names of what the media engine can code.
+    """
+    own, told = agreed(agreement), agreement.told
+    if own is None or told is None or codecs.codec(own.codec).name not in coded:
+        return None
+    return own if convertible(told, told.media[own.index]) else None
+
+
+def encrypted(agreement: Agreement) -> bool:
+    """Return True for a session whose sound is sent by a protocol that we don't speak."""
+    told = agreement.told.media if agreement.told else ()
+    return any(one.kind == "audio" and one.port and not served(one) for one in told)
+
+
 def common(agreement: Agreement) -> tuple[int, list[Format]]:
     """Return the place of the sound, and the peer's formats of it that both have; none for none."""
     told = agreement.told.media if agreement.told else ()

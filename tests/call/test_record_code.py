@@ -6,10 +6,10 @@ from pbx.call.call_recording import MOST
 from pbx.call.record_code import CodeWatch
 from pbx.config.recording import RecordingSettings
 from pbx.media.protocol import Digit, Play, Played, SendDigits, StopRecording, Stream
-from tests.call.office import Office, Phone, established
+from tests.call.office import Invite, Office, Phone, established
 from tests.call.telco import TRUNK, telco
 from tests.call.test_conversion import sdp
-from tests.call.test_info import RELAY
+from tests.call.test_info import RELAY, TAKES_INFO, told
 from tests.call.test_record_policy import played, ptimes
 from tests.call.test_recording import begin, port_of, recordings, said
 from tests.call.test_resume import reborn
@@ -243,6 +243,71 @@ class TestCode:
         after = reborn(office, alice, bob, recordings=[record.recording])
         press(after, alice)
         assert said(after, StopRecording) == [StopRecording(record.recording)]
+
+
+KEYS = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+
+
+def talking(
+    office: Office, formats: str, *lines: str, protocol: str = "RTP/AVP"
+) -> tuple[Invite, Phone]:
+    """100 talks with 101, by these formats."""
+    alice, bob = office.phone("100"), office.phone("101")
+
+    def own(phone: Phone) -> bytes:
+        return sdp(phone, formats, *lines).replace(b"RTP/AVP", protocol.encode())
+
+    call = alice.invite("101", own(alice), headers=TAKES_INFO)
+    bob.respond(bob.hears("INVITE"), 200, "OK", own(bob), headers=TAKES_INFO)
+    bob.hears("ACK")
+    call.answered()
+    call.ack()
+    return call, bob
+
+
+def press_by_info(call: Invite, keys: str = "*1") -> None:
+    for key in keys:
+        call.cseq += 1
+        body = f"Signal={key}\r\nDuration=160\r\n".encode()
+        call.request("INFO", call.cseq, body, RELAY)
+
+
+class TestSoundThatTheEngineCannotRead:
+    """It neither records it nor plays anything to who hears it."""
+
+    SILENT = pytest.mark.parametrize(
+        ("formats", "lines", "protocol"),
+        [
+            ("18", (), "RTP/AVP"),
+            ("8", (KEYS,), "RTP/SAVP"),
+            ("8", (KEYS,), "RTP/AVP"),
+            ("8", ("a=fingerprint:sha-256 00",), "UDP/TLS/RTP/SAVP"),
+        ],
+    )
+
+    @SILENT
+    def test_nothing_is_claimed(
+        self, office: Office, formats: str, lines: tuple[str, ...], protocol: str
+    ) -> None:
+        call, _ = talking(office, formats, *lines, protocol=protocol)
+        for _ in range(2):
+            press_by_info(call)
+            assert office.voices() == {}
+            assert beeps(office) == []
+            assert recordings(office) == []
+        call.bye()
+        assert office.ended[0].recordings == ()
+
+    @SILENT
+    def test_keys_reach_the_other_party_still(
+        self, office: Office, formats: str, lines: tuple[str, ...], protocol: str
+    ) -> None:
+        call, bob = talking(office, formats, *lines, protocol=protocol)
+        for key in "*15":
+            press_by_info(call, key)
+            heard = bob.hears("INFO")
+            assert told(heard)[0] == f"Signal={key}"
+            bob.respond(heard, 200)
 
 
 class TestPacketLength:

@@ -5,8 +5,8 @@ import pytest
 from pbx.config.settings import CallSettings, MediaSettings
 from pbx.media.protocol import Line, Play, StopPlaying
 from pbx.sdp.description import Direction, parse_sdp
-from pbx.sip.message import Response
-from tests.call.office import HOME, Office, established
+from pbx.sip.message import Request, Response
+from tests.call.office import HOME, Invite, Office, Phone, established
 from tests.call.transferring import (
     answers,
     causes,
@@ -16,6 +16,7 @@ from tests.call.transferring import (
     hold,
     referred,
     refers,
+    replacing,
     to,
     told,
 )
@@ -24,6 +25,25 @@ from tests.call.transferring import (
 @pytest.fixture
 def office() -> Office:
     return Office()
+
+
+KEYS = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+
+
+def talking(office: Office, media: str) -> tuple[Phone, Phone, Invite, Request]:
+    """100 talks with 101, both by this media."""
+    alice, bob = office.phone("100"), office.phone("101")
+
+    def own(phone: Phone) -> bytes:
+        return phone.sdp().partition(b"m=")[0] + media.encode()
+
+    call = alice.invite("101", body=own(alice))
+    invited = bob.hears("INVITE")
+    bob.respond(invited, 200, "OK", own(bob))
+    bob.hears("ACK")
+    call.answered()
+    call.ack()
+    return alice, bob, call, invited
 
 
 class TestBlind:
@@ -346,6 +366,43 @@ class TestToAService:
         assert causes(office) == ["CALLER_TRANSFERRED", "REQUEST_UNUSABLE"]
         gone(office, alice)
 
+    @pytest.mark.parametrize(
+        "media",
+        [
+            f"m=audio 4000 RTP/SAVP 8\r\n{KEYS}\r\n",
+            "m=audio 4000 UDP/TLS/RTP/SAVPF 8\r\na=fingerprint:sha-256 00\r\n",
+        ],
+    )
+    def test_who_talks_encrypted_stays(self, office: Office, media: str) -> None:
+        """Its phone would refuse plain sound, when there is nobody any more to go back to."""
+        alice, bob, call, _ = talking(office, media)
+        refers(call, to("*43"), 100, 488)
+        assert not alice.inbox
+        assert not bob.inbox
+        assert causes(office) == ["REQUEST_UNUSABLE"]
+        assert office.ended[0].transferred_by == "100"
+        call.bye()
+        assert causes(office) == ["REQUEST_UNUSABLE", "CALLER_HUNG_UP"]
+
+    def test_who_talks_encrypted_stays_out_of_a_call_with_a_service(self, office: Office) -> None:
+        alice, bob, call, _ = talking(office, f"m=audio 4000 RTP/SAVP 8\r\n{KEYS}\r\n")
+        room = alice.invite("*6*1", call_id="room")
+        room.answered()
+        room.ack()
+        refers(call, replacing(room), 100, 488)
+        assert not bob.inbox
+        assert office.ended == []
+
+    def test_who_may_talk_encrypted_is_offered_plain_sound(self, office: Office) -> None:
+        """RFC 8643: with RTP/AVP its keys are no more than an offer."""
+        alice, bob, call, _ = talking(office, f"m=audio 4000 RTP/AVP 8\r\n{KEYS}\r\n")
+        call.request("REFER", 3, headers=to("*43"))
+        again = bob.hears("INVITE")
+        assert b"crypto" not in again.body
+        answers(bob, again)
+        (voice,) = office.voices().values()
+        assert voice.echo
+
     def test_a_room_whose_password_is_wrong(self, office: Office) -> None:
         alice, bob, call, _ = established(office)
         member = office.phone("102").invite("*6*1*47", call_id="room")
@@ -416,6 +473,26 @@ class TestWaiting:
         bob.response(200)
         assert office.voices() == {}
         assert office.running() == {}
+
+    @pytest.mark.parametrize(
+        "media",
+        [
+            f"m=audio 4000 RTP/SAVP 8\r\n{KEYS}\r\n",
+            f"m=audio 4000 RTP/AVP 8\r\n{KEYS}\r\n",
+            "m=audio 4000 RTP/AVP 18\r\n",
+        ],
+    )
+    def test_who_the_engine_cannot_speak_with_hears_nothing(
+        self, office: Office, media: str
+    ) -> None:
+        alice, bob, call, _ = talking(office, media)
+        carol = office.phone("102")
+        call.request("REFER", 3, headers=to("102"))
+        call.cseq = 3
+        call.bye()
+        carol.respond(carol.hears("INVITE"), 180, "Ringing")
+        assert office.voices() == {}
+        assert [one for one in office.media if type(one) is Play] == []
 
 
 class TestRfc4916:

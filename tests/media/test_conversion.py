@@ -169,7 +169,7 @@ class Call:
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        return voices(self.alice, self.bob)
+        return voices(self.alice, self.bob, CODED)
 
 
 class TestVoices:
@@ -238,6 +238,27 @@ class TestVoices:
         alice, bob = Call(audio("96", *opus), audio("8")).voices
         assert (alice.plays_hz, alice.fec, alice.bitrate, alice.dtx) == (16000, True, 12000, True)
         assert (bob.plays_hz, bob.fec, bob.bitrate, bob.dtx) == (0, False, 0, False)
+
+    def test_on_demand_also_where_nothing_is_converted(self) -> None:
+        call = Call(audio("8"), audio("8"))
+        assert len(voices(call.alice, call.bob, CODED, always=True)) == 2
+
+    @pytest.mark.parametrize(
+        "unread",
+        [
+            audio("18"),
+            audio("8", protocol="RTP/SAVP"),
+            audio("8", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"),
+            audio("8", "a=fingerprint:sha-256 00", protocol="UDP/TLS/RTP/SAVP"),
+        ],
+    )
+    def test_never_of_what_the_engine_cannot_read(self, unread: bytes) -> None:
+        call = Call(unread, unread)
+        assert voices(call.alice, call.bob, CODED, always=True) == ()
+
+    def test_nor_where_the_engine_has_lost_a_codec(self) -> None:
+        call = Call(audio("8"), audio("9"))
+        assert voices(call.alice, call.bob, ("PCMA", "PCMU")) == ()
 
     def test_a_party_that_prefers_what_the_other_does_not_know(self) -> None:
         call = Call(audio("8"), audio("9 8"))
