@@ -57,8 +57,9 @@ def opus_parameters(media: Media, payload_type: int) -> OpusParameters:
 
 
 def _hertz(text: str) -> int:
-    # Opus has nothing below 8000, and 0 is no rate.
-    return int(text) if _NUMBER.fullmatch(text) and int(text) else OPUS_RATES[-1]
+    # Opus has nothing below 8000 and nothing above 48000, and 0 is no rate.
+    most = OPUS_RATES[-1]
+    return min(int(text), most) if _NUMBER.fullmatch(text) and int(text) else most
 
 
 def _bitrate(text: str) -> int:

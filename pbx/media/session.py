@@ -652,18 +652,27 @@ def _peer_media(description: SessionDescription, media: Media, local: str) -> Pe
 def _address(connection: Connection, port: int, local: str) -> Address | None:
     """Return where to send to; None where we can't: held, a host name, the other IP version.
 
+    Nor can we where it has a zone (RFC 4007 §11), whose name is one of the peer's own interfaces.
+
     Where it is None, the latch finds the peer by what it sends.
 
     Raises:
         PeerError: 488 for an address that many share: we would flood them.
     """
     host = connection.numeric
-    if host is None or connection.null:
+    if host is None:
         return None
     address = ipaddress.ip_address(host)
-    if address.is_multicast or host == "255.255.255.255":
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.scope_id is not None:
+            return None
+        # As a program with a socket for both writes an IPv4 address (RFC 4291 §2.5.5.2)
+        address = address.ipv4_mapped or address
+    if address.is_multicast or str(address) == "255.255.255.255":
         raise PeerError(488, "Multicast media is not served")
-    return Address(host, port) if address.version == ipaddress.ip_address(local).version else None
+    if address.is_unspecified or address.version != ipaddress.ip_address(local).version:
+        return None
+    return Address(str(address), port)
 
 
 def _may_move(before: PeerMedia | None, after: PeerMedia) -> bool:

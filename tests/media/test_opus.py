@@ -51,6 +51,12 @@ def test_rates_that_are_none(text: str) -> None:
     assert said(f"96 maxplaybackrate={text}").plays_hz == 48000
 
 
+@pytest.mark.parametrize("text", ["48001", "1000001", "999999999"])
+def test_rates_that_opus_has_not(text: str) -> None:
+    found = said(f"96 maxplaybackrate={text};sprop-maxcapturerate={text}")
+    assert (found.plays_hz, found.captures_hz) == (48000, 48000)
+
+
 @pytest.mark.parametrize(
     ("text", "bitrate"),
     [
