@@ -18,6 +18,7 @@ from pbx.media.protocol import (
     Ready,
     Refused,
     Release,
+    Released,
     Report,
     Timeout,
     Unframer,
@@ -75,6 +76,16 @@ class TestCommands:
         link.send(Release([link.ready.ports[0], 1, 2**64 - 1]))
         assert "has no stream" in link.expect(Refused).reason
         link.settle()
+
+    def test_release_of_something_beside(self, link: Link, phones: list[Phone]) -> None:
+        one, two, none = link.ready.ports[:3]
+        link.send(stream(one, 0, phones[0].address), stream(two, 0, phones[1].address))
+        assert link.counts().keys() == {one, two}
+        link.send(Release([one, none, two]))
+        assert {link.expect(Released).counts.port for _ in range(2)} == {one, two}
+        (refused,) = link.said(Refused)
+        assert refused.reason == f"port {none} has no stream"
+        assert link.counts() == {}
 
     def test_hello_first(self, engine: EngineProcess, link: Link) -> None:
         raw = Link(engine.connect_raw())

@@ -190,8 +190,24 @@ class TestTones:
             port = phones[0].port
             link.send(Play(1, port, tone="dial", times=0))
             assert "there already" in refusal(link, Play(1, port, tone="busy"))
-            assert "no stream" in refusal(link, Play(2, link.ready.ports[5], tone="busy"))
             link.send(StopPlaying(1))
+            assert ended(link, 1) == {1: ""}
+
+    @pytest.mark.parametrize(("tone", "path"), [("busy", ""), ("", "/nowhere/a.wav")])
+    def test_without_a_voice_it_has_ended_at_once(self, link: Link, tone: str, path: str) -> None:
+        """Whoever waits for its end, waits no longer."""
+        with voice_phones(link, EXACT) as phones:
+            ports = (phones[0].port, link.ready.ports[5])
+            link.send(
+                *(Play(name, at, path=path, tone=tone) for name, at in enumerate(ports, start=1))
+            )
+            failures = ended(link, 1, 2)
+            assert "no voice" in failures[1]
+            assert "no stream" in failures[2]
+            assert link.said(Refused) == []
+            # Its name is free again
+            phones[0].be()
+            link.send(Play(1, phones[0].port, tone="500/40"))
             assert ended(link, 1) == {1: ""}
 
 

@@ -271,7 +271,11 @@ class TestWhatCannotBeWritten:
                 assert link.expect(Recorded) == Recorded(2, 0.0, "it is being recorded already")
             assert "there already" in refusal(link, Record(1, path, two))
             assert "no name" in refusal(link, Record(0, path, two))
-            assert "no voice" in refusal(link, Record(2, path, three))
+            for unread in (three, link.ready.ports[9]):
+                link.send(Record(2, path, two, unread))
+                assert link.expect(Recorded) == Recorded(
+                    2, 0.0, "the media engine can't read its sound"
+                )
             assert "nobody" in refusal(link, Record(2, path, 0))
             assert "twice" in refusal(link, Record(2, path, two, two))
             assert "not one of ours" in refusal(link, Record(2, path, 1))

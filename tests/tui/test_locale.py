@@ -56,6 +56,7 @@ def test_what_the_system_says(said: str, shown: str) -> None:
         (english("unrecorded-room"), "磁盘没有录音所需的空间"),
         (recordings.TWICE, "该通话已在录音"),
         (recordings.FULL, "同时录音的通话已达上限"),
+        (recordings.UNREAD, "媒体引擎无法解读其声音"),
         (os.strerror(errno.ENOSPC), "磁盘空间不足"),
     ],
 )

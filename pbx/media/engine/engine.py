@@ -21,6 +21,7 @@ from pbx.media.engine.srtp import SrtpError, suites
 from pbx.media.engine.srtp_sessions import SrtpSessions
 from pbx.media.engine.stream_record import (
     ImpossibleError,
+    SilentPortError,
     command_record,
     counts_of,
     secure,
@@ -212,8 +213,7 @@ class Engine:
         elif isinstance(message, Stream):
             self._set(message)
         elif isinstance(message, Release):
-            for port in message.ports:
-                self._release(port)
+            self._release(message.ports)
         elif isinstance(message, Query):
             self._queries.append(message)
             self._count()
@@ -253,7 +253,7 @@ class Engine:
     def _running_row(self, port: int) -> int:
         row = self._row(port)
         if row not in self._running:
-            raise ImpossibleError(f"port {port} has no stream")
+            raise SilentPortError(f"port {port} has no stream")
         return row
 
     def _prepare(self, row: int) -> None:
@@ -275,12 +275,21 @@ class Engine:
         self._sound.stream_set(row, stream.event_type)
         self.packets.command(record)
 
-    def _release(self, port: int) -> None:
-        row = self._running_row(port)
-        self._sound.release(row)
-        self._sessions.release(row)
-        self._running.discard(row)
-        self.packets.command(command_record(ring_row.RELEASE, row))
+    def _release(self, ports: list[int]) -> None:
+        """End streams; one that isn't there leaves none of the others running."""
+        faults = []
+        for port in ports:
+            try:
+                row = self._running_row(port)
+            except ImpossibleError as error:
+                faults.append(str(error))
+                continue
+            self._sound.release(row)
+            self._sessions.release(row)
+            self._running.discard(row)
+            self.packets.command(command_record(ring_row.RELEASE, row))
+        if faults:
+            raise ImpossibleError("; ".join(faults))
 
     def _count(self) -> None:
         """Have the packet threads count for one query at a time; others wait."""

@@ -18,7 +18,7 @@ from pbx.media.engine.kernels import mix
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.sound_file import SoundFile, SoundFileError
-from pbx.media.engine.stream_record import ImpossibleError, command_record
+from pbx.media.engine.stream_record import ImpossibleError, SilentPortError, command_record
 from pbx.media.engine.tone_plans import DTMF_LEVEL, TONES, Step, dtmf, parse_tone, program, tone
 from pbx.media.protocol import Play, Played, Report, SendDigits
 
@@ -82,28 +82,33 @@ class Players:
         self._files: WeakValueDictionary[tuple[Path, int, int], SoundFile] = WeakValueDictionary()
         self._read_on: set[SoundFile] = set()
 
-    def play(self, message: Play, voice: int) -> None:
-        """Begin to play.
+    def play(self, message: Play, voice_at: Callable[[int], int]) -> None:
+        """Begin to play; what can't be for want of a voice is reported as ended.
 
         Args:
             message: what the exchange wants.
-            voice: the row of the voice at `message.port`; -1 where it names none.
+            voice_at: returns the row of the voice at a port, -1 for port 0; raises `SilentPortError`.
 
         Raises:
-            ImpossibleError: there is no such tone, the name is taken, or a number is out of range.
+            ImpossibleError: there is no such tone, the name is taken, a number is out of range, or
+                raised by `voice_at`.
         """
         if message.player <= 0 or message.player in self._named:
             raise ImpossibleError(f"player {message.player} is there already, or no name")
         if bool(message.tone) == bool(message.path) or not 0 <= message.times < 2**31:
             raise ImpossibleError(f"player {message.player} has nothing to play, or too much")
-        if (voice < 0) == (message.room == 0):
+        if (message.port == 0) == (message.room == 0):
             raise ImpossibleError(f"player {message.player} plays for nobody, or for too many")
         low, high = _LEVEL_DB if message.tone else _GAIN_DB
         if not low <= message.level_db <= high:
             raise ImpossibleError(f"player {message.player}: a level of {message.level_db} dB")
-        player = _Player(message.player, voice, message.room)
+        steps = _steps(message.tone, message.country) if message.tone else ()
+        try:
+            player = _Player(message.player, voice_at(message.port), message.room)
+        except SilentPortError as error:
+            self._report(Played(message.player, str(error)))
+            return
         if message.tone:
-            steps = _steps(message.tone, message.country)
             self._named[player.name] = player
             self._play_tone(player, steps, message.level_db, message.times)
         else:

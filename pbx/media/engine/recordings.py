@@ -1,5 +1,6 @@
 """The recordings as the main thread sees them: begun, given their files, and ended."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +9,16 @@ from pathlib import Path
 from pbx.media.engine import ring_row, tape_row
 from pbx.media.engine.background import Background
 from pbx.media.engine.packet_threads import PacketThreads
-from pbx.media.engine.stream_record import ImpossibleError, command_record
+from pbx.media.engine.stream_record import ImpossibleError, SilentPortError, command_record
 from pbx.media.engine.syncing import DiskSync
 from pbx.media.engine.wav import longest, make_wav, wav_header
 from pbx.media.protocol import Record, Recorded, Report
 
+_log = logging.getLogger(__name__)
+
 TWICE = "it is being recorded already"
 FULL = "as many calls are being recorded as can be at a time"
+UNREAD = "the media engine can't read its sound"
 """Why there's no recording. Clients know these words by `pbx.locale`, which the engine knows nothing of."""
 
 
@@ -79,25 +83,34 @@ class Recordings:
         """The names of recordings whose end nobody has asked for."""
         return [one.name for one in self._named.values() if not one.stopped]
 
-    def record(self, message: Record, left: int, right: int, rate: int) -> None:
+    def record(self, message: Record, heard: Callable[[int], tuple[int, int]]) -> None:
         """Begin a recording; one that can't be is reported as ended.
 
         Args:
             message: what the exchange wants.
-            left, right: rows of the streams; -1 none.
-            rate: the highest of their rates.
+            heard: returns the row of a port's stream and the samples per second that it is heard at;
+                raises `SilentPortError`.
 
         Raises:
-            ImpossibleError: the name is taken.
+            ImpossibleError: the name is taken, it is of nobody, or raised by `heard`.
         """
-        streams = tuple(row for row in (left, right) if row >= 0)
         if message.recording <= 0 or message.recording in self._named:
             raise ImpossibleError(f"recording {message.recording} is there already, or no name")
+        if not message.left or message.left == message.right:
+            raise ImpossibleError(f"recording {message.recording} of nobody, or of one twice")
+        try:
+            found = [heard(port) for port in (message.left, message.right) if port]
+        except SilentPortError as error:
+            _log.warning("recording %d: %s", message.recording, error)
+            self._report(Recorded(message.recording, 0.0, UNREAD))
+            return
+        streams = tuple(row for row, _ in found)
         why = self._why_not(streams)
         if why:
             self._report(Recorded(message.recording, 0.0, why))
             return
-        rate = min(rate, tape_row.HIGHEST)
+        left, right = streams if len(streams) == 2 else (*streams, -1)
+        rate = min(max(rate for _, rate in found), tape_row.HIGHEST)
         tracks = 2 if message.stereo else 1
         row = self._free.pop()
         recording = _Recording(

@@ -10,7 +10,7 @@ from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.players import Players
 from pbx.media.engine.recordings import Recordings
 from pbx.media.engine.rooms import Rooms
-from pbx.media.engine.stream_record import ImpossibleError
+from pbx.media.engine.stream_record import SilentPortError
 from pbx.media.engine.tables import Words
 from pbx.media.engine.taps import Taps
 from pbx.media.engine.tone_plans import DTMF_DIGITS
@@ -110,7 +110,7 @@ class Sound:
         elif isinstance(message, StopVoice):
             self._stop_voice(row(message.port))
         elif isinstance(message, Play):
-            self._players.play(message, self._voice_row(message.port, row))
+            self._players.play(message, lambda port: self._voice_row(port, row))
         elif isinstance(message, StopPlaying):
             self._players.stop(message.player)
         elif isinstance(message, SendDigits):
@@ -119,7 +119,7 @@ class Sound:
         elif isinstance(message, Tap):
             self._taps.set(message, row(message.port))
         elif isinstance(message, Record):
-            self._record(message, row)
+            self._recordings.record(message, lambda port: self._heard(port, row))
         else:
             self._recordings.stop(message.recording)
 
@@ -134,23 +134,17 @@ class Sound:
             return -1
         found = row(port)
         if self._voices.voice(found) is None:
-            raise ImpossibleError(f"port {port} is no voice")
+            raise SilentPortError(f"port {port} is no voice")
         return found
 
-    def _record(self, message: Record, row: Callable[[int], int]) -> None:
-        left, right = (row(port) if port else -1 for port in (message.left, message.right))
-        if left < 0 or left == right:
-            raise ImpossibleError(f"recording {message.recording} of nobody, or of one twice")
-        rates = [self._rate(one) for one in (left, right) if one >= 0]
-        if 0 in rates:
-            port = message.right if rates[0] else message.left
-            raise ImpossibleError(f"port {port} is no voice, and has no tap")
-        self._recordings.record(message, left, right, max(rates))
-
-    def _rate(self, row: int) -> int:
-        """Return at how many samples in a second a stream can be heard; 0: it can't."""
-        voice = self._voices.voice(row)
-        return pcm_rate(voice) if voice else self._taps.rate(row)
+    def _heard(self, port: int, row: Callable[[int], int]) -> tuple[int, int]:
+        """Return the row of a stream that can be heard, and at how many samples in a second."""
+        found = row(port)
+        voice = self._voices.voice(found)
+        rate = pcm_rate(voice) if voice else self._taps.rate(found)
+        if not rate:
+            raise SilentPortError(f"port {port} is no voice, and has no tap")
+        return found, rate
 
     def stream_set(self, row: int, event_type: int) -> None:
         """Take note of which telephone-events a stream's peer takes; -1 none."""

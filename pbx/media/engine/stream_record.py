@@ -27,6 +27,13 @@ class ImpossibleError(Exception):
     """A command that cannot be carried out; the text is for the exchange's log."""
 
 
+class SilentPortError(ImpossibleError):
+    """A command that needs the sound of a port which has none: no stream, no voice, or no tap.
+
+    The exchange may find that out too late only; a `Play` or `Record` is answered as one that has ended.
+    """
+
+
 def command_record(operation: int, row: int = 0) -> Words:
     """Return a record without settings."""
     record = np.zeros(ring_row.WIDTH, np.int64)
