@@ -279,9 +279,9 @@ class TestSoundThatTheEngineCannotRead:
         ("formats", "lines", "protocol"),
         [
             ("18", (), "RTP/AVP"),
-            ("8", (KEYS,), "RTP/SAVP"),
-            ("8", (KEYS,), "RTP/AVP"),
-            ("8", ("a=fingerprint:sha-256 00",), "UDP/TLS/RTP/SAVP"),
+            ("8 101", (KEYS,), "RTP/SAVP"),
+            ("8 101", (KEYS,), "RTP/AVP"),
+            ("8 101", ("a=fingerprint:sha-256 00",), "UDP/TLS/RTP/SAVP"),
         ],
     )
 
