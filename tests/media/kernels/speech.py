@@ -34,4 +34,5 @@ def speech(voice: str) -> npt.NDArray[np.float64]:
     said = np.fft.irfft(spectrum, len(said))
     moments = np.arange(int(len(said) / rate * RATE)) * rate / RATE
     signal = np.interp(moments, np.arange(len(said)), said)
-    return signal * (28000 / np.abs(signal).max())
+    loud: npt.NDArray[np.float64] = signal * (28000 / np.abs(signal).max())
+    return loud

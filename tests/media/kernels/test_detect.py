@@ -1,6 +1,5 @@
 """DTMF as Q.24 asks for it: what has to be heard, what must not, and speech; tones and silence."""
 
-
 import numpy as np
 import numpy.typing as npt
 import pytest
