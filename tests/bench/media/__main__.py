@@ -5,10 +5,12 @@ is asked for, and whether it is met. Exit code 1 if one isn't. Every run goes to
 
     --fast              one round of short windows: a look, no proof
     --only NAME ...     only cases whose names begin so: relay, conference, G.722, Opus, music, onset,
-                        recording, day (idleness and memory), lasting (1000 streams)
-    --rounds N          how often each program does each case (3); tables show medians
-    --seconds S         of each measured window (8)
+                        recording, day (idleness and memory), lasting (1000 streams), calls (one
+                        after the other, and what they leave behind)
+    --rounds N          how often each program does each case (5); tables show medians
+    --seconds S         of each measured window (5)
     --lasting S         how long 1000 streams last (600; with --fast 30)
+    --calls N           how many calls are made one after the other (10000; with --fast 600)
     --nice N            of programs and generator (-19, so that other work disturbs little)
 """
 
@@ -22,8 +24,10 @@ from typing import Any
 from tests.bench import command_line
 from tests.bench.media import cases, harness, programs, sessions
 from tests.bench.media.cases import CASES, Found
+from tests.bench.media.flaws import flaws
 from tests.bench.media.reach import lines
 from tests.bench.media.table import markdown
+from tests.media.many_calls import make_calls
 
 Keep = Callable[[str, str, harness.Run], None]
 """Takes case, program, and what was found."""
@@ -34,11 +38,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--lasting", type=float, help=argparse.SUPPRESS)
+    parser.add_argument("--calls", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--nice", type=int, default=-19, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    wanted.rounds = wanted.rounds or (1 if wanted.fast else 3)
-    wanted.seconds = wanted.seconds or (3.0 if wanted.fast else 8.0)
+    wanted.rounds = wanted.rounds or (1 if wanted.fast else 5)
+    wanted.seconds = wanted.seconds or (3.0 if wanted.fast else 5.0)
     wanted.lasting = wanted.lasting or (30.0 if wanted.fast else 600.0)
+    wanted.calls = wanted.calls or (600 if wanted.fast else 10_000)
     wanted.warm = 1.0 if wanted.fast else 2.0
     return wanted
 
@@ -63,6 +69,7 @@ def main() -> int:
     print(*(f"- {name}: {version}" for name, version in versions.items()), sep="\n")
     print(f"- medians of {wanted.rounds} rounds of {wanted.seconds:g} s, alternating\n")
     print(markdown(table))
+    print(f"\n{flaws(found)}")
     return 0 if table and all(line.met for line in table) else 1
 
 
@@ -85,10 +92,25 @@ def _alone(bench: Any, wanted: argparse.Namespace, keep: Keep) -> None:
         "recording 50": lambda: sessions.recording(bench, max(wanted.seconds, 5), rounds, nice),
         "day": lambda: sessions.day(bench, max(wanted.seconds, 5), nice),
         "lasting": lambda: sessions.lasting(bench, wanted.lasting, nice),
+        "calls": lambda: many_calls(wanted.calls),
     }
     for name, run in alone.items():
         if _chosen(wanted, name):
             keep(name, programs.OURS, cases.attempt(run))
+
+
+def many_calls(count: int) -> harness.Run:
+    """Return what calls have left behind; with `error` where one has failed, which is not done again."""
+    try:
+        left = make_calls(count)
+    except (AssertionError, OSError) as error:
+        return {"error": f"a call has failed: {error!r}"}
+    return {
+        "calls": count,
+        "descriptors": len(left.descriptors),
+        "rows": len(left.refused),
+        "growth_mib": left.growth_kib / 1024,
+    }
 
 
 def _chosen(wanted: argparse.Namespace, case: str) -> bool:

@@ -1,8 +1,11 @@
-"""How busy processes are beside their CPU time, as /proc tells: wake-ups and memory."""
+"""How busy processes are beside their CPU time, as /proc tells: wake-ups, memory, lost packets."""
 
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path
+
+_INODE, _DROPS = 9, 12
+"""Columns of /proc/net/udp (proc(5))."""
 
 
 def switches(pids: Iterable[int]) -> int:
@@ -28,6 +31,27 @@ def pss_kib(pids: Iterable[int]) -> int:
 def descriptors(pids: Iterable[int]) -> int:
     """Return how many descriptors processes have open."""
     return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+
+
+def drops(pids: Iterable[int]) -> int:
+    """Return how many packets the kernel has thrown away at UDP sockets that processes have open.
+
+    They came, and nobody knows of them: the queue was full when they did.
+    """
+    inodes: set[str] = set()
+    lines: dict[str, int] = {}
+    for pid in pids:
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                kind, _, rest = str(one.readlink()).partition(":")
+                if kind == "socket":
+                    inodes.add(rest.strip("[]"))
+        for family in ("udp", "udp6"):
+            with contextlib.suppress(OSError):  # a kernel without IPv6
+                for line in Path(f"/proc/{pid}/net/{family}").read_text().splitlines()[1:]:
+                    words = line.split()
+                    lines[words[_INODE]] = int(words[_DROPS])
+    return sum(lines.get(inode, 0) for inode in inodes)
 
 
 def _number(file: Path, name: str) -> int:

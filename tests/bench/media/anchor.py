@@ -11,13 +11,15 @@ goes to it through the exchange's own `Supervisor`, whose probes run as ever.
     C ADDRESS PORT                          one who is in the one conference: where it sends to
     M ADDRESS PORT                          one who listens to music
     R                                       record every call of two parties from now on
-    S                                       record no more, as soon as all files are whole
+    S                                       record no more: S as soon as all files are whole, or FAULT
+                                            and what, where one isn't as long as what has come meanwhile
     Q                                       TICKS LATE RECEIVED SENT UNSENT: what the engine has counted
 """
 
 import asyncio
 import itertools
 import sys
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +39,9 @@ CONTROL = ("127.0.0.1", 22333)
 
 HOST = "127.0.0.1"
 
+FAULT = "FAULT "
+"""How an answer begins that says what has gone wrong."""
+
 _FORMATS = {
     "pcmu": (0, "PCMU/8000"),
     "pcma": (8, "PCMA/8000"),
@@ -44,6 +49,12 @@ _FORMATS = {
     "opus": (107, "opus/48000/2"),
 }
 """As the harness' phones have them."""
+
+_PACKETS_S = 50
+"""That a phone of the harness sends."""
+
+_BLOCK_S = 0.5
+"""Of a recording, which ends with a whole one or within it."""
 
 MOST_PARTIES = 100
 """Of a conference; the exchange allows as many."""
@@ -84,9 +95,13 @@ class Anchor:
         self._pool = PortPool(())
         self._sessions = itertools.count(1)
         self._passages: list[Passage] = []
+        self._callers: list[int] = []
+        self._files: dict[int, Path] = {}
+        self._before: dict[int, int] = {}
+        self._after: dict[int, int] = {}
         self._services: list[Service] = []
         self._recording = 0
-        self._whole: Callable[[], None] | None = None
+        self._whole: Callable[[str], None] | None = None
         self._counted: Callable[[protocol.Counts], None] | None = None
         files = SoundFiles(lambda: [music] if music else [], str(folder), str(folder))
         self._directory = Services(
@@ -114,6 +129,7 @@ class Anchor:
         passage = Passage(self._tell, self._coded)
         passage.connect(caller, callee, timed=True)
         self._passages.append(passage)
+        self._callers.append(caller.sound_port)
         return caller.sound_port, callee.sound_port
 
     def serve(self, peer: Peer, dialled: ServiceNumber) -> int:
@@ -143,14 +159,16 @@ class Anchor:
 
     def record(self) -> None:
         """Record all calls, each into a file of its own."""
-        for passage in self._passages:
+        for passage, port in zip(self._passages, self._callers, strict=True):
             name = next(self._directory.names)
-            path = str(self._folder / f"call-{name}.wav")
-            self._recording += passage.record(name, path, stereo=False)
+            self._files[port] = self._folder / f"call-{name}.wav"
+            self._recording += passage.record(name, str(self._files[port]), stereo=False)
+        self.count(lambda counts: self._before.update(_received(counts)))
 
-    def stop_recording(self, whole: Callable[[], None]) -> None:
-        """End all recordings; `whole` is called when their files are complete."""
+    def stop_recording(self, whole: Callable[[str], None]) -> None:
+        """End all recordings; `whole` is called when their files are complete, with what is wrong in one."""
         self._whole = whole
+        self.count(lambda counts: self._after.update(_received(counts)))
         for passage in self._passages:
             passage.stop_recording()
         self._recorded()
@@ -204,9 +222,12 @@ class Anchor:
     def _recorded(self) -> None:
         if not self._recording and self._whole:
             whole, self._whole = self._whole, None
-            for file in self._folder.glob("call-*.wav"):
+            faults = []
+            for port, file in self._files.items():
+                faults.append(_fault(file, self._after[port] - self._before[port]))
                 file.unlink()
-            whole()
+            self._files.clear()
+            whole(next(filter(None, faults), ""))
 
 
 class Control(asyncio.DatagramProtocol):
@@ -245,9 +266,25 @@ class Control(asyncio.DatagramProtocol):
                 self._anchor.record()
                 say("R")
             case ["S"]:
-                self._anchor.stop_recording(lambda: say("S"))
+                self._anchor.stop_recording(lambda fault: say(f"{FAULT}{fault}" if fault else "S"))
             case ["Q"]:
                 self._anchor.count(lambda counts: say(_in_numbers(counts)))
+
+
+def _fault(file: Path, packets: int) -> str:
+    """Return what is wrong where a recording isn't as long as what has been said, or is silent."""
+    with wave.open(str(file), "rb") as reader:
+        rate, samples = reader.getframerate(), reader.getnframes()
+        sound = reader.readframes(samples)
+    said = packets * rate // _PACKETS_S
+    if abs(samples - said) > _BLOCK_S * rate:
+        return f"a recording has {samples} samples, and its call {said}"
+    return "" if any(sound) else "a recording is silent"
+
+
+def _received(counts: protocol.Counts) -> dict[int, int]:
+    """Return how many packets have come so far, by port."""
+    return {one.port: one.received for one in counts.streams}
 
 
 def _in_numbers(counts: protocol.Counts) -> str:

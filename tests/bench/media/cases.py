@@ -132,15 +132,22 @@ def measure(bench: Any, case: Case, program: str, seconds: float, warm: float, n
 
 
 def attempt(once: Callable[[], Run]) -> Run:
-    """Return the first good run; with `error`, the reason, where all have failed."""
+    """Return the first good run; with `error`, the reason, where all have failed.
+
+    What made it be done again is in `repeated`.
+    """
+    reasons: list[str] = []
     for _ in range(_ATTEMPTS):
         try:
-            return once()
+            run = once()
         except (OSError, RuntimeError, ValueError) as error:
             # ValueError: a generator that has ended answers nothing
             why = str(error)
             print(f"# once more: {why}", file=sys.stderr, flush=True)
-    return {"error": why}
+            reasons.append(why)
+        else:
+            return {**run, "repeated": reasons} if reasons else run
+    return {"error": reasons[-1], "repeated": reasons[:-1]}
 
 
 def _wakeups_s(peer: Any) -> float | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tests.bench.media.activity import packet_threads, switches
+from tests.bench.media.anchor import FAULT
 from tests.bench.media.asterisk import ETC, asterisk
 from tests.bench.media.harness import BUILD, REPOSITORY
 
@@ -83,10 +84,17 @@ class Ours:
         return float(self._relay.cpu())
 
     def ask(self, line: str, within_s: float = 10.0) -> str:
-        """Return the anchor's answer to a line."""
+        """Return the anchor's answer to a line.
+
+        Raises:
+            RuntimeError: something has gone wrong there.
+        """
         self._relay.s.settimeout(within_s)
         self._relay.s.sendto(line.encode(), self._relay.ctl)
-        return str(self._relay.s.recv(100).decode())
+        answer = str(self._relay.s.recv(200).decode())
+        if answer.startswith(FAULT):
+            raise RuntimeError(answer.removeprefix(FAULT))
+        return answer
 
     def alloc(
         self, a: tuple[str, int], b: tuple[str, int], codec_a: str = "pcmu", codec_b: str = "pcmu"

@@ -30,7 +30,7 @@ def _beside(
 
 
 def _alone(
-    found: Found, case: str, figure: str, what: str, unit: str, bound: float
+    found: Found, case: str, figure: str, what: str, unit: str, bound: float | None
 ) -> tuple[str, Line]:
     """Compare a figure with its bound."""
     return case, Line(what, unit, found.median(case, OURS, figure), bound)
@@ -87,7 +87,17 @@ def _engine(found: Found) -> list[tuple[str, Line]]:
         _alone(found, "day", "pss_mib", "memory of the engine, 100 calls, PSS", "MiB", 160),
         _alone(found, "day", "growth_kib", "its growth from call to call", "KiB", 64),
         _alone(found, "lasting", "unsent", "1000 streams, packets not sent on", "1", 0),
+        _alone(found, "lasting", "dropped", "the same, packets lost in our sockets", "1", 0),
+        _alone(found, "lasting", "lost", "the same, missed by the generator", "1", None),
         _alone(found, "lasting", "late_percent", "the same, ticks over 5 ms late", "%", 0.1),
         _alone(found, "lasting", "growth_mib", "the same, growth of memory", "MiB", 1),
         _alone(found, "lasting", "descriptors", "the same, more descriptors than before", "1", 0),
+        _alone(found, "calls", "descriptors", f"{_calls(found)} calls, descriptors left", "1", 0),
+        _alone(found, "calls", "rows", "the same, ports, voices, players ... left", "1", 0),
+        _alone(found, "calls", "growth_mib", "the same, growth of memory", "MiB", 3),
     ]
+
+
+def _calls(found: Found) -> str:
+    """Return how many calls have been made one after the other."""
+    return f"{found.median('calls', OURS, 'calls') or 0:.0f}"

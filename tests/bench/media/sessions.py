@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from statistics import mean, median
 from typing import Any
 
-from tests.bench.media.activity import descriptors, pss_kib, switches
+from tests.bench.media.activity import descriptors, drops, pss_kib, switches
 from tests.bench.media.cases import fault
 from tests.bench.media.harness import Run
 from tests.bench.media.programs import OURS, OURS_LARGE
@@ -50,6 +50,8 @@ class Session:
         self.peer = peer
         self.generator = generator
         self._calls = 0
+        self.loss_pct = 0.0
+        """Of the worst window so far."""
 
     def call(self, count: int) -> None:
         """Let so many more calls begin."""
@@ -71,6 +73,7 @@ class Session:
         run: Run = self.bench.measure(self.peer, self.generator, seconds, warm)
         if why := fault(run):
             raise RuntimeError(why)
+        self.loss_pct = max(self.loss_pct, run["loss_pct"])
         return run
 
 
@@ -116,6 +119,7 @@ def day(bench: Any, seconds: float, nice: int) -> Run:
             "idle_wakeups_s": idle,
             "pss_mib": memory[1] / 1024,
             "growth_kib": (memory[1] - memory[0]) / (_CALLS - _FEW_CALLS),
+            "loss_pct": running.loss_pct,
         }
 
 
@@ -167,7 +171,12 @@ def onset(bench: Any, nice: int) -> Run:
             if not run["onset_us"]["n"]:
                 raise RuntimeError(f"nobody hears port {speaker}")
             found.append(run["onset_us"]["p50"] / 1000)
-        return {"mean_ms": mean(found), "least_ms": min(found), "most_ms": max(found)}
+        return {
+            "mean_ms": mean(found),
+            "least_ms": min(found),
+            "most_ms": max(found),
+            "loss_pct": running.loss_pct,
+        }
 
 
 def lasting(bench: Any, seconds: float, nice: int) -> Run:
@@ -179,8 +188,9 @@ def lasting(bench: Any, seconds: float, nice: int) -> Run:
         nice: of the engine and the generator.
 
     Returns:
-        `unsent`: packets that the engine has not sent on; `lost`: packets that the generator has not
-        got back, which may be its own fault; `late_percent`: ticks that came more than 5 ms too late;
+        `unsent`: packets that the engine has not sent on; `dropped`: packets that came while a queue of
+        the engine's sockets was full; `lost`: packets that the generator has not got back, which may be
+        its own fault; `late_percent`: ticks that came more than 5 ms too late;
         `growth_mib`: of the engine's memory; `descriptors`: that it has more than before.
 
     Raises:
@@ -197,13 +207,15 @@ def lasting(bench: Any, seconds: float, nice: int) -> Run:
             running.generator.say(f"flow {port} {host} {to} pcmu-noise {port}")
         running.measure(5.0, 5.0)
         engine = running.peer.engine
-        before = _counts(running), pss_kib(engine), descriptors(engine)
+        before = _counts(running), pss_kib(engine), descriptors(engine), drops(engine)
         run = running.measure(seconds, 0.0)
-        after = _counts(running), pss_kib(engine), descriptors(engine)
+        after = _counts(running), pss_kib(engine), descriptors(engine), drops(engine)
         ticks, late, _, _, unsent = (b - a for a, b in zip(before[0], after[0], strict=True))
         return {
             "unsent": unsent,
+            "dropped": after[3] - before[3],
             "lost": run["lost"],
+            "loss_pct": run["loss_pct"],
             "late_percent": 100 * late / ticks,
             "growth_mib": (after[1] - before[1]) / 1024,
             "descriptors": after[2] - before[2],

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.bench.media.cases import CASES, Found, attempt, fault
+from tests.bench.media.flaws import flaws
 from tests.bench.media.programs import ASTERISK, C_LOOP, OURS
 from tests.bench.media.reach import lines
 from tests.bench.media.table import Line, markdown
@@ -59,13 +60,29 @@ class TestRun:
                 raise failures.pop()
             return {"us_per_packet": 7.0}
 
-        assert attempt(once) == {"us_per_packet": 7.0}
+        again = ["no port", "crowded"]
+        assert attempt(once) == {"us_per_packet": 7.0, "repeated": again}
 
     def test_the_reason_stays_when_all_fail(self) -> None:
         def once() -> dict[str, object]:
             raise RuntimeError("crowded")
 
-        assert attempt(once) == {"error": "crowded"}
+        assert attempt(once) == {"error": "crowded", "repeated": ["crowded"] * 2}
+
+
+class TestFlaws:
+    def test_what_medians_hide(self) -> None:
+        found = Found()
+        found.add("relay 5", OURS, GOOD)
+        found.add("relay 5", ASTERISK, GOOD)
+        assert flaws(found) == "No run lost a packet or failed."
+        found.add("relay 5", ASTERISK, {**GOOD, "loss_pct": 0.2})
+        found.add("relay 5", ASTERISK, {**GOOD, "loss_pct": 0.5, "repeated": ["crowded"]})
+        found.add("day", OURS, {"error": "no engine"})
+        assert flaws(found).splitlines()[1:] == [
+            "- relay 5, asterisk: 2 of 3 lost packets, 0.500 % at the most; done again 1 times: crowded",
+            "- day, ours: failed: no engine",
+        ]
 
 
 class TestReach:
@@ -81,6 +98,13 @@ class TestReach:
         found = Found()
         found.add("Opus", OURS, {"error": "the generator was too slow"})
         assert not lines(found)[0].met
+
+    def test_what_is_left_behind_is_not_met(self) -> None:
+        found = Found()
+        found.add("calls", OURS, {"calls": 600, "descriptors": 1, "rows": 0, "growth_mib": 0.2})
+        table = lines(found)
+        assert table[0].what == "600 calls, descriptors left"
+        assert [line.met for line in table] == [False, True, True]
 
     def test_every_case_has_a_line(self) -> None:
         for case in CASES:
