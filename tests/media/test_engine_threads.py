@@ -1,5 +1,6 @@
 """A real engine with three packet threads: what they share, and what goes from one to another."""
 
+import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pbx.media import codecs
+from pbx.media.engine.__main__ import _arguments as read_arguments
 from pbx.media.protocol import (
     Counts,
     Play,
@@ -26,6 +28,7 @@ from pbx.media.protocol import (
     Tap,
     Voice,
 )
+from tests.bench.media.activity import packet_threads
 from tests.media.engine_process import (
     EngineProcess,
     Link,
@@ -100,6 +103,23 @@ def switches(pid: int) -> dict[str, int]:
         (line,) = (line for line in lines if line.startswith("voluntary"))
         counts[task.name] = int(line.split()[1])
     return counts
+
+
+class TestHowMany:
+    @pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 1), (4, 3), (16, 15), (256, 64)])
+    def test_one_less_than_there_are_cores(
+        self, monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+    ) -> None:
+        """Cores that this process may use, that is: a service may be given fewer (CPUAffinity=)."""
+        monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+        assert read_arguments(["--socket", "media.sock"]).threads == threads
+        assert read_arguments(["--socket", "media.sock", "--threads", "2"]).threads == 2
+
+    def test_of_an_engine_that_is_told_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("ENGINE_THREADS", raising=False)
+        with running() as engine:
+            pid = engine.connect().ready.pid
+            assert len(packet_threads(pid)) == max(len(os.sched_getaffinity(0)) - 1, 1)
 
 
 class TestSharing:

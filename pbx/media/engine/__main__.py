@@ -62,7 +62,7 @@ def _arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--threads",
         type=_threads,
-        default=max(len(os.sched_getaffinity(0)) - 1, 1),
+        default=min(max(len(os.sched_getaffinity(0)) - 1, 1), MAX_THREADS),
         help="packet threads; one less than there are cores by default",
     )
     parser.add_argument(
