@@ -6,6 +6,7 @@ from statistics import median
 
 import pytest
 
+from tests.descriptors import changes, open_files
 from tests.interop import scenario
 from tests.interop.exchange import Exchange
 from tests.interop.lossy import LossyPath, Weather
@@ -33,6 +34,8 @@ def test_two_thousand_calls_with_sound_at_fifty_a_second(
 ) -> None:
     exchange = new_exchange(streams=600)
     phones = phones_of(exchange)
+    processes = (exchange.status().pid, exchange.status().engine_pid)
+    before = [open_files(pid) for pid in processes]
     first = phones.ports.block(4 * PORTS)
     logs = [phones.folder / "caller.log", phones.folder / "callee.log"]
     for log in logs:
@@ -66,7 +69,18 @@ def test_two_thousand_calls_with_sound_at_fifty_a_second(
     assert Counter(record.fci["cause"] for record in records) == {"16": CALLS}
     exchange.wait_idle()
     assert exchange.status().streams_free == 600
+    for pid, own in zip(processes, before, strict=True):
+        _wait_closed(pid, own)
     exchange.assert_sane()
+
+
+def _wait_closed(pid: int, before: Counter[str]) -> None:
+    """Wait until a process has no more descriptors than before."""
+
+    def why() -> str:
+        return "\n".join(changes(before, open_files(pid)))
+
+    until(f"process {pid} has nothing more open", lambda: not open_files(pid) - before, why_not=why)
 
 
 BAD = Weather(lost=0.1, twice=0.1, late=0.1)
