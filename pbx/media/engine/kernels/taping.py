@@ -16,9 +16,9 @@ from pbx.media.engine.native import (
     write,
 )
 
-_WRITE_NS = 2_000_000_000
+_WRITE_NS = 1_000_000_000
 """How often the writer is woken: each time it writes a file's end and its header, of which the file
-system makes much more work than of the octets."""
+system makes much more work than of the octets. A crash costs what isn't written yet."""
 
 
 @kernel
