@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench.arm.emulate import Linked, Run, run
+from tests.bench.arm.material import MEASURED, Material
 from tests.bench.arm.subjects import Subject
 
 _IMAGE = Path(__file__).parents[3] / "image/image.toml"
@@ -33,31 +34,44 @@ class Compiled:
     Args:
         symbol: its name in the object.
         code: the object.
+        assembly: the same to read.
     """
 
     symbol: str
     code: bytes
+    assembly: str
 
 
-def compile_for(cpu: str, names: Sequence[str]) -> Mapping[str, Compiled]:
-    """Return the kernels of these names for a board, from a process of its own."""
+def compile_for(cpu: str, subjects: Sequence[Subject]) -> Mapping[str, Compiled]:
+    """Return kernels for a board, by name, from a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.arm.cross", *names],
+        [sys.executable, "-m", "tests.bench.arm.cross"],
         env=processor(cpu),
+        input=json.dumps({subject.name: subject.types() for subject in subjects}),
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
     )
     return {
-        name: Compiled(symbol, base64.b64decode(code))
-        for name, (symbol, code) in json.loads(done.stdout).items()
+        name: Compiled(symbol, base64.b64decode(code), assembly)
+        for name, (symbol, code, assembly) in json.loads(done.stdout).items()
     }
 
 
-def same_bits(subject: Subject, code: Compiled) -> tuple[bool, Run]:
-    """Run a kernel on the board's code; return whether it did what it does here, and how."""
-    here, there = subject.arguments(), subject.arguments()
+def executed(subject: Subject, code: Compiled) -> Run:
+    """Run a kernel on the board's code with the measured frame; return how it did it."""
+    return run(Linked(code.code), code.symbol, subject.arguments(MEASURED), numba=True)
+
+
+def differing(subject: Subject, code: Compiled, cases: Sequence[Material]) -> Sequence[Material]:
+    """Run a kernel on the board's code; return the cases in which it does another thing than here."""
+    linked = Linked(code.code)
+    return [case for case in cases if not _same_bits(subject, code.symbol, linked, case)]
+
+
+def _same_bits(subject: Subject, symbol: str, linked: Linked, case: Material) -> bool:
+    here, there = subject.arguments(case), subject.arguments(case)
     result = subject.kernel(*here)
-    executed = run(Linked(code.code), code.symbol, there, numba=True)
+    done = run(linked, symbol, there, numba=True)
     equal = all(np.array_equal(one, other) for one, other in zip(here, there, strict=True))
-    return equal and (result is None or int(result) == executed.result), executed
+    return equal and (result is None or int(result) == done.result)

@@ -1,4 +1,4 @@
-"""llvm-mca's estimate of what executed instructions cost, and the reference in C by clang.
+"""llvm-mca's estimate of what executed instructions cost.
 
 The estimate knows perfect branches, the first cache alone, and no load that waits for a store: a
 figure to compare with, not to promise. LLVM has no model of its own for Cortex-A72 and A76.
@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from pbx.media.engine.cross import TRIPLE
 
@@ -60,22 +59,3 @@ def cycles(program: str, cpu: str, trace: Sequence[str]) -> int:
     if match is None:
         raise ValueError(f"{program} tells no cycles: {done.stdout[:200]}")
     return round(int(match[1]) / _REPEATS)
-
-
-def compile_reference(program: str, cpu: str) -> bytes:
-    """Return reference.c as an object for a board.
-
-    Args:
-        program: clang.
-        cpu: a key of `MODELS`.
-    """
-    with tempfile.NamedTemporaryFile(suffix=".o") as file:
-        subprocess.run(
-            [
-                *(program, f"--target={TRIPLE}", f"-mcpu={cpu}", "-O3", "-ffreestanding"),
-                *("-fno-stack-protector", "-c", Path(__file__).with_name("reference.c")),
-                *("-o", file.name),
-            ],
-            check=True,
-        )
-        return Path(file.name).read_bytes()

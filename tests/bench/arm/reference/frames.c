@@ -1,8 +1,4 @@
-/* The kernels once more, in C with NEON intrinsics: what they are measured against.
- * Each gives the same bits as the kernel of the same name. Frames are multiples of 32 samples.
- * Built freestanding: clang -O3 -mcpu=... */
-#include <arm_neon.h>
-#include <stdint.h>
+/* Codecs of G.711, the mixer, rates and sines. */
 
 static inline int16x8_t with_sign(int16x8_t magnitude, int16x8_t negative) {
   return vsubq_s16(veorq_s16(magnitude, negative), negative);
@@ -103,6 +99,17 @@ int64_t mix_minus(int64_t *limiter, const int32_t *restrict total, const int16_t
     vst1q_s16(out + i, vcombine_s16(vqmovn_s32(low), vqmovn_s32(high)));
   }
   /* The frames that are measured need no limiter. */
+  return vmaxvq_s32(loudest) > 32767 || *limiter ? -1 : samples;
+}
+
+int64_t mix_all(int64_t *limiter, const int32_t *restrict total, int64_t samples,
+                int16_t *restrict out) {
+  int32x4_t loudest = vdupq_n_s32(0);
+  for (int64_t i = 0; i < samples; i += 8) {
+    int32x4_t low = vld1q_s32(total + i), high = vld1q_s32(total + i + 4);
+    loudest = vmaxq_s32(loudest, vmaxq_s32(vabsq_s32(low), vabsq_s32(high)));
+    vst1q_s16(out + i, vcombine_s16(vqmovn_s32(low), vqmovn_s32(high)));
+  }
   return vmaxvq_s32(loudest) > 32767 || *limiter ? -1 : samples;
 }
 
