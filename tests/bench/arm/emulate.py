@@ -167,10 +167,12 @@ def _do_outside(machine: Any, name: str) -> int:
 
 def _as_libc_does(name: str, octets: int) -> tuple[str, ...]:
     """Return what memset, memcpy or memmove executes, as libc for these processors has it."""
-    # Length and alignment are looked at first; then 32 octets are written at a time, or fewer.
-    head = ("cmp x2, #0x20", "add x4, x1, x2", "add x5, x0, x2", "b.hi #0x0")
-    load = () if name == "memset" else ("ldp q0, q1, [x1], #0x20",)
-    return (*head, *(*load, "stp q0, q1, [x0], #0x20") * ((octets + 31) // 32), "ret ")
+    # Length and end are looked at first; then there is a turn for each 64 octets, or what is left.
+    head = ("cmp x2, #0x40", "add x4, x1, x2", "add x5, x0, x2", "b.hi #0x0")
+    load = () if name == "memset" else ("ldp q0, q1, [x1]", "ldp q2, q3, [x1, #0x20]")
+    store = ("stp q0, q1, [x0]", "stp q2, q3, [x0, #0x20]")
+    step = ("add x1, x1, #0x40", "add x0, x0, #0x40", "subs x2, x2, #0x40", "b.hi #0x0")
+    return (*head, *(*load, *store, *step) * ((octets + 63) // 64), "ret ")
 
 
 def run(linked: Linked, name: str, arguments: Sequence[Argument], *, numba: bool) -> Run:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.kernels.lanes import add32, dot16, mul16, mul32, sar32
+from pbx.media.engine.kernels.lanes import add32, by_register, mul16, sar32, two_dots16
 from pbx.media.engine.kernels.levels import energy, level_of
 from pbx.media.engine.kernels.tones import sine
 from pbx.media.engine.native import kernel
@@ -120,7 +120,7 @@ def _table(function: Any) -> Any:
 
 _COS = _table(math.cos)
 _SIN = _table(math.sin)
-_dot = dot16(_STEP)
+_dots = two_dots16(_STEP)
 
 
 def _turns(function: Any) -> Any:
@@ -138,12 +138,14 @@ _OFF_TAN = np.array(
 """Tangent of the angle that a frequency may be off between two windows, in 1/256."""
 
 _FAR_OFF = 1 << 20
+_NEXT = np.uint64(1)
 
 
 @kernel
 def _word(piece: Any, frequency: Any) -> Any:
     """Return the column of one piece's number; `piece` counts on for ever."""
-    return _PHASORS + 2 * (_FREQUENCIES * (piece & (_PIECES - 1)) + frequency)
+    # Without a sign: it isn't to be looked whether it counts from the row's end.
+    return np.uint64(_PHASORS + 2 * (_FREQUENCIES * (piece & (_PIECES - 1)) + frequency))
 
 
 @kernel
@@ -152,16 +154,19 @@ def _enter_piece(row: Any, sound: Any) -> None:
     piece = row[_PIECE] + 1
     row[_PIECE] = piece
     row[_ENERGIES + (piece & (_PIECES - 1))] = energy(sound, _STEP)
+    cosines, sines = by_register(_COS), by_register(_SIN)
     for frequency in range(_FREQUENCIES):
         word = _word(piece, frequency)
-        row[word] = _dot(_COS, _STEP * frequency, sound, 0)
-        row[word + 1] = -np.int64(_dot(_SIN, _STEP * frequency, sound, 0))
+        real, imaginary = _dots(cosines, sines, _STEP * frequency, sound)
+        row[word] = real
+        row[word + _NEXT] = -np.int64(imaginary)
 
 
 @kernel
 def _turned(real: Any, imaginary: Any, frequency: Any) -> Any:
     """Return a number turned back by what a frequency's phase moves in one piece."""
-    cosine, sinus = _TURN_COS[frequency], _TURN_SIN[frequency]
+    place = np.uint64(frequency)
+    cosine, sinus = _TURN_COS[place], _TURN_SIN[place]
     return (
         (real * cosine + imaginary * sinus) >> 14,
         (imaginary * cosine - real * sinus) >> 14,
@@ -172,12 +177,12 @@ def _turned(real: Any, imaginary: Any, frequency: Any) -> Any:
 def _window(row: Any, piece: Any, frequency: Any) -> Any:
     """Return one frequency's number in the window of three pieces that ends with `piece`."""
     word = _word(piece, frequency)
-    real, imaginary = row[word], row[word + 1]
+    real, imaginary = row[word], row[word + _NEXT]
     for back in range(1, 3):
         real, imaginary = _turned(real, imaginary, frequency)
         word = _word(piece - back, frequency)
         real += row[word]
-        imaginary += row[word + 1]
+        imaginary += row[word + _NEXT]
     return real, imaginary
 
 
@@ -306,10 +311,11 @@ def _tone_energy(pcm: Any, samples: Any, turns: Any) -> Any:
     """Return how much of the energy of at most 1024 samples is at one frequency."""
     real, imaginary = np.int32(0), np.int32(0)
     step, quarter = np.int32(turns), np.int32(1 << 30)
+    phase = np.int32(0)
     for i in range(samples):
-        phase = mul32(i, step)
         real = add32(real, sar32(mul16(pcm[i], np.int16(sine(add32(phase, quarter)))), 10))
         imaginary = add32(imaginary, sar32(mul16(pcm[i], np.int16(sine(phase))), 10))
+        phase = add32(phase, step)
     whole = np.int64(real) * np.int64(real) + np.int64(imaginary) * np.int64(imaginary)
     # A sine of peak 1 gives 16 a sample, and has the energy 1/2 a sample.
     return whole // (512 * samples)

@@ -7,6 +7,8 @@ with the peer's clock, and jumps when the peer begins another time line.
 
 from typing import Any
 
+import numpy as np
+
 from pbx.media.engine.kernels import jitter_row as c
 from pbx.media.engine.native import kernel
 
@@ -24,8 +26,11 @@ EVALUATE = 8
 
 @kernel
 def units(ns: Any, clock: Any) -> Any:
-    """Return `ns` nanoseconds in units of a clock, without overflow."""
-    return ns // SECOND_NS * clock + ns % SECOND_NS * clock // SECOND_NS
+    """Return `ns` nanoseconds, 0 or more, in units of a clock, without overflow."""
+    # Without signs: a division that rounds down takes twice as long.
+    whole = np.uint64(ns) // np.uint64(SECOND_NS)
+    part = np.uint64(ns) - whole * np.uint64(SECOND_NS)
+    return np.int64(whole * np.uint64(clock) + part * np.uint64(clock) // np.uint64(SECOND_NS))
 
 
 @kernel
@@ -86,7 +91,20 @@ def prepare(
 @kernel
 def slot_at(row: Any, position: Any) -> Any:
     """Return the slot at a position; positions count on beyond the last and begin anew."""
-    return row[c.ORDER + (position & row[c.SLOT_MASK])]
+    return row[np.uint64(c.ORDER + (position & row[c.SLOT_MASK]))]
+
+
+@kernel
+def timestamp_of(row: Any, slot: Any) -> Any:
+    """Return the timestamp of the packet in a slot."""
+    # Without a sign: it isn't to be looked whether it counts from the row's end.
+    return row[np.uint64(c.TIMESTAMPS + slot)]
+
+
+@kernel
+def facts_of(row: Any, slot: Any) -> Any:
+    """Return the facts of the packet in a slot."""
+    return row[np.uint64(c.FACTS + slot)]
 
 
 @kernel
@@ -133,8 +151,8 @@ def _begin(row: Any, sequence: Any, timestamp: Any, distance: Any) -> None:
 def _begin_with_candidate(row: Any) -> None:
     """Begin a time line whose first packet is the candidate."""
     slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
-    sequence = (row[c.FACTS + slot] >> 16) & 0xFFFF
-    _begin(row, sequence, row[c.TIMESTAMPS + slot], row[c.CANDIDATE_DISTANCE])
+    sequence = (facts_of(row, slot) >> 16) & 0xFFFF
+    _begin(row, sequence, timestamp_of(row, slot), row[c.CANDIDATE_DISTANCE])
     row[c.CANDIDATE] = 0
     row[c.COUNT] = 1
     row[c.SEEN] = 1
@@ -187,7 +205,7 @@ def _latest(row: Any, low: Any) -> Any:
     """
     first, second, third = low, low, low
     for index in range(row[c.FILLED]):
-        value = row[c.DISTANCES + index]
+        value = row[np.uint64(c.DISTANCES + index)]
         if value > third:
             third = value
             if third > second:
@@ -213,7 +231,7 @@ def _retarget(row: Any) -> None:
     """
     low = row[c.DISTANCES]
     for index in range(1, row[c.FILLED]):
-        low = min(low, row[c.DISTANCES + index])
+        low = min(low, row[np.uint64(c.DISTANCES + index)])
     row[c.TARGET] -= max(low - row[c.BASE], 0)
     row[c.BASE] = low
     # The engine's own tick isn't exact either.
@@ -254,8 +272,8 @@ def _copy(
     target = payloads[begin : begin + length]
     for octet in range(length):
         target[octet] = source[octet]
-    row[c.FACTS + slot] = facts
-    row[c.TIMESTAMPS + slot] = timestamp
+    row[np.uint64(c.FACTS + slot)] = facts
+    row[np.uint64(c.TIMESTAMPS + slot)] = timestamp
 
 
 @kernel
@@ -264,8 +282,8 @@ def _step_aside(row: Any) -> None:
     mask = row[c.SLOT_MASK]
     at = row[c.HEAD] + row[c.COUNT]
     slot = slot_at(row, at)
-    row[c.ORDER + (at & mask)] = slot_at(row, at + 1)
-    row[c.ORDER + ((at + 1) & mask)] = slot
+    row[np.uint64(c.ORDER + (at & mask))] = slot_at(row, at + 1)
+    row[np.uint64(c.ORDER + ((at + 1) & mask))] = slot
 
 
 @kernel
@@ -274,11 +292,11 @@ def _join(row: Any) -> None:
     mask = row[c.SLOT_MASK]
     at = row[c.HEAD] + row[c.COUNT]
     slot = slot_at(row, at)
-    timestamp = row[c.TIMESTAMPS + slot]
-    while at > row[c.HEAD] and row[c.TIMESTAMPS + slot_at(row, at - 1)] > timestamp:
-        row[c.ORDER + (at & mask)] = slot_at(row, at - 1)
+    timestamp = timestamp_of(row, slot)
+    while at > row[c.HEAD] and timestamp_of(row, slot_at(row, at - 1)) > timestamp:
+        row[np.uint64(c.ORDER + (at & mask))] = slot_at(row, at - 1)
         at -= 1
-    row[c.ORDER + (at & mask)] = slot
+    row[np.uint64(c.ORDER + (at & mask))] = slot
     row[c.COUNT] += 1
 
 
@@ -296,7 +314,7 @@ def _hold(row: Any, ssrc: Any, distance: Any) -> Any:
 def _is_next(row: Any, ssrc: Any, sequence: Any) -> Any:
     """Return whether a packet is the one behind the candidate."""
     slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
-    before = (row[c.FACTS + slot] >> 16) & 0xFFFF
+    before = (facts_of(row, slot) >> 16) & 0xFFFF
     same = row[c.CANDIDATE] != 0 and row[c.CANDIDATE_SSRC] == ssrc
     return same and sequence == (before + 1) & 0xFFFF
 

@@ -19,6 +19,8 @@ from numba.core.extending import intrinsic
 from numba.np import arrayobj as _arrayobj
 
 _i16, _i32, _i64 = types.int16, types.int32, types.int64
+_tuple_of: Any = types.UniTuple
+_pair = _tuple_of(_i32, 2)
 _bit = ir.IntType(1)
 
 # numba's decorator is typed as if intrinsics were called with the typing context.
@@ -217,11 +219,48 @@ def square_to_64(typing_context: Any, a: Any) -> Any:
     return _i64(_i16), generate
 
 
+# --- tables -------------------------------------------------------------------------------------
+
+
+@_intrinsic
+def by_register(typing_context: Any, table: Any) -> Any:
+    """Return a constant table as one whose address the compiler doesn't know.
+
+    Compiled code may lie anywhere, so an address takes four instructions; where a loop is unrolled,
+    the compiler makes one for each number of a table. What it doesn't know stays in a register.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        made = _array_of(table)(context, builder, arguments[0])
+        kind = made.data.type
+        made.data = builder.asm(ir.FunctionType(kind, [kind]), "", "=r,0", [made.data], False)
+        return made._getvalue()
+
+    return table(table), generate
+
+
 # --- sums of products ---------------------------------------------------------------------------
 
 _EIGHT = 8
 _words = ir.VectorType(ir.IntType(16), _EIGHT)
 _sums = ir.VectorType(ir.IntType(32), _EIGHT)
+
+
+def _eights(builder: Any, array: Any, place: Any, length: int) -> list[Any]:
+    """Return `length` 16-bit numbers of an array as 32-bit ones, in vectors of eight."""
+    start = builder.bitcast(builder.gep(array.data, [place]), _words.as_pointer())
+    at = [builder.gep(start, [ir.Constant(ir.IntType(32), n)]) for n in range(length // _EIGHT)]
+    return [builder.sext(builder.load(eight, align=2), _sums) for eight in at]
+
+
+def _sum_of_products(builder: Any, a: list[Any], b: list[Any], begin: int) -> Any:
+    total = ir.Constant(_sums, [begin] + [0] * (_EIGHT - 1))
+    for one, other in zip(a, b, strict=True):
+        total = builder.add(total, builder.mul(one, other))
+    reduce = _get_or_insert(
+        builder.module, ir.FunctionType(ir.IntType(32), [_sums]), "llvm.vector.reduce.add.v8i32"
+    )
+    return builder.call(reduce, [total])
 
 
 def dot16(length: int, begin: int = 0) -> Any:
@@ -238,21 +277,13 @@ def dot16(length: int, begin: int = 0) -> Any:
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        starts = []
-        for place in (0, 2):
-            array = _array_of(signature.args[place])(context, builder, arguments[place])
-            start = builder.gep(array.data, [arguments[place + 1]])
-            starts.append(builder.bitcast(start, _words.as_pointer()))
-        total = ir.Constant(_sums, [begin] + [0] * (_EIGHT - 1))
-        for number in range(length // _EIGHT):
-            at = [ir.Constant(ir.IntType(32), number)]
-            pair = (builder.load(builder.gep(start, at), align=2) for start in starts)
-            product = builder.mul(*(builder.sext(eight, _sums) for eight in pair))
-            total = builder.add(total, product)
-        reduce = _get_or_insert(
-            builder.module, ir.FunctionType(ir.IntType(32), [_sums]), "llvm.vector.reduce.add.v8i32"
+        a, b = (
+            _eights(builder, _array_of(kind)(context, builder, array), place, length)
+            for kind, array, place in zip(
+                signature.args[::2], arguments[::2], arguments[1::2], strict=True
+            )
         )
-        return builder.call(reduce, [total])
+        return _sum_of_products(builder, a, b, begin)
 
     @_intrinsic
     def dot(typing_context: Any, a: Any, a_at: Any, b: Any, b_at: Any) -> Any:
@@ -260,3 +291,27 @@ def dot16(length: int, begin: int = 0) -> Any:
         return _i32(a, _i64, b, _i64), generate
 
     return dot
+
+
+def two_dots16(length: int) -> Any:
+    """Return an operation: a `dot16` of each of two tables with the same sound, which is read once.
+
+    Its arguments are the tables, the place where both begin, and the sound from its beginning.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds, place = signature.args, arguments[2]
+        arrays = [_array_of(kinds[n])(context, builder, arguments[n]) for n in (0, 1, 3)]
+        heard = _eights(builder, arrays[2], ir.Constant(ir.IntType(64), 0), length)
+        dots = [
+            _sum_of_products(builder, _eights(builder, table, place, length), heard, 0)
+            for table in arrays[:2]
+        ]
+        return context.make_tuple(builder, signature.return_type, dots)
+
+    @_intrinsic
+    def dots(typing_context: Any, one: Any, other: Any, at: Any, sound: Any) -> Any:
+        """Return the products of one[at], ... and of other[at], ... with the sound."""
+        return _pair(one, other, _i64, sound), generate
+
+    return dots

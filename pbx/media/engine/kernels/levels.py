@@ -94,12 +94,12 @@ def level_of(power: Any, samples: Any) -> Any:
         return SILENCE
     scaled = power << 20
     least, most = 0, SILENCE
-    for _ in range(7):
+    while least < most:
         middle = (least + most) >> 1
-        if scaled >= _THRESHOLDS[min(middle, SILENCE - 1)] * samples:
+        if scaled >= _THRESHOLDS[np.uint64(middle)] * samples:
             most = middle
         else:
-            least = min(middle + 1, SILENCE)
+            least = middle + 1
     return most
 
 

@@ -17,8 +17,10 @@ silence the next packet waits until it has the delay that the network asks for.
 
 from typing import Any
 
+import numpy as np
+
 from pbx.media.engine.kernels import jitter_row as c
-from pbx.media.engine.kernels.jitter import drop_first, slot_at, units
+from pbx.media.engine.kernels.jitter import drop_first, facts_of, slot_at, timestamp_of, units
 from pbx.media.engine.kernels.timescale import lengthen, shorten
 from pbx.media.engine.native import kernel
 
@@ -30,7 +32,7 @@ CONCEAL_TICKS = 5
 
 @kernel
 def _line_units(row: Any) -> Any:
-    return row[c.LINE] * row[c.CLOCK] // row[c.RATE]
+    return np.int64(np.uint64(row[c.LINE] * row[c.CLOCK]) // np.uint64(row[c.RATE]))
 
 
 @kernel
@@ -74,7 +76,7 @@ def _begin_tick(row: Any, now: Any) -> None:
 def _drop_passed(row: Any) -> None:
     """Throw away what is older than what has been played."""
     passed = row[c.NEXT_TS] - (row[c.DURATION] >> 1)
-    while row[c.COUNT] > 0 and row[c.TIMESTAMPS + slot_at(row, row[c.HEAD])] < passed:
+    while row[c.COUNT] > 0 and timestamp_of(row, slot_at(row, row[c.HEAD])) < passed:
         drop_first(row)
 
 
@@ -89,8 +91,8 @@ def _free_first(row: Any) -> Any:
     row[c.COUNT] -= 1
     first = (row[c.HEAD] + row[c.COUNT] + row[c.CANDIDATE]) & row[c.SLOT_MASK]
     last = (row[c.HEAD] - 1) & row[c.SLOT_MASK]
-    row[c.ORDER + last] = row[c.ORDER + first]
-    row[c.ORDER + first] = slot
+    row[np.uint64(c.ORDER + last)] = row[np.uint64(c.ORDER + first)]
+    row[np.uint64(c.ORDER + first)] = slot
     return slot
 
 
@@ -98,8 +100,8 @@ def _free_first(row: Any) -> Any:
 def _play(row: Any) -> Any:
     """Hand the first packet out."""
     slot = _free_first(row)
-    facts = row[c.FACTS + slot]
-    timestamp = row[c.TIMESTAMPS + slot]
+    facts = facts_of(row, slot)
+    timestamp = timestamp_of(row, slot)
     row[c.SLOT] = slot
     row[c.SLOT_LENGTH] = facts & 0xFFFF
     row[c.SLOT_TYPE] = facts >> 32
@@ -128,7 +130,7 @@ def _play(row: Any) -> Any:
 def _wait(row: Any) -> Any:
     """Begin to play if the first packet is due, else go on being silent."""
     while row[c.COUNT] > 0:
-        timestamp = row[c.TIMESTAMPS + slot_at(row, row[c.HEAD])]
+        timestamp = timestamp_of(row, slot_at(row, row[c.HEAD]))
         due = row[c.NOW] - timestamp - row[c.BASE]
         delay = due + _line_units(row)
         if delay <= row[c.MAX_DELAY]:
@@ -157,7 +159,7 @@ def _conceal(row: Any, missing: Any) -> Any:
 @kernel
 def _follows(row: Any, slot: Any) -> Any:
     """Return whether a packet is the one behind the last one played."""
-    sequence = (row[c.FACTS + slot] >> 16) & 0xFFFF
+    sequence = (facts_of(row, slot) >> 16) & 0xFFFF
     return row[c.LAST_SEQ] >= 0 and sequence == (row[c.LAST_SEQ] + 1) & 0xFFFF
 
 
@@ -176,7 +178,7 @@ def _bridge(row: Any) -> Any:
     concealed.
     """
     slot = slot_at(row, row[c.HEAD])
-    hole = row[c.TIMESTAMPS + slot] - row[c.NEXT_TS]
+    hole = timestamp_of(row, slot) - row[c.NEXT_TS]
     silent = _follows(row, slot) or row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
     longest = CONCEAL_TICKS * row[c.FRAME_UNITS]
     if silent or row[c.CONCEALING] + hole > longest + row[c.FRAME_UNITS]:
@@ -189,7 +191,7 @@ def _bridge(row: Any) -> Any:
         missing = hole
     if hole <= max(row[c.DURATION], missing):
         row[c.AFTER_LOSS] = slot
-        row[c.AFTER_LENGTH] = row[c.FACTS + slot] & 0xFFFF
+        row[c.AFTER_LENGTH] = facts_of(row, slot) & 0xFFFF
     row[c.NEXT_TS] += missing
     return _conceal(row, missing)
 
@@ -227,7 +229,7 @@ def next_step(row: Any, now: Any) -> Any:
     if row[c.COUNT] == 0:
         return _starve(row)
     first = slot_at(row, row[c.HEAD])
-    ahead = row[c.TIMESTAMPS + first] - row[c.NEXT_TS]
+    ahead = timestamp_of(row, first) - row[c.NEXT_TS]
     # What was concealed while nothing was there turns out to have been this hole.
     skipped = max(min(ahead, row[c.BRIDGED]), 0)
     if skipped > 0 and not _follows(row, first):

@@ -145,16 +145,16 @@ def _begin(concealer: Any, memory: Any) -> None:
 
 
 @kernel
-def _next(concealer: Any, memory: Any) -> Any:
-    """Return the next concealed sample."""
-    phase = concealer[PHASE]
-    sample = np.int64(memory[_CYCLE + phase])
-    phase += 1
-    concealer[PHASE] = 0 if phase == concealer[PERIOD] else phase
-    left = concealer[FADE_END] - concealer[MISSING]
-    gain = min(max((left * concealer[SLOPE]) >> 5, 0), _UNIT)
-    concealer[MISSING] += 1
-    return (sample * gain) >> 15
+def _faded(sample: Any, left: Any, slope: Any) -> Any:
+    """Return a sample of the period as it sounds `left` samples before there is silence."""
+    gain = min(max((left * slope) >> 5, 0), _UNIT)
+    return (np.int64(sample) * gain) >> 15
+
+
+@kernel
+def _after(phase: Any, period: Any) -> Any:
+    """Return the next phase."""
+    return 0 if phase + 1 == period else phase + 1
 
 
 @kernel
@@ -194,11 +194,16 @@ def conceal(concealer: Any, memory: Any, pcm: Any, samples: Any) -> Any:
         overlap = concealer[PERIOD] >> 2
         error = memory[end - 1] - memory[end - concealer[PERIOD] - 1]
     weight = _UNIT // (overlap + 1)
+    phase, period, missing = concealer[PHASE], concealer[PERIOD], concealer[MISSING]
+    left, slope = concealer[FADE_END] - missing, concealer[SLOPE]
     for index in range(count):
-        sample = _next(concealer, memory)
+        sample = _faded(memory[np.uint64(_CYCLE + phase)], left - index, slope)
         if index < overlap:
             sample += (error * (_UNIT - (index + 1) * weight)) >> 15
         pcm[index] = min(max(sample, -32768), 32767)
+        phase = _after(phase, period)
+    concealer[PHASE] = phase
+    concealer[MISSING] = missing + count
     _remember(concealer, memory, pcm, count)
     return concealer[MISSING] < concealer[FADE_END]
 
@@ -217,9 +222,13 @@ def heard(concealer: Any, memory: Any, pcm: Any, samples: Any) -> None:
     if concealer[MISSING] != 0 and count > 0:
         blend = min(concealer[BLEND], count)
         weight = _UNIT // (blend + 1)
+        phase, period = concealer[PHASE], concealer[PERIOD]
+        left, slope = concealer[FADE_END] - concealer[MISSING], concealer[SLOPE]
         for index in range(blend):
             share = (index + 1) * weight
-            concealed = _next(concealer, memory)
+            concealed = _faded(memory[np.uint64(_CYCLE + phase)], left - index, slope)
             pcm[index] = (pcm[index] * share + concealed * (_UNIT - share)) >> 15
+            phase = _after(phase, period)
+        concealer[PHASE] = phase
         concealer[MISSING] = 0
     _remember(concealer, memory, pcm, count)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pbx.media.engine.kernels.jitter import signed_32, units
 from pbx.media.engine.kernels.lanes import add32, sat16
-from pbx.media.engine.native import clear, kernel, part, rest
+from pbx.media.engine.native import kernel, part, rest
 
 WIDTH = 32
 BEHIND_MS = 200
@@ -268,8 +268,9 @@ def take_stereo(ring: Any, first: Any, count: Any, out: Any) -> None:
         for index in range(run):
             both[2 * index] = left[index]
             both[2 * index + 1] = right[index]
-        clear(left)
-        clear(right)
+        for index in range(run):
+            left[index] = 0
+            right[index] = 0
         done += run
 
 
@@ -285,6 +286,6 @@ def take_mono(ring: Any, first: Any, count: Any, out: Any) -> None:
         mixed = part(out, done, run)
         for index in range(run):
             mixed[index] = sat16(add32(left[index], right[index]))
-        clear(left)
-        clear(right)
+            left[index] = 0
+            right[index] = 0
         done += run

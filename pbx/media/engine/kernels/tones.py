@@ -21,7 +21,7 @@ from pbx.media.engine.kernels.lanes import (
     shl16,
     xor16,
 )
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import kernel, part
 
 SINES = 4
 """The most that sound at once."""
@@ -126,12 +126,12 @@ def play_tone(row: Any, program: Any, samples: Any, out: Any) -> Any:
             row[STEP] = -1
             break
         step = program[row[STEP]]
-        part = length - done
+        count = length - done
         if step[SAMPLES] > 0:
-            part = min(part, max(step[SAMPLES] - row[PLAYED], 1))
-        _play_step(row, step, out[done : done + part])
-        row[PLAYED] += part
-        done += part
+            count = min(count, max(step[SAMPLES] - row[PLAYED], 1))
+        _play_step(row, step, part(out, done, count))
+        row[PLAYED] += count
+        done += count
         if 0 < step[SAMPLES] <= row[PLAYED]:
             row[STEP] = step[NEXT]
             row[PLAYED] = 0
