@@ -139,6 +139,6 @@ class TestConvertedCalls:
         callee.remote(sdp(formats="8 101").replace(b"10.0.0.5", b"10.0.0.6"))
         answered = Interpreter(caller, lambda: ALL).answer(callee.last_remote)
         assert extmaps(answered) == [f"1 {SSRC_LEVEL}", f"2/sendonly {CSRC_LEVEL}"]
-        one, other = voices(caller, callee)
+        one, other = voices(caller, callee, ALL)
         assert (one.level_in, one.level_out, one.speakers_out) == (1, 1, 2)
         assert (other.level_in, other.level_out, other.speakers_out) == (0, 0, 0)
