@@ -162,6 +162,7 @@ class Call:
         pool = PortPool(range(20000, 20020, 2))
         self.alice = LegMedia(pool, HOST, 1, timeout_s=0)
         self.bob = LegMedia(pool, HOST, 2, timeout_s=0)
+        self._coded = coded
         self.alice.remote(offer)
         Interpreter(self.bob, lambda: coded).offer(offer)
         self.bob.remote(answer)
@@ -169,7 +170,7 @@ class Call:
 
     @property
     def voices(self) -> tuple[Voice, ...]:
-        return voices(self.alice, self.bob, CODED)
+        return voices(self.alice, self.bob, self._coded)
 
 
 class TestVoices:
