@@ -37,8 +37,8 @@ _NARROW = 8000
 """Samples per second of telephone sound."""
 
 _SMALL = 600
-"""Octets of an offer to which more may be added: it still fits a datagram of 1300 with the request's
-headers (RFC 3261 §18.1.1)."""
+"""Octets of an offer that has the rare codecs, too: with the request's headers it still fits a datagram of
+1300 (RFC 3261 §18.1.1)."""
 
 
 def as_it_is(description: bytes, asked: bytes) -> bytes:
@@ -159,8 +159,8 @@ def widened(offer: bytes, coded: Collection[str], types: DynamicTypes) -> bytes:
         )
         return _changed(offer, description, media)
 
-    usual = wide(OFFERED)
-    return wide(OFFERED, RARE) if had or len(usual) <= _SMALL else usual
+    all_of_them = wide(OFFERED, RARE)
+    return all_of_them if had or len(all_of_them) <= _SMALL else wide(OFFERED)
 
 
 def passed_on(answer: bytes, asked: bytes, coded: Collection[str]) -> bytes:

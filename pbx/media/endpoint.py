@@ -324,7 +324,10 @@ def audible(agreement: Agreement, coded: Collection[str]) -> Agreed | None:
     own, told = agreed(agreement), agreement.told
     if own is None or told is None or codecs.codec(own.codec).name not in coded:
         return None
-    return own if convertible(told, told.media[own.index]) else None
+    ours, theirs = told.media[own.index], agreement.peer[own.index].line
+    # Keys that only one of them offers are used by none (RFC 8643)
+    plain = convertible(told, ours) or convertible(parse_sdp(agreement.sdp), theirs)
+    return own if served(ours) and plain else None
 
 
 def encrypted(agreement: Agreement) -> bool:

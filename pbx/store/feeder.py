@@ -196,6 +196,9 @@ def _row(values: dict[str, str]) -> dict[str, object]:
     row: dict[str, object] = {
         column: values.get(column, "")[:length] for column, length in CDR_LENGTHS.items()
     }
+    if len(values.get("fci", "")) > CDR_LENGTHS["fci"]:
+        # Half a number would be another one
+        row["fci"] = values["fci"][: CDR_LENGTHS["fci"] + 1].rpartition(";")[0]
     duration = float(values.get("duration") or 0)
     if not math.isfinite(duration) or not row["record_id"]:
         raise ValueError("no record")

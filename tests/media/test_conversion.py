@@ -240,6 +240,14 @@ class TestVoices:
         assert (alice.plays_hz, alice.fec, alice.bitrate, alice.dtx) == (16000, True, 12000, True)
         assert (bob.plays_hz, bob.fec, bob.bitrate, bob.dtx) == (0, False, 0, False)
 
+    def test_keys_that_only_one_of_them_offers(self) -> None:
+        """RFC 8643: who answers without keys has the call plain."""
+        crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x"
+        call = Call(audio("8", crypto), audio("8"))
+        assert len(voices(call.alice, call.bob, CODED, always=True)) == 2
+        both = Call(audio("8", crypto), audio("8", crypto))
+        assert voices(both.alice, both.bob, CODED, always=True) == ()
+
     def test_on_demand_also_where_nothing_is_converted(self) -> None:
         call = Call(audio("8"), audio("8"))
         assert len(voices(call.alice, call.bob, CODED, always=True)) == 2

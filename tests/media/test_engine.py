@@ -445,7 +445,7 @@ class TestTimeout:
 
 class TestRepository:
     def test_the_engine_imports_only_its_protocol(self) -> None:
-        """Design, section 2: nothing of pbx but errors, media.protocol, and facts of codecs, talk and WAV."""
+        """Design, section 2: nothing of pbx but errors, media.protocol, and facts of codecs, talk, tones and WAV."""
         for path in (REPOSITORY / "pbx/media/engine").rglob("*.py"):
             for line in path.read_text().splitlines():
                 if "import" in line and "pbx." in line and line.strip().startswith(("from", "imp")):
@@ -459,6 +459,7 @@ class TestRepository:
                             "pbx.media import codecs",
                             "pbx.media import codecs, emodel",
                             "pbx.media import emodel",
+                            "pbx.media.tones",
                             "pbx.media.wav_header",
                             "pbx.errors",
                         )

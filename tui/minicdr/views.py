@@ -31,7 +31,11 @@ WORDS = 24
 _KNOWN_ITEMS = frozenset(
     {"callTag", "cause", "sip", "releasedBy", "reason"}
     | {"codec", "calledCodec", "pdd", "recording", "recordingFailure"}
-    | {f"{party}{item}" for party in ("caller", "called") for item in ("Mos", "Loss", "Jitter")}
+    | {
+        f"{party}{item}"
+        for party in ("caller", "called")
+        for item in ("Mos", "Loss", "Jitter", "WorstLoss", "RoundTrip")
+    }
 )
 
 

@@ -118,10 +118,11 @@ class Engine:
             self._disconnect("the engine ends")
             self.listener.close()
             self._end_recordings()
-            self.packets.stop()
+            self.packets.stop_relaying()
             for pair in self.pairs:
                 # Not only at the process's end, which a slow disk delays: another engine may wait for them.
                 pair.close()
+            self.packets.stop_writing()
             self._sound.close()
             self._sessions.close_all()
 

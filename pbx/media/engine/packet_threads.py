@@ -98,10 +98,13 @@ class PacketThreads:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """End the threads, then give their descriptors back; the sockets stay the pool's."""
+    def stop_relaying(self) -> None:
+        """End the packet threads: nothing uses the pool's sockets any more."""
         for thread in self._threads:
             thread.stop()
+
+    def stop_writing(self) -> None:
+        """End the writer, when the packet threads have ended and the disk has taken what they left."""
         self.writer.stop()
         os.close(self.report_fd)
 

@@ -35,7 +35,9 @@ class Parties:
         for one in self.statistics.values():
             seconds.begin(one, self.now)
         packet = np.frombuffer(struct.pack("!BBHII", 0x80, 0, 1, 160, SSRC), np.uint8)
-        numbering.follow(self.rows[LISTENER], TALKER, packet, 8000, self.now)
+        talker = self.rows[TALKER]
+        talker[row.CLOCK] = 8000
+        numbering.follow(self.rows[LISTENER], talker, TALKER, packet, self.now)
 
     def passes(self, source: int, data: bytes, after_ms: float = 0.0) -> None:
         sink = TALKER + LISTENER - source

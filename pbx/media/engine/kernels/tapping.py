@@ -52,6 +52,7 @@ def set_tap(tables: Any, voices: Any, command: Any) -> None:
     row = row_of(voices.taps, slot)
     row[tap_row.CURRENT] = -1
     row[tap_row.SEQUENCE] = -1
+    row[tap_row.DECODED_NS] = 0
     row[tap_row.COUNT] = command[ring_row.SETTINGS]
     for word in range(tap_row.MOST * tap_row.FORMAT):
         row[tap_row.FORMATS + word] = command[ring_row.SETTINGS + 1 + word]
