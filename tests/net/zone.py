@@ -3,6 +3,7 @@
 import socket
 import threading
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
@@ -47,7 +48,11 @@ class NameServer:
             data, address = self._socket.recvfrom(4096)
             if not data:
                 return
-            self._socket.sendto(self._zone.answer(dns.message.from_wire(data)), address)
+            try:
+                question = dns.message.from_wire(data)
+            except dns.exception.DNSException:
+                continue  # a packet for whoever had the port before
+            self._socket.sendto(self._zone.answer(question), address)
 
     def close(self) -> None:
         """End it."""
