@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -67,6 +68,7 @@ class EngineProcess:
         *more: str,
         first_port: int = 0,
         stderr: int = -1,
+        under: tuple[str, ...] = (),
         **environment: str,
     ) -> None:
         self.path = folder / "media.sock"
@@ -76,7 +78,11 @@ class EngineProcess:
         words = ("--first-port", str(first), "--last-port", str(last), *_threads(more), *more)
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pbx.media.engine", "--socket", str(self.path), *words],
+                [
+                    *under,
+                    *(sys.executable, "-m", "pbx.media.engine", "--socket", str(self.path)),
+                    *words,
+                ],
                 stderr=log if stderr < 0 else stderr,
                 cwd=REPOSITORY,
                 env={**os.environ, **environment},
@@ -303,13 +309,34 @@ def stand_still(link: Link, for_s: float = 0.25) -> None:
 
 
 @contextlib.contextmanager
+def stumbling(link: Link, *stalls_s: float) -> Iterator[None]:
+    """Have an engine stand still for so long each, and go on for a tenth of a second in between."""
+
+    def stumble() -> None:
+        for for_s in stalls_s:
+            stand_still(link, for_s)
+            time.sleep(0.1)
+
+    stalls = threading.Thread(target=stumble)
+    stalls.start()
+    try:
+        yield
+    finally:
+        stalls.join()
+
+
+@contextlib.contextmanager
 def running(
-    *more: str, first_port: int = 0, stderr: int = -1, **environment: str
+    *more: str,
+    first_port: int = 0,
+    stderr: int = -1,
+    under: tuple[str, ...] = (),
+    **environment: str,
 ) -> Iterator[EngineProcess]:
-    """Start an engine; end it and its folder at the end."""
+    """Start an engine, `under` another command if need be; end it and its folder at the end."""
     with tempfile.TemporaryDirectory(prefix="engine-") as folder:
         engine = EngineProcess(
-            Path(folder), *more, first_port=first_port, stderr=stderr, **environment
+            Path(folder), *more, first_port=first_port, stderr=stderr, under=under, **environment
         )
         try:
             yield engine

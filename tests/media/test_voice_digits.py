@@ -8,7 +8,7 @@ import pytest
 
 from pbx.media import codecs
 from pbx.media.protocol import Digit, DigitEnded, Play, Refused, SendDigits
-from tests.media.engine_process import Link
+from tests.media.engine_process import Link, stumbling
 from tests.media.keypad import CODES, dialled, keys_in
 from tests.media.voice_phone import (
     EVENTS,
@@ -186,6 +186,21 @@ class TestTonesIn:
             phones[0].held_up = {5: 0.12, 30: 0.1, 54: 0.14, 79: 0.08, 103: 0.12}
             converse([(phones[0], dialled(ALL_DIGITS, 8000))])
             phones[0].held_up = {}
+            converse([(phones[0], phones[0].quiet(0.4))])
+            assert "".join(one.digit for one in link.said(Digit)) == ALL_DIGITS
+            ended = link.said(DigitEnded)
+            assert "".join(one.digit for one in ended) == ALL_DIGITS
+            assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
+
+    @pytest.mark.parametrize(("codec", "payload_type"), [PLAIN, (codecs.G722, G722)])
+    def test_an_engine_that_stands_still_misses_none(
+        self, link: Link, codec: int, payload_type: int
+    ) -> None:
+        """What its ticks were too late to play has been pressed all the same."""
+        with voice_phones(link, (codec, payload_type)) as phones:
+            phones[0].be(inband=True)
+            with stumbling(link, *(0.08, 0.13, 0.18) * 4):
+                converse([(phones[0], dialled(ALL_DIGITS, phones[0].rate))])
             converse([(phones[0], phones[0].quiet(0.4))])
             assert "".join(one.digit for one in link.said(Digit)) == ALL_DIGITS
             ended = link.said(DigitEnded)

@@ -19,7 +19,8 @@ from pbx.media.protocol import (
     StopVoice,
 )
 from tests.interop.waiting import until
-from tests.media.engine_process import Link, running
+from tests.media.engine_process import Link, running, stumbling
+from tests.media.kernels.coders import decoder, encoder
 from tests.media.kernels.sound import Sound, level, sine, tone_level
 from tests.media.voice_phone import G722, L16, LEVEL, PCMA, PCMU, PEAK, converse, voice_phones
 from tests.media.wav_files import read_wav
@@ -185,6 +186,24 @@ class TestTracks:
             }
             assert heard[500] >= 6
             assert heard[900] >= 10
+
+    def test_all_that_is_said_while_the_engine_stands_still(
+        self, link: Link, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "one.wav"
+        with voice_phones(link, PLAIN) as (phone,):
+            phone.be()
+            link.send(Record(1, str(path), phone.port))
+            noise = np.random.default_rng(4).normal(0, 3000, 16000).astype(np.int16)
+            with stumbling(link, *(0.08, 0.13, 0.18) * 3):
+                converse([(phone, noise)])
+            converse([(phone, phone.quiet(0.4))])
+            assert stopped(link).failure == ""
+            (track,), _ = read_wav(path)
+            with encoder(codecs.PCMU) as coder, decoder(codecs.PCMU) as other:
+                said = np.concatenate([other.decode(one) for one in coder.frames(noise, 160)])
+            begin = int(np.flatnonzero(track)[0]) - int(np.flatnonzero(said)[0])
+            assert np.array_equal(track[begin : begin + len(said)], said)
 
 
 class TestEnds:

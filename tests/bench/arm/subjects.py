@@ -311,7 +311,7 @@ def _buffer(m: Material) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         while (step := playout.next_step(row, now)) not in (jitter_row.READY, jitter_row.NOTHING):
             if step == jitter_row.PLAY:
                 playout.decoded(row, line, 160)
-            elif step != jitter_row.NOISE:
+            elif step not in (jitter_row.NOISE, jitter_row.PASSED):
                 playout.filled(row)
         if step == jitter_row.READY:
             playout.take(row, line, frame)

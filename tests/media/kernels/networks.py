@@ -226,7 +226,7 @@ class Listener:
                 before = int(row[c.LINE]) + samples
                 playout.decoded(row, self.line, samples)
                 self._stretch_marks(before, int(row[c.LINE]) - before)
-            elif step != c.NOISE:
+            elif step not in (c.NOISE, c.PASSED):
                 held, wanted = int(row[c.LINE]), int(row[c.WANTED])
                 assert wanted > 0
                 self.line[held : held + wanted] = 0

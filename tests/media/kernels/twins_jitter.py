@@ -282,17 +282,24 @@ class JitterTwin:
             return c.NOISE
         return c.PLAY
 
+    def pass_over(self) -> int:
+        self.slot = packet = self.waiting.pop(0)
+        self.last_sequence = packet.sequence
+        self.count(c.DISCARDED)
+        if packet.kind == self.noise_type:
+            self.silent = True
+            return c.NOISE
+        return c.PASSED
+
     def wait(self) -> int:
-        while self.waiting:
+        if self.waiting:
             due = self.now - self.waiting[0].timestamp - self.base
-            if due + self.line <= self.longest:
-                if due < self.target:
-                    break
+            if due + self.line > self.longest:
+                return self.pass_over()
+            if due >= self.target:
                 self.running = True
                 self.delay = due + self.line
                 return self.play()
-            del self.waiting[0]
-            self.count(c.DISCARDED)
         if self.fresh and self.line == 0:
             return c.NOTHING
         self.wanted = self.frame - self.line
@@ -315,9 +322,8 @@ class JitterTwin:
         if self.line >= self.frame:
             return c.READY
         self.after = None
-        while self.waiting and self.waiting[0].timestamp < self.next - self.duration // 2:
-            del self.waiting[0]
-            self.count(c.DISCARDED)
+        if self.waiting and self.waiting[0].timestamp < self.next - self.duration // 2:
+            return self.pass_over()
         if not self.running:
             return self.wait()
         quiet = self.silent or self.event_since

@@ -217,3 +217,6 @@ NOISE = 4
 
 NOTHING = 5
 """The voice hasn't begun: no sound in this tick."""
+
+PASSED = 6
+"""`SLOT` should have been heard in ticks that never were, or is too far behind: ask again."""

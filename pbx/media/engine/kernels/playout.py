@@ -7,6 +7,7 @@ At each tick the caller asks `next_step` and does what it says, until the line h
     CONCEAL: conceal WANTED samples to line[LINE:]; filled(row)
     COMFORT: the same with noise or silence
     NOISE:   the payload in SLOT is a noise description; ask again
+    PASSED:  the payload in SLOT comes too late to be heard; ask again
     READY:   take(row, line, frame)
     NOTHING: the frame is silent
 
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from pbx.media.engine.kernels import jitter_row as c
-from pbx.media.engine.kernels.jitter import drop_first, facts_of, slot_at, timestamp_of, units
+from pbx.media.engine.kernels.jitter import facts_of, slot_at, timestamp_of, units
 from pbx.media.engine.kernels.timescale import lengthen, shorten
 from pbx.media.engine.native import kernel
 
@@ -50,6 +51,17 @@ def _pause(row: Any) -> None:
 
 
 @kernel
+def stood_still(row: Any, now: Any) -> Any:
+    """Return whether ticks that never were should have played something.
+
+    Args:
+        row: the voice's jitter row, not asked for a step of this tick yet.
+        now: the time of this tick.
+    """
+    return row[c.RUNNING] != 0 and now - row[c.TICK_NS] >= 2 * TICK_NS
+
+
+@kernel
 def _begin_tick(row: Any, now: Any) -> None:
     """Keep the delay bounded, and leave out what ticks of ours that never were should have played."""
     missed = now - row[c.TICK_NS] - TICK_NS
@@ -73,11 +85,10 @@ def _begin_tick(row: Any, now: Any) -> None:
 
 
 @kernel
-def _drop_passed(row: Any) -> None:
-    """Throw away what is older than what has been played."""
+def _is_passed(row: Any) -> Any:
+    """Return whether the first packet is older than what has been played."""
     passed = row[c.NEXT_TS] - (row[c.DURATION] >> 1)
-    while row[c.COUNT] > 0 and timestamp_of(row, slot_at(row, row[c.HEAD])) < passed:
-        drop_first(row)
+    return row[c.COUNT] > 0 and timestamp_of(row, slot_at(row, row[c.HEAD])) < passed
 
 
 @kernel
@@ -97,8 +108,8 @@ def _free_first(row: Any) -> Any:
 
 
 @kernel
-def _play(row: Any) -> Any:
-    """Hand the first packet out."""
+def _hand_out(row: Any) -> Any:
+    """Hand the first packet out; returns its timestamp."""
     slot = _free_first(row)
     facts = facts_of(row, slot)
     timestamp = timestamp_of(row, slot)
@@ -107,6 +118,24 @@ def _play(row: Any) -> Any:
     row[c.SLOT_TYPE] = facts >> 32
     row[c.SLOT_TS] = timestamp
     row[c.LAST_SEQ] = (facts >> 16) & 0xFFFF
+    return timestamp
+
+
+@kernel
+def _pass_over(row: Any) -> Any:
+    """Hand out the first packet, which can't be heard any more."""
+    _hand_out(row)
+    row[c.DISCARDED] += 1
+    if row[c.SLOT_TYPE] == row[c.NOISE_TYPE]:
+        row[c.SILENT] = 1
+        return c.NOISE
+    return c.PASSED
+
+
+@kernel
+def _play(row: Any) -> Any:
+    """Hand the first packet out to be heard."""
+    timestamp = _hand_out(row)
     row[c.NEXT_TS] = timestamp
     row[c.BRIDGED] = 0
     row[c.EVENT_SINCE] = 0
@@ -129,18 +158,17 @@ def _play(row: Any) -> Any:
 @kernel
 def _wait(row: Any) -> Any:
     """Begin to play if the first packet is due, else go on being silent."""
-    while row[c.COUNT] > 0:
+    if row[c.COUNT] > 0:
         timestamp = timestamp_of(row, slot_at(row, row[c.HEAD]))
         due = row[c.NOW] - timestamp - row[c.BASE]
         delay = due + _line_units(row)
-        if delay <= row[c.MAX_DELAY]:
-            if due < row[c.TARGET]:
-                break
+        if delay > row[c.MAX_DELAY]:
+            return _pass_over(row)
+        if due >= row[c.TARGET]:
             row[c.RUNNING] = 1
             row[c.DELAY] = delay
             _watch_anew(row)
             return _play(row)
-        drop_first(row)
     if row[c.FRESH] != 0 and row[c.LINE] == 0:
         return c.NOTHING
     row[c.WANTED] = row[c.FRAME] - row[c.LINE]
@@ -216,14 +244,15 @@ def next_step(row: Any, now: Any) -> Any:
         now: the time of this tick, CLOCK_MONOTONIC in nanoseconds, the same for all calls of it.
 
     Returns:
-        `READY`, `PLAY`, `CONCEAL`, `COMFORT`, `NOISE` or `NOTHING` (`jitter_row`).
+        `READY`, `PLAY`, `CONCEAL`, `COMFORT`, `NOISE`, `PASSED` or `NOTHING` (`jitter_row`).
     """
     if now != row[c.TICK_NS]:
         _begin_tick(row, now)
     if row[c.LINE] >= row[c.FRAME]:
         return c.READY
     row[c.AFTER_LOSS] = -1
-    _drop_passed(row)
+    if _is_passed(row):
+        return _pass_over(row)
     if row[c.RUNNING] == 0:
         return _wait(row)
     if row[c.COUNT] == 0:
@@ -249,11 +278,12 @@ def next_waiting(row: Any) -> Any:
         row: the voice's jitter row.
 
     Returns:
-        `PLAY`, `NOISE` or, where none waits, `NOTHING`.
+        `PLAY`, `PASSED`, `NOISE` or, where none waits, `NOTHING`.
     """
-    _drop_passed(row)
     row[c.LINE] = 0
-    return c.NOTHING if row[c.COUNT] == 0 else _play(row)
+    if row[c.COUNT] == 0:
+        return c.NOTHING
+    return _pass_over(row) if _is_passed(row) else _play(row)
 
 
 @kernel

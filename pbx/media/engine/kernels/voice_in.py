@@ -33,6 +33,7 @@ from pbx.media.engine.kernels.playout import (
     next_step,
     next_waiting,
     stands_in,
+    stood_still,
     take,
 )
 from pbx.media.engine.kernels.reporting import report_words
@@ -53,13 +54,16 @@ _KEY_WAITS = 10
 
 
 @kernel
-def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now: Any) -> None:
-    """Look for DTMF in a frame of 8 kHz."""
+def _look_for_keys(tables: Any, voices: Any, slot: Any, sound: Any, samples: Any, now: Any) -> None:
+    """Look for DTMF in at most 20 ms of what the peer says."""
+    row = row_of(voices.voices, slot)
     digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
-    waits = stands_in(part(row, voice_row.JITTER, j.WIDTH))
-    digits[detect.WAITED] = digits[detect.WAITED] + 1 if waits else 0
-    if digits[detect.DIGIT] != 0 and 0 < digits[detect.WAITED] <= _KEY_WAITS:
-        return
+    heard = sound
+    if row[voice_row.RATE] != _DETECTOR_RATE:
+        window = part(row_of(voices.sound, slot), voice_row.TO_DETECTOR, WINDOW)
+        rate = row[voice_row.RATE]
+        samples = resample(window, sound, samples, rate, _DETECTOR_RATE, voices.spare)
+        heard = voices.spare
     before, lasted = digits[detect.DIGIT], digits[detect.SAMPLES]
     digit = detect.detect_dtmf(digits, heard, samples)
     if before != 0 and (digits[detect.DIGIT] != before or digit >= 0):
@@ -68,6 +72,27 @@ def _watch_keys(tables: Any, row: Any, slot: Any, heard: Any, samples: Any, now:
         report_end(tables, row, slot, before - 1, 1, lasted * 1000 // _DETECTOR_RATE)
     if digit >= 0:
         report_digit(tables, row, slot, digit, 1, now)
+
+
+@kernel
+def _watch_keys(tables: Any, voices: Any, slot: Any, frame: Any, now: Any) -> None:
+    """Look for DTMF in the frame of a tick."""
+    row = row_of(voices.voices, slot)
+    digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
+    waits = stands_in(part(row, voice_row.JITTER, j.WIDTH))
+    digits[detect.WAITED] = digits[detect.WAITED] + 1 if waits else 0
+    if digits[detect.DIGIT] == 0 or not 0 < digits[detect.WAITED] <= _KEY_WAITS:
+        _look_for_keys(tables, voices, slot, frame, row[voice_row.RATE] // 50, now)
+
+
+@kernel
+def _watch_unheard_keys(
+    tables: Any, voices: Any, slot: Any, sound: Any, samples: Any, now: Any
+) -> None:
+    """Look for DTMF in sound for which no tick was left: a key is pressed whether we sleep or not."""
+    piece = row_of(voices.voices, slot)[voice_row.RATE] // 100
+    for begin in range(0, samples - piece + 1, piece):
+        _look_for_keys(tables, voices, slot, rest(sound, begin), piece, now)
 
 
 @kernel
@@ -174,8 +199,11 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
 
 
 @kernel
-def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
-    """Decode the packet that the jitter buffer has handed out to the end of the line."""
+def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> Any:
+    """Decode and record the packet that the jitter buffer has handed out.
+
+    It is behind the end of the line then; returns its samples, 0 or less if it can't be decoded.
+    """
     row = row_of(voices.voices, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     begin = jitter[j.SLOT] << voice_row.SLOT_SHIFT
@@ -190,14 +218,38 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
         jitter[j.SLOT_LENGTH],
         end,
     )
+    if samples > 0 and row[voice_row.TAPE] != 0:
+        tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], now)
+    return samples
+
+
+@kernel
+def _play_slot(voices: Any, slot: Any, line: Any, now: Any) -> None:
+    """Decode the packet that the jitter buffer has handed out to the end of the line."""
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    end = rest(line, jitter[j.LINE])
+    samples = _decode_slot(voices, slot, line, now)
     if samples > 0:
-        if row[voice_row.TAPE] != 0:
-            tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], now)
         memory = part(row_of(voices.sound, slot), voice_row.CONCEALER_MEMORY, plc.MEMORY)
         plc.heard(part(row, voice_row.CONCEALER, plc.WIDTH), memory, end, samples)
     decoded(jitter, line, samples)
-    if samples > 0 and ends_in_noise(row_of(voices.coders, coder), jitter[j.SLOT_LENGTH]):
+    coder = row_of(voices.coders, row[voice_row.DECODER])
+    if samples > 0 and ends_in_noise(coder, jitter[j.SLOT_LENGTH]):
         jitter[j.SILENT] = j.BY_CODEC
+
+
+@kernel
+def _pass_over(tables: Any, voices: Any, slot: Any, line: Any, now: Any) -> None:
+    """Record the packet that nobody will hear, and look for keys in it."""
+    row = row_of(voices.voices, slot)
+    watches = row[voice_row.FLAGS] & voice_row.INBAND != 0
+    if row[voice_row.TAPE] == 0 and not watches:
+        return
+    samples = _decode_slot(voices, slot, line, now)
+    if watches:
+        end = rest(line, row[voice_row.JITTER + j.LINE])
+        _watch_unheard_keys(tables, voices, slot, end, samples, now)
 
 
 @kernel
@@ -247,11 +299,11 @@ def _comfort(voices: Any, slot: Any, line: Any) -> None:
 
 
 @kernel
-def play(voices: Any, slot: Any, now: Any) -> None:
+def play(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     """Fill the voice's frame with what its peer says in this tick; sets `FILLED`.
 
     Args:
-        voices: the tables.
+        tables, voices: the packet thread's.
         slot: the voice.
         now: the time of the tick, the same for all voices.
     """
@@ -262,6 +314,8 @@ def play(voices: Any, slot: Any, now: Any) -> None:
     noise = part(row, voice_row.NOISE, comfort_noise.WIDTH)
     frame = part(sound, voice_row.OWN, voice_row.FRAME)
     row[voice_row.FILLED] = 0
+    if row[voice_row.FLAGS] & voice_row.INBAND != 0 and stood_still(jitter, now):
+        _watch_unheard_keys(tables, voices, slot, line, jitter[j.LINE], now)
     for _ in range(_MOST_STEPS):
         step = next_step(jitter, now)
         if step == j.READY:
@@ -271,7 +325,9 @@ def play(voices: Any, slot: Any, now: Any) -> None:
         if step == j.NOTHING:
             break
         if step == j.PLAY:
-            _decode_slot(voices, slot, line, now)
+            _play_slot(voices, slot, line, now)
+        elif step == j.PASSED:
+            _pass_over(tables, voices, slot, line, now)
         elif step == j.CONCEAL:
             _conceal(voices, slot, line)
         elif step == j.COMFORT:
@@ -300,7 +356,7 @@ def record_waiting(voices: Any, slot: Any, now: Any) -> None:
         step = next_waiting(jitter)
         if step == j.NOTHING:
             break
-        if step == j.PLAY:
+        if step != j.NOISE:
             _decode_slot(voices, slot, line, now)
 
 
@@ -324,10 +380,4 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     if row[voice_row.FLAGS] & voice_row.WATCHED != 0:
         _watch_line(tables, row, slot, frame)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
-        rate, count = row[voice_row.RATE], row[voice_row.RATE] // 50
-        heard = frame
-        if rate != _DETECTOR_RATE:
-            window = part(sound, voice_row.TO_DETECTOR, WINDOW)
-            count = resample(window, frame, count, rate, _DETECTOR_RATE, voices.spare)
-            heard = voices.spare
-        _watch_keys(tables, row, slot, heard, count, now)
+        _watch_keys(tables, voices, slot, frame, now)

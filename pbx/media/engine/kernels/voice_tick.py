@@ -92,7 +92,7 @@ def hear_voices(tables_at: Any, voices_at: Any, now: Any) -> Any:
     for place in range(count):
         _fetch_row_ahead(voices, voices.active[min(place + 2, count - 1)])
         _fetch_sound_ahead(voices, voices.active[min(place + 1, count - 1)])
-        play(voices, voices.active[place], now)
+        play(tables, voices, voices.active[place], now)
         listen(tables, voices, voices.active[place], now)
     return 0
 

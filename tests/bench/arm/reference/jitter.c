@@ -266,7 +266,7 @@ static void begin_tick(int64_t *row, int64_t now) {
   }
 }
 
-static int64_t play(int64_t *row) {
+static int64_t hand_out(int64_t *row) {
   int64_t slot = slot_at(row, ROW(HEAD)), *order = row + JITTER_ROW_ORDER;
   ROW(HEAD)++;
   ROW(COUNT)--;
@@ -279,6 +279,19 @@ static int64_t play(int64_t *row) {
   ROW(SLOT_TYPE) = facts >> 32;
   ROW(SLOT_TS) = timestamp;
   ROW(LAST_SEQ) = (facts >> 16) & 0xFFFF;
+  return timestamp;
+}
+
+static int64_t pass_over(int64_t *row) {
+  hand_out(row);
+  ROW(DISCARDED)++;
+  if (ROW(SLOT_TYPE) != ROW(NOISE_TYPE)) return JITTER_ROW_PASSED;
+  ROW(SILENT) = 1;
+  return JITTER_ROW_NOISE;
+}
+
+static int64_t play(int64_t *row) {
+  int64_t timestamp = hand_out(row);
   ROW(NEXT_TS) = timestamp;
   ROW(BRIDGED) = ROW(EVENT_SINCE) = ROW(FRESH) = 0;
   ROW(PLAYED)++;
@@ -296,18 +309,17 @@ static int64_t play(int64_t *row) {
 }
 
 static int64_t wait_on(int64_t *row) {
-  while (ROW(COUNT) > 0) {
+  if (ROW(COUNT) > 0) {
     int64_t timestamp = row[JITTER_ROW_TIMESTAMPS + slot_at(row, ROW(HEAD))];
     int64_t due = ROW(NOW) - timestamp - ROW(BASE), delay = due + line_units(row);
-    if (delay <= ROW(MAX_DELAY)) {
-      if (due < ROW(TARGET)) break;
+    if (delay > ROW(MAX_DELAY)) return pass_over(row);
+    if (due >= ROW(TARGET)) {
       ROW(RUNNING) = 1;
       ROW(DELAY) = delay;
       ROW(LOW_SLACK) = ROW(LOW_LEFT) = ROW(CLOCK) << 4;
       ROW(WATCHED) = 0;
       return play(row);
     }
-    drop_first(row);
   }
   if (ROW(FRESH) && !ROW(LINE)) return JITTER_ROW_NOTHING;
   ROW(WANTED) = ROW(FRAME) - ROW(LINE);
@@ -361,8 +373,8 @@ int64_t next_step(int64_t *row, int64_t now) {
   if (ROW(LINE) >= ROW(FRAME)) return JITTER_ROW_READY;
   ROW(AFTER_LOSS) = -1;
   int64_t passed = ROW(NEXT_TS) - (ROW(DURATION) >> 1);
-  while (ROW(COUNT) > 0 && row[JITTER_ROW_TIMESTAMPS + slot_at(row, ROW(HEAD))] < passed)
-    drop_first(row);
+  if (ROW(COUNT) > 0 && row[JITTER_ROW_TIMESTAMPS + slot_at(row, ROW(HEAD))] < passed)
+    return pass_over(row);
   if (!ROW(RUNNING)) return wait_on(row);
   if (!ROW(COUNT)) return starve(row);
   int64_t first = slot_at(row, ROW(HEAD));
