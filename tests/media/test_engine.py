@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import resource
 import socket
 import struct
 import time
@@ -46,18 +45,14 @@ class TestStart:
 
     def test_five_hundred_calls(self) -> None:
         """1000 descriptors: more than many systems allow at first."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        try:
-            with running("--first-port", "14000", "--last-port", "16999") as another:
-                link = another.connect()
-                ports = link.ready.ports
-                assert len(ports) > 500, another.log
-                link.send(*(stream(port, 0, None) for port in ports))
-                assert set(link.counts()) == set(ports)
-                assert set(link.release(*ports)) == set(ports)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        span = "--first-port", "14000", "--last-port", "16999"
+        with running(*span, under=("prlimit", "--nofile=256:")) as another:
+            link = another.connect()
+            ports = link.ready.ports
+            assert len(ports) > 500, another.log
+            link.send(*(stream(port, 0, None) for port in ports))
+            assert set(link.counts()) == set(ports)
+            assert set(link.release(*ports)) == set(ports)
 
     def test_a_warm_start_compiles_nothing(self, engine: EngineProcess) -> None:
         """A crash must cost a call less than a second; `tests/bench` measures it."""

@@ -3,7 +3,7 @@
 import contextlib
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -183,11 +183,14 @@ class VoicePhone:
         return np.split(heard[-count * (self.rate // 10) :], count)
 
 
-def converse(speeches: Sequence[tuple[VoicePhone, Sound]]) -> None:
+def converse(
+    speeches: Sequence[tuple[VoicePhone, Sound]], meanwhile: Callable[[], object] = lambda: None
+) -> None:
     """Let phones talk in real time, each until its own sound ends, and hear meanwhile.
 
     Args:
         speeches: the phones and what they say, at their rates.
+        meanwhile: is called again and again as they talk.
     """
     packets = [
         (phone, phone.coder.frames(sound, phone.rate * phone.ptime_ms // 1000))
@@ -208,6 +211,7 @@ def converse(speeches: Sequence[tuple[VoicePhone, Sound]]) -> None:
                 phone.timestamp += units
                 sent[number] += 1
             phone.receive()
+        meanwhile()
         time.sleep(STEP_S)
     for phone, _ in packets:
         phone.receive()

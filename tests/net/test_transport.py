@@ -1,9 +1,10 @@
 """Which socket a message leaves by, connections that we make, limits, and addresses that move."""
 
 import asyncio
+import errno
 import os
-import resource
 import socket
+from typing import Any
 
 import pytest
 
@@ -211,31 +212,33 @@ class TestConnectionsLimit:
         small.transport.send(b"x", flow)
         assert await client.read(1) == b"x"
 
-    async def test_out_of_descriptors(self, office: Office) -> None:
-        """EMFILE on accept costs that moment's connections, not the port."""
-        ends = [socket.socket() for _ in range(3)]
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        spare: list[int] = []
-        resource.setrlimit(resource.RLIMIT_NOFILE, (ends[-1].fileno() + 1, hard))
-        try:
-            with pytest.raises(OSError):  # noqa: PT012 - until there is none left
-                while True:
-                    spare.append(os.dup(ends[0].fileno()))
-            ends[0].connect(("127.0.0.1", office.port))
-            await asyncio.sleep(0.05)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-            for descriptor in spare:
-                os.close(descriptor)
+    async def test_out_of_descriptors(
+        self, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """EMFILE on accept costs that moment's connections, not the port.
+
+        A real limit would be the whole process', where calls of other tests go on meanwhile.
+        """
+        refused = asyncio.Event()
+        accept = socket.socket.accept
+
+        def at_first_not(listener: socket.socket) -> tuple[socket.socket, Any]:
+            if listener.getsockname()[1] != office.port or refused.is_set():
+                return accept(listener)
+            refused.set()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        monkeypatch.setattr(socket.socket, "accept", at_first_not)
         office.answer = office.transport.send
         loop = asyncio.get_running_loop()
-        ends[1].setblocking(False)
-        await loop.sock_connect(ends[1], ("127.0.0.1", office.port))
-        await loop.sock_sendall(ends[1], options())
-        echo = await asyncio.wait_for(loop.sock_recv(ends[1], 1000), WITHIN_S)
-        assert echo == options()
-        for end in ends:
-            end.close()
+        with socket.socket() as first, socket.socket() as second:
+            first.connect(("127.0.0.1", office.port))
+            await asyncio.wait_for(refused.wait(), WITHIN_S)
+            second.setblocking(False)
+            await loop.sock_connect(second, ("127.0.0.1", office.port))
+            await loop.sock_sendall(second, options())
+            echo = await asyncio.wait_for(loop.sock_recv(second, 1000), WITHIN_S)
+            assert echo == options()
 
 
 class TestStart:
