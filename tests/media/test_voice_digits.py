@@ -177,7 +177,7 @@ class TestTonesIn:
             assert link.said(Digit) == []
             ended = link.said(DigitEnded)
             assert "".join(one.digit for one in ended) == ALL_DIGITS
-            assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
+            assert [one.duration_ms for one in ended] == pytest.approx([80] * 16, abs=20)
 
     def test_a_network_that_is_stuck_presses_no_key_twice(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:
@@ -190,7 +190,7 @@ class TestTonesIn:
             assert "".join(one.digit for one in link.said(Digit)) == ALL_DIGITS
             ended = link.said(DigitEnded)
             assert "".join(one.digit for one in ended) == ALL_DIGITS
-            assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
+            assert [one.duration_ms for one in ended] == pytest.approx([80] * 16, abs=20)
 
     @pytest.mark.parametrize(("codec", "payload_type"), [PLAIN, (codecs.G722, G722)])
     def test_an_engine_that_stands_still_misses_none(
@@ -205,7 +205,8 @@ class TestTonesIn:
             assert "".join(one.digit for one in link.said(Digit)) == ALL_DIGITS
             ended = link.said(DigitEnded)
             assert "".join(one.digit for one in ended) == ALL_DIGITS
-            assert all(abs(one.duration_ms - 80) <= 20 for one in ended)
+            # A packet that comes just after such a tick may be too late for it.
+            assert [one.duration_ms for one in ended] == pytest.approx([80] * 16, abs=30)
 
     def test_only_where_wanted(self, link: Link) -> None:
         with voice_phones(link, PLAIN, PLAIN) as phones:

@@ -81,7 +81,7 @@ def _watch_keys(tables: Any, voices: Any, slot: Any, frame: Any, now: Any) -> No
     digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
     waits = stands_in(part(row, voice_row.JITTER, j.WIDTH))
     digits[detect.WAITED] = digits[detect.WAITED] + 1 if waits else 0
-    if digits[detect.DIGIT] == 0 or not 0 < digits[detect.WAITED] <= _KEY_WAITS:
+    if not 0 < digits[detect.WAITED] <= _KEY_WAITS:
         _look_for_keys(tables, voices, slot, frame, row[voice_row.RATE] // 50, now)
 
 
