@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -166,6 +166,36 @@ class TestSlowFiles:
             assert link.expect(Played) == Played(1)
             heard = phone.heard()
             assert np.array_equal(heard[heard != 0], np.tile(noise, 2))
+
+
+def sockets() -> int:
+    """How many sockets this process has open."""
+    found = 0
+    for fd in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += str(fd.readlink()).startswith("socket:")
+    return found
+
+
+class TestEnd:
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_with_calls_running_leaves_no_socket(self, start: StartEngine, threads: int) -> None:
+        before = sockets()
+        link, ended = start(threads)
+        one, two = link.expect(Ready).ports[:2]
+        a, b = Phone(), Phone()
+        link.send(stream(one, two, a.address), stream(two, one, b.address))
+        link.settle()
+        for phone, port, other in ((a, one, b), (b, two, a)):
+            packet = phone.say(port)
+            assert other.rtp.recv(4096) == packet
+        assert {link.expect(Latched).port for _ in range(2)} == {one, two}
+        link.greet(grace_s=0.0)
+        for end in (link, a, b):
+            end.close()
+        until(lambda: ended)
+        assert ended == [None]
+        assert sockets() == before
 
 
 class TestFailure:
