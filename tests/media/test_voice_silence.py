@@ -98,6 +98,18 @@ class TestOpus:
                 assert 12 <= len(saving.sound()) <= 25
                 assert len(other.sound()) >= 70
 
+    def test_another_encoder_begins_with_packets(self, link: Link) -> None:
+        """Silence that the one before has had tells its peer nothing of this one's."""
+        with voice_phone(link, 0, *OPUS) as phone:
+            phone.be(dtx=True)
+            converse([(phone, phone.quiet(1.0))])
+            phone.forget()
+            phone.be(dtx=True, fec=True)
+            converse([(phone, phone.quiet(0.6))])
+            # 200 ms, and one or two of those that are 400 ms apart.
+            assert 10 <= len(phone.sound()) <= 13
+            link.release(phone.port)
+
     @pytest.mark.parametrize("ptime_ms", [10, 40, 60])
     def test_other_packet_lengths(self, link: Link, ptime_ms: int) -> None:
         with voice_phone(link, 0, *OPUS, ptime_ms=ptime_ms) as phone:
