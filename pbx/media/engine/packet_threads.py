@@ -74,6 +74,7 @@ class PacketThreads:
         self.voices: VoiceTables = make_voice_tables(len(pairs), functions, name)
         """Of these the main thread writes coders that no voice has yet."""
 
+        self._kernels = kernels
         self.report_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable as soon as there are reports, or one of the loops has ended."""
 
@@ -147,6 +148,10 @@ class PacketThreads:
         finally:
             self._held = False
             self.pump()
+
+    def publish(self, words: Words, number: int) -> None:
+        """Let the packet threads find a number in `words[0]`, and all that was written before it."""
+        self._kernels.publish(words, 0, number)
 
     def pump(self) -> bool:
         """Send what waits; True while some is left because a ring is full."""
