@@ -134,7 +134,10 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
 
 
 class Release(msgspec.Struct, frozen=True, tag="release"):
-    """End these streams; each is answered by `Released` with its last counts."""
+    """End these streams; each is answered by `Released` with its last counts.
+
+    A recording of one of them ends, too, when it has what still waits of all of them.
+    """
 
     ports: list[int]
 

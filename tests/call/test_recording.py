@@ -4,7 +4,16 @@ import pytest
 
 from pbx.call.call import Call
 from pbx.media import codecs
-from pbx.media.protocol import Command, Record, Recorded, StopRecording, Stream, Tap, Voice
+from pbx.media.protocol import (
+    Command,
+    Record,
+    Recorded,
+    Release,
+    StopRecording,
+    Stream,
+    Tap,
+    Voice,
+)
 from tests.call.office import Office, Phone, established
 from tests.call.services import served
 from tests.call.test_conversion import converted, sdp
@@ -101,6 +110,15 @@ class TestRecording:
         begin(office, "20261123/b.wav")
         first, second = recordings(office)
         assert first.recording != second.recording
+
+    def test_ends_with_both_streams_at_once(self, office: Office) -> None:
+        """What the engine has yet of either party is recorded, too: it is told of both by one command."""
+        _, _, call, _ = established(office)
+        begin(office)
+        (record,) = recordings(office)
+        call.bye()
+        assert said(office, Release) == [Release([record.left, record.right])]
+        assert said(office, StopRecording) == []
 
     def test_nothing_is_left_of_it(self, office: Office) -> None:
         alice, bob, call, _ = established(office)

@@ -5,14 +5,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pbx.media import codecs
-from pbx.media.engine import packet_thread
+from pbx.media.engine import packet_thread, ring_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.control_socket import ControlListener
 from pbx.media.engine.engine import Engine
@@ -166,6 +166,69 @@ class TestSlowFiles:
             assert link.expect(Played) == Played(1)
             heard = phone.heard()
             assert np.array_equal(heard[heard != 0], np.tile(noise, 2))
+
+
+class TestManyWhoHearAFile:
+    def test_reading_it_costs_no_command(
+        self, start: StartEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A hundred who wait hear a long file's begin: the packet threads have other things to do."""
+        told: list[int] = []
+        command, read_on = PacketThreads.command, SoundFile.read_on
+
+        def note(packets: PacketThreads, record: t.Words) -> None:
+            told.append(int(record[ring_row.OPERATION]))
+            command(packets, record)
+
+        monkeypatch.setattr(PacketThreads, "command", note)
+        # Pieces of half a second.
+        monkeypatch.setattr(SoundFile, "read_on", lambda file, _samples: read_on(file, 1))
+        noise = np.random.default_rng(1).integers(1, 9000, 16_000).astype(np.int16)
+        path = tmp_path / "a.wav"
+        path.write_bytes(wav(noise, 8000))
+        link, _ = start()
+        link.ready = link.expect(Ready)
+        with voice_phones(link, *[(codecs.L16_8000, L16)] * 3) as phones:
+            for phone in phones:
+                phone.be()
+            told.clear()
+            link.send(*(Play(name, one.port, path=str(path)) for name, one in enumerate(phones, 1)))
+            converse([(one, one.quiet(2.4)) for one in phones])
+            assert {link.expect(Played) for _ in phones} == {Played(name) for name in (1, 2, 3)}
+            assert told == [ring_row.PLAY] * 3
+            for phone in phones:
+                heard = phone.heard()
+                assert np.array_equal(heard[heard != 0], noise)
+
+
+def sockets() -> int:
+    """How many sockets this process has open."""
+    found = 0
+    for fd in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found += str(fd.readlink()).startswith("socket:")
+    return found
+
+
+class TestEnd:
+    @pytest.mark.parametrize("threads", [1, 3])
+    def test_with_calls_running_leaves_no_socket(self, start: StartEngine, threads: int) -> None:
+        before = sockets()
+        link, ended = start(threads)
+        one, two = link.expect(Ready).ports[:2]
+        a, b = Phone(), Phone()
+        link.send(stream(one, two, a.address), stream(two, one, b.address))
+        link.settle()
+        for phone, port, other in ((a, one, b), (b, two, a)):
+            packet = phone.say(port)
+            assert other.rtp.recv(4096) == packet
+        assert {link.expect(Latched).port for _ in range(2)} == {one, two}
+        link.greet(grace_s=0.0)
+        for end in (link, a, b):
+            end.close()
+        until(lambda: ended)
+        assert ended == [None]
+        assert sockets() == before
 
 
 class TestFailure:

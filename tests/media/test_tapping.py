@@ -1,5 +1,6 @@
 """Packets that wait to be recorded: more than there's room for, of two calls at once."""
 
+import operator
 import struct
 
 import numpy as np
@@ -9,7 +10,7 @@ from pbx.media.engine import coder_row, ring_row, staged_row, stream_row, voice_
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import record
 from pbx.media.engine.kernels.taping import start_taping
-from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
+from pbx.media.engine.kernels.tapping import _tap_packet, record_staged, set_tap, tap
 from pbx.media.engine.tables import Tables, make_tables
 from pbx.media.engine.voice_tables import VoiceTables, make_voice_tables
 from tests.media.kernels import twins_g711
@@ -81,3 +82,18 @@ def test_nobody_is_decoded_faster_than_one_can_speak() -> None:
     record_staged(tables, voices)
     recorded = np.count_nonzero(voices.tracks[0] == twins_g711.decode_ulaw(later[0]))
     assert recorded >= 49 * 160
+
+
+def test_no_division_is_rounded_down() -> None:
+    """Of numbers with signs, each takes twice as long: all packets of a recorded call come through here."""
+    tables, voices = recording_of(1)
+    passed_on(tables, voices, 0, 1, 0, b"\xff" * 160, NOW)
+    record_staged(tables, voices)
+    divisions = [
+        signature.args
+        for compiled in _tap_packet.overloads.values()
+        for expression, signature in compiled.type_annotation.calltypes.items()
+        if getattr(expression, "op", "") == "binop" and expression.fn is operator.floordiv
+    ]
+    assert divisions
+    assert not any(kind.signed for kinds in divisions for kind in kinds)

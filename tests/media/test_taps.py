@@ -9,7 +9,7 @@ import pytest
 from pbx.media import codecs
 from pbx.media.engine.recordings import UNREAD
 from pbx.media.protocol import Record, Recorded, Refused, StopVoice, Tap
-from tests.media.engine_process import Link, Phone
+from tests.media.engine_process import Link, Phone, until
 from tests.media.kernels import twins_g711
 from tests.media.kernels.sound import Sound, tone_level
 from tests.media.test_voice_pairs import join, streams
@@ -36,6 +36,16 @@ def relay(a: VoicePhone, b: VoicePhone, *formats: tuple[int, int]) -> None:
     for one in (a, b):
         known = formats or ((one.codec, one.payload_type),)
         a.link.send(Tap(one.port, [(payload_type, codec) for codec, payload_type in known]))
+
+
+def hears(phone: VoicePhone, packets: int) -> None:
+    """Wait until so many packets have come to a phone."""
+
+    def come() -> bool:
+        phone.receive()
+        return len(phone.got) == packets
+
+    until(come)
 
 
 def record(a: VoicePhone, b: VoicePhone, path: Path, *, stereo: bool = True) -> None:
@@ -263,6 +273,24 @@ class TestEnds:
             assert len(left) == pytest.approx(ended.seconds * rate, abs=rate // 1000)
             assert abs(median_level(left[rate // 4 :], 500, rate) - LEVEL) < 1
             link.send(b.stream())
+
+    def test_what_waits_is_recorded(self, link: Link, tmp_path: Path) -> None:
+        """Packets that have been passed on when the call ends, and not been decoded yet."""
+        path = tmp_path / "a.wav"
+        with voice_phones(link, ULAW, ULAW) as (a, b):
+            relay(a, b)
+            record(a, b, path)
+            sounds = [_speech(number, 0.1) for number in range(2)]
+            for one, other, sound in ((a, b, sounds[0]), (b, a, sounds[1])):
+                for at in range(0, len(sound), 160):
+                    packet = _packet(at // 160, at, sound[at : at + 160], 7)
+                    one.phone.rtp.sendto(packet, ("127.0.0.1", one.port))
+                hears(other, 5)
+            link.release(a.port, b.port)
+            assert link.expect(Recorded).failure == ""
+            tracks, _ = read_wav(path)
+            assert all(_found(sound, track) for sound, track in zip(sounds, tracks, strict=True))
+            link.send(*streams(a, b))
 
     def test_many_changes_leave_nothing_behind(self, link: Link) -> None:
         with voice_phones(link, ALAW, ALAW) as (a, b):

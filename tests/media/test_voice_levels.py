@@ -288,6 +288,20 @@ class TestWhatASenderSays:
             talk(phones, *phones[:8])
             assert heard_by(phones[8], 9, SLACK) == set(range(8))
 
+    def test_what_another_source_has_said_counts_for_that_alone(self, link: Link) -> None:
+        """A call that is passed to a phone without a detector: a voice of the one before has been told of."""
+        with voice_phones(link, *[PLAIN] * 9) as phones:
+            for one in phones:
+                one.be(room=ROOM, level_in=LEVEL)
+            says(phones[0], 24, voice=True)
+            talk(phones, phones[0], seconds=0.4)
+            phones[0].ssrc += 1
+            says(phones[0], 24, voice=False)
+            # Whoever has been heard keeps that for a second.
+            talk(phones, phones[0], seconds=1.6)
+            talk(phones, *phones[:8])
+            assert heard_by(phones[8], 9, SLACK) == set(range(8))
+
     def test_nobody_who_has_not_agreed(self, link: Link) -> None:
         with voice_phones(link, *[PLAIN] * 9) as phones:
             for one in phones:

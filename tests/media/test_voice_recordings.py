@@ -42,6 +42,13 @@ def first_loud(sound: Sound) -> int:
     return int(loud[0])
 
 
+def lasts(sound: Sound) -> int:
+    """How many samples there are from the first loud one to the last."""
+    loud = np.flatnonzero(np.abs(sound.astype(np.int32)) > PEAK / 4)
+    assert len(loud), "nothing but silence"
+    return int(loud[-1] - loud[0])
+
+
 def median_level(sound: Sound, hertz: float, rate: int) -> float:
     """The level of a frequency in the middle of a sound, by tenths of a second."""
     tenth = rate // 10
@@ -85,9 +92,25 @@ class TestTracks:
                 phone.be(codec=codecs.PCMA, payload_type=PCMA)
             assert stopped(link).failure == ""
             (track,), _ = read_wav(path)
-            loud = np.flatnonzero(np.abs(track.astype(np.int32)) > PEAK / 4)
             # The last packet or two may still be in the socket
-            assert loud[-1] - loud[0] >= 0.95 * 8000
+            assert lasts(track) >= 0.95 * 8000
+
+    def test_what_waits_of_both_is_recorded_when_the_call_ends(
+        self, link: Link, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "two.wav"
+        with voice_phones(link, PLAIN, PLAIN) as phones:
+            for one in phones:
+                one.be()
+                one.held_up = {20: 0.15}
+            ports = [one.port for one in phones]
+            link.send(Record(1, str(path), *ports, stereo=True))
+            converse([(one, one.tone(500, 1.0)) for one in phones])
+            link.release(*ports)
+            assert link.expect(Recorded).failure == ""
+            for track in read_wav(path)[0]:
+                assert lasts(track) >= 0.97 * 8000
+            link.send(*(one.stream() for one in phones))
 
     @pytest.mark.parametrize("stereo", [False, True])
     @pytest.mark.parametrize("packets", [(10, 60), (20, 30), (40, 20)])

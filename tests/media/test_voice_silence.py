@@ -98,6 +98,18 @@ class TestOpus:
                 assert 12 <= len(saving.sound()) <= 25
                 assert len(other.sound()) >= 70
 
+    def test_another_encoder_begins_with_packets(self, link: Link) -> None:
+        """Silence that the one before has had tells its peer nothing of this one's."""
+        with voice_phone(link, 0, *OPUS) as phone:
+            phone.be(dtx=True)
+            converse([(phone, phone.quiet(1.0))])
+            phone.forget()
+            phone.be(dtx=True, fec=True)
+            converse([(phone, phone.quiet(0.6))])
+            # 200 ms, and one or two of those that are 400 ms apart.
+            assert 10 <= len(phone.sound()) <= 13
+            link.release(phone.port)
+
     @pytest.mark.parametrize("ptime_ms", [10, 40, 60])
     def test_other_packet_lengths(self, link: Link, ptime_ms: int) -> None:
         with voice_phone(link, 0, *OPUS, ptime_ms=ptime_ms) as phone:
@@ -109,6 +121,26 @@ class TestOpus:
             assert 3 <= len(phone.sound()) <= 5
             assert all(one.marker for one in phone.sound())
             link.release(phone.port)
+
+    def test_a_peer_whose_rests_have_packets_of_noise(self, link: Link) -> None:
+        """As libopus makes them: one each 400 ms, and of those between them none is sent."""
+        with voice_phones(link, OPUS, LINEAR) as (a, b):
+            link.send(
+                stream(a.port, b.port, a.phone.address), stream(b.port, a.port, b.phone.address)
+            )
+            a.be(partner=b.port)
+            b.be(partner=a.port)
+            noise = np.random.default_rng(1).normal(0, 200, 4 * a.rate).astype(np.int16)
+            # Half a second of it as such, then the rest.
+            a.rests = frozenset(one for one in range(25, 200) if one % 20 != 0)
+            converse([(a, noise[: 2 * a.rate]), (b, b.quiet(2.0))])
+            concealed = voice_counts(link, a.port).concealed_ms
+            a.rests = frozenset(one for one in range(200) if one % 20 != 0)
+            converse([(a, noise[2 * a.rate :]), (b, b.quiet(2.0))])
+            assert voice_counts(link, a.port).concealed_ms == concealed
+            # As before it rests.
+            begun = level(b.heard()[1600:3600])
+            assert all(abs(level(one) - begun) < 8 for one in b.tenths(1.8))
 
 
 class TestComfortNoise:

@@ -75,6 +75,9 @@ class VoicePhone:
     loses: frozenset[int] = frozenset()
     """Packets of a speech, counted from 0, that get lost on the way."""
 
+    rests: frozenset[int] = frozenset()
+    """Packets of a speech that it doesn't send on purpose: no number is missing."""
+
     held_up: dict[int, float] = field(default_factory=dict)
     """By how many seconds packets of a speech, counted from 0, are late, and so those behind them."""
 
@@ -205,7 +208,7 @@ def converse(
                 payload = frames[sent[number]]
                 if sent[number] in phone.loses:
                     phone.sequence += 1
-                elif payload:
+                elif payload and sent[number] not in phone.rests:
                     phone.send(payload)
                 units = codecs.codec(phone.codec).rtp_clock * phone.ptime_ms // 1000
                 phone.timestamp += units

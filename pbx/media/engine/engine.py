@@ -278,7 +278,7 @@ class Engine:
 
     def _release(self, ports: list[int]) -> None:
         """End streams; one that isn't there leaves none of the others running."""
-        faults = []
+        faults, rows = [], []
         for port in ports:
             try:
                 row = self._running_row(port)
@@ -289,6 +289,10 @@ class Engine:
             self._sessions.release(row)
             self._running.discard(row)
             self.packets.command(command_record(ring_row.RELEASE, row))
+            rows.append(row)
+        # Behind all of them: what has come of each, and waits, is recorded yet
+        for row in rows:
+            self._sound.end_recording(row)
         if faults:
             raise ImpossibleError("; ".join(faults))
 

@@ -70,9 +70,11 @@ class PacketThreads:
         if functions is None:
             functions = np.zeros(libraries.WIDTH, np.int64)
         tables = make_tables(fds, dual_stack=dual_stack)
+        self._joined = tables.fds[len(fds) :]
         self.voices: VoiceTables = make_voice_tables(len(pairs), functions, name)
         """Of these the main thread writes coders that no voice has yet."""
 
+        self._kernels = kernels
         self.report_fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         """Readable as soon as there are reports, or one of the loops has ended."""
 
@@ -99,9 +101,15 @@ class PacketThreads:
             thread.start()
 
     def stop_relaying(self) -> None:
-        """End the packet threads: nothing uses the pool's sockets any more."""
+        """End the packet threads: nothing uses the pool's sockets any more.
+
+        Those beside them (`kernels.joining`), of streams that still ran, are closed: they hold the ports, too.
+        """
         for thread in self._threads:
             thread.stop()
+        for fd in self._joined[self._joined >= 0].tolist():
+            os.close(fd)
+        self._joined[:] = -1
 
     def stop_writing(self) -> None:
         """End the writer, when the packet threads have ended and the disk has taken what they left."""
@@ -140,6 +148,10 @@ class PacketThreads:
         finally:
             self._held = False
             self.pump()
+
+    def publish(self, words: Words, number: int) -> None:
+        """Let the packet threads find a number in `words[0]`, and all that was written before it."""
+        self._kernels.publish(words, 0, number)
 
     def pump(self) -> bool:
         """Send what waits; True while some is left because a ring is full."""

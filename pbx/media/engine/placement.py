@@ -57,7 +57,7 @@ class Placement:
             return placed
         if operation == ring_row.STOP_VOICE:
             self._loosen((ring_row.SET_VOICE, row))
-        elif operation in (ring_row.STOP_PLAYING, ring_row.PLAY_ON):
+        elif operation == ring_row.STOP_PLAYING:
             return self._threads.get((group_row.PLAYER, row), -1), {}
         elif operation == ring_row.STOP_RECORDING:
             return self._threads.get((group_row.TAPE, row), -1), {}

@@ -31,8 +31,9 @@ ROOM = 8
 ALONE = 9
 """1: its voice hears nothing else meanwhile."""
 
-READY = 10
-"""Samples that have been read of a sound; what is behind them is waited for."""
+READY_AT = 10
+"""Address of how many samples have been read of a sound, which the main thread publishes; what is behind
+them is waited for."""
 
 SETTINGS_END = 11
 

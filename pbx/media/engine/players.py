@@ -214,6 +214,7 @@ class Players:
         def begin() -> None:
             if self._is_wanted(player):
                 player.file = file
+                self._packets.publish(file.published, file.ready)
                 self._begin(player, file.samples, p.SAMPLES, file.rate, message.times, gain)
                 if file not in self._read_on:
                     self._go_on(file)
@@ -238,10 +239,7 @@ class Players:
 
     def _have_read(self, file: SoundFile) -> None:
         """Let those who hear a file hear what has been read."""
-        for player in self._who_hear(file):
-            record = command_record(ring_row.PLAY_ON, player.row)
-            record[ring_row.FIRST] = file.ready
-            self._packets.command(record)
+        self._packets.publish(file.published, file.ready)
         self._go_on(file)
 
     def _break_off(self, file: SoundFile, why: str) -> None:
@@ -279,7 +277,7 @@ class Players:
         settings[p.KIND] = kind
         settings[p.ADDRESS] = sound.ctypes.data
         settings[p.LENGTH] = len(sound)
-        settings[p.READY] = len(sound) if player.file is None else player.file.ready
+        settings[p.READY_AT] = player.file.published.ctypes.data if player.file else 0
         settings[p.RATE] = rate
         settings[p.TIMES] = times
         settings[p.GAIN] = min(gain, np.iinfo(np.int16).max)

@@ -47,9 +47,6 @@ another packet thread, all at once."""
 ADOPT = 15
 """Of the thread that they go to, the same words."""
 
-PLAY_ON = 16
-"""ROW is the player's; FIRST: how many samples of its sound have been read."""
-
 MOST_REPORTS = 4
 """Reports that one command may bring about at most: of a voice that is released what it has counted and
 its end, then its SRTP sessions, and the stream's end."""

@@ -151,12 +151,15 @@ class Sound:
         self._voices.stream_set(row, event_type)
 
     def release(self, row: int) -> None:
-        """End what belongs to a stream, before the stream itself is released."""
-        self._recordings.stop_of(row)
+        """End what belongs to a stream, before the stream itself is released, but for its recording."""
         self._taps.release(row)
         if self._voices.voice(row) is not None:
             self._players.stop_for(row)
             self._voices.release(row)
+
+    def end_recording(self, row: int) -> None:
+        """End the recording of a stream, after it and all others that go with it are released."""
+        self._recordings.stop_of(row)
 
     def counts(self, row: int) -> VoiceCounts | None:
         """Return what a voice has counted, once: its record comes before its stream's."""

@@ -56,6 +56,9 @@ class SoundFile:
         self.ready = 0
         """How many samples have been read."""
 
+        self.published = np.zeros(1, np.int64)
+        """The same, for packet threads: how many of them those who hear it may have."""
+
     @property
     def is_whole(self) -> bool:
         """Whether all of it has been read."""

@@ -76,6 +76,7 @@ class VoiceTables(NamedTuple):
     active: Words
     members: Words
     chosen: Words
+    loudness: Words
     total: npt.NDArray[np.int32]
     common: Sound
     spare: Sound
@@ -137,6 +138,8 @@ def _own_tables(streams: int) -> dict[str, Any]:
         "active": lone(streams),
         "members": lone(rows),
         "chosen": lone(rows),
+        # Of those in `chosen`, in -dBov, where somebody is told.
+        "loudness": lone(rows),
         "total": lone(voice_row.FRAME, np.int32),
         "common": lone(voice_row.FRAME, np.int16),
         "spare": lone(4 * voice_row.FRAME, np.int16),

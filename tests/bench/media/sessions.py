@@ -144,7 +144,11 @@ def recording(bench: Any, seconds: float, rounds: int, nice: int) -> Run:
                 costs[on].append(running.measure(seconds / 2, 1.0)["us_per_packet"])
                 if on:
                     running.peer.ask("S", within_s=60)
-        return {"off_us": median(costs[False]), "on_us": median(costs[True])}
+        return {
+            "off_us": median(costs[False]),
+            "on_us": median(costs[True]),
+            "loss_pct": running.loss_pct,
+        }
 
 
 def onset(bench: Any, nice: int) -> Run:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -603,6 +604,44 @@ class TestSilence:
         ]
         ear.run(packets, 3)
         assert ear.row[c.CONCEALED] == 0
+
+    @pytest.mark.parametrize("lost", [False, True])
+    def test_codec_that_rests_without_a_word(self, *, lost: bool) -> None:
+        """Opus with DTX whose short packets aren't sent: one each 400 ms, as long as any other.
+
+        Where 19 of 20 get lost instead, their numbers are missing.
+        """
+        ear = Listener()
+        ear.row[c.DTX_OCTETS] = 2
+        packets = []
+        for number, (_, one) in enumerate(Talker().packets(6)):
+            # Speech for a second, rest for two, twice.
+            if number % 150 < 50 or number % 20 == 0:
+                sequence = number if lost else len(packets)
+                packets.append(Packet(one.arrival_ns, sequence, one.timestamp, one.payload))
+        silences: list[tuple[int, int]] = []
+        waiting = iter(packets)
+        packet = next(waiting, None)
+        for tick in range(300):
+            now = START_NS + 7 * MS + tick * TICK
+            while packet is not None and packet.arrival_ns <= now:
+                ear.put(packet)
+                packet = next(waiting, None)
+            if c.COMFORT in ear.tick(now):
+                silences.append((tick, int(ear.row[c.SILENT])))
+        kinds = [kind for _, kind in silences]
+        rests = sum(1 for a, b in pairwise(packets) if b.arrival_ns - a.arrival_ns >= 100 * MS) + 1
+        assert rests >= 10
+        if lost:
+            assert set(kinds) == {0}
+            assert ear.row[c.CONCEALED] == rests * 5 * 160
+            return
+        # The packet behind the first hole, of 200 ms, makes it known; where others begin may yet be a loss.
+        known = kinds.index(c.BY_CODEC)
+        assert known <= 6
+        assert set(kinds[known:]) == {c.BY_CODEC}
+        assert ear.row[c.CONCEALED] == 2 * 5 * 160
+        assert ear.row[c.LATE] == ear.row[c.DISCARDED] == ear.row[c.RESYNCS] == 0
 
     def test_timestamp_that_stands_still_in_silence(self) -> None:
         ear = Listener()

@@ -61,6 +61,7 @@ class JitterTwin:
     after: Stored | None = None
     copies: bool = False
     copies_wanted: int = 0
+    rested: int = 0
     counts: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -103,6 +104,7 @@ class JitterTwin:
         self.started = self.running = self.silent = False
         self.fresh = True
         self.copies, self.copies_wanted = False, 0
+        self.rested = 0
         self.target = self.initial
         self.newest_sequence = None
         self.seen.clear()
@@ -268,8 +270,14 @@ class JitterTwin:
             self.count(c.RESYNCS)
             self.pause()
 
+    def follows(self, packet: Stored) -> bool:
+        last = self.last_sequence
+        return last is not None and packet.sequence == (last + 1) % 65536
+
     def play(self) -> int:
         self.slot = packet = self.waiting.pop(0)
+        rests = self.follows(packet) and packet.timestamp - self.next >= 5 * self.frame
+        self.rested = 2 if rests else min(self.rested, 1)
         self.last_sequence = packet.sequence
         self.next = packet.timestamp
         self.bridged = 0
@@ -284,7 +292,7 @@ class JitterTwin:
 
     def pass_over(self) -> int:
         self.slot = packet = self.waiting.pop(0)
-        self.last_sequence = packet.sequence
+        self.last_sequence = None
         self.count(c.DISCARDED)
         if packet.kind == self.noise_type:
             self.silent = True
@@ -329,14 +337,13 @@ class JitterTwin:
         quiet = self.silent or self.event_since
         if not self.waiting:
             if quiet or self.concealing >= 5 * self.frame:
+                self.silent = self.silent or (not quiet and self.rested > 0)
                 self.pause()
                 return self.wait()
             self.bridged += self.frame
             return self.conceal(self.frame)
         first = self.waiting[0]
-        follows = (
-            self.last_sequence is not None and first.sequence == (self.last_sequence + 1) % 65536
-        )
+        follows = self.follows(first)
         skipped = max(min(first.timestamp - self.next, self.bridged), 0)
         if skipped and not follows:
             self.note_loss()
@@ -364,4 +371,4 @@ class JitterTwin:
         self.next += samples
         self.line += samples
         self.concealing = 0
-        self.silent = self.slot.length <= self.dtx_octets
+        self.silent = self.slot.length <= self.dtx_octets or self.rested == 2

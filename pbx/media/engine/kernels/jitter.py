@@ -172,6 +172,7 @@ def _listen_to(row: Any, ssrc: Any, now: Any) -> None:
     row[c.SILENT] = 0
     row[c.COPIES] = 0
     row[c.COPIES_WANTED] = 0
+    row[c.RESTED] = 0
     row[c.TARGET] = row[c.INITIAL]
     row[c.NEWEST_SEQ] = -1
     row[c.SEEN] = 0

@@ -105,7 +105,7 @@ CONCEALING = 33
 """Units concealed without a break."""
 
 SILENT = 34
-"""Not 0: the peer has said that it will be silent; `BY_CODEC`: so that its codec makes the noise."""
+"""Not 0: the peer has said, or shown, that it will be silent; `BY_CODEC`: so that its codec makes the noise."""
 
 BY_CODEC = 2
 
@@ -176,6 +176,14 @@ COPIES_WANTED = 65
 CANDIDATE_SSRC = 66
 COPIES_KEPT = 500
 """What that begins with at each loss: 10 s."""
+
+# --- silence without a word: a codec with a DTX of its own (Opus) that sends nothing but a packet now and then --
+RESTED = 67
+"""Whether this source has let time pass between packets that follow each other: 0, `ONCE` or `JUST_NOW`."""
+
+ONCE = 1
+JUST_NOW = 2
+"""Before the last packet played."""
 
 # --- per position or slot ------------------------------------------------------------------------------
 ORDER = 72

@@ -13,7 +13,7 @@ from pbx.media.engine.kernels.hearing import hear_now
 from pbx.media.engine.kernels.joining import join_peer, leave_peer
 from pbx.media.engine.kernels.keys import forget_keys
 from pbx.media.engine.kernels.moving import adopt, move_out
-from pbx.media.engine.kernels.playing import play_on, start_playing, stop_playing
+from pbx.media.engine.kernels.playing import start_playing, stop_playing
 from pbx.media.engine.kernels.relay import relay, slot_of
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
@@ -143,8 +143,6 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
         start_playing(tables, voices, command)
     elif operation == ring_row.STOP_PLAYING:
         stop_playing(tables, voices, command[ring_row.ROW])
-    elif operation == ring_row.PLAY_ON:
-        play_on(tables, voices, command)
     elif operation == ring_row.SEND_DIGITS:
         send_digits(tables, voices, command, now)
     elif operation == ring_row.TAP:

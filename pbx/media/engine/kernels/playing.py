@@ -10,7 +10,15 @@ from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
 from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.ticking import is_playing, need_no_ticks, need_ticks
-from pbx.media.engine.native import clear, kernel, part, row_of, samples_at, words_at
+from pbx.media.engine.native import (
+    clear,
+    kernel,
+    load_acquire,
+    part,
+    row_of,
+    samples_at,
+    words_at,
+)
 
 
 @kernel
@@ -23,14 +31,6 @@ def start_playing(tables: Any, voices: Any, command: Any) -> None:
     for word in range(1, p.SETTINGS_END):
         row[word] = command[ring_row.SETTINGS + word - 1]
     row[p.STATE] = tables.facts[t.THREAD]
-
-
-@kernel
-def play_on(tables: Any, voices: Any, command: Any) -> None:
-    """Take note that more of a player's sound has been read."""
-    row = row_of(voices.players, command[ring_row.ROW])
-    if row[p.STATE] == tables.facts[t.THREAD]:
-        row[p.READY] = command[ring_row.FIRST]
 
 
 @kernel
@@ -71,6 +71,7 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
     """
     length = row[p.LENGTH]
     pcm = samples_at(row[p.ADDRESS], length)
+    ready = load_acquire(row[p.READY_AT])
     done, waited = 0, 0
     while done < samples:
         if row[p.POSITION] >= length:
@@ -78,7 +79,7 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
                 break
             row[p.TIMES] = max(row[p.TIMES] - 1, 0)
             row[p.POSITION] = 0
-        count = min(samples - done, row[p.READY] - row[p.POSITION])
+        count = min(samples - done, ready - row[p.POSITION])
         if count <= 0:
             waited = samples - done
             clear(part(out, done, waited))

@@ -108,6 +108,27 @@ def _free_first(row: Any) -> Any:
 
 
 @kernel
+def _follows(row: Any, slot: Any) -> Any:
+    """Return whether a packet is the one behind the last one played."""
+    sequence = (facts_of(row, slot) >> 16) & 0xFFFF
+    return row[c.LAST_SEQ] >= 0 and sequence == (row[c.LAST_SEQ] + 1) & 0xFFFF
+
+
+@kernel
+def _note_rest(row: Any, slot: Any) -> None:
+    """Take note whether the peer was silent on purpose before a packet, which is about to be played.
+
+    Who rests by its codec's DTX and sends none of its short packets shows it by nothing else: a lost packet
+    has had a number.
+    """
+    passed = timestamp_of(row, slot) - row[c.NEXT_TS] >= CONCEAL_TICKS * row[c.FRAME_UNITS]
+    if passed and row[c.DTX_OCTETS] != 0 and _follows(row, slot):
+        row[c.RESTED] = c.JUST_NOW
+    else:
+        row[c.RESTED] = min(row[c.RESTED], c.ONCE)
+
+
+@kernel
 def _hand_out(row: Any) -> Any:
     """Hand the first packet out; returns its timestamp."""
     slot = _free_first(row)
@@ -125,6 +146,7 @@ def _hand_out(row: Any) -> Any:
 def _pass_over(row: Any) -> Any:
     """Hand out the first packet, which can't be heard any more."""
     _hand_out(row)
+    row[c.LAST_SEQ] = -1
     row[c.DISCARDED] += 1
     if row[c.SLOT_TYPE] == row[c.NOISE_TYPE]:
         row[c.SILENT] = 1
@@ -135,6 +157,7 @@ def _pass_over(row: Any) -> Any:
 @kernel
 def _play(row: Any) -> Any:
     """Hand the first packet out to be heard."""
+    _note_rest(row, slot_at(row, row[c.HEAD]))
     timestamp = _hand_out(row)
     row[c.NEXT_TS] = timestamp
     row[c.BRIDGED] = 0
@@ -185,13 +208,6 @@ def _conceal(row: Any, missing: Any) -> Any:
 
 
 @kernel
-def _follows(row: Any, slot: Any) -> Any:
-    """Return whether a packet is the one behind the last one played."""
-    sequence = (facts_of(row, slot) >> 16) & 0xFFFF
-    return row[c.LAST_SEQ] >= 0 and sequence == (row[c.LAST_SEQ] + 1) & 0xFFFF
-
-
-@kernel
 def _note_loss(row: Any) -> None:
     """Have the delay hold a packet more for a while, if packets have copies of those before."""
     if row[c.COPIES] != 0:
@@ -229,6 +245,9 @@ def _starve(row: Any) -> Any:
     """Conceal a tick without knowing whether a packet is lost or only late."""
     silent = row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
     if silent or row[c.CONCEALING] >= CONCEAL_TICKS * row[c.FRAME_UNITS]:
+        if not silent and row[c.RESTED] != 0:
+            # As it has before: its noise goes on, which else would be switched off and on.
+            row[c.SILENT] = c.BY_CODEC
         _pause(row)
         return _wait(row)
     row[c.BRIDGED] += row[c.FRAME_UNITS]
@@ -336,7 +355,8 @@ def decoded(row: Any, line: Any, samples: Any) -> None:
     row[c.WATCHED] += row[c.DURATION]
     row[c.LINE] += samples
     row[c.CONCEALING] = 0
-    row[c.SILENT] = c.BY_CODEC if row[c.SLOT_LENGTH] <= row[c.DTX_OCTETS] else 0
+    rests = row[c.SLOT_LENGTH] <= row[c.DTX_OCTETS] or row[c.RESTED] == c.JUST_NOW
+    row[c.SILENT] = c.BY_CODEC if rests else 0
     _adapt(row, line)
 
 

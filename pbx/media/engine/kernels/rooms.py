@@ -92,7 +92,14 @@ def _loudness(voices: Any, heard: Any, samples: Any) -> Any:
 
 
 @kernel
-def _name_speakers(voices: Any, slot: Any, chosen: Any, samples: Any) -> None:
+def _measure(voices: Any, chosen: Any, samples: Any) -> None:
+    """Note how loud all are who are heard in a room, for all who want to know."""
+    for place in range(chosen):
+        voices.loudness[place] = _loudness(voices, voices.chosen[place], samples)
+
+
+@kernel
+def _name_speakers(voices: Any, slot: Any, chosen: Any) -> None:
     """Write to a voice's row who speaks in what it hears of its room (RFC 3550 §7.3, RFC 6465).
 
     Players are ours, so they go by our own SSRC: "A mixer that is itself a contributing source for some
@@ -105,14 +112,14 @@ def _name_speakers(voices: Any, slot: Any, chosen: Any, samples: Any) -> None:
     for place in range(chosen):
         heard = voices.chosen[place]
         if heard >= voices.voices.shape[0]:
-            ours = min(ours, _loudness(voices, heard, samples))
+            ours = min(ours, voices.loudness[place])
             continue
         speaker = row_of(voices.voices, heard)
         source = speaker[voice_row.JITTER + jitter_row.SSRC]
         active = speaker[voice_row.LEVEL + levels.ACTIVE] != 0
         if active and heard != slot and source != own and named < voice_row.MOST_NAMED - 1:
             named += 1
-            row[voice_row.SPEAKERS + named] = source << 8 | _loudness(voices, heard, samples)
+            row[voice_row.SPEAKERS + named] = source << 8 | voices.loudness[place]
     if ours < levels.SILENCE:
         named += 1
         row[voice_row.SPEAKERS + named] = row[voice_row.SENDER + rtp_out.SSRC] << 8 | ours
@@ -132,6 +139,7 @@ def _mix(tables: Any, voices: Any, number: Any) -> None:
     # All who aren't heard hear the same.
     limiter = part(room, ROOM_LIMITER, 1)
     mix_all(limiter, voices.total, samples, voices.common)
+    measured = False
     for place in range(tables.totals[t.VOICES]):
         slot = voices.active[place]
         row = row_of(voices.voices, slot)
@@ -147,7 +155,10 @@ def _mix(tables: Any, voices: Any, number: Any) -> None:
             heard = voices.spare
         resample(window, heard, samples, rate, row[voice_row.RATE], out)
         if row[voice_row.FLAGS] & voice_row.SPEAKERS_OUT != 0:
-            _name_speakers(voices, slot, chosen, samples)
+            if not measured:
+                _measure(voices, chosen, samples)
+                measured = True
+            _name_speakers(voices, slot, chosen)
 
 
 @kernel

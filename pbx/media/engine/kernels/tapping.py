@@ -108,8 +108,9 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
         voices.tapped,
     )
     if samples > 0:
-        lasts = samples * 1_000_000_000 // voices.voices[slot, voice_row.RATE]
-        row[tap_row.DECODED_NS] = max(row[tap_row.DECODED_NS], now) + lasts // _PACE
+        rate = np.uint64(_PACE) * np.uint64(voices.voices[slot, voice_row.RATE])
+        takes = np.int64(np.uint64(samples) * np.uint64(1_000_000_000) // rate)
+        row[tap_row.DECODED_NS] = max(row[tap_row.DECODED_NS], now) + takes
         timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
         tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
 

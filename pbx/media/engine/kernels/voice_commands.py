@@ -140,6 +140,7 @@ def _begin_codec(voices: Any, slot: Any) -> None:
     statistics[quality_row.CODEC_BPL] = max(row[voice_row.CODEC_BPL], 1)
     statistics[quality_row.TRANSIT] = -1
     row[voice_row.PENDING] = 0
+    row[voice_row.HUSH] = 0
     row[voice_row.ROOM_RATE] = 0
     sound = row_of(voices.sound, slot)
     clear(part(sound, voice_row.TO_DETECTOR, WINDOW))

@@ -161,8 +161,10 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     marker = np.int64(packet[1]) >> 7
     sequence, timestamp = big_endian_16(packet, 2), big_endian_32(packet, 4)
     ssrc = big_endian_32(packet, 8)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    before = jitter[j.SSRC]
     verdict = jitter_in.put(
-        part(row, voice_row.JITTER, j.WIDTH),
+        jitter,
         row_of(voices.payloads, slot),
         packet,
         offset,
@@ -176,11 +178,14 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     )
     is_opus = voices.coders[row[voice_row.DECODER], coder_row.CODEC] == codecs.OPUS
     if is_opus and verdict == j.STORED and opus_has_copy(rest(packet, offset), octets):
-        row[voice_row.JITTER + j.COPIES] = 1
+        jitter[j.COPIES] = 1
+    if jitter[j.SSRC] != before:
+        # Another source may have no detector, which that one had
+        row[voice_row.SAID] = 0
     if row[voice_row.FLAGS] & voice_row.LEVEL_IN != 0 and verdict == j.STORED:
         _note_said(row, packet, length)
     # A stray says nothing of how the source arrives that is heard
-    if ssrc == row[voice_row.JITTER + j.SSRC]:
+    if ssrc == jitter[j.SSRC]:
         in_time = 0 if verdict == j.TOO_LATE else 1
         statistics = part(row, voice_row.QUALITY, quality_row.WIDTH)
         quality.receive(statistics, ssrc, sequence, timestamp, in_time, now)

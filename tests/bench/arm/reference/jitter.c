@@ -284,6 +284,7 @@ static int64_t hand_out(int64_t *row) {
 
 static int64_t pass_over(int64_t *row) {
   hand_out(row);
+  ROW(LAST_SEQ) = -1;
   ROW(DISCARDED)++;
   if (ROW(SLOT_TYPE) != ROW(NOISE_TYPE)) return JITTER_ROW_PASSED;
   ROW(SILENT) = 1;
