@@ -21,6 +21,7 @@ from pbx.config.data_folder import DEFAULT_FOLDER
 from pbx.config.settings import ServiceSettings, Settings, read_settings
 from pbx.errors import StartError
 from pbx.locale import choose, say
+from pbx.media.tones import countries
 from pbx.ops.log import log_to_stderr
 from pbx.ops.machine import this_machine
 
@@ -72,6 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.info("miniSIPServer %s on %s", __version__, machine)
         for setting, number in settings.services.refused.items():
             log.warning("%s is off: %s is an emergency number in every country", setting, number)
+        if settings.media.country not in ("", *countries()):
+            log.warning(
+                "media.country: the tones of %s are not known; those that E.180 recommends are played",
+                settings.media.country,
+            )
         return _run(folder, settings)
     except StartError as error:
         sys.stderr.write(f"minisipserver-cli: {error.sentence}\n")

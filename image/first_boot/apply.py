@@ -73,7 +73,7 @@ def _take_over(work: _Work, gathered: Gathered, before: State | None) -> State:
         nonlocal taken
         if PRESET not in gathered.readable:
             return []
-        taken, notes = exchange.set_exchange(machine, wishes.exchange, old.exchange)
+        taken, notes = exchange.set_exchange(machine, wishes.exchange, old.exchange, wishes.home)
         return notes
 
     def settle_hardware() -> list[Note]:

@@ -34,12 +34,21 @@ def data_folder(machine: Machine) -> tuple[str, Owner] | None:
 
 
 def set_exchange(
-    machine: Machine, wished: Mapping[str, object], before: Mapping[str, object]
+    machine: Machine,
+    wished: Mapping[str, object],
+    before: Mapping[str, object],
+    home: str | None = None,
 ) -> tuple[Settings, list[Note]]:
     """Bring the wished settings into the exchange's own file, as far as the exchange takes them.
 
     Settings there that came by another way stay; the ones that came from here `before` and aren't
     wished any more go.
+
+    Args:
+        machine: the box.
+        wished: the settings.
+        before: what of such has been taken the last time.
+        home: the country whose tones the exchange plays where no setting says so.
 
     Returns:
         What has been taken, and what has not been.
@@ -56,9 +65,10 @@ def set_exchange(
         return {}, [note("exchange-file-broken", path=name)]
     wishes: Settings = copy.deepcopy(dict(wished))
     notes = _keep_secret(wishes, there)
+    base = without(there, before)
+    _set_country(wishes, base, home)
     if wishes == before:
         return wishes, notes
-    base = without(there, before)
     while wishes:
         sentences = _refusal(machine, folder, owner, merged(base, wishes))
         if sentences is None:
@@ -86,6 +96,16 @@ def _keep_secret(wishes: Settings, there: Settings) -> list[Note]:
         return []
     del wishes["database"]
     return [note("secret-gone", setting="database")]
+
+
+def _set_country(wishes: Settings, there: Settings, home: str | None) -> None:
+    """Wish for the tones of the country where the box is, unless somebody has said whose."""
+    said = there.get("media")
+    if not home or (isinstance(said, dict) and "country" in said):
+        return
+    media = wishes.setdefault("media", {})
+    if isinstance(media, dict):
+        media.setdefault("country", home)
 
 
 def _refusal(

@@ -54,15 +54,23 @@ class CallRecording:
             self._wanted = self.due()
         self.can_be_heard()
 
-    def begin(self, recording: Recording) -> bool:
-        """Record the call from now on; False where that is impossible."""
+    def begin(self, recording: Recording, *, waits: bool = False) -> bool:
+        """Record the call from now on; False where that is impossible, and the call's record says why.
+
+        Args:
+            recording: to what.
+            waits: the parties may yet agree on what can be recorded; the record says nothing before
+                the call's end.
+        """
         facts = self._facts
         if facts.release is not None or facts.talk is None:
             return False
         if self.full:
-            facts.recording_failure = english("unrecorded-often")
+            self.refused(english("unrecorded-often"))
             return False
         if not self._passage.record(recording.name, recording.path, stereo=recording.stereo):
+            if not waits:
+                self.refused(english("unrecorded-sound"))
             return False
         self._last, self._wanted = recording, None
         facts.recordings += (recording.file,)
@@ -78,7 +86,7 @@ class CallRecording:
     def can_be_heard(self) -> None:
         """Begin what has waited: the parties have a session."""
         if self._wanted is not None:
-            self.begin(self._wanted)
+            self.begin(self._wanted, waits=True)
 
     def resume(self, recording: Recording | None) -> None:
         """Take note, before anything is connected, of what has run since before a restart."""

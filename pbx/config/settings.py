@@ -13,6 +13,7 @@ import msgspec
 
 from pbx.config import faults
 from pbx.config.callback import MOST_REQUESTS, CallBackSettings
+from pbx.config.countries import CODES
 from pbx.config.database_url import parse_database
 from pbx.config.dial_plan_faults import HIGHEST_LEVEL
 from pbx.config.emergency_numbers import ALWAYS
@@ -21,7 +22,6 @@ from pbx.config.recording import RecordingSettings, recording_faults
 from pbx.errors import StartError
 from pbx.locale import LANGUAGES, say
 from pbx.locale.decoding import fault_of_settings
-from pbx.media.tones import countries
 
 CDR_SIDES: tuple[str, ...] = ("LO", "LT", "OO", "OT")
 """The half-calls of miniSIPServer's model, as `CdrSettings` names them."""
@@ -133,8 +133,8 @@ class MediaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         convert: let phones without a common codec talk, by converting between theirs.
         threads: of the media engine, each of which moves packets on a core of its own; 0: one less
             than the cores that there are.
-        country: whose tones are played, and known when they are heard (ISO 3166-1 alpha-2, one of
-            `pbx.media.tones.countries`); empty: those that E.180 recommends.
+        country: whose tones are played, and known when they are heard (ISO 3166-1 alpha-2); where it
+            is empty, or none of `pbx.media.tones.countries`: those that E.180 recommends.
     """
 
     first_port: int = 20000
@@ -436,7 +436,8 @@ def _media_faults(media: MediaSettings) -> Iterator[str]:
     yield from _range("media.timeout_s", media.timeout_s, 0, _LONGEST_LIMIT_S)
     yield from _range("media.grace_s", media.grace_s, 0, _LONGEST_LIMIT_S)
     yield from _range("media.threads", media.threads, 0, 64)
-    yield from _choice("media.country", media.country, ("", *countries()))
+    if media.country and media.country not in CODES:
+        yield say("setting-country", setting="media.country", value=media.country)
 
 
 def _cdr_faults(cdr: CdrSettings) -> Iterator[str]:

@@ -278,6 +278,14 @@ class TestCommandLine:
         assert problem.values == {"setting": "services.echo", "number": "112"}
         assert daemon.stop() == 0
 
+    def test_a_country_whose_tones_are_not_known(self, daemon: Daemon) -> None:
+        """It has a voice all the same, and its owner reads why it isn't the country's."""
+        path = daemon.folder / "minisip.toml"
+        path.write_text(path.read_text().replace("[media]", '[media]\ncountry = "VN"'))
+        daemon.start()
+        assert "media.country: the tones of VN are not known" in daemon.log
+        assert daemon.stop() == 0
+
     def test_no_settings_at_all_are_good(self, run: Run, tmp_path: Path) -> None:
         done = run("--data-dir", str(tmp_path / "none"), "--check-config")
         assert done.returncode == 0

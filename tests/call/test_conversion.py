@@ -4,7 +4,7 @@ import pytest
 
 from pbx.config.settings import MediaSettings
 from pbx.media import codecs
-from pbx.media.endpoint import formats_of
+from pbx.media.endpoint import OFFERED, RARE, formats_of
 from pbx.media.protocol import Digit, SendDigits, StopVoice, Stream, Voice
 from pbx.sdp.description import parse_sdp
 from pbx.sip.message import Request, Response
@@ -226,6 +226,111 @@ class TestChanges:
         bob.hears("ACK")
         alice.response(488)
         assert office.voices() == before
+
+
+SPEAKERS = {
+    codecs.PCMU: ("0 101",),
+    codecs.G722: ("9 101",),
+    codecs.OPUS: ("96 101", "a=rtpmap:96 opus/48000/2"),
+}
+"""What a phone says that knows one codec alone."""
+
+OURS = [one for one in (*OFFERED, *RARE) if codecs.codec(one).pcm_rate]
+
+
+def taking(phone: Phone, offer: Request, *wanted: int, held: str = "sendrecv") -> bytes:
+    """A phone's answer that takes these codecs of an offer, numbered as they are there."""
+    known = {one.codec.number: one for one in formats_of(parse_sdp(offer.body).media[0])}
+    events = known[codecs.TELEPHONE_EVENT]
+    taken = [*(known[one] for one in wanted), events]
+    meanings = (f"a={line.value}" for one in taken if one is not events for line in one.lines)
+    numbers = " ".join(str(one.payload_type) for one in taken)
+    return sdp(phone, numbers, *meanings, f"a={held}")
+
+
+class TestCodecsThatOnlyWeOffer:
+    """A callee may speak nothing else: it names none that the caller has."""
+
+    @pytest.fixture
+    def office(self) -> Office:
+        """An exchange whose engine can code everything."""
+        office = Office(engine=False)
+        office.ports = 20
+        office.engine_ready(codecs=[one.name for one in codecs.CODECS])
+        return office
+
+    PAIRS = pytest.mark.parametrize(
+        ("own", "given"), [(own, given) for own in SPEAKERS for given in OURS if given != own]
+    )
+
+    def call(self, office: Office, own: int, *given: int) -> tuple[Phone, Phone, Invite, Request]:
+        alice, bob = office.phone("100"), office.phone("101")
+        call = alice.invite("101", sdp(alice, *SPEAKERS[own]))
+        invite = bob.hears("INVITE")
+        bob.respond(invite, 200, "OK", taking(bob, invite, *given))
+        bob.hears("ACK")
+        assert names(call.answered())[0] == codecs.codec(own).name
+        call.ack()
+        return alice, bob, call, invite
+
+    @PAIRS
+    def test_one_of_them_alone(self, office: Office, own: int, given: int) -> None:
+        alice, bob, call, _ = self.call(office, own, given)
+        assert call.answer is not None
+        assert names(call.answer) == [codecs.codec(own).name, "telephone-event"]
+        assert pair(office, alice, bob) == (own, given)
+        assert not bob.inbox
+
+    @PAIRS
+    def test_changes_go_on_so(self, office: Office, own: int, given: int) -> None:
+        alice, bob, call, invite = self.call(office, own, given)
+        for wanted, held in (("sendonly", "recvonly"), ("sendrecv", "sendrecv")):
+            call.reinvite(sdp(alice, *SPEAKERS[own], f"a={wanted}"))
+            change = bob.hears("INVITE")
+            bob.respond(change, 200, "OK", taking(bob, change, given, held=held))
+            bob.hears("ACK")
+            assert names(call.answered()) == [codecs.codec(own).name, "telephone-event"]
+            call.ack()
+            assert pair(office, alice, bob) == (own, given)
+        bob.within(invite, "INVITE", 1, taking(bob, invite, given))
+        bob.response(100)
+        change = alice.hears("INVITE")
+        assert own in [one.codec.number for one in formats_of(parse_sdp(change.body).media[0])]
+        alice.respond(change, 200, "OK", taking(alice, change, own))
+        alice.hears("ACK")
+        assert names(bob.response(200)) == [codecs.codec(given).name, "telephone-event"]
+        bob.within(invite, "ACK", 1)
+        assert pair(office, alice, bob) == (own, given)
+
+    @PAIRS
+    def test_taken_up_in_a_change(self, office: Office, own: int, given: int) -> None:
+        """What was passed on is converted from then on, and passed on again."""
+        alice, bob, call, _ = self.call(office, own, own)
+        assert pair(office, alice, bob) == (0, 0)
+        for taken, expected in ((given, (own, given)), (own, (0, 0))):
+            call.reinvite(sdp(alice, *SPEAKERS[own]))
+            change = bob.hears("INVITE")
+            bob.respond(change, 200, "OK", taking(bob, change, taken))
+            bob.hears("ACK")
+            assert names(call.answered()) == [codecs.codec(own).name, "telephone-event"]
+            call.ack()
+            assert pair(office, alice, bob) == expected
+
+    @PAIRS
+    def test_one_of_them_before_the_caller_s(self, office: Office, own: int, given: int) -> None:
+        """It may speak the first one, which the caller doesn't know, so it is asked not to."""
+        alice, bob, _, _ = self.call(office, own, given, own)
+        change = bob.hears("INVITE")
+        assert names(change) == [codecs.codec(own).name, "telephone-event"]
+        bob.respond(change, 200, "OK", taking(bob, change, own))
+        bob.hears("ACK")
+        assert pair(office, alice, bob) == (0, 0)
+
+    @PAIRS
+    def test_several_of_them(self, office: Office, own: int, given: int) -> None:
+        other = next(one for one in OURS if one not in (own, given))
+        alice, bob, _, _ = self.call(office, own, given, other)
+        assert pair(office, alice, bob) == (own, given)
 
 
 class TestLateOffer:

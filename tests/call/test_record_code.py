@@ -297,6 +297,16 @@ class TestSoundThatTheEngineCannotRead:
             assert recordings(office) == []
         call.bye()
         assert office.ended[0].recordings == ()
+        assert office.ended[0].recording_failure == "the media engine can't read its sound"
+
+    @SILENT
+    def test_nor_does_the_administrator_record_it(
+        self, office: Office, formats: str, lines: tuple[str, ...], protocol: str
+    ) -> None:
+        call, _ = talking(office, formats, *lines, protocol=protocol)
+        assert begin(office) == "not-recordable"
+        call.bye()
+        assert office.ended[0].recording_failure == "the media engine can't read its sound"
 
     @SILENT
     def test_keys_reach_the_other_party_still(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pbx.config.callback import CallBackSettings
+from pbx.config.emergency_numbers import countries
 from pbx.config.recording import RecordingSettings
 from pbx.config.settings import ServiceSettings, Settings, parse_settings, read_settings
 from pbx.errors import StartError
@@ -223,6 +224,7 @@ class TestFaults:
             ("[media]\nthreads = -1", "media.threads"),
             ("[media]\nthreads = 65", "media.threads"),
             ('[media]\ncountry = "XX"', "media.country"),
+            ('[media]\ncountry = "UK"', "media.country"),
             ('[media]\ncountry = "cn"', "media.country"),
             ('[media]\ncountry = "general"', "media.country"),
             ('[cdr]\nsides = ["LO", "XX"]', "cdr.sides[1]"),
@@ -279,6 +281,21 @@ class TestFaults:
     )
     def test_a_wrong_value_is_named(self, text: str, setting: str) -> None:
         assert setting in fault(text)
+
+    @pytest.mark.parametrize("country", ["", "VN", *countries()])
+    def test_every_country_may_be_named(self, country: str) -> None:
+        """Also one whose tones nobody has told us."""
+        settings = parse_settings(f'[media]\ncountry = "{country}"'.encode(), "minisip.toml")
+        assert settings.media.country == country
+
+    def test_a_word_that_is_no_country(self) -> None:
+        assert fault('[media]\ncountry = "UK"').startswith(
+            "media.country is 'UK', which is no country"
+        )
+        choose("zh")
+        with pytest.raises(StartError) as caught:
+            parse_settings(b'[media]\ncountry = "UK"', "minisip.toml")
+        assert "media.country 为“UK”，不是国家或地区代码" in caught.value.sentence
 
     def test_two_services_of_one_number(self) -> None:
         told = fault('[services]\nmusic = "*43"')

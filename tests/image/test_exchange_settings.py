@@ -3,6 +3,8 @@
 import json
 import tomllib
 
+import pytest
+
 from pbx.config.settings import parse_settings
 from pbx.store.accounts import FirstUser, first_users
 from tests.image.box import Box, sentences
@@ -74,6 +76,43 @@ class TestSettings:
         box.write("minisip.toml", "[sip]\nport = 5070\n[box]\nhostname = 'attic'\n")
         box.start()
         assert tomllib.loads(box.text(SETTINGS)) == {"sip": {"port": 5080}}
+
+    def test_the_country_of_the_box_is_the_one_of_its_tones(self, box: Box) -> None:
+        state = box.first_start("[box]\ncountry = 'de'\n[media]\nthreads = 1\n")
+        assert sentences(state) == []
+        media = parse_settings(box.text(SETTINGS).encode(), "x").media
+        assert (media.country, media.threads) == ("DE", 1)
+        # Another one later, and then nobody says any more
+        box.write("minisip.toml", "[box]\ncountry = 'AT'\n")
+        box.start()
+        assert tomllib.loads(box.text(SETTINGS)) == {"media": {"country": "AT"}}
+        box.write("minisip.toml", "[box]\nhostname = 'x'\n")
+        box.start()
+        assert tomllib.loads(box.text(SETTINGS)) == {}
+
+    @pytest.mark.parametrize("country", ["", "US"])
+    def test_but_not_where_the_card_says_whose_tones(self, box: Box, country: str) -> None:
+        box.first_start(f"[box]\ncountry = 'DE'\n[media]\ncountry = '{country}'\n")
+        assert tomllib.loads(box.text(SETTINGS)) == {"media": {"country": country}}
+
+    def test_nor_where_the_exchange_s_file_does(self, box: Box) -> None:
+        box.put(SETTINGS, "[media]\ncountry = 'US'\n")
+        box.first_start("[box]\ncountry = 'DE'\n")
+        assert tomllib.loads(box.text(SETTINGS)) == {"media": {"country": "US"}}
+
+    def test_nor_after_a_hand_edit(self, box: Box) -> None:
+        box.first_start("[box]\ncountry = 'DE'\n")
+        box.put(SETTINGS, "[media]\ncountry = ''\n")
+        for hostname in ("attic", "cellar"):
+            box.write("minisip.toml", f"[box]\ncountry = 'DE'\nhostname = '{hostname}'\n")
+            box.start()
+            assert tomllib.loads(box.text(SETTINGS)) == {"media": {"country": ""}}
+
+    def test_a_country_that_wi_fi_knows_alone(self, box: Box) -> None:
+        """Kosovo has a code for Wi-Fi, but none of ISO's; the exchange starts without it."""
+        (only,) = sentences(box.first_start("[box]\ncountry = 'XK'\n"))
+        assert "media.country is 'XK', which is no country" in only
+        assert not box.has(SETTINGS)
 
     def test_a_person_s_broken_file_is_left_alone(self, box: Box) -> None:
         box.put(SETTINGS, "[sip\n# my thoughts\n")

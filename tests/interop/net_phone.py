@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pbx.media import codecs
+from pbx.media.endpoint import formats_of
 from pbx.media.engine.coder import OpusSettings
+from pbx.sdp.description import parse_sdp
 from pbx.sip.message import Request, Response
 from tests.app import phone as sip
 from tests.media.kernels.coders import decoder, encoder
@@ -30,11 +32,9 @@ LOUD = 1000.0
 """RMS of sound that isn't silence."""
 
 _HEADER = struct.Struct("!BBHII")
-_NAMES = {
-    codecs.PCMU: (0, "PCMU/8000"),
-    codecs.G722: (9, "G722/8000"),
-    codecs.OPUS: (98, "opus/48000/2"),
-}
+_DYNAMIC = 98
+"""The payload type of a codec that has none of its own."""
+
 _SSRC = itertools.count(0x1000)
 
 
@@ -70,6 +70,9 @@ class NetPhone(sip.Phone):
     fmtp = ""
     """What it says of its codec in ``a=fmtp``."""
 
+    takes_numbers = False
+    """It numbers its codec as an offer does that it answers (RFC 3264 §6.1), not by itself."""
+
     opus: OpusSettings | None = None
     """How it encodes Opus."""
 
@@ -85,7 +88,10 @@ class NetPhone(sip.Phone):
         self.events = events
         super().__init__(port, number, password)
         self.codec = codec
-        self.payload_type, self._name = _NAMES[codec]
+        known = codecs.codec(codec)
+        self.payload_type = _DYNAMIC if known.payload_type is None else known.payload_type
+        channels = f"/{known.channels}" if known.channels > 1 else ""
+        self._name = f"{known.name}/{known.rtp_clock}{channels}"
         self.rtp.setblocking(False)
         self.media_port = 0
         self.sent: list[tuple[float, Packet]] = []
@@ -135,21 +141,43 @@ class NetPhone(sip.Phone):
         """
         invite = self.invite(number)
         if callee is not None:
-            offered = callee.request("INVITE")
-            callee.media_port = _media_port(offered.body)
-            if before_it_answers is not None:
-                for when, packet in callee.deliveries(before_it_answers, Path()):
-                    _send(callee, packet)
-                    callee.sent.append((when, packet))
-            callee.answer(offered, 200, "OK", callee.sdp)
+            callee.pick_up(before_it_answers)
+        self._accepted = self._confirmed(invite)
+        self._invite = invite
+
+    def pick_up(self, before_it_answers: Sound | None = None) -> None:
+        """Answer an offer that comes, whether of a new call or in one."""
+        offered = self.request("INVITE")
+        self.media_port = _media_port(offered.body)
+        if self.takes_numbers:
+            formats = formats_of(parse_sdp(offered.body).media[0])
+            self.payload_type = next(
+                one.payload_type for one in formats if one.codec.number == self.codec
+            )
+        if before_it_answers is not None:
+            for when, packet in self.deliveries(before_it_answers, Path()):
+                _send(self, packet)
+                self.sent.append((when, packet))
+        self.answer(offered, 200, "OK", self.sdp)
+
+    def offer_anew(self, callee: "NetPhone") -> None:
+        """Send a re-INVITE, which the other party answers."""
+        invite = self._begin("INVITE", ("Content-Type", "application/sdp"), body=self.sdp)
+        callee.pick_up()
+        self._confirmed(invite)
+
+    def _confirmed(self, invite: Request) -> Response:
         accepted = self.response(invite)
         assert accepted.status == 200, accepted.start_line()
         self.acknowledge(invite, accepted)
         self.media_port = _media_port(accepted.body)
-        self._invite, self._accepted = invite, accepted
+        return accepted
 
     def within(self, method: str, *more: tuple[str, str], body: bytes = b"") -> Response:
         """Send a request in the call; return its answer."""
+        return self.response(self._begin(method, *more, body=body))
+
+    def _begin(self, method: str, *more: tuple[str, str], body: bytes = b"") -> Request:
         assert self._invite is not None
         assert self._accepted is not None
         request = Request(
@@ -167,7 +195,7 @@ class NetPhone(sip.Phone):
             body,
         )
         self.send(request.encode())
-        return self.response(request)
+        return request
 
     def hang_up(self) -> None:
         assert self.within("BYE").status == 200

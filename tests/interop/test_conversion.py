@@ -1,5 +1,6 @@
 """Phones that have no codec in common talk all the same."""
 
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import pairwise
@@ -8,14 +9,17 @@ import pytest
 
 from pbx.api.schema import RunningCall
 from pbx.media import codecs
+from pbx.media.endpoint import OFFERED, RARE
 from tests.interop.baresip import Baresip
+from tests.interop.conftest import PASSWORD
 from tests.interop.exchange import Exchange
 from tests.interop.linphone import Linphone
 from tests.interop.net_phone import NetPhone, Path, converse
 from tests.interop.phones import Users
 from tests.interop.tones import LEVEL_DB, Recording, assert_pure_tone
 from tests.interop.waiting import until, until_still
-from tests.media.kernels.sound import sine
+from tests.media.kernels.coders import LIBRARIES
+from tests.media.kernels.sound import rest_level, sine
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
@@ -132,6 +136,78 @@ def test_who_talks_sooner_than_it_answers_is_understood(
     caller.hang_up()
     assert {one.payload_type for _, one in caller.got} == {caller.payload_type}
     assert len({one.ssrc for _, one in caller.got}) == 1
+
+
+OWN = (codecs.PCMU, codecs.G722, codecs.OPUS)
+"""Of callers that know one codec alone."""
+
+REST_DB = {codecs.GSM: -15.0, codecs.G729: -15.0, codecs.OPUS: -20.0}
+"""What isn't the tone, at the most, where such a codec was on the way; -25 for the others."""
+
+
+def _assert_all_hear(pairs: list[tuple[NetPhone, NetPhone]]) -> None:
+    """Let pairs of phones talk, and each hear its partner's tone, and nothing else."""
+    phones = [phone for pair in pairs for phone in pair]
+    for phone in phones:
+        # What came before they talk
+        phone.take_in(0.0)
+    begun = time.monotonic()
+    tones = {
+        phone: hertz for pair in pairs for phone, hertz in zip(pair, (LOW_HZ, HIGH_HZ), strict=True)
+    }
+    converse(
+        [
+            (one, sine(hertz, 2 * one.rate, one.rate, peak=8000), Path())
+            for one, hertz in tones.items()
+        ],
+        [],
+    )
+    for caller, callee in pairs:
+        for hearer, speaker in ((caller, callee), (callee, caller)):
+            called = codecs.codec(callee.codec)
+            assert {one.payload_type for _, one in hearer.got} == {hearer.payload_type}, called
+            settled = hearer.sound(begun)[hearer.rate * 3 // 4 :][: hearer.rate]
+            rest = rest_level(settled, tones[speaker], hearer.rate)
+            most = max(REST_DB.get(one.codec, -25.0) for one in (hearer, speaker))
+            assert rest < most, (hearer.number, called)
+
+
+@pytest.mark.parametrize("own", OWN, ids=lambda number: codecs.codec(number).name)
+def test_every_codec_that_only_the_exchange_offers(
+    exchange: Exchange, closing: ExitStack, own: int
+) -> None:
+    """Callees take one of them alone; a re-INVITE goes on so. All talk at once."""
+    pairs: list[tuple[NetPhone, NetPhone]] = []
+    for codec in (*OFFERED, *RARE):
+        speaks = codecs.codec(codec).pcm_rate > 0 and codec in LIBRARIES.codecs
+        if codec == own or not speaks:
+            continue
+        numbers = f"4{own:02}{codec:02}0", f"4{own:02}{codec:02}1"
+        for number in numbers:
+            exchange.add_user(number, PASSWORD)
+        caller = NetPhone(exchange.port, numbers[0], PASSWORD, own)
+        callee = NetPhone(exchange.port, numbers[1], PASSWORD, codec)
+        callee.takes_numbers = True
+        for phone in (caller, callee):
+            closing.callback(phone.close)
+        callee.register()
+        pairs.append((caller, callee))
+    assert len(pairs) >= 8
+    for caller, callee in pairs:
+        caller.call(callee.number, callee)
+    _assert_all_hear(pairs)
+    for caller, callee in pairs:
+        caller.offer_anew(callee)
+    _assert_all_hear(pairs)
+    for caller, callee in pairs:
+        running = [one for one in exchange.running_calls() if one.caller == caller.number]
+        assert [(one.codec, one.called_codec) for one in running] == [
+            (codecs.codec(own).name, codecs.codec(callee.codec).name)
+        ]
+        caller.hang_up()
+        callee.answer(callee.request("BYE"), 200)
+    exchange.wait_idle()
+    exchange.assert_sane()
 
 
 def test_hold_and_resume(exchange: Exchange, users: Users, new_phone: NewPhone) -> None:

@@ -4,12 +4,13 @@ import os
 import struct
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pbx.media.engine import stream_row as row
 from pbx.media.engine.kernels import numbering, rtcp_numbering
 from pbx.media.engine.tables import Words
+from tests.media.kernels.twins_rtcp_numbering import Heard, Way
 from tests.media.rtcp_packets import (
     BYE,
     SDES,
@@ -211,3 +212,114 @@ class TestAsItCame:
         for length in range(len(whole)):
             Parties().from_hearer(whole[:length])
             Parties().from_hearer(bytes([0x9F]) + os.urandom(1) + whole[2:length])
+
+
+def heard_by(stream: Words) -> Heard:
+    """Return the words of a row as its twin has them."""
+    source = int(stream[row.FROM])
+    return Heard(
+        source=((source >> 32) - 1, source & 0xFFFFFFFF) if stream[row.OUT_NS] else None,
+        ssrc=int(stream[row.OUT_SSRC]),
+        newest=int(stream[row.OUT_SEQUENCE]),
+        shift=int(stream[row.SEQUENCE_SHIFT]),
+        stamp_shift=int(stream[row.TIMESTAMP_SHIFT]),
+        renumbered=bool(stream[row.RENUMBERED]),
+        packets=int(stream[row.SENT]),
+        octets=int(stream[row.SENT_OCTETS]),
+        lost_before=int(stream[row.LOST_EARLIER]),
+        lost=int(stream[row.LOST_TOLD]),
+        named=int(stream[row.REPORT_NAMED]),
+    )
+
+
+words = st.integers(0, 2**32 - 1)
+halves = st.integers(0, 2**16 - 1)
+ssrcs = st.one_of(st.sampled_from((OLD, NEW, OWN)), st.sampled_from((OLD, NEW, OWN)), words)
+
+
+def packed(form: str, *parts: st.SearchStrategy[int]) -> st.SearchStrategy[bytes]:
+    return st.tuples(*parts).map(lambda numbers: struct.pack(form, *numbers))
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> bytes:
+    """One packet of a datagram, mostly as it should be."""
+    kind = draw(st.sampled_from((200, 201, 202, 203, 204, 205, 206, 207, 207, 208)))
+    count = draw(st.integers(0, 3))
+    body = draw(packed("!I", ssrcs))
+    if kind == 200:
+        body += draw(packed("!QIII", st.one_of(st.just(NTP), words), words, words, words))
+    if kind in (200, 201):
+        named = st.one_of(st.just(NAMED), words)
+        block = packed("!IIIIII", ssrcs, words, words, words, named, words)
+        body += b"".join(draw(st.lists(block, min_size=count, max_size=count)))
+    elif kind == 203:
+        body = b"".join(draw(st.lists(packed("!I", ssrcs), min_size=1, max_size=3)))
+    elif kind == 207:
+        for _ in range(count):
+            rest = draw(packed("!IHH", ssrcs, halves, halves)) + draw(st.binary(max_size=8))
+            rest = rest[: draw(st.sampled_from((4, 8, 12, 16)))]
+            rest += bytes(-len(rest) % 4)
+            size = len(rest) // 4 + draw(st.sampled_from((0, 0, 0, 0, -1, 1)))
+            body += struct.pack("!BBH", draw(st.integers(0, 8)), 0, size) + rest
+    elif kind in (205, 206):
+        body += draw(packed("!I", ssrcs))
+        missed = packed("!HH", halves, halves)
+        body += b"".join(draw(st.lists(missed, max_size=3)))
+    body += draw(st.sampled_from((b"", b"", b"", bytes(4))))
+    size = len(body) // 4 + draw(st.sampled_from((0,) * 20 + (-1, 1)))
+    return struct.pack("!BBH", 0x80 | count, kind, max(size, 0)) + body
+
+
+RANGES = b"".join(struct.pack("!BBHIHH", kind, 0, 2, OLD, 1010, 1019) for kind in range(9))
+"""A block of RFC 3611 of each type, as if all of them named a range."""
+
+WHOLE = [
+    sender_report(NEW, NTP) + sdes(NEW) + bye(OLD),
+    receiver_report(OWN, Block(OLD, 31, 9, 1018, 55, NAMED, 66)) + bye(77, OLD),
+    struct.pack("!BBHI", 0x80, 207, 1 + len(RANGES) // 4, OWN) + RANGES,
+    struct.pack("!BBHIIHHHH", 0x81, 205, 4, OWN, OLD, 1010, 1, 1017, 0),
+    struct.pack("!BBHIIHH", 0x8F, 205, 3, OWN, OLD, 1010, 1),
+    struct.pack("!BBHIIHH", 0x81, 206, 3, OWN, OLD, 1010, 1),
+]
+"""What speaks of whom the hearer hears, or believes to hear."""
+
+
+class TestLikeItsTwin:
+    @settings(deadline=None, max_examples=500)
+    @given(
+        st.lists(
+            st.tuples(
+                st.lists(packets(), min_size=1, max_size=4).map(b"".join),
+                st.integers(0, 3),
+                st.sampled_from(("source", "hearer", "gone")),
+            ),
+            min_size=1,
+            max_size=4,
+        ),
+        st.booleans(),
+        st.integers(-70_000, 70_000),
+    )
+    @example([(one, 0, who) for who in ("source", "hearer", "gone") for one in WHOLE], True, 0)
+    @example([(one, 0, who) for who in ("source", "hearer", "gone") for one in WHOLE], False, 0)
+    def test_each_datagram(
+        self, datagrams: list[tuple[bytes, int, str]], renumbered: bool, further: int
+    ) -> None:
+        parties = Parties(renumbered=renumbered)
+        if renumbered:
+            parties.hearer[row.SEQUENCE_SHIFT] += further
+        told, owner = heard_by(parties.hearer), heard_by(parties.source)
+        ways = {
+            "source": Way(told, HEARER, owner, SOURCE),
+            "hearer": Way(owner, SOURCE, told, HEARER),
+            "gone": Way(owner, GONE, told, HEARER),
+        }
+        for whole, cut, who in datagrams:
+            data = whole[: len(whole) - cut]
+            if who == "source":
+                got = parties.from_source(data)
+            else:
+                got = parties.from_hearer(data, to=GONE if who == "gone" else SOURCE)
+            assert got == ways[who].datagram(data)
+            for stream, twin in ((parties.hearer, told), (parties.source, owner)):
+                assert (stream[row.LOST_TOLD], stream[row.REPORT_NAMED]) == (twin.lost, twin.named)
