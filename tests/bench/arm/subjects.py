@@ -350,6 +350,7 @@ def subjects() -> Sequence[Subject]:
     """Return all of them, in the order of the table."""
     two, three, six = resample._TAPS_8_16, resample._TAPS_16_48, resample._TAPS_8_48
     track = _with(lambda given: len(given[0]) >> 1)
+    room = _with(lambda given: len(given[2]))
     return (
         Subject("decode_ulaw", g711.decode_ulaw, _octets_to_pcm),
         Subject("decode_alaw", g711.decode_alaw, _octets_to_pcm),
@@ -381,7 +382,7 @@ def subjects() -> Sequence[Subject]:
         Subject("take_mono", record.take_mono, _closed(1), track),
         Subject("take_stereo", record.take_stereo, _closed(2), track),
         Subject("record_put", record.put, _packet_recorded),
-        Subject("jitter_put", jitter.put, _packet_put),
+        Subject("jitter_put", jitter.put, _packet_put, room),
         Subject("next_step", playout.next_step, _step),
         Subject("take", playout.take, _frame_taken),
     )

@@ -22,17 +22,21 @@ import numpy as np
 from pbx.media.engine.kernels import jitter_row as c
 from pbx.media.engine.kernels.jitter import drop_first, facts_of, slot_at, timestamp_of, units
 from pbx.media.engine.kernels.timescale import lengthen, shorten
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import inlined, kernel
 
 TICK_NS = 20_000_000
 
 CONCEAL_TICKS = 5
 """Ticks of concealment before comfort noise takes over."""
 
+_WAIT = -1
+"""A step of this module's own: the first packet has to wait until it is due."""
+
 
 @kernel
 def _line_units(row: Any) -> Any:
-    return np.int64(np.uint64(row[c.LINE] * row[c.CLOCK]) // np.uint64(row[c.RATE]))
+    # Of 32 bits, which a line of the fastest clock doesn't fill: a wider division takes twice as long.
+    return np.int64(np.uint32(row[c.LINE] * row[c.CLOCK]) // np.uint32(row[c.RATE]))
 
 
 @kernel
@@ -49,7 +53,7 @@ def _pause(row: Any) -> None:
     row[c.BRIDGED] = 0
 
 
-@kernel
+@inlined
 def _begin_tick(row: Any, now: Any) -> None:
     """Keep the delay bounded, and leave out what ticks of ours that never were should have played."""
     missed = now - row[c.TICK_NS] - TICK_NS
@@ -72,7 +76,7 @@ def _begin_tick(row: Any, now: Any) -> None:
         _pause(row)
 
 
-@kernel
+@inlined
 def _drop_passed(row: Any) -> None:
     """Throw away what is older than what has been played."""
     passed = row[c.NEXT_TS] - (row[c.DURATION] >> 1)
@@ -80,7 +84,7 @@ def _drop_passed(row: Any) -> None:
         drop_first(row)
 
 
-@kernel
+@inlined
 def _free_first(row: Any) -> Any:
     """Return the slot of the first packet, which is the next one to be filled from now on.
 
@@ -96,7 +100,7 @@ def _free_first(row: Any) -> Any:
     return slot
 
 
-@kernel
+@inlined
 def _play(row: Any) -> Any:
     """Hand the first packet out."""
     slot = _free_first(row)
@@ -126,9 +130,9 @@ def _play(row: Any) -> Any:
     return c.PLAY
 
 
-@kernel
+@inlined
 def _wait(row: Any) -> Any:
-    """Begin to play if the first packet is due, else go on being silent."""
+    """Return `PLAY` if the first packet is due, else what to be silent by."""
     while row[c.COUNT] > 0:
         timestamp = timestamp_of(row, slot_at(row, row[c.HEAD]))
         due = row[c.NOW] - timestamp - row[c.BASE]
@@ -139,7 +143,7 @@ def _wait(row: Any) -> Any:
             row[c.RUNNING] = 1
             row[c.DELAY] = delay
             _watch_anew(row)
-            return _play(row)
+            return c.PLAY
         drop_first(row)
     if row[c.FRESH] != 0 and row[c.LINE] == 0:
         return c.NOTHING
@@ -148,10 +152,10 @@ def _wait(row: Any) -> Any:
     return c.COMFORT
 
 
-@kernel
+@inlined
 def _conceal(row: Any, missing: Any) -> Any:
     row[c.CONCEALING] += missing
-    row[c.WANTED] = missing * row[c.RATE] // row[c.CLOCK]
+    row[c.WANTED] = np.int64(np.uint64(missing * row[c.RATE]) // np.uint64(row[c.CLOCK]))
     row[c.CONCEALED] += row[c.WANTED]
     return c.CONCEAL
 
@@ -170,7 +174,7 @@ def _note_loss(row: Any) -> None:
         row[c.COPIES_WANTED] = c.COPIES_KEPT
 
 
-@kernel
+@inlined
 def _bridge(row: Any) -> Any:
     """Conceal a hole before the first packet, or wait where nothing has been lost.
 
@@ -183,7 +187,7 @@ def _bridge(row: Any) -> Any:
     longest = CONCEAL_TICKS * row[c.FRAME_UNITS]
     if silent or row[c.CONCEALING] + hole > longest + row[c.FRAME_UNITS]:
         _pause(row)
-        return _wait(row)
+        return _WAIT
     _note_loss(row)
     missing = min(hole, row[c.FRAME_UNITS])
     if row[c.COPIES] != 0 and hole <= row[c.DURATION]:
@@ -196,15 +200,33 @@ def _bridge(row: Any) -> Any:
     return _conceal(row, missing)
 
 
-@kernel
+@inlined
 def _starve(row: Any) -> Any:
     """Conceal a tick without knowing whether a packet is lost or only late."""
     silent = row[c.SILENT] != 0 or row[c.EVENT_SINCE] != 0
     if silent or row[c.CONCEALING] >= CONCEAL_TICKS * row[c.FRAME_UNITS]:
         _pause(row)
-        return _wait(row)
+        return _WAIT
     row[c.BRIDGED] += row[c.FRAME_UNITS]
     return _conceal(row, row[c.FRAME_UNITS])
+
+
+@inlined
+def _go_on(row: Any) -> Any:
+    """Return `PLAY` if the first packet is next, else what takes the place of what isn't there."""
+    if row[c.COUNT] == 0:
+        return _starve(row)
+    first = slot_at(row, row[c.HEAD])
+    ahead = timestamp_of(row, first) - row[c.NEXT_TS]
+    # What was concealed while nothing was there turns out to have been this hole.
+    skipped = max(min(ahead, row[c.BRIDGED]), 0)
+    if skipped > 0 and not _follows(row, first):
+        _note_loss(row)
+    row[c.NEXT_TS] += skipped
+    row[c.BRIDGED] = 0
+    if ahead - skipped > np.int64(np.uint64(row[c.CLOCK]) // np.uint64(400)):
+        return _bridge(row)
+    return c.PLAY
 
 
 @kernel
@@ -224,21 +246,10 @@ def next_step(row: Any, now: Any) -> Any:
         return c.READY
     row[c.AFTER_LOSS] = -1
     _drop_passed(row)
-    if row[c.RUNNING] == 0:
-        return _wait(row)
-    if row[c.COUNT] == 0:
-        return _starve(row)
-    first = slot_at(row, row[c.HEAD])
-    ahead = timestamp_of(row, first) - row[c.NEXT_TS]
-    # What was concealed while nothing was there turns out to have been this hole.
-    skipped = max(min(ahead, row[c.BRIDGED]), 0)
-    if skipped > 0 and not _follows(row, first):
-        _note_loss(row)
-    row[c.NEXT_TS] += skipped
-    row[c.BRIDGED] = 0
-    if ahead - skipped > row[c.CLOCK] // 400:
-        return _bridge(row)
-    return _play(row)
+    step = _WAIT if row[c.RUNNING] == 0 else _go_on(row)
+    if step == _WAIT:
+        step = _wait(row)
+    return _play(row) if step == c.PLAY else step
 
 
 @kernel

@@ -195,7 +195,7 @@ static inline void step_aside(int64_t *row) {
 int64_t jitter_put(int64_t *restrict row, uint8_t *restrict payloads,
                    const uint8_t *restrict packet, int64_t offset, int64_t length,
                    int64_t sequence, int64_t timestamp, int64_t marker, int64_t payload_type,
-                   int64_t ssrc, int64_t now) {
+                   int64_t ssrc, int64_t now, int64_t room) {
   if (payload_type == ROW(EVENT_TYPE)) {
     ROW(EVENTS)++;
     if (ssrc == ROW(SSRC)) {
@@ -206,7 +206,8 @@ int64_t jitter_put(int64_t *restrict row, uint8_t *restrict payloads,
   }
   ROW(RECEIVED)++;
   int straggler = ssrc == ROW(OLD_SSRC) && now - ROW(CHANGED_NS) < JITTER_STRAGGLERS_NS;
-  if (straggler || length <= 0 || length > (int64_t)1 << ROW(SLOT_SHIFT)) {
+  int fits = 0 < length && length <= (int64_t)1 << ROW(SLOT_SHIFT);
+  if (straggler || !fits || offset < 0 || offset > room - length) {
     ROW(DISCARDED)++;
     return JITTER_ROW_REFUSED;
   }
