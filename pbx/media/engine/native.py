@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import njit
+from numba.core import cgutils as _cgutils
 from numba.core import types
 from numba.core.extending import intrinsic
 from numba.np import arrayobj
@@ -57,6 +58,7 @@ def _libc(name: str, result: Any, *arguments: Any) -> Any:
 # numba's decorator is typed as if intrinsics were called with the typing context.
 _intrinsic: Any = intrinsic
 _arrays: Any = arrayobj
+_raw_memmove: Any = _cgutils.raw_memmove
 _njit: Any = njit
 _unliteral: Any = types.unliteral
 
@@ -89,14 +91,14 @@ _timerfd_settime = _libc("timerfd_settime", _i32, _i32, _i32, _i64, _i64)
 _errno_location = _libc("__errno_location", _i64)
 
 
-def _compiled_later(function: Callable[..., Any]) -> Any:
+def _compiled_later(function: Callable[..., Any], *, inlined: bool = False) -> Any:
     # Without numba's runtime: kernels make no arrays, so nobody need count who holds one.
-    return _njit(nogil=True, error_model="numpy", _nrt=False)(function)
+    compiled = _njit(nogil=True, error_model="numpy", _nrt=False, forceinline=inlined)
+    return compiled(function)
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` when another kernel calls it; the GIL is free while it runs."""
-    dispatcher = _compiled_later(function)
+def _inner(function: Callable[..., Any], *, inlined: bool) -> Any:
+    dispatcher = _compiled_later(function, inlined=inlined)
     template = dispatcher.get_call_template
 
     def get_call_template(args: Any, kws: Any) -> Any:
@@ -106,6 +108,20 @@ def kernel(function: Callable[..., Any]) -> Any:
     dispatcher.get_call_template = get_call_template
     inner.append(dispatcher)
     return dispatcher
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` when another kernel calls it; the GIL is free while it runs."""
+    return _inner(function, inlined=False)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Make `function` a kernel that becomes part of each kernel that calls it.
+
+    For what is called in one place. A call of ours is dear: seven words for each array, two places in
+    memory for what comes back, and what is in registers is put away for it.
+    """
+    return _inner(function, inlined=True)
 
 
 def entry_kernel(function: Callable[..., Any]) -> Any:
@@ -240,6 +256,24 @@ def row_of(typing_context: Any, table: Any, index: Any) -> Any:
         return _array_at(context, builder, kind, data, [length])
 
     return kind(table, index), generate
+
+
+@_intrinsic
+def copy_items(typing_context: Any, source: Any, count: Any, target: Any) -> Any:
+    """Copy the first `count` elements of a contiguous array to another of the same kind.
+
+    Both must have so many; they may overlap, for which a loop would have to look.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        one, other = (
+            context.make_array(kind)(context, builder, array).data
+            for kind, array in ((source, arguments[0]), (target, arguments[2]))
+        )
+        _raw_memmove(builder, other, one, arguments[1], source.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(source, _i64, target), generate
 
 
 @_intrinsic

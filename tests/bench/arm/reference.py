@@ -14,6 +14,7 @@ from pbx.media.engine.kernels import (
     comfort_noise,
     detect,
     g722,
+    g726,
     jitter,
     jitter_row,
     levels,
@@ -26,7 +27,7 @@ from pbx.media.engine.kernels import (
 
 _SOURCES = Path(__file__).with_name("reference")
 _MODULES = (
-    *(comfort_noise, detect, g722, jitter, jitter_row, levels),
+    *(comfort_noise, detect, g722, g726, jitter, jitter_row, levels),
     *(playout, plc, record, timescale, tones),
 )
 

@@ -12,6 +12,7 @@ from pbx.media.engine.kernels import (
     detect,
     g711,
     g722,
+    g726,
     jitter,
     jitter_row,
     levels,
@@ -25,6 +26,7 @@ from pbx.media.engine.kernels import (
 )
 from tests.bench.arm.emulate import Argument
 from tests.bench.arm.material import MEASURED, Material
+from tests.media.kernels.twins_g726 import G726Twin
 
 PARTIES = 8
 RATES = (8000, 16000, 48000)
@@ -107,6 +109,19 @@ def _decode_g722(m: Material) -> list[Argument]:
     if m.kind == "extreme":
         payload = m.octets(m.samples)
     return [memory, payload, m.samples, _pcm(2 * m.samples)]
+
+
+def _decode_g726(m: Material) -> list[Argument]:
+    memory, first_low = _pcm(g726.MEMORY), m.seed & 1
+    g726.start(memory)
+    coder = G726Twin(bool(first_low))
+    before = np.frombuffer(coder.encode(m.voice(160, 8000, 1).tolist()), np.uint8)
+    g726.decode_g726(memory, before.copy(), len(before), _pcm(160), first_low)
+    octets = m.samples >> 1
+    payload = np.frombuffer(coder.encode(m.voice(2 * octets, 8000).tolist()), np.uint8).copy()
+    if m.kind == "extreme":
+        payload = m.octets(octets)
+    return [memory, payload, octets, _pcm(2 * octets), first_low]
 
 
 # --- mixer, levels, rates -----------------------------------------------------------------------
@@ -350,6 +365,7 @@ def subjects() -> Sequence[Subject]:
     """Return all of them, in the order of the table."""
     two, three, six = resample._TAPS_8_16, resample._TAPS_16_48, resample._TAPS_8_48
     track = _with(lambda given: len(given[0]) >> 1)
+    room = _with(lambda given: len(given[2]))
     return (
         Subject("decode_ulaw", g711.decode_ulaw, _octets_to_pcm),
         Subject("decode_alaw", g711.decode_alaw, _octets_to_pcm),
@@ -357,6 +373,7 @@ def subjects() -> Sequence[Subject]:
         Subject("encode_alaw", g711.encode_alaw, _pcm_to_octets),
         Subject("decode_g722", g722.decode_g722, _decode_g722),
         Subject("encode_g722", g722.encode_g722, _encode_g722),
+        Subject("decode_g726", g726.decode_g726, _decode_g726),
         Subject("scale", mix.scale, _scale),
         Subject("add_parties", mix.add_parties, _room),
         Subject("mix_minus", mix.mix_minus, _minus),
@@ -381,7 +398,7 @@ def subjects() -> Sequence[Subject]:
         Subject("take_mono", record.take_mono, _closed(1), track),
         Subject("take_stereo", record.take_stereo, _closed(2), track),
         Subject("record_put", record.put, _packet_recorded),
-        Subject("jitter_put", jitter.put, _packet_put),
+        Subject("jitter_put", jitter.put, _packet_put, room),
         Subject("next_step", playout.next_step, _step),
         Subject("take", playout.take, _frame_taken),
     )

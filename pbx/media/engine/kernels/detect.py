@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.kernels.lanes import add32, by_register, mul16, sar32, two_dots16
+from pbx.media.engine.kernels.lanes import add32, by_register, mul16, mul32, sar32, two_dots16
 from pbx.media.engine.kernels.levels import energy, level_of
+from pbx.media.engine.kernels.sine_lanes import LANES, by_sines, in_eights
 from pbx.media.engine.kernels.tones import sine
 from pbx.media.engine.native import kernel
 
@@ -312,13 +313,18 @@ def _tone_energy(pcm: Any, samples: Any, turns: Any) -> Any:
     real, imaginary = np.int32(0), np.int32(0)
     step, quarter = np.int32(turns), np.int32(1 << 30)
     phase = np.int32(0)
-    for i in range(samples):
+    eights = in_eights(samples)
+    for i in range(0, eights, LANES):
+        along, across = by_sines(phase, step, pcm, i)
+        real, imaginary = add32(real, along), add32(imaginary, across)
+        phase = add32(phase, mul32(step, LANES))
+    for i in range(eights, samples):
         real = add32(real, sar32(mul16(pcm[i], np.int16(sine(add32(phase, quarter)))), 10))
         imaginary = add32(imaginary, sar32(mul16(pcm[i], np.int16(sine(phase))), 10))
         phase = add32(phase, step)
     whole = np.int64(real) * np.int64(real) + np.int64(imaginary) * np.int64(imaginary)
     # A sine of peak 1 gives 16 a sample, and has the energy 1/2 a sample.
-    return whole // (512 * samples)
+    return np.int64(np.uint64(whole) // np.uint64(512 * samples))
 
 
 @kernel

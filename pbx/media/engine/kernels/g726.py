@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.kernels.lanes import clz16
-from pbx.media.engine.native import kernel
+from pbx.media.engine.kernels.g726_lanes import adapt, predict
+from pbx.media.engine.kernels.lanes import by_register, clz16
+from pbx.media.engine.native import inlined, kernel
 
 # --- words of the state, with the Recommendation's names --------------------------------------------
 _B = 0
 """Six coefficients of the zeros (Bn)."""
-_DQ = 6
+_A1 = 6
+_A2 = 7
+_DQ = 8
 """Six past differences as floats, the newest first: sign, 4 bits of exponent, 6 of mantissa."""
-_A1 = 12
-_A2 = 13
 _SR1 = 14
 _SR2 = 15
 """The last two signals, as floats."""
@@ -54,23 +55,12 @@ def start(memory: Any) -> None:
     memory[_YL_HIGH] = 34816 >> 10
 
 
-@kernel
+@inlined
 def _float(magnitude: Any, negative: Any) -> Any:
     """FLOATA, FLOATB: a magnitude of 15 bits and 1 for a minus."""
     exponent = 16 - np.int64(clz16(np.int16(magnitude)))
     mantissa = (magnitude << 6) >> exponent if magnitude != 0 else 32
     return negative << 10 | exponent << 6 | mantissa
-
-
-@kernel
-def _product(one: Any, coefficient: Any) -> Any:
-    """FMULT"""
-    factor = _float(abs(coefficient >> 2) & 8191, 0)
-    exponent = (one >> 6 & 15) + (factor >> 6)
-    mantissa = ((one & 63) * (factor & 63) + 48) >> 4 << 7
-    right, left = max(26 - exponent, 0), max(exponent - 26, 0)
-    size = (mantissa >> right << left) & 32767
-    return -size if (one >> 10 & 1 != 0) != (coefficient < 0) else size
 
 
 @kernel
@@ -83,16 +73,7 @@ def _limited(value: Any, most: Any) -> Any:
     return min(max(value, -most), most)
 
 
-@kernel
-def _from_zeros(memory: Any) -> Any:
-    """ACCUM: what the six zeros make of the differences."""
-    total = 0
-    for index in range(6):
-        total += _product(np.int64(memory[_DQ + index]), np.int64(memory[_B + index]))
-    return total
-
-
-@kernel
+@inlined
 def _scale(memory: Any, slow: Any) -> Any:
     """LIMA, MIX"""
     speed = np.int64(memory[_AP])
@@ -102,23 +83,9 @@ def _scale(memory: Any, slow: Any) -> Any:
     return (slow >> 6) + (product if behind >= 0 else -product)
 
 
-@kernel
-def _adapt_zeros(memory: Any, magnitude: Any, negative: Any) -> None:
-    """XOR, UPB, and the delays of the differences"""
-    step = 128 if magnitude != 0 else 0
-    newer = _float(magnitude, negative)
-    for index in range(6):
-        older = np.int64(memory[_DQ + index])
-        zero = np.int64(memory[_B + index])
-        alike = (older >> 10 & 1) == negative
-        memory[_B + index] = zero + (step if alike else -step) - (zero >> 8)
-        memory[_DQ + index] = newer
-        newer = older
-
-
-@kernel
-def _adapt_poles(memory: Any, partial: Any) -> None:
-    """ADDC's sign, UPA2, LIMC, UPA1, LIMD"""
+@inlined
+def _poles(memory: Any, partial: Any) -> Any:
+    """ADDC's sign, UPA2, LIMC, UPA1, LIMD: returns both coefficients"""
     first, second = np.int64(memory[_A1]), np.int64(memory[_A2])
     sign = 1 if partial < 0 else 0
     turned_1, turned_2 = sign != memory[_PK1], sign != memory[_PK2]
@@ -128,25 +95,25 @@ def _adapt_poles(memory: Any, partial: Any) -> None:
         up_2 = ((-16384 if turned_2 else 16384) + (slope if turned_1 else -slope)) >> 7
         up_1 = -192 if turned_1 else 192
     second = _limited(second + up_2 - (second >> 7), 12288)
-    memory[_A1] = _limited(first + up_1 - (first >> 8), 15360 - second)
-    memory[_A2] = second
     memory[_PK2] = memory[_PK1]
     memory[_PK1] = sign
+    return _limited(first + up_1 - (first >> 8), 15360 - second), second
 
 
-@kernel
+@inlined
 def _adapt_speed(memory: Any, scale: Any, rank: Any, tone: Any) -> None:
     """FUNCTF, FILTA, FILTB, SUBTC, FILTC"""
     short, long = np.int64(memory[_DMS]), np.int64(memory[_DML])
-    short += ((_FI[rank] << 9) - short) >> 5
-    long += ((_FI[rank] << 11) - long) >> 7
+    speed = np.int64(by_register(_FI)[rank])
+    short += ((speed << 9) - short) >> 5
+    long += ((speed << 11) - long) >> 7
     quickly = scale < 1536 or abs(4 * short - long) >= long >> 3 or tone
     memory[_DMS] = short
     memory[_DML] = long
     memory[_AP] += ((512 if quickly else 0) - memory[_AP]) >> 4
 
 
-@kernel
+@inlined
 def _jumps(memory: Any, slow: Any, magnitude: Any) -> Any:
     """TRANS: from one tone of a modem to another"""
     whole, part = slow >> 15, slow >> 10 & 31
@@ -154,33 +121,31 @@ def _jumps(memory: Any, slow: Any, magnitude: Any) -> Any:
     return memory[_TD] != 0 and magnitude > (threshold + (threshold >> 1)) >> 1
 
 
-@kernel
+@inlined
 def _take(memory: Any, code: Any) -> Any:
     """Return the sample of 16 bits that a code of 4 stands for."""
     slow = np.int64(memory[_YL_HIGH]) << 10 | np.int64(memory[_YL_LOW])
-    zeros = _from_zeros(memory)
-    poles = _product(np.int64(memory[_SR1]), np.int64(memory[_A1]))
-    poles += _product(np.int64(memory[_SR2]), np.int64(memory[_A2]))
+    zeros, whole = predict(memory)
     scale = _scale(memory, slow)
     negative = code >> 3
-    rank = 15 - code if negative != 0 else code
-    logarithm = _DQLN[rank] + (scale >> 2)
+    rank = np.uint64(15 - code if negative != 0 else code)
+    logarithm = by_register(_DQLN)[rank] + (scale >> 2)
     magnitude = 0
     if logarithm >= 0:
         magnitude = (128 + (logarithm & 127)) << 7 >> (14 - (logarithm >> 7 & 15))
     change = -magnitude if negative != 0 else magnitude
-    signal = _wrapped((_wrapped(zeros + poles) >> 1) + change)
+    signal = _wrapped((whole >> 1) + change)
     jump = _jumps(memory, slow, magnitude)
-    fast = min(max(scale + ((32 * _WI[rank] - scale) >> 5), 544), 5120)
+    fast = min(max(scale + ((32 * by_register(_WI)[rank] - scale) >> 5), 544), 5120)
     slow += fast + (-slow >> 6)
     memory[_YU] = fast
     memory[_YL_HIGH] = slow >> 10
     memory[_YL_LOW] = slow & 1023
-    _adapt_zeros(memory, magnitude, negative)
-    _adapt_poles(memory, change + (_wrapped(zeros) >> 1))
-    memory[_SR2] = memory[_SR1]
-    memory[_SR1] = _float(abs(signal) & 32767, 1 if signal < 0 else 0)
-    tone = memory[_A2] < -11776
+    first, second = _poles(memory, change + (zeros >> 1))
+    step = 128 if magnitude != 0 else 0
+    newest = _float(abs(signal) & 32767, 1 if signal < 0 else 0)
+    adapt(memory, negative, step, _float(magnitude, negative), first, second, newest)
+    tone = second < -11776
     _adapt_speed(memory, scale, rank, tone)
     memory[_TD] = 1 if tone else 0
     if jump:
@@ -204,9 +169,8 @@ def decode_g726(memory: Any, payload: Any, length: Any, pcm: Any, first_low: Any
         first_low: the first sample of an octet is in its low bits (RFC 3551 §4.5.4); else in its high
             ones (ITU-T I.366.2).
     """
-    shift = 0 if first_low else 4
-    for index in range(length):
-        octet = np.int64(payload[index])
-        pcm[2 * index] = _take(memory, octet >> shift & 15)
-        pcm[2 * index + 1] = _take(memory, octet >> (4 - shift) & 15)
+    first = 0 if first_low else 4
+    for index in range(2 * length):
+        octet = np.int64(payload[np.uint64(index >> 1)])
+        pcm[index] = _take(memory, octet >> ((index & 1) << 2 ^ first) & 15)
     return 2 * length

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pbx.media.engine.kernels import jitter_row as c
-from pbx.media.engine.native import kernel
+from pbx.media.engine.native import copy_items, inlined, kernel, part
 
 SECOND_NS = 1_000_000_000
 
@@ -36,8 +36,7 @@ def units(ns: Any, clock: Any) -> Any:
 @kernel
 def signed_32(number: Any) -> Any:
     """Return the low 32 bits of `number` as a number of -2^31 to 2^31 - 1."""
-    low = number & 0xFFFFFFFF
-    return low - ((low & 0x80000000) << 1)
+    return np.int64(np.int32(number))
 
 
 @kernel
@@ -147,7 +146,7 @@ def _begin(row: Any, sequence: Any, timestamp: Any, distance: Any) -> None:
     row[c.DURATION] = 0
 
 
-@kernel
+@inlined
 def _begin_with_candidate(row: Any) -> None:
     """Begin a time line whose first packet is the candidate."""
     slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
@@ -158,7 +157,7 @@ def _begin_with_candidate(row: Any) -> None:
     row[c.SEEN] = 1
 
 
-@kernel
+@inlined
 def _listen_to(row: Any, ssrc: Any, now: Any) -> None:
     _drop_all(row)
     if row[c.SSRC] >= 0:
@@ -198,7 +197,7 @@ def _was_seen(row: Any, sequence: Any) -> Any:
     return row[c.NEWEST_SEQ] >= 0 and behind < 64 and (row[c.SEEN] >> behind) & 1 != 0
 
 
-@kernel
+@inlined
 def _latest(row: Any, low: Any) -> Any:
     """Return the lateness that at most one packet in a hundred exceeds.
 
@@ -223,7 +222,7 @@ def _latest(row: Any, low: Any) -> Any:
     return latest - low
 
 
-@kernel
+@inlined
 def _retarget(row: Any) -> None:
     """Look at the whole window: the target rises at once and falls slowly.
 
@@ -246,7 +245,7 @@ def _retarget(row: Any) -> None:
     row[c.TARGET] = wanted if excess < 0 else row[c.TARGET] - ((excess + 7) >> 3)
 
 
-@kernel
+@inlined
 def _observe(row: Any, distance: Any, now: Any) -> None:
     if now - row[c.LAST_NS] > FORGOTTEN_NS:
         row[c.FILLED] = 0
@@ -262,22 +261,7 @@ def _observe(row: Any, distance: Any, now: Any) -> None:
         _retarget(row)
 
 
-@kernel
-def _copy(
-    row: Any, payloads: Any, packet: Any, offset: Any, length: Any, facts: Any, timestamp: Any
-) -> None:
-    """Put a packet into the first free slot, which is at the position after the last one."""
-    slot = slot_at(row, row[c.HEAD] + row[c.COUNT])
-    begin = slot << row[c.SLOT_SHIFT]
-    source = packet[offset : offset + length]
-    target = payloads[begin : begin + length]
-    for octet in range(length):
-        target[octet] = source[octet]
-    row[np.uint64(c.FACTS + slot)] = facts
-    row[np.uint64(c.TIMESTAMPS + slot)] = timestamp
-
-
-@kernel
+@inlined
 def _step_aside(row: Any) -> None:
     """Let the candidate make room for a packet of the source that is heard: it stays behind the last one."""
     mask = row[c.SLOT_MASK]
@@ -287,13 +271,10 @@ def _step_aside(row: Any) -> None:
     row[np.uint64(c.ORDER + ((at + 1) & mask))] = slot
 
 
-@kernel
-def _join(row: Any) -> None:
+@inlined
+def _join(row: Any, at: Any, slot: Any, timestamp: Any) -> None:
     """Move the packet at the position after the last one to where its timestamp belongs."""
     mask = row[c.SLOT_MASK]
-    at = row[c.HEAD] + row[c.COUNT]
-    slot = slot_at(row, at)
-    timestamp = timestamp_of(row, slot)
     while at > row[c.HEAD] and timestamp_of(row, slot_at(row, at - 1)) > timestamp:
         row[np.uint64(c.ORDER + (at & mask))] = slot_at(row, at - 1)
         at -= 1
@@ -320,7 +301,7 @@ def _is_next(row: Any, ssrc: Any, sequence: Any) -> Any:
     return same and sequence == (before + 1) & 0xFFFF
 
 
-@kernel
+@inlined
 def _is_continued(row: Any, sequence: Any, distance: Any, far: Any) -> Any:
     """Return whether a packet follows the candidate on its time line.
 
@@ -333,7 +314,7 @@ def _is_continued(row: Any, sequence: Any, distance: Any, far: Any) -> Any:
     return _is_next(row, row[c.SSRC], sequence) and least <= change <= clock // 5
 
 
-@kernel
+@inlined
 def _jump(row: Any, sequence: Any, timestamp: Any, distance: Any, marker: Any, far: Any) -> Any:
     """Decide about a packet that fits the time line nowhere.
 
@@ -358,7 +339,7 @@ def _jump(row: Any, sequence: Any, timestamp: Any, distance: Any, marker: Any, f
     return verdict
 
 
-@kernel
+@inlined
 def _place(row: Any, sequence: Any, timestamp: Any, marker: Any, now: Any) -> Any:
     """Find out what to do with a packet of sound; returns a verdict of `put`."""
     distance = units(now, row[c.CLOCK]) - timestamp
@@ -391,7 +372,7 @@ def _is_straggler(row: Any, ssrc: Any, now: Any) -> Any:
     return ssrc == row[c.OLD_SSRC] and now - row[c.CHANGED_NS] < STRAGGLERS_NS
 
 
-@kernel
+@inlined
 def _is_heard(row: Any, ssrc: Any, sequence: Any, now: Any) -> Any:
     """Return whether a packet's source is listened to, to which it may change with this packet.
 
@@ -400,13 +381,12 @@ def _is_heard(row: Any, ssrc: Any, sequence: Any, now: Any) -> Any:
     """
     if ssrc == row[c.SSRC]:
         return True
-    if row[c.SSRC] < 0:
-        _listen_to(row, ssrc, now)
-        return True
-    if not _is_next(row, ssrc, sequence):
+    first = row[c.SSRC] < 0
+    if not first and not _is_next(row, ssrc, sequence):
         return False
     _listen_to(row, ssrc, now)
-    _begin_with_candidate(row)
+    if not first:
+        _begin_with_candidate(row)
     return True
 
 
@@ -462,8 +442,13 @@ def put(
             drop_first(row)
         if verdict == c.STORED and row[c.CANDIDATE] != 0:
             _step_aside(row)
-        facts = length | sequence << 16 | payload_type << 32
-        _copy(row, payloads, packet, offset, length, facts, extended)
+        at = row[c.HEAD] + row[c.COUNT]
+        # The first free slot.
+        slot = slot_at(row, at)
+        place = part(payloads, slot << row[c.SLOT_SHIFT], length)
+        copy_items(part(packet, offset, length), length, place)
+        row[np.uint64(c.FACTS + slot)] = length | sequence << 16 | payload_type << 32
+        row[np.uint64(c.TIMESTAMPS + slot)] = extended
         if verdict == c.STORED:
-            _join(row)
+            _join(row, at, slot, extended)
     return verdict

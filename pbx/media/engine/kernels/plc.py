@@ -12,7 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from pbx.media.engine.native import kernel
+from pbx.media.engine.kernels.lanes import (
+    abs32,
+    add32,
+    mac16,
+    max32,
+    min32,
+    mul16,
+    mul32,
+    sar32,
+    sat16,
+    sub32,
+)
+from pbx.media.engine.native import copy_items, inlined, kernel, part
 
 # --- words of the row -----------------------------------------------------------------------------
 SPAN = 0
@@ -79,26 +91,43 @@ def start(concealer: Any, memory: Any, rate: Any) -> Any:
     return True
 
 
-@kernel
-def _difference(sound: Any, end: Any, span: Any, lag: Any) -> Any:
-    """Return how unlike the `span` samples before `end` are to those `lag` earlier."""
-    late = sound[end - span : end]
-    early = sound[end - span - lag : end - lag]
+@inlined
+def _difference(late: Any, early: Any, span: Any) -> Any:
+    """Return how unlike the first `span` samples of two places are."""
     total = np.int32(0)
     for index in range(span):
-        total = np.int32(total + abs(np.int32(np.int32(late[index]) - np.int32(early[index]))))
+        total = add32(total, abs32(sub32(late[index], early[index])))
     return total
+
+
+@inlined
+def _two_differences(late: Any, near: Any, far: Any, span: Any) -> Any:
+    """Return the same of two earlier places; the later one is read once for both."""
+    first, second = np.int32(0), np.int32(0)
+    for index in range(span):
+        sample = np.int32(late[index])
+        first = add32(first, abs32(sub32(sample, near[index])))
+        second = add32(second, abs32(sub32(sample, far[index])))
+    return first, second
 
 
 @kernel
 def _best_lag(sound: Any, end: Any, span: Any, first: Any, last: Any) -> Any:
+    """Return how much earlier sound was most like the `span` samples before `end`."""
+    begin = end - span
+    late = part(sound, begin, span)
     best = first
-    least = _difference(sound, end, span, first)
-    for lag in range(first + 1, last + 1):
-        unlike = _difference(sound, end, span, lag)
+    least = _difference(late, part(sound, begin - first, span), span)
+    for lag in range(first + 1, last + 1, 2):
+        beside = min(lag + 1, last)
+        near, far = part(sound, begin - lag, span), part(sound, begin - beside, span)
+        unlike, farther = _two_differences(late, near, far, span)
         if unlike < least:
             least = unlike
             best = lag
+        if farther < least:
+            least = farther
+            best = beside
     return best
 
 
@@ -110,68 +139,85 @@ def _find_period(concealer: Any, memory: Any) -> Any:
     shortest = concealer[SHORTEST]
     longest = concealer[LONGEST]
     end = concealer[END]
-    if step == 1:
-        return _best_lag(memory, end, span, shortest, longest)
-    rough = memory[_ROUGH:MEMORY]
-    begin = end - span - longest
-    rough_end = (span + longest) // step
-    for index in range(rough_end):
-        total = 0
-        for part in range(step):
-            total += memory[begin + index * step + part]
-        rough[index] = total // step
-    lag = step * _best_lag(rough, rough_end, span // step, shortest // step, longest // step)
-    first = max(lag - step + 1, shortest)
-    return _best_lag(memory, end, span, first, min(lag + step - 1, longest))
+    if step != 1:
+        rough = part(memory, _ROUGH, MEMORY - _ROUGH)
+        begin = end - span - longest
+        rough_end = (span + longest) // step
+        for index in range(rough_end):
+            total = 0
+            for number in range(step):
+                total += memory[np.uint64(begin + index * step + number)]
+            rough[index] = total // step
+        lag = step * _best_lag(rough, rough_end, span // step, shortest // step, longest // step)
+        shortest, longest = max(lag - step + 1, shortest), min(lag + step - 1, longest)
+    return _best_lag(memory, end, span, shortest, longest)
 
 
 @kernel
+def _weight(count: Any) -> Any:
+    """Return by how much, in 2^-15, each of `count` samples has more of another sound than the one before."""
+    return np.int32(np.uint32(_UNIT) // np.uint32(count + 1))
+
+
+@inlined
 def _begin(concealer: Any, memory: Any) -> None:
     """Find the period to repeat, and make its end lead smoothly into its beginning."""
     period = _find_period(concealer, memory)
-    end = concealer[END]
     overlap = period >> 2
-    for index in range(period):
-        memory[_CYCLE + index] = memory[end - period + index]
-    weight = _UNIT // (overlap + 1)
+    at = concealer[END] - period
+    copy_items(part(memory, at, period), period, part(memory, _CYCLE, period))
+    target = part(memory, _CYCLE + period - overlap, overlap)
+    before = part(memory, at - overlap, overlap)
+    weight = _weight(overlap)
     for index in range(overlap):
-        share = (index + 1) * weight
-        last = memory[end - overlap + index]
-        before = memory[end - period - overlap + index]
-        mixed = (last * (_UNIT - share) + before * share) >> 15
-        memory[_CYCLE + period - overlap + index] = mixed
+        share = mul32(index + 1, weight)
+        mixed = mul16(target[index], np.int16(sub32(_UNIT, share)))
+        target[index] = np.int16(sar32(mac16(mixed, before[index], np.int16(share)), 15))
     concealer[PERIOD] = period
     concealer[PHASE] = 0
 
 
-@kernel
+@inlined
 def _faded(sample: Any, left: Any, slope: Any) -> Any:
     """Return a sample of the period as it sounds `left` samples before there is silence."""
-    gain = min(max((left * slope) >> 5, 0), _UNIT)
-    return (np.int64(sample) * gain) >> 15
+    gain = min32(max32(sar32(mul32(left, slope), 5), 0), _UNIT)
+    return np.int16(sar32(mul32(sample, gain), 15))
 
 
-@kernel
-def _after(phase: Any, period: Any) -> Any:
-    """Return the next phase."""
-    return 0 if phase + 1 == period else phase + 1
+@inlined
+def _left(concealer: Any) -> Any:
+    """Return in how many samples there is silence, 32 bits: 0 where there is."""
+    return np.int32(max(concealer[FADE_END] - concealer[MISSING], 0))
+
+
+@inlined
+def _repeat(concealer: Any, memory: Any, pcm: Any, count: Any) -> None:
+    """Write `count` samples of the period that is repeated, as loud as they still are."""
+    phase, period = concealer[PHASE], concealer[PERIOD]
+    done = 0
+    while done < count:
+        length = min(period - phase, count - done)
+        copy_items(part(memory, _CYCLE + phase, length), length, part(pcm, done, length))
+        done += length
+        phase = 0 if phase + length == period else phase + length
+    concealer[PHASE] = phase
+    left, slope = _left(concealer), np.int32(concealer[SLOPE])
+    for index in range(count):
+        pcm[index] = _faded(pcm[index], sub32(left, index), slope)
+    concealer[MISSING] += count
 
 
 @kernel
 def _remember(concealer: Any, memory: Any, pcm: Any, count: Any) -> None:
     """Append `count` samples to the history."""
-    fresh = min(count, concealer[SPAN] + concealer[LONGEST])
+    history = concealer[SPAN] + concealer[LONGEST]
+    fresh = min(count, history)
     end = concealer[END]
     if end + fresh > _CYCLE:
-        kept = concealer[SPAN] + concealer[LONGEST] - fresh
-        late = memory[end - kept : end]
-        for index in range(kept):
-            memory[index] = late[index]
+        kept = history - fresh
+        copy_items(part(memory, end - kept, kept), kept, memory)
         end = kept
-    newest = pcm[count - fresh : count]
-    target = memory[end : end + fresh]
-    for index in range(fresh):
-        target[index] = newest[index]
+    copy_items(part(pcm, count - fresh, fresh), fresh, part(memory, end, fresh))
     concealer[END] = end + fresh
 
 
@@ -186,24 +232,20 @@ def conceal(concealer: Any, memory: Any, pcm: Any, samples: Any) -> Any:
         samples: how many; more than `pcm` has room for are left out.
     """
     count = max(min(samples, pcm.shape[0]), 0)
-    error = 0
-    overlap = 1
     if concealer[MISSING] == 0:
         _begin(concealer, memory)
-        end = concealer[END]
-        overlap = concealer[PERIOD] >> 2
-        error = memory[end - 1] - memory[end - concealer[PERIOD] - 1]
-    weight = _UNIT // (overlap + 1)
-    phase, period, missing = concealer[PHASE], concealer[PERIOD], concealer[MISSING]
-    left, slope = concealer[FADE_END] - missing, concealer[SLOPE]
-    for index in range(count):
-        sample = _faded(memory[np.uint64(_CYCLE + phase)], left - index, slope)
-        if index < overlap:
-            sample += (error * (_UNIT - (index + 1) * weight)) >> 15
-        pcm[index] = min(max(sample, -32768), 32767)
-        phase = _after(phase, period)
-    concealer[PHASE] = phase
-    concealer[MISSING] = missing + count
+        end, period = concealer[END], concealer[PERIOD]
+        _repeat(concealer, memory, pcm, count)
+        # What has been played ends elsewhere than the period begins: less than 2^16 times 2^15 less
+        # a weight, which is as much as 32 bits hold.
+        error = np.int32(memory[np.uint64(end - 1)]) - np.int32(memory[np.uint64(end - period - 1)])
+        overlap = period >> 2
+        weight = _weight(overlap)
+        for index in range(min(overlap, count)):
+            share = sub32(_UNIT, mul32(index + 1, weight))
+            pcm[index] = sat16(add32(pcm[index], sar32(mul32(error, share), 15)))
+    else:
+        _repeat(concealer, memory, pcm, count)
     _remember(concealer, memory, pcm, count)
     return concealer[MISSING] < concealer[FADE_END]
 
@@ -221,14 +263,20 @@ def heard(concealer: Any, memory: Any, pcm: Any, samples: Any) -> None:
     count = max(min(samples, pcm.shape[0]), 0)
     if concealer[MISSING] != 0 and count > 0:
         blend = min(concealer[BLEND], count)
-        weight = _UNIT // (blend + 1)
+        weight = _weight(blend)
         phase, period = concealer[PHASE], concealer[PERIOD]
-        left, slope = concealer[FADE_END] - concealer[MISSING], concealer[SLOPE]
-        for index in range(blend):
-            share = (index + 1) * weight
-            concealed = _faded(memory[np.uint64(_CYCLE + phase)], left - index, slope)
-            pcm[index] = (pcm[index] * share + concealed * (_UNIT - share)) >> 15
-            phase = _after(phase, period)
+        left, slope = _left(concealer), np.int32(concealer[SLOPE])
+        done = 0
+        while done < blend:
+            length = min(period - phase, blend - done)
+            repeated, target = part(memory, _CYCLE + phase, length), part(pcm, done, length)
+            for index in range(length):
+                concealed = _faded(repeated[index], sub32(left, done + index), slope)
+                share = mul32(done + index + 1, weight)
+                mixed = mul16(concealed, np.int16(sub32(_UNIT, share)))
+                target[index] = np.int16(sar32(mac16(mixed, target[index], np.int16(share)), 15))
+            done += length
+            phase = 0 if phase + length == period else phase + length
         concealer[PHASE] = phase
         concealer[MISSING] = 0
     _remember(concealer, memory, pcm, count)

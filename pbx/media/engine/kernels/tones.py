@@ -21,6 +21,7 @@ from pbx.media.engine.kernels.lanes import (
     shl16,
     xor16,
 )
+from pbx.media.engine.kernels.sine_lanes import C1, C3, C5, C7, LANES, add_sines, in_eights
 from pbx.media.engine.native import kernel, part
 
 SINES = 4
@@ -55,13 +56,6 @@ WIDTH = PHASES + SINES
 
 _LOW_32 = 0xFFFFFFFF
 
-# sin(pi/2 z) = z (c1 + c3 z^2 + c5 z^4 + c7 z^6) with the least greatest error, and so much less
-# that no sine reaches 32768.
-_C7 = round(0.99997 * -0.00433309 * 2**14)
-_C5 = round(0.99997 * 0.07943434 * 2**29)
-_C3 = round(0.99997 * -0.64589285 * 2**30)
-_C1 = round(0.99997 * 1.57079101 * 2**30)
-
 
 @kernel
 def sine(phase: Any) -> Any:
@@ -75,9 +69,9 @@ def sine(phase: Any) -> Any:
     # In the outer quarters of the half turn the doubled number has wrapped: mirror it.
     z = max16(xor16(twice, sar16(xor16(high, twice), 15)), -32767)
     square = np.int16(sar32(mul16(z, z), 15))
-    total = np.int16(sar32(add32(mul16(square, _C7), _C5), 14))
-    total = np.int16(sar32(add32(mul16(square, total), _C3), 15))
-    total = np.int16(sar32(add32(add32(mul16(square, total), _C1), 1 << 15), 16))
+    total = np.int16(sar32(add32(mul16(square, C7), C5), 14))
+    total = np.int16(sar32(add32(mul16(square, total), C3), 15))
+    total = np.int16(sar32(add32(add32(mul16(square, total), C1), 1 << 15), 16))
     return sar32(add32(mul16(z, total), 1 << 13), 14)
 
 
@@ -85,7 +79,11 @@ def sine(phase: Any) -> Any:
 def _add_sine(phase: Any, turns: Any, peak: Any, out: Any) -> None:
     """Add one sine to all of `out`."""
     angle, step, amplitude = np.int32(phase), np.int32(turns), np.int32(peak)
-    for i in range(out.shape[0]):
+    whole = in_eights(out.shape[0])
+    for i in range(0, whole, LANES):
+        add_sines(angle, step, peak, out, i)
+        angle = add32(angle, mul32(step, LANES))
+    for i in range(whole, out.shape[0]):
         heard = sar32(add32(mul32(sine(angle), amplitude), 1 << 14), 15)
         out[i] = sat16(add32(heard, out[i]))
         angle = add32(angle, step)

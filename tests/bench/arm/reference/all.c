@@ -14,6 +14,7 @@
 #include "frames.c"
 #include "line.c"
 #include "g722.c"
+#include "g726.c"
 #include "repair.c"
 #include "recording.c"
 #include "jitter.c"

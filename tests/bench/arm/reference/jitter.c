@@ -195,7 +195,7 @@ static inline void step_aside(int64_t *row) {
 int64_t jitter_put(int64_t *restrict row, uint8_t *restrict payloads,
                    const uint8_t *restrict packet, int64_t offset, int64_t length,
                    int64_t sequence, int64_t timestamp, int64_t marker, int64_t payload_type,
-                   int64_t ssrc, int64_t now) {
+                   int64_t ssrc, int64_t now, int64_t room) {
   if (payload_type == ROW(EVENT_TYPE)) {
     ROW(EVENTS)++;
     if (ssrc == ROW(SSRC)) {
@@ -206,7 +206,8 @@ int64_t jitter_put(int64_t *restrict row, uint8_t *restrict payloads,
   }
   ROW(RECEIVED)++;
   int straggler = ssrc == ROW(OLD_SSRC) && now - ROW(CHANGED_NS) < JITTER_STRAGGLERS_NS;
-  if (straggler || length <= 0 || length > (int64_t)1 << ROW(SLOT_SHIFT)) {
+  int fits = 0 < length && length <= (int64_t)1 << ROW(SLOT_SHIFT);
+  if (straggler || !fits || offset < 0 || offset > room - length) {
     ROW(DISCARDED)++;
     return JITTER_ROW_REFUSED;
   }
@@ -266,6 +267,11 @@ static void begin_tick(int64_t *row, int64_t now) {
   }
 }
 
+static inline int follows(const int64_t *row, int64_t slot) {
+  int64_t sequence = (row[JITTER_ROW_FACTS + slot] >> 16) & 0xFFFF;
+  return ROW(LAST_SEQ) >= 0 && sequence == ((ROW(LAST_SEQ) + 1) & 0xFFFF);
+}
+
 static int64_t hand_out(int64_t *row) {
   int64_t slot = slot_at(row, ROW(HEAD)), *order = row + JITTER_ROW_ORDER;
   ROW(HEAD)++;
@@ -292,6 +298,13 @@ static int64_t pass_over(int64_t *row) {
 }
 
 static int64_t play(int64_t *row) {
+  int64_t next = slot_at(row, ROW(HEAD));
+  int passed = row[JITTER_ROW_TIMESTAMPS + next] - ROW(NEXT_TS) >=
+               PLAYOUT_CONCEAL_TICKS * ROW(FRAME_UNITS);
+  if (passed && ROW(DTX_OCTETS) && follows(row, next))
+    ROW(RESTED) = JITTER_ROW_JUST_NOW;
+  else
+    ROW(RESTED) = MIN(ROW(RESTED), JITTER_ROW_ONCE);
   int64_t timestamp = hand_out(row);
   ROW(NEXT_TS) = timestamp;
   ROW(BRIDGED) = ROW(EVENT_SINCE) = ROW(FRESH) = 0;
@@ -335,11 +348,6 @@ static int64_t conceal_units(int64_t *row, int64_t missing) {
   return JITTER_ROW_CONCEAL;
 }
 
-static inline int follows(const int64_t *row, int64_t slot) {
-  int64_t sequence = (row[JITTER_ROW_FACTS + slot] >> 16) & 0xFFFF;
-  return ROW(LAST_SEQ) >= 0 && sequence == ((ROW(LAST_SEQ) + 1) & 0xFFFF);
-}
-
 static int64_t bridge(int64_t *row) {
   int64_t slot = slot_at(row, ROW(HEAD));
   int64_t hole = row[JITTER_ROW_TIMESTAMPS + slot] - ROW(NEXT_TS);
@@ -362,6 +370,7 @@ static int64_t bridge(int64_t *row) {
 static int64_t starve(int64_t *row) {
   if (ROW(SILENT) || ROW(EVENT_SINCE) ||
       ROW(CONCEALING) >= PLAYOUT_CONCEAL_TICKS * ROW(FRAME_UNITS)) {
+    if (!ROW(SILENT) && !ROW(EVENT_SINCE) && ROW(RESTED)) ROW(SILENT) = JITTER_ROW_BY_CODEC;
     pause(row);
     return wait_on(row);
   }
