@@ -295,12 +295,12 @@ class Call:
         ports = self.sound_ports
         if self.callee is None and self.asked:
             self._tell_history([*self.asked][-1], cause)
-        gone: list[int] = []
+        released: list[int] = []
         for leg in self.legs:
             leg.hang_up(cause, now)
-            gone += leg.media.close()
+            released += leg.media.close()
         # All at once: a recording ends with the first stream that does, and has what waits of those
-        self.passage.release(gone)
+        self.passage.release(released)
         self.facts.cause = cause
         self.facts.release = now
         self._emit(CallEnded(self.facts, ports))

@@ -100,17 +100,17 @@ class TestTracks:
     ) -> None:
         path = tmp_path / "two.wav"
         with voice_phones(link, PLAIN, PLAIN) as phones:
-            for one in phones:
-                one.be()
-                one.held_up = {20: 0.15}
-            ports = [one.port for one in phones]
-            link.send(Record(1, str(path), *ports, stereo=True))
-            converse([(one, one.tone(500, 1.0)) for one in phones])
-            link.release(*ports)
+            for phone in phones:
+                phone.be()
+                phone.held_up = {20: 0.15}
+            one, two = (phone.port for phone in phones)
+            link.send(Record(1, str(path), one, two, stereo=True))
+            converse([(phone, phone.tone(500, 1.0)) for phone in phones])
+            link.release(one, two)
             assert link.expect(Recorded).failure == ""
             for track in read_wav(path)[0]:
                 assert lasts(track) >= 0.97 * 8000
-            link.send(*(one.stream() for one in phones))
+            link.send(*(phone.stream() for phone in phones))
 
     @pytest.mark.parametrize("stereo", [False, True])
     @pytest.mark.parametrize("packets", [(10, 60), (20, 30), (40, 20)])

@@ -164,6 +164,7 @@ class Listener:
         self._marks = np.zeros(self.line.shape[0], np.int16)
         self.delays: list[int] = []
         self.steps: list[list[int]] = []
+        self.comforts: list[int] = []
         jitter.prepare(
             self.row,
             self.clock,
@@ -245,6 +246,8 @@ class Listener:
         self.real.append(real)
         self.delays.append(int(row[c.DELAY]) * 1000 // self.clock)
         self.steps.append(steps)
+        if c.COMFORT in steps:
+            self.comforts.append(int(row[c.SILENT]))
         self.check()
         return steps
 
