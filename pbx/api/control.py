@@ -16,6 +16,7 @@ from pbx.api.examining import Examining
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.api.recordings import RecordedCalls
+from pbx.api.rooms import ConferenceRooms
 from pbx.call.exchange import Exchange
 from pbx.call.quality import Quality, qualities
 from pbx.config.data_folder import DataFolder
@@ -153,6 +154,7 @@ class Control:
             outside.surgery, lambda: store.snapshot, outside.clock, outside.changed, outside.counts
         )
         self.recordings = RecordedCalls(outside.folder.record, lambda: exchange.recordings.running)
+        self.rooms = ConferenceRooms(exchange, outside.clock, outside.counts, outside.changed)
         self._store = store
         self._exchange = exchange
         self._bindings = bindings
