@@ -423,6 +423,14 @@ class AsyncClient:
         """End a call."""
         await self._call("hangup", call=call_id)
 
+    async def mute(self, room: str, member: str) -> None:
+        """Let the others of a conference room hear a member no more; arguments as for `Client.mute`."""
+        await self._call("room.mute", room=room, member=member)
+
+    async def unmute(self, room: str, member: str) -> None:
+        """Let the others hear a member again; arguments as for `Client.mute`."""
+        await self._call("room.unmute", room=room, member=member)
+
     async def add_user(
         self, number: str, password: str | None = None, display_name: str = ""
     ) -> NewUser:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from pbx.api import schema
+from pbx.call.any_call import AnyCall
 from pbx.call.conversation import Conversation
 from pbx.call.exchange import Exchange
 from pbx.call.heard import Heard
@@ -124,9 +125,9 @@ class ConferenceRooms:
     def _members(self) -> list[tuple[Conference, Conversation]]:
         """Everybody in a room, the first comer first."""
         return [
-            (call.service, call)
+            (seat, call)
             for call in self._exchange.calls.values()
-            if isinstance(call, Conversation) and isinstance(call.service, Conference)
+            if isinstance(call, Conversation) and (seat := seat_of(call)) is not None
         ]
 
     def _named(self, room: str, member: str) -> list[tuple[Conference, Conversation]]:
@@ -141,6 +142,12 @@ class ConferenceRooms:
         if not found:
             raise _refused("unknown-member", room=room, member=member)
         return found
+
+
+def seat_of(call: AnyCall) -> Conference | None:
+    """Return a call's place in a conference room; None where it is in none."""
+    service = call.service if isinstance(call, Conversation) else None
+    return service if isinstance(service, Conference) else None
 
 
 def _member(

@@ -344,6 +344,10 @@ class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     called_codec: str = ""
     """What the called phone speaks where that is another codec and the call is converted; else empty."""
     recording: bool = False
+    room: str = ""
+    """The conference room that the caller is in; empty for none."""
+    muted: bool = False
+    """Its others don't hear the caller."""
     caller_sound: Sound | None = None
     called_sound: Sound | None = None
     """Null as long as nothing has come, or the media engine doesn't tell."""

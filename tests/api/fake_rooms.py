@@ -55,6 +55,6 @@ class FakeRooms:
         self.asked.append((what, room, member, *more))
         if room != "1":
             raise CommandError("unknown-room", english("unknown-room", room=room))
-        if member not in ("all", "100", "101"):
+        if member not in ("all", "100", "101", "c1", "c2"):
             sentence = english("unknown-member", room=room, member=member)
             raise CommandError("unknown-member", sentence)

@@ -257,6 +257,8 @@ def test_who_is_heard_in_a_conference_and_how_loud(
     _unheard(one, MIDDLE_HZ)
     _heard_at(two, LOW_HZ, LEVEL_DB)
     assert [it.muted for it in exchange.rooms()[0].members] == [False, True]
+    running = {it.caller: (it.room, it.muted) for it in exchange.running_calls()}
+    assert running == {"110": ("1", False), "111": ("1", True)}
     exchange.minisip("room", "unmute", "1", "111")
     _heard_at(one, MIDDLE_HZ, LEVEL_DB)
 
