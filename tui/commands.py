@@ -20,6 +20,7 @@ from tui import (
     program,
     recording_commands,
     report,
+    room_commands,
     terminal,
 )
 from tui.asking import Json, ask, given_secret, refused, show
@@ -74,6 +75,8 @@ app.add_typer(plan_commands.app, name="plan")
 app.add_typer(configuration_commands.app, name="configuration")
 app.add_typer(callback_commands.app, name="callback")
 app.add_typer(recording_commands.app, name="recordings")
+app.add_typer(room_commands.app, name="room")
+app.command("rooms", help=say("help-rooms"), cls=TranslatedCommand)(room_commands.rooms)
 app.command("route", help=say("help-route"), cls=TranslatedCommand)(route)
 
 

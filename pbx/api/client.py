@@ -31,6 +31,7 @@ from pbx.api.schema import (
     Recordings,
     RemovedRecordings,
     ReplacedConfiguration,
+    Room,
     RouteTest,
     RunningCall,
     Status,
@@ -131,6 +132,36 @@ class Client:
     def hangup(self, call_id: str) -> None:
         """End a call."""
         self._call("hangup", call=call_id)
+
+    def rooms(self) -> list[Room]:
+        """Return the conference rooms with somebody in them."""
+        rooms: list[Room] = self._call("rooms")
+        return rooms
+
+    def mute(self, room: str, member: str) -> None:
+        """Let the others of a conference room hear a member no more.
+
+        Args:
+            member: its number, the id of its call, or ``all``.
+        """
+        self._call("room.mute", room=room, member=member)
+
+    def unmute(self, room: str, member: str) -> None:
+        """Let the others hear a member again; arguments as for `mute`."""
+        self._call("room.unmute", room=room, member=member)
+
+    def set_gain(self, room: str, member: str, gain_db: str) -> None:
+        """Let the others hear a member so much louder than it speaks.
+
+        Args:
+            member: as for `mute`.
+            gain_db: a number, as it was typed.
+        """
+        self._call("room.gain", room=room, member=member, gain_db=gain_db)
+
+    def remove_member(self, room: str, member: str) -> None:
+        """End a member's call; arguments as for `mute`."""
+        self._call("room.remove", room=room, member=member)
 
     def record(self, call_id: str, *, stereo: bool = False) -> Recording:
         """Record a call from now on, both parties in one track or in a track each."""
@@ -391,6 +422,14 @@ class AsyncClient:
     async def hangup(self, call_id: str) -> None:
         """End a call."""
         await self._call("hangup", call=call_id)
+
+    async def mute(self, room: str, member: str) -> None:
+        """Let the others of a conference room hear a member no more; arguments as for `Client.mute`."""
+        await self._call("room.mute", room=room, member=member)
+
+    async def unmute(self, room: str, member: str) -> None:
+        """Let the others hear a member again; arguments as for `Client.mute`."""
+        await self._call("room.unmute", room=room, member=member)
 
     async def add_user(
         self, number: str, password: str | None = None, display_name: str = ""

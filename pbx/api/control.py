@@ -16,6 +16,7 @@ from pbx.api.examining import Examining
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.api.recordings import RecordedCalls
+from pbx.api.rooms import ConferenceRooms, seat_of
 from pbx.call.exchange import Exchange
 from pbx.call.quality import Quality, qualities
 from pbx.config.data_folder import DataFolder
@@ -153,6 +154,7 @@ class Control:
             outside.surgery, lambda: store.snapshot, outside.clock, outside.changed, outside.counts
         )
         self.recordings = RecordedCalls(outside.folder.record, lambda: exchange.recordings.running)
+        self.rooms = ConferenceRooms(exchange, outside.clock, outside.counts, outside.changed)
         self._store = store
         self._exchange = exchange
         self._bindings = bindings
@@ -235,11 +237,14 @@ class Control:
                 codec=facts.codec,
                 called_codec=facts.called_codec,
                 recording=call.recording,
+                room="" if seat is None else seat.room,
+                muted=seat is not None and seat.heard.muted,
                 caller_sound=_sound(caller),
                 called_sound=_sound(called),
             )
             for call, facts in ((one, one.facts) for one in self._exchange.calls.values())
             for caller, called in [qualities(facts.codecs, call.sound_ports, counts)]
+            for seat in [seat_of(call)]
         ]
 
     def hangup(self, call_id: str) -> None:

@@ -344,9 +344,45 @@ class RunningCall(msgspec.Struct, frozen=True, kw_only=True):
     called_codec: str = ""
     """What the called phone speaks where that is another codec and the call is converted; else empty."""
     recording: bool = False
+    room: str = ""
+    """The conference room that the caller is in; empty for none."""
+    muted: bool = False
+    """Its others don't hear the caller."""
     caller_sound: Sound | None = None
     called_sound: Sound | None = None
     """Null as long as nothing has come, or the media engine doesn't tell."""
+
+
+class RoomMember(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody in a conference room."""
+
+    call: str
+    """The call's id."""
+    number: str
+    name: str
+    """Its display name; empty for none."""
+    since: str
+    """ISO 8601 with offset: when it came in."""
+    muted: bool
+    """The others don't hear it."""
+    gain_db: float
+    """How much louder than it speaks the others hear it."""
+    level_dbov: int | None = None
+    """How loud it speaks now, muted or not: 0 (loudest) to -127; null where the media engine doesn't
+    tell."""
+    speaks: bool | None = None
+    """There is voice in that; null likewise."""
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """A conference room with somebody in it (answer to ``rooms`` is a list of these)."""
+
+    room: str
+    """Its number, as it is dialled behind `services.conference`."""
+    locked: bool
+    """It has a password."""
+    members: list[RoomMember]
+    """The first comer first."""
 
 
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
@@ -495,6 +531,11 @@ METHODS: dict[str, object] = {
     "recordings.remove": RemovedRecordings,
     "recordings.remove_before": RemovedRecordings,
     "hangup": None,
+    "rooms": list[Room],
+    "room.mute": None,
+    "room.unmute": None,
+    "room.gain": None,
+    "room.remove": None,
     "user.add": NewUser,
     "user.remove": None,
     "user.password": NewUser,
@@ -526,7 +567,8 @@ METHODS: dict[str, object] = {
 """Every method and what it answers. ``hangup``, ``record`` and ``record.stop`` take `call`, ``record`` an
 optional `stereo` (``yes``, else as the settings say); ``recordings`` takes optionally
 `day` (``YYYYMMDD`` or ``YYYY-MM-DD``), `number` (of caller or called), and `most`, how many; ``recordings.remove`` a `file`,
-``recordings.remove_before`` the `day` before which all go. ``user.*`` take `number`, and
+``recordings.remove_before`` the `day` before which all go. ``room.*`` take a `room`'s number and a
+`member` of it (its number, the id of its call, or ``all``), ``room.gain`` also `gain_db`. ``user.*`` take `number`, and
 ``user.add``/``user.password`` an optional `password`, ``user.add`` an optional `display_name`,
 ``user.algorithm`` an `algorithm` (``MD5`` or ``SHA-256``), ``user.set`` `options`. ``line.*`` take
 `name`, ``line.add`` and ``line.set`` `options`, and ``plan.set`` `tables` and an optional `version`:

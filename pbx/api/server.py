@@ -21,6 +21,7 @@ import msgspec
 from pbx.api.configuring import ConfiguringTarget
 from pbx.api.examining import ExaminingTarget
 from pbx.api.recordings import RecordingsTarget
+from pbx.api.rooms import RoomsTarget
 from pbx.api.schema import (
     LINE_LIMIT,
     Call,
@@ -79,6 +80,11 @@ class ControlTarget(Protocol):
     @property
     def recordings(self) -> RecordingsTarget:
         """What shows and removes the files of recorded calls."""
+        ...
+
+    @property
+    def rooms(self) -> RoomsTarget:
+        """What shows conference rooms, and rules in them."""
         ...
 
     def status(self) -> Status:
@@ -344,6 +350,7 @@ def _methods(target: ControlTarget) -> dict[str, _Method]:
         **_configuring_methods(target.configuring),
         **_examining_methods(target.examining),
         **_recordings_methods(target.recordings),
+        **_rooms_methods(target.rooms),
         "welcome": _Method(lambda _: target.welcome()),
         "health": _Method(lambda _: target.health()),
         "log": _Method(
@@ -420,6 +427,24 @@ def _recordings_methods(target: RecordingsTarget) -> dict[str, _Method]:
         "recordings.remove_before": _Method(
             lambda given: target.remove_before(given["day"]), frozenset({"day"})
         ),
+    }
+
+
+def _rooms_methods(target: RoomsTarget) -> dict[str, _Method]:
+    who = frozenset({"room", "member"})
+    return {
+        "rooms": _Method(lambda _: target.listed()),
+        "room.mute": _Method(
+            lambda given: target.mute(given["room"], given["member"], muted=True), who
+        ),
+        "room.unmute": _Method(
+            lambda given: target.mute(given["room"], given["member"], muted=False), who
+        ),
+        "room.gain": _Method(
+            lambda given: target.set_gain(given["room"], given["member"], given["gain_db"]),
+            who | {"gain_db"},
+        ),
+        "room.remove": _Method(lambda given: target.remove(given["room"], given["member"]), who),
     }
 
 

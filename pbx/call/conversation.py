@@ -18,10 +18,12 @@ from pbx.call.events import (
     Texted,
 )
 from pbx.call.facts import CallFacts
+from pbx.call.heard import Heard
 from pbx.call.journal import CallState
 from pbx.call.keypad import Keypad
 from pbx.call.leg import Leg
 from pbx.call.outputs import CallChanged, CallEnded, MediaCommands, Output
+from pbx.call.party import Party
 from pbx.call.services.service import Service
 from pbx.call.time_limits import MAX_DURATION, TimeLimits
 from pbx.errors import PeerError
@@ -82,6 +84,18 @@ class Conversation:
         self._taking_over = False
         self._tries = 0
         self._types = DynamicTypes()
+        self._agreed_voice: protocol.Voice | None = None
+        self._heard = service.heard
+
+    @property
+    def party(self) -> Party:
+        """Who it is with."""
+        return self._leg.party
+
+    @property
+    def service(self) -> Service:
+        """What the party has."""
+        return self._service
 
     @property
     def dialed(self) -> ServiceNumber:
@@ -106,7 +120,9 @@ class Conversation:
     def state(self) -> CallState | None:
         """Return what the journal keeps so that the call survives the exchange."""
         caller = None if self._offering or self._taking_over else self._leg.state()
-        return CallState(caller, service=self._dialed) if caller else None
+        if caller is None:
+            return None
+        return CallState(caller, service=self._dialed, heard=self._service.heard)
 
     def answer(self, sdp: bytes, now: float, *, offering: bool) -> None:
         """Answer the caller.
@@ -323,7 +339,8 @@ class Conversation:
         agreement = self._leg.media.checkpoint()
         self._types.learn(agreement.told.media if agreement.told else ())
         self._types.learn(peer.line for peer in agreement.peer)
-        if self._sound.set(self._voice()):
+        self._agreed_voice = self._voice()
+        if self._sound.set(self._voice_as_heard()):
             # Of a line that is new nothing is known yet
             self._service.line("", 0.0, now)
             self._service.begin(now)
@@ -345,11 +362,28 @@ class Conversation:
             country=self._country if mode.line else "",
         )
 
+    def _voice_as_heard(self) -> protocol.Voice | None:
+        """What was agreed on, and how the others hear it."""
+        voice, heard = self._agreed_voice, self._service.heard
+        if voice is None:
+            return None
+        speaks = voice.speaks and not heard.muted
+        return structs.replace(voice, speaks=speaks, gain_db=heard.gain_db)
+
+    def hear(self, heard: Heard, now: float) -> None:
+        """Let the others of the room hear the party so from now on."""
+        self._service.hear(heard)
+        self._served(now)
+
     def _served(self, now: float) -> None:
         """Do what the service asks for."""
         service = self._service
         if self.ended:
             return
+        if service.heard != self._heard:
+            self._heard = service.heard
+            self._sound.set(self._voice_as_heard())
+            self._emit(CallChanged(self.facts, self.state()))
         if service.over is not None:
             self.end(service.over, now)
         elif service.due is not None:

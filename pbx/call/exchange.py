@@ -16,6 +16,7 @@ from pbx.call.dial_out import DialOut
 from pbx.call.events import Ended, Moved, TransferAsked
 from pbx.call.facts import CallFacts
 from pbx.call.farewells import Farewells
+from pbx.call.heard import ALIKE, Heard
 from pbx.call.invitation import Asking
 from pbx.call.invitations import Invitations
 from pbx.call.journal import CallState
@@ -369,18 +370,27 @@ class Exchange:
         return call
 
     def new_conversation(
-        self, facts: CallFacts, leg: Leg, dialed: ServiceNumber, *, again: bool = False
+        self,
+        facts: CallFacts,
+        leg: Leg,
+        dialed: ServiceNumber,
+        *,
+        again: bool = False,
+        heard: Heard = ALIKE,
     ) -> Conversation:
         """Begin a call with a service.
 
         Args:
             again: it has begun before a restart.
+            heard: how the others have heard the party until then.
         """
+        service = self.services.new(dialed, again=again)
+        service.heard = heard
         conversation = Conversation(
             facts,
             leg,
             dialed,
-            self.services.new(dialed, again=again),
+            service,
             lambda: self.coded,
             self._timers,
             self._emit,

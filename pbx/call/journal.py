@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from pbx.call.heard import ALIKE, Heard
 from pbx.media.session import MediaState
 from pbx.routing.services import ServiceNumber
 from pbx.sip.flow import Address, Flow
@@ -89,6 +90,7 @@ class CallState(msgspec.Struct, frozen=True):
         recording: the engine's name of the recording that runs; 0 for none.
         stereo: it has a track for each party.
         recorded_by: who has wanted it.
+        heard: how the others of a conference room hear the caller.
     """
 
     caller: LegState
@@ -97,6 +99,7 @@ class CallState(msgspec.Struct, frozen=True):
     recording: int = 0
     stereo: bool = False
     recorded_by: str = ""
+    heard: Heard = ALIKE
 
     @property
     def ports(self) -> set[int]:

@@ -53,7 +53,9 @@ class Resumption:
         caller = self._resumed("a", state.caller, shown, media, coded, now)
         if state.callee is None:
             assert state.service is not None
-            self._exchange.new_conversation(facts, caller, state.service, again=True).resume(now)
+            self._exchange.new_conversation(
+                facts, caller, state.service, again=True, heard=state.heard
+            ).resume(now)
             return
         try:
             shown = caller.party.shown_number

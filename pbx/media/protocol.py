@@ -21,6 +21,9 @@ VERSION = 6
 TAP_FORMATS = 4
 """Payload types of a `Tap` at the most."""
 
+LEAST_GAIN_DB, MOST_GAIN_DB = -40.0, 18.0
+"""What the gain of a `Voice` may be."""
+
 MAX_FRAME = 4 << 20
 """Octets in one message; a longer one means that the other side is broken."""
 
@@ -174,7 +177,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         speaks: False: the room doesn't hear it (muted, or it only listens).
         listens: False: it doesn't hear the room, but what is played for it alone.
         echo: it hears itself.
-        gain_db: how much louder the others hear it, -40 to 18.
+        gain_db: how much louder the others hear it, `LEAST_GAIN_DB` to `MOST_GAIN_DB`.
         inband: find DTMF digits in its sound, for a peer that sends no telephone-events.
         line: tell by `Line` of busy and congestion tone in its sound, and of silence.
         country: ISO 3166-1 alpha-2, whose tones these are; empty for those of E.180.

@@ -8,6 +8,7 @@ from pbx.api.examining import ExaminingTarget
 from pbx.api.noticeboard import Noticeboard
 from pbx.api.provisioning import SipAccount
 from pbx.api.recordings import RecordingsTarget
+from pbx.api.rooms import RoomsTarget
 from pbx.api.schema import (
     Changes,
     Contact,
@@ -28,6 +29,7 @@ from pbx.locale import english
 from tests.api.fake_configuring import FakeConfiguring
 from tests.api.fake_examining import FakeExamining
 from tests.api.fake_recordings import FakeRecordings
+from tests.api.fake_rooms import FakeRooms
 
 PASSWORDS = {"100": "first-secret", "101": "second-secret", "102": "third-secret"}
 
@@ -41,6 +43,7 @@ class FakeExchange:
     configuring: ConfiguringTarget
     examining: ExaminingTarget
     recordings: RecordingsTarget
+    rooms: RoomsTarget
 
     def __init__(self) -> None:
         self.examined = FakeExamining()
@@ -49,6 +52,8 @@ class FakeExchange:
         self.configuring = self.configured
         self.record_files = FakeRecordings()
         self.recordings = self.record_files
+        self.conferences = FakeRooms()
+        self.rooms = self.conferences
         self.asked: list[str] = []
         self.passwords = dict(PASSWORDS)
         self.algorithms: dict[str, str] = {}

@@ -2,11 +2,15 @@
 
 import pytest
 
+from pbx.call.conversation import Conversation
+from pbx.call.heard import Heard
+from pbx.call.services.conference import MUTED, UNMUTED
 from pbx.config.settings import ServiceSettings
-from pbx.media.protocol import Play, Release, StopPlaying
+from pbx.media.protocol import Digit, Play, Release, StopPlaying, Voice
 from tests.call.office import Office
 from tests.call.phone import Invite
 from tests.call.services import played, player, served, voices
+from tests.call.test_resume import reborn
 
 
 @pytest.fixture
@@ -153,3 +157,127 @@ class TestWhatIsHeard:
         (tune,) = since(office, mark)
         assert isinstance(tune, Play)
         assert (tune.port, tune.tone) == (20004, "music")
+
+
+def seat(office: Office, number: str) -> Conversation:
+    """The conversation of a user in a room."""
+    (found,) = [
+        one
+        for one in office.exchange.calls.values()
+        if isinstance(one, Conversation) and one.party.number == number
+    ]
+    return found
+
+
+def voice(office: Office, port: int) -> tuple[bool, float]:
+    """Whether the others hear the voice at a port, and how much louder than it speaks."""
+    found = voices(office)[port]
+    return found.speaks, found.gain_db
+
+
+class TestHowAPartyIsHeard:
+    def test_mute_and_gain(self, office: Office) -> None:
+        for number in ("100", "101"):
+            served(office.phone(number), "*6*1")
+        for heard in (Heard(muted=True), Heard(gain_db=6.0), Heard(muted=True, gain_db=-3.0)):
+            seat(office, "101").hear(heard, office.now)
+            office.pump()
+            assert voice(office, 20002) == (not heard.muted, heard.gain_db)
+            assert voices(office)[20002].listens
+        assert voice(office, 20000) == (True, 0.0)
+
+    def test_the_party_hears_a_tone_when_it_is_muted_and_when_no_more(self, office: Office) -> None:
+        for number in ("100", "101"):
+            served(office.phone(number), "*6*1")
+        mark = len(office.media)
+        for heard in (Heard(muted=True), Heard(muted=True, gain_db=3.0), Heard(gain_db=3.0)):
+            seat(office, "101").hear(heard, office.now)
+            office.pump()
+        tones = [(one.port, one.tone) for one in since(office, mark) if isinstance(one, Play)]
+        assert tones == [(20002, MUTED), (20002, UNMUTED)]
+
+    def test_it_survives_a_change_of_session(self, office: Office) -> None:
+        alice = office.phone("100")
+        call = served(alice, "*6*1")
+        served(office.phone("101"), "*6*1")
+        seat(office, "100").hear(Heard(muted=True, gain_db=6.0), office.now)
+        for direction in ("sendonly", "sendrecv"):
+            call.reinvite(alice.sdp(direction, port=4800))
+            call.answered()
+            call.ack()
+            assert voice(office, 20000) == (False, 6.0)
+        seat(office, "100").hear(Heard(gain_db=6.0), office.now)
+        office.pump()
+        assert voice(office, 20000) == (True, 6.0)
+
+    def test_who_holds_is_not_heard_by_being_unmuted(self, office: Office) -> None:
+        alice = office.phone("100")
+        call = served(alice, "*6*1")
+        seat(office, "100").hear(Heard(muted=True), office.now)
+        call.reinvite(alice.sdp("sendonly"))
+        call.answered()
+        call.ack()
+        seat(office, "100").hear(Heard(), office.now)
+        office.pump()
+        assert voice(office, 20000) == (False, 0.0)
+
+    def test_it_survives_another_engine(self, office: Office) -> None:
+        for number in ("100", "101"):
+            served(office.phone(number), "*6*1")
+        seat(office, "100").hear(Heard(muted=True, gain_db=-6.0), office.now)
+        office.pump()
+        before, mark = voices(office), len(office.media)
+        office.engine_ready()
+        office.pump()
+        again = {one.port: one for one in office.media[mark:] if isinstance(one, Voice)}
+        assert again == before
+        assert (again[20000].speaks, again[20000].gain_db) == (False, -6.0)
+
+    def test_it_survives_another_exchange(self, office: Office) -> None:
+        alice = office.phone("100")
+        served(alice, "*6*1*4711")
+        seat(office, "100").hear(Heard(muted=True, gain_db=6.0), office.now)
+        office.pump()
+        after = reborn(office, alice)
+        assert voice(after, 20000) == (False, 6.0)
+        assert seat(after, "100").service.heard == Heard(muted=True, gain_db=6.0)
+
+    def test_who_comes_back_is_heard(self, office: Office) -> None:
+        served(office.phone("101"), "*6*1")
+        alice = office.phone("100")
+        call = served(alice, "*6*1")
+        seat(office, "100").hear(Heard(muted=True, gain_db=6.0), office.now)
+        hang_up(call)
+        served(alice, "*6*1")
+        assert seat(office, "100").service.heard == Heard()
+
+
+class TestOwnMute:
+    def test_the_keys(self, office: Office) -> None:
+        for number in ("100", "101"):
+            served(office.phone(number), "*6*1")
+        seat(office, "101").hear(Heard(gain_db=6.0), office.now)
+        for muted in (True, False):
+            press(office, 20002, "*6")
+            assert voice(office, 20002) == (not muted, 6.0)
+        assert voice(office, 20000) == (True, 0.0)
+
+    @pytest.mark.parametrize("keys", ["6", "6*", "*16", "**", "66", "#6"])
+    def test_other_keys(self, office: Office, keys: str) -> None:
+        served(office.phone("100"), "*6*1")
+        press(office, 20000, keys)
+        assert voice(office, 20000) == (True, 0.0)
+
+    def test_who_is_muted_from_the_exchange_may_unmute_itself(self, office: Office) -> None:
+        served(office.phone("100"), "*6*1")
+        seat(office, "100").hear(Heard(muted=True), office.now)
+        press(office, 20000, "*6")
+        assert voice(office, 20000) == (True, 0.0)
+
+
+def press(office: Office, port: int, keys: str) -> None:
+    """A party presses keys, one after the other."""
+    for key in keys:
+        office.exchange.reported(Digit(port, key, inband=False), office.now)
+        office.now += 1
+    office.pump()

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from pbx.api.schema import RunningCall, Status, User, Welcome
+from pbx.api.schema import Room, RunningCall, Status, User, Welcome
 from tests.interop.ports import Ports
 from tests.interop.program import Program
 from tests.interop.waiting import until
@@ -244,6 +244,10 @@ class Exchange:
         """Return its users by number."""
         users = msgspec.json.decode(self.call("users"), type=list[User])
         return {user.number: user for user in users}
+
+    def rooms(self) -> list[Room]:
+        """Return the conference rooms with somebody in them."""
+        return msgspec.json.decode(self.call("rooms"), type=list[Room])
 
     def running_calls(self) -> list[RunningCall]:
         """Return the calls that have not ended."""

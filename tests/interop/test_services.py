@@ -234,6 +234,93 @@ def test_each_of_a_conference_hears_the_others_and_not_itself(
     _hang_up(exchange, phones[1])
 
 
+def test_who_is_heard_in_a_conference_and_how_loud(
+    new_exchange: NewExchange, new_phone: NewPhone
+) -> None:
+    """As `minisip room` rules: mute, gain, another media engine, `*6`, and out."""
+    exchange = new_exchange()
+    phones = []
+    for number, tone_hz in (("110", LOW_HZ), ("111", MIDDLE_HZ)):
+        exchange.add_user(number, PASSWORD)
+        phones.append(new_phone(number, exchange.host, tone_hz))
+        _call(phones[-1], "*6*1")
+    one, two = phones
+    _heard_at(one, MIDDLE_HZ, LEVEL_DB)
+    _heard_at(two, LOW_HZ, LEVEL_DB)
+    (room,) = exchange.rooms()
+    assert [(it.number, it.muted, it.gain_db) for it in room.members] == [
+        *(("110", False, 0.0), ("111", False, 0.0))
+    ]
+    assert all(it.level_dbov is not None and it.level_dbov > -40 for it in room.members)
+
+    exchange.minisip("room", "mute", "1", "111")
+    _unheard(one, MIDDLE_HZ)
+    _heard_at(two, LOW_HZ, LEVEL_DB)
+    assert [it.muted for it in exchange.rooms()[0].members] == [False, True]
+    running = {it.caller: (it.room, it.muted) for it in exchange.running_calls()}
+    assert running == {"110": ("1", False), "111": ("1", True)}
+    exchange.minisip("room", "unmute", "1", "111")
+    _heard_at(one, MIDDLE_HZ, LEVEL_DB)
+
+    exchange.minisip("room", "gain", "1", "111", "6")
+    _heard_at(one, MIDDLE_HZ, LEVEL_DB + 6)
+    exchange.minisip("room", "gain", "1", "111", "-10")
+    _heard_at(one, MIDDLE_HZ, LEVEL_DB - 10)
+    _heard_at(two, LOW_HZ, LEVEL_DB)
+
+    exchange.minisip("room", "mute", "1", "110")
+    first = exchange.status().engine_pid
+    os.kill(first, signal.SIGKILL)
+    until(
+        "another media engine runs",
+        lambda: exchange.status().engine_pid not in (0, first),
+        why_not=exchange.why,
+    )
+    _heard_at(one, MIDDLE_HZ, LEVEL_DB - 10)
+    _unheard(two, LOW_HZ)
+
+    for key in "*6":
+        one.command("sndcode", key)
+    _heard_at(two, LOW_HZ, LEVEL_DB)
+    mark = two.mark
+    exchange.minisip("room", "remove", "1", "111")
+    two.wait_event("CALL_CLOSED", after=mark)
+    (record,) = exchange.wait_records(1)
+    assert (record["caller_number"], record.fci["callTag"], record.fci["cause"]) == (
+        *("111", "309", "16"),
+    )
+    assert record["route"] == "service conference room 1"
+    assert [it.number for it in exchange.rooms()[0].members] == ["110"]
+    _hang_up(exchange, one)
+
+
+def _heard_at(phone: Baresip, tone_hz: float, level_db: float) -> None:
+    """Wait until a phone hears a tone, for a second that begins now or later, at this level."""
+    begun = phone.recording().seconds
+
+    def heard() -> bool:
+        recording = phone.recording()
+        if recording.seconds < begun + 1:
+            return False
+        return abs(_last(recording, 0.5).level_db(tone_hz) - level_db) < 0.5
+
+    def why() -> str:
+        return f"{_last(phone.recording(), 0.5).level_db(tone_hz):.1f} dB; {phone.why()}"
+
+    until(f"{phone.number} hears {tone_hz:g} Hz at {level_db:.1f} dB", heard, why_not=why)
+
+
+def _unheard(phone: Baresip, tone_hz: float) -> None:
+    """Wait until a phone doesn't hear a tone, for a second that begins now or later."""
+    begun = phone.recording().seconds
+
+    def silent() -> bool:
+        heard = phone.recording()
+        return heard.seconds >= begun + 1 and _last(heard, 0.9).level_db(tone_hz) < LEVEL_DB - 40
+
+    until(f"{phone.number} doesn't hear {tone_hz:g} Hz", silent, why_not=phone.why)
+
+
 def test_a_room_is_closed_to_who_does_not_know_its_password(
     exchange: Exchange, users: Users, new_phone: NewPhone
 ) -> None:

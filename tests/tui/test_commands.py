@@ -233,6 +233,8 @@ class TestJson:
             ("users", ("users",)),
             ("calls", ("calls",)),
             ("hangup", ("hangup", "c1")),
+            ("rooms", ("rooms",)),
+            ("room.mute", ("room", "mute", "1", "101")),
             ("record", ("record", "c1")),
             ("recordings", ("recordings",)),
             ("recordings.remove", ("recordings", "remove", "20261101/120000_102_100_9f3c.wav")),

@@ -187,6 +187,30 @@ class TestCalls:
             await stage.until("The call from 0791 555 to 101 has been ended.")
             assert [one.id for one in office.calls_now] == ["c1"]
 
+    async def test_mute_in_a_conference_room(self, socket: Path, office: Office) -> None:
+        office.calls_now[0] = structs.replace(office.calls_now[0], called="*6*1", room="1")
+        async with console(socket) as stage:
+            await stage.press("2")
+            await stage.until("Room: 1")
+            await stage.press("m")
+            await stage.until("Conference room 1: 100 muted.")
+            office.calls_now[0] = structs.replace(office.calls_now[0], muted=True)
+            office.board.changed("calls")
+            await stage.until("Room: 1  muted")
+            await stage.press("m")
+            await stage.until("Conference room 1: 100 no longer muted.")
+            assert office.conferences.asked == [("mute", "1", "c1"), ("unmute", "1", "c1")]
+
+    async def test_nobody_is_muted_in_a_call_between_two(
+        self, socket: Path, office: Office
+    ) -> None:
+        async with console(socket) as stage:
+            await stage.press("2")
+            await stage.until("0791 555")
+            await stage.press("m")
+            await stage.until("this call is not in one")
+            assert not office.conferences.asked
+
     async def test_the_call_that_was_asked_about_is_ended_and_no_other(
         self, socket: Path, office: Office
     ) -> None:

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
+from pbx.api.client import AsyncClient
 from pbx.api.schema import RunningCall
 from tui import symbols
 from tui.clean import clean
@@ -23,10 +24,13 @@ from tui.widgets.share_table import Row, ShareTable
 
 
 class CallsScreen(FilteredScreen):
-    """A row a call, with its age; hang up with confirmation."""
+    """A row a call, with its age; hang up with confirmation, mute who is in a conference room."""
 
     MODE = "calls"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("h,delete", "hang_up", "bind-hangup")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("h,delete", "hang_up", "bind-hangup"),
+        Binding("m", "mute", "bind-mute"),
+    ]
 
     def body(self) -> Iterable[Widget]:
         """Return what stands between the top line and the keys."""
@@ -72,11 +76,13 @@ class CallsScreen(FilteredScreen):
                 ("column-called", call.called),
                 ("column-codec", "/".join(filter(None, (call.codec, call.called_codec)))),
                 ("column-sound", scores(call.caller_sound, call.called_sound)),
+                ("column-room", call.room),
             )
             parts = [
                 say("pair", name=say(key), value=clean(value)) for key, value in known if value
             ]
-            told = "  ".join([*parts, *([say("call-recorded")] if call.recording else [])])
+            marks = ("call-recorded", call.recording), ("member-muted", call.muted)
+            told = "  ".join([*parts, *(say(key) for key, so in marks if so)])
         self.show_detail(told)
 
     def _row(self, call: RunningCall, picture: Picture) -> Row:
@@ -87,6 +93,8 @@ class CallsScreen(FilteredScreen):
         state = symbols.phone(call.state)
         if call.recording:
             state.append(f" {say('call-recorded-short')}", style="bold red")
+        if call.muted:
+            state.append(f" {say('member-muted')}", style="bold")
         return Row(
             call.id,
             (
@@ -115,6 +123,27 @@ class CallsScreen(FilteredScreen):
             self.tell(refusal(error), wrong=True)
             return
         self.tell(say("told-hangup", caller=call.caller, called=call.called))
+
+    @work
+    async def action_mute(self) -> None:
+        """Let the others of its conference room hear the chosen caller no more, or again."""
+        call = self._chosen
+        if call is None:
+            return
+        if not call.room:
+            self.tell(say("told-no-room"), wrong=True)
+            return
+
+        async def change(client: AsyncClient) -> None:
+            await (client.unmute if call.muted else client.mute)(call.room, call.id)
+
+        try:
+            await self.link.ask(change)
+        except REFUSALS as error:
+            self.tell(refusal(error), wrong=True)
+            return
+        key = "room-unmuted" if call.muted else "room-muted"
+        self.tell(say(key, room=call.room, member=call.caller))
 
 
 def _age(since: str, now: datetime.datetime) -> str:

@@ -14,7 +14,7 @@ from tui.screens.dialogs import Dialog
 KEYS = (
     ("1 2 3 4 5", "help-screens"),
     ("/", "help-filter"),
-    ("h", "help-key-hangup"),
+    ("h m", "help-key-hangup"),
     ("a c d p w", "help-key-users"),
     ("a c r", "help-key-line-forms"),
     ("d e", "help-key-lines"),

@@ -1,9 +1,11 @@
 """Conference: rooms where everybody hears the others and not themselves."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 
 from pbx.call.cause import ROOM_FULL, WRONG_PASSWORD, Cause
+from pbx.call.heard import Heard
 from pbx.call.services.music import Playlist
 from pbx.call.services.service import Mode, Service
 from pbx.call.sound import Sound
@@ -11,7 +13,14 @@ from pbx.routing.services import ServiceNumber
 
 ENTERS = "600/120 0/30 900/120"
 LEAVES = "900/120 0/30 600/120"
+MUTED = "400/150"
+UNMUTED = "400/80 0/30 800/80"
+"""What a party hears when the others don't hear it any more, and when they do."""
+
 TONE_LEVEL_DBM0 = -16.0
+
+MUTE_KEYS = "*6"
+"""What a party dials so that the others don't hear it, and again so that they do."""
 
 
 class Room:
@@ -102,6 +111,17 @@ class Conference(Service):
         self._room = room
         self._playlist = playlist
         self._told = told
+        self._dialled = ""
+
+    @property
+    def room(self) -> str:
+        """The room's number, as it is dialled."""
+        return self._name
+
+    @property
+    def locked(self) -> bool:
+        """The room has a password."""
+        return bool(self._room.password)
 
     @property
     def mode(self) -> Mode:
@@ -121,6 +141,20 @@ class Conference(Service):
         """There are others: no music any more, but a sign that somebody comes or goes."""
         self._playlist.stop()
         self.sound.play(tone=tone, level_db=TONE_LEVEL_DBM0)
+
+    def hear(self, heard: Heard) -> None:
+        """Let the others hear the party so; it is told by a tone whether they hear it at all."""
+        changed = heard.muted != self.heard.muted
+        self.heard = heard
+        if changed:
+            tone = MUTED if heard.muted else UNMUTED
+            self.sound.play(tone=tone, level_db=TONE_LEVEL_DBM0)
+
+    def dialled(self, digit: str, now: float) -> None:
+        """Mute the party that asks for it, or no more."""
+        if self._dialled == MUTE_KEYS[0] and digit == MUTE_KEYS[1]:
+            self.hear(replace(self.heard, muted=not self.heard.muted))
+        self._dialled = digit
 
     def played(self, player: int, failure: str, now: float) -> None:
         """Play on, while it waits."""

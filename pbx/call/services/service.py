@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pbx.call.cause import Cause
+from pbx.call.heard import ALIKE, Heard
 from pbx.call.sound import Sound
 
 
@@ -36,6 +37,8 @@ class Service:
         """When `timer_fired` is to be called; None for never."""
         self.over: Cause | None = None
         """Set where the service ends the call."""
+        self.heard = ALIKE
+        """How the others hear the party, where there are others; it may change at any time."""
 
     @property
     def mode(self) -> Mode:
@@ -47,6 +50,10 @@ class Service:
 
     def dialled(self, digit: str, now: float) -> None:
         """The party has pressed a key."""
+
+    def hear(self, heard: Heard) -> None:
+        """Let the others hear the party so."""
+        self.heard = heard
 
     def played(self, player: int, failure: str, now: float) -> None:
         """A player has ended (`protocol.Played`).

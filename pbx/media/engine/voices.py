@@ -24,7 +24,14 @@ from pbx.media.engine.stream_record import (
 )
 from pbx.media.engine.tables import Words
 from pbx.media.engine.tone_plans import DTMF_DIGITS
-from pbx.media.protocol import Line, SendDigits, Voice, VoiceCounts
+from pbx.media.protocol import (
+    LEAST_GAIN_DB,
+    MOST_GAIN_DB,
+    Line,
+    SendDigits,
+    Voice,
+    VoiceCounts,
+)
 
 _PTIMES_MS = {codecs.GSM: (20, 40, 60), codecs.OPUS: (10, 20, 40, 60), codecs.L16_48000: (10, 20)}
 """What fits the codec's frames, or a packet."""
@@ -33,7 +40,6 @@ _ANY_PTIME_MS = (10, 20, 30, 40, 50, 60)
 
 _DTX_OCTETS = {codecs.OPUS: 2}
 _CODES = {digit: code for code, digit in enumerate(DTMF_DIGITS)}
-_GAIN_DB = (-40.0, 18.0)
 
 _AMPLE = 40000
 """Bits per second that Opus never comes to here."""
@@ -243,7 +249,7 @@ def _check(voice: Voice) -> None:
         raise ImpossibleError(f"port {voice.port}: header extensions {numbers}")
     if not 0 <= voice.event_clock <= MAX_CLOCK:
         raise ImpossibleError(f"port {voice.port}: telephone-events of {voice.event_clock} Hz")
-    if not _GAIN_DB[0] <= voice.gain_db <= _GAIN_DB[1]:
+    if not LEAST_GAIN_DB <= voice.gain_db <= MOST_GAIN_DB:
         raise ImpossibleError(f"port {voice.port}: a gain of {voice.gain_db} dB")
     if not 0 <= voice.room < 2**63 or (voice.room and voice.partner):
         raise ImpossibleError(f"port {voice.port}: room {voice.room}, partner {voice.partner}")
