@@ -421,8 +421,8 @@ class VoiceCounts(msgspec.Struct, frozen=True, array_like=True):
         mos: mean opinion score by the E-model (ITU-T G.107), 1 to 4.5; 0 as long as nothing came.
         peer_mos: that of what we send, by the peer's last VoIP metrics (RFC 3611 §4.7.5); 0 unknown.
         speaks: there is voice in what the peer says now.
-        late_ticks: of the engine's ticks since then, how many came more than 5 ms too late, or not at
-            all: each may be a gap in what the peer hears.
+        late_ticks: of the engine's ticks since then, how many were done more than 5 ms too late, or not
+            at all: each may be a gap in what the peer hears.
     """
 
     port: int
@@ -445,7 +445,8 @@ class Counts(msgspec.Struct, frozen=True, tag="counts"):
     """Every running stream's counts, and every voice's, at `Query`.
 
     Args:
-        late_ticks: ticks of voices that came more than 5 ms too late, since the engine began.
+        late_ticks: ticks of voices that were done more than 5 ms too late, or not at all, since the engine
+            began.
         whole: False: the answer to a `Query` without streams.
     """
 

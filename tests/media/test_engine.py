@@ -364,6 +364,25 @@ class TestCounts:
         assert counts[one].lost == 130
         assert counts[two].worst_loss_percent == 0
 
+    def test_the_second_that_a_stream_ends_in(self, link: Link, phones: list[Phone]) -> None:
+        """It is compared with the whole ones before it, if it is more than a half."""
+        a, b = phones[:2]
+        one, two = connect_phones(link, a, b)
+
+        def says(*numbers: int) -> None:
+            for number in numbers:
+                a.rtp.sendto(rtp(number), ("127.0.0.1", one))
+                b.rtp.recv(4096)
+
+        says(*range(100), *range(110, 200))
+        until(lambda: one_of(link, one).worst_loss_percent)
+        says(200)
+        # A second has just ended; the next look may come by then, or doesn't
+        end = time.monotonic() + 0.6
+        says(*range(300, 310))
+        until(lambda: time.monotonic() > end)
+        assert link.release(one, two)[one].worst_loss_percent > 85
+
     def test_what_phones_report_to_each_other(self, link: Link, phones: list[Phone]) -> None:
         """RFC 3550 §6.4.1, RFC 3611 §4.7: read on its way, and passed on as it was."""
         a, b = phones[:2]

@@ -3,7 +3,7 @@
 import socket
 import struct
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from pbx.media.engine.kernels import rtp, source
 from pbx.media.engine.loading import Kernels, load_kernels
 from pbx.media.engine.tables import Words, make_tables
 from pbx.media.protocol import Address
+from tests.media.kernels.twins_sequence import SequenceTwin
 
 twin = settings(deadline=None, max_examples=300)
 
@@ -67,44 +68,6 @@ class TestRfc7983Section7:
 
 
 # --- sequence numbers ---------------------------------------------------------------------------
-
-
-@dataclass
-class SequenceTwin:
-    """RFC 3550 A.1 and A.3 with sets of extended numbers instead of bits."""
-
-    ssrc: int = -1
-    got: set[int] = field(default_factory=set)
-    after_jump: int = -1
-    before: int = 0
-    reordered: int = 0
-
-    @property
-    def lost(self) -> int:
-        here = max(self.got) - min(self.got) + 1 - len(self.got) if self.got else 0
-        return self.before + here
-
-    def start(self, ssrc: int, numbers: set[int]) -> None:
-        self.before = self.lost
-        self.ssrc, self.got, self.after_jump = ssrc, numbers, -1
-
-    def packet(self, ssrc: int, sequence: int) -> None:
-        if ssrc != self.ssrc:
-            self.start(ssrc, {sequence})
-            return
-        newest = max(self.got)
-        distance = (sequence - newest + 0x8000) % 0x10000 - 0x8000
-        number = newest + distance
-        if 0 < distance < rtp.MAX_DROPOUT:
-            self.got.add(number)
-            self.after_jump = -1
-        elif -rtp.MAX_MISORDER < distance <= 0:
-            self.reordered += number not in self.got
-            self.got.add(number)
-        elif sequence == self.after_jump:
-            self.start(ssrc, {sequence, sequence - 1})
-        else:
-            self.after_jump = (sequence + 1) % 0x10000
 
 
 steps = st.one_of(st.integers(-70, 70), st.integers(-4000, 4000), st.integers(0, 65535), st.just(1))

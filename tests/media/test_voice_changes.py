@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pbx.media import codecs
-from pbx.media.protocol import Refused, Release, Released, Voice
+from pbx.media.protocol import Counts, Query, Refused, Release, Released, Voice, VoiceCounts
 from tests.media.engine_process import Link, stream
 from tests.media.voice_phone import G722, L16, LEVEL, PCMA, PCMU, converse, voice_phones
 
@@ -48,6 +48,33 @@ class TestCodec:
             # To the peer it is the same source all the time.
             assert len(sources) == 1
             assert numbers == sorted(numbers) or max(numbers) > 0xFF00
+
+    def test_what_a_voice_has_counted_goes_on(self, link: Link) -> None:
+        """What was made up is told of the whole call, in milliseconds of whatever codec."""
+
+        def told() -> VoiceCounts:
+            link.send(Query())
+            return link.expect(Counts).voices[0]
+
+        with voice_phones(link, PLAIN) as phones:
+            phone = phones[0]
+            phone.loses = frozenset(range(10, 60, 5))
+            phone.be()
+            converse([(phone, phone.tone(500, 1.5))])
+            before = told()
+            assert before.concealed_ms >= 100
+            for codec, payload_type in ((codecs.OPUS, 98), (codecs.G722, G722), PLAIN):
+                phone.use(codec, payload_type)
+                phone.be()
+                after = told()
+                # Samples are whole ones
+                assert after.concealed_ms >= before.concealed_ms - 0.5
+            link.send(Release([phone.port]), phone.stream())
+            ended = link.expect(Released)
+            assert ended.voice is not None
+            assert ended.voice.concealed_ms >= before.concealed_ms - 0.5
+            phone.be()
+            assert told().concealed_ms == 0
 
     def test_thousands_of_changes_leave_nothing_behind(self, link: Link) -> None:
         with voice_phones(link, *[PLAIN] * 4) as phones:

@@ -281,6 +281,18 @@ class TestLoss:
             assert 1 < ended.voice.mos < 4.3
             link.send(phones[0].stream())
 
+    def test_the_second_that_a_call_ends_in(self, link: Link) -> None:
+        """All that is lost is, after the last packet that ends a second."""
+        with voice_phones(link, PLAIN) as phones:
+            phones[0].loses = frozenset(range(55, 88))
+            phones[0].be()
+            converse([(phones[0], phones[0].tone(500, 1.8))])
+            link.send(Release([phones[0].port]))
+            ended = link.expect(Released)
+            assert ended.voice is not None
+            assert ended.voice.worst_loss_percent >= 50
+            link.send(phones[0].stream())
+
     def test_a_pause_is_no_voice(self, link: Link) -> None:
         with voice_phones(link, PLAIN) as phones:
             phones[0].be()

@@ -106,7 +106,7 @@ VOICES = 3
 
 TICKS = 4
 LATE_TICKS = 5
-"""Ticks that came more than 5 ms after their time."""
+"""Ticks that were done more than 5 ms after their time, or not at all."""
 
 NEXT_TICK_NS = 6
 """When the voices' next tick is due; far away while there is none."""

@@ -194,7 +194,7 @@ def lasting(bench: Any, seconds: float, nice: int) -> Run:
     Returns:
         `unsent`: packets that the engine has not sent on; `dropped`: packets that came while a queue of
         the engine's sockets was full; `lost`: packets that the generator has not got back, which may be
-        its own fault; `late_percent`: ticks that came more than 5 ms too late;
+        its own fault; `late_percent`: ticks that were done more than 5 ms too late;
         `growth_mib`: of the engine's memory; `descriptors`: that it has more than before.
 
     Raises:

@@ -12,6 +12,7 @@ from pbx.media.engine import statistics_row as s
 from pbx.media.engine import stream_row as row
 from pbx.media.engine.kernels import numbering, passed_reports, seconds
 from pbx.media.engine.tables import Words
+from tests.media.kernels.twins_passed_reports import Party, pass_on
 from tests.media.rtcp_packets import Block, receiver_report, sender_report, voip_metrics
 
 TALKER, LISTENER = 4, 3
@@ -134,9 +135,75 @@ class TestWhatItHears:
             parties.passes(LISTENER, receiver_report(OWN) + voip_metrics(OWN, SSRC, mos))
             assert parties.told() == (-1, known, -1)
 
+    def test_its_metrics_alone(self) -> None:
+        """RFC 5506: without a report before them."""
+        parties = Parties()
+        parties.passes(LISTENER, voip_metrics(OWN, SSRC, 38))
+        assert parties.told() == (-1, 38, -1)
+
+
+names = st.sampled_from([SSRC, OWN, SSRC + 1, 0])
+moments = st.sampled_from([NTP, NTP + (1 << 32), NTP + 1, 0])
+blocks = st.builds(
+    Block,
+    names,
+    st.integers(0, 255),
+    st.integers(-(2**23), 2**23 - 1),
+    st.integers(0, 2**32 - 1),
+    st.just(0),
+    st.sampled_from([NAMED, NAMED + (1 << 16), 0, 77]),
+    st.sampled_from([0, 6554, 65536, 70 << 16, 2**32 - 1]) | st.integers(0, 5 << 16),
+)
+reports = st.one_of(
+    st.builds(
+        lambda ssrc, ntp, some: sender_report(ssrc, ntp, *some),
+        names,
+        moments,
+        st.lists(blocks, max_size=3),
+    ),
+    st.builds(lambda ssrc, some: receiver_report(ssrc, *some), names, st.lists(blocks, max_size=3)),
+    st.builds(voip_metrics, names, names, st.integers(0, 255)),
+    st.just(struct.pack("!BBHII", 0x81, 206, 2, OWN, SSRC)),
+    st.just(struct.pack("!BBHI", 0x81, 203, 1, OWN)),
+)
+
+
+class TestBesideTheTwin:
+    @settings(deadline=None, max_examples=200)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([TALKER, LISTENER]),
+                st.lists(reports, min_size=1, max_size=4).map(b"".join),
+                st.sampled_from([0, 20, 100, 1000, 61_000]),
+                st.sampled_from([None, None, None, (1, 203), (5, 3), (2, 77), (0, 0xA1)]),
+            ),
+            max_size=10,
+        )
+    )
+    def test_any_datagrams(
+        self, passed: list[tuple[int, bytes, int, tuple[int, int] | None]]
+    ) -> None:
+        parties = Parties()
+        twins = {TALKER: Party(TALKER), LISTENER: Party(LISTENER, (TALKER, SSRC), SSRC)}
+        for source, whole, after_ms, change in passed:
+            data = bytearray(whole)
+            if change is not None:
+                data[change[0]] = change[1]
+            parties.passes(source, bytes(data), after_ms=after_ms)
+            pass_on(twins[source], twins[TALKER + LISTENER - source], bytes(data), parties.now)
+            for slot, twin in twins.items():
+                loss, mos, trip_ms = parties.told(slot)
+                assert (loss, mos) == (twin.loss, twin.mos)
+                if twin.trip_ns is None:
+                    assert trip_ms == -1
+                else:
+                    # Whole nanoseconds
+                    assert abs(round(trip_ms * MS) - twin.trip_ns) <= 1
+
 
 class TestStrangeOctets:
-    def test_what_is_no_whole_compound_packet_tells_nothing(self) -> None:
+    def test_what_is_not_whole_tells_nothing(self) -> None:
         whole = receiver_report(OWN, block()) + voip_metrics(OWN, SSRC, 38)
         for data in (whole[:-4], whole[:-1], whole[:16], whole + b"\x80", b"\x40" + whole[1:]):
             parties = Parties()

@@ -35,9 +35,14 @@ packets = st.tuples(
 
 class TestBesideTheTwin:
     @settings(deadline=None, max_examples=150)
-    @given(st.integers(0, 65535), st.sampled_from([8000, 48000]), st.lists(packets, max_size=150))
+    @given(
+        st.integers(0, 65535),
+        st.sampled_from([8000, 48000]),
+        st.lists(packets, max_size=150),
+        st.sampled_from([0, 20, 300, 499, 500, 900, 5000]),
+    )
     def test_any_packets(
-        self, sequence: int, clock: int, sent: list[tuple[int, int, bool, int, int]]
+        self, sequence: int, clock: int, sent: list[tuple[int, int, bool, int, int]], rest: int
     ) -> None:
         row, twin = fresh(clock), QualityTwin(clock)
         timestamp, now, ssrc = 2**32 - 5000, 10**12, 5
@@ -59,8 +64,11 @@ class TestBesideTheTwin:
             (q.LOSS_RUNS, twin.loss_runs()),
         ):
             assert row[word] == value
-        worst = max((lost / sent for lost, sent in twin.seconds if sent), default=0)
-        assert row[q.WORST_LOST] / max(row[q.WORST_EXPECTED], 1) == worst
+        for _ in range(2):
+            worst = max((lost / sent for lost, sent in twin.seconds if sent), default=0)
+            assert row[q.WORST_LOST] / max(row[q.WORST_EXPECTED], 1) == worst
+            quality.end_last_second(row, now + rest * MS)
+            twin.end(now + rest * MS)
         quality.measure(row, 20, 50.0)
         bursts = twin.bursts()
         inside = sum(map(len, bursts))
@@ -134,6 +142,33 @@ class TestWorstSecond:
                 quality.receive(row, 1, n, n * 160, int(not late), 10**12 + n * 20 * MS)
         # One of 50 is lost each second, and ten came too late for the second one
         assert (row[q.WORST_LOST], row[q.WORST_EXPECTED]) == (11, 50)
+
+    def test_a_call_that_ends_in_its_worst_second(self) -> None:
+        """No packet comes after it, which would end it."""
+        row = fresh()
+        for n in range(99):
+            if not 60 <= n < 90:
+                quality.receive(row, 1, n, n * 160, 1, 10**12 + n * 20 * MS)
+        assert row[q.WORST_LOST] == 0
+        quality.end_last_second(row, 10**12 + 99 * 20 * MS)
+        # The packet that ends the first second is in this one
+        assert (row[q.WORST_LOST], row[q.WORST_EXPECTED]) == (30, 49)
+        quality.end_last_second(row, 10**12 + 160 * 20 * MS)
+        assert (row[q.WORST_LOST], row[q.WORST_EXPECTED]) == (30, 49)
+
+    def test_the_last_moment_of_a_call_is_no_second(self) -> None:
+        """One packet of the last five is no loss of 20 %."""
+        row = fresh()
+        for n in range(55):
+            if n not in (10, 52):
+                quality.receive(row, 1, n, n * 160, 1, 10**12 + n * 20 * MS)
+        quality.end_last_second(row, 10**12 + 55 * 20 * MS)
+        assert (row[q.WORST_LOST], row[q.WORST_EXPECTED]) == (1, 50)
+
+    def test_a_call_without_a_packet_has_none(self) -> None:
+        row = fresh()
+        quality.end_last_second(row, 10**12)
+        assert (row[q.WORST_LOST], row[q.SECOND_NS]) == (0, 0)
 
     def test_one_that_came_too_late_is_counted_once(self) -> None:
         """As lost in its own second, when it hadn't come; not again when it comes."""

@@ -219,6 +219,25 @@ class TestRead:
         assert a.read(b.write(leaving=1)) == rtcp.REPORT
         assert a.row[rtcp.LEFT] == 0
 
+    def test_a_datagram_of_less_than_a_report(self) -> None:
+        """RFC 5506: packets by themselves tell what they tell behind a report."""
+        voice = Voice(5)
+        metrics = struct.pack("!I", 9) + struct.pack("!BBHI18xBB8x", 7, 0, 8, 5, 127, 41)
+        assert voice.read(struct.pack("!BBH", 0x80, 207, 10) + metrics) == rtcp.REPORT
+        assert voice.row[rtcp.PEER_MOS_10] == 41
+        picture_lost = struct.pack("!BBHII", 0x81, 206, 2, 9, 5)
+        assert voice.read(picture_lost) == rtcp.REPORT
+        assert voice.read(struct.pack("!BBHIIHH", 0x81, 205, 3, 9, 5, 7, 0)) == rtcp.REPORT
+        assert voice.row[rtcp.READ] == 3
+        assert voice.row[rtcp.MALFORMED] == 0
+
+    def test_what_is_no_rtcp_is_none(self) -> None:
+        """RTP that has gone astray begins with its payload type; the last types are nobody's."""
+        voice = Voice(5)
+        for kind in (0, 8, 98, 192, 199, 208, 223):
+            assert voice.read(struct.pack("!BBHII", 0x80, kind, 2, 9, 5)) == rtcp.NONSENSE
+        assert voice.row[rtcp.MALFORMED] == 7
+
     def test_negative_loss(self) -> None:
         """More packets than were sent: doubled by the network (§6.4.1)."""
         voice = Voice(1)
@@ -244,7 +263,7 @@ class TestRead:
         st.lists(
             st.tuples(
                 st.sampled_from([0x80, 0x81, 0x82, 0xA0, 0xA1, 0x40]),
-                st.sampled_from([200, 201, 202, 203, 204, 207]),
+                st.sampled_from([199, 200, 201, 202, 203, 204, 205, 206, 207, 208]),
                 st.integers(0, 14),
                 st.integers(0, 40),
             ),

@@ -1,5 +1,7 @@
 """The worst second of a stream that is passed on."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +10,11 @@ from hypothesis import strategies as st
 from pbx.media.engine import statistics_row as s
 from pbx.media.engine import stream_row as row
 from pbx.media.engine.kernels import rtp, seconds
+from tests.media.kernels.twins_seconds import SecondsTwin
 
 SECOND_NS = 10**9
+
+moves = st.one_of(st.integers(-70, 70), st.integers(0, 3100), st.integers(0, 65535))
 
 
 class Stream:
@@ -30,9 +35,18 @@ class Stream:
         self.now += round(after_s * SECOND_NS)
         seconds.end_second(self.row, self.statistics, self.now)
 
+    def ends(self, after_s: float) -> None:
+        self.now += round(after_s * SECOND_NS)
+        seconds.end_last_second(self.row, self.statistics, self.now)
+
     @property
     def worst(self) -> tuple[int, int]:
         return int(self.statistics[s.WORST_LOST]), int(self.statistics[s.WORST_EXPECTED])
+
+    @property
+    def worst_share(self) -> Fraction:
+        lost, expected = self.worst
+        return Fraction(lost, max(expected, 1))
 
 
 class TestWorstSecond:
@@ -91,6 +105,55 @@ class TestWorstSecond:
         stream.gets(*range(3, 50))
         stream.second()
         assert stream.worst == (1, 50)
+
+    def test_one_that_it_ends_in(self) -> None:
+        stream = Stream()
+        stream.gets(*range(50))
+        stream.second()
+        stream.gets(*range(70, 95))
+        stream.ends(after_s=0.899)
+        assert stream.worst == (20, 45)
+
+    def test_a_moment_that_it_ends_in_is_no_second(self) -> None:
+        stream = Stream()
+        stream.gets(*range(10), *range(11, 51))
+        stream.second()
+        stream.gets(52, 53)
+        stream.ends(after_s=0.1)
+        assert stream.worst == (1, 51)
+
+    @settings(deadline=None, max_examples=200)
+    @given(
+        st.integers(0, 65535),
+        st.lists(
+            st.tuples(
+                st.lists(st.one_of(*[st.just(1)] * 4, moves), max_size=30),
+                st.sampled_from([1000, 1000, 1000, 100, 899, 900, 4000]),
+                st.integers(0, 9),
+            ),
+            max_size=12,
+        ),
+        st.sampled_from([0, 100, 499, 500, 950]),
+    )
+    def test_beside_the_twin(
+        self, sequence: int, parts: list[tuple[list[int], int, int]], rest_ms: int
+    ) -> None:
+        stream = Stream()
+        stream.row[row.SEQ_AFTER_JUMP] = -1
+        twin = SecondsTwin(stream.now // 10**6)
+        ssrc = 7
+        for steps, pause_ms, chance in parts:
+            ssrc += chance == 0
+            for step in steps:
+                sequence = (sequence + step) % 65536
+                stream.gets(sequence, ssrc=ssrc)
+                twin.packet(ssrc, sequence)
+            stream.second(pause_ms / 1000)
+            twin.look(stream.now // 10**6)
+            assert stream.worst_share == twin.worst
+        stream.ends(rest_ms / 1000)
+        twin.look(stream.now // 10**6, last=True)
+        assert stream.worst_share == twin.worst
 
     @settings(deadline=None)
     @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=60), min_size=1, max_size=12))

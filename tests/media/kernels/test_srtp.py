@@ -131,6 +131,92 @@ class TestRfc7714Section16:
         peer.close()
 
 
+def with_twin(name: str) -> tuple[Peer, Sender]:
+    """One who protects and unprotects with one key, and the twin that has it too."""
+    profile = BY_NAME[name]
+    key = key_of(profile, 11)
+    return Peer(profile, key, key), Sender(key[: profile.key], key[profile.key :], TAGS[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestTurnOfTheSequenceNumbers:
+    """RFC 3711 §3.3.1: the roll-over counter isn't in the packet, and is in what protects it."""
+
+    NUMBERS = (65534, 65535, 65536, 65537, 65538, 65539)
+
+    def test_we_protect_as_the_twin(self, name: str) -> None:
+        peer, twin = with_twin(name)
+        for number in self.NUMBERS:
+            twin.rollovers = number >> 16
+            packet = rtp(number, b"omnis divisa")
+            assert peer.protect(packet) == twin.protect(packet)
+        peer.close()
+
+    def test_we_understand_the_twin(self, name: str) -> None:
+        """Also a packet from before the turn that comes behind it."""
+        peer, twin = with_twin(name)
+        for number in (65533, 65534, 65536, 65535, 65537, 65538, 65539):
+            twin.rollovers = number >> 16
+            packet = rtp(number, b"in partes tres")
+            assert peer.unprotect(twin.protect(packet)) == packet
+        # One that hasn't counted the turn is another, whatever its number
+        twin.rollovers = 0
+        assert peer.unprotect(twin.protect(rtp(65540))) == b""
+        assert (peer.row[row.FORGED], peer.row[row.REPLAYED]) == (1, 0)
+        peer.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestReportsBesideTheTwin:
+    """RFC 3711 §3.4: keys of their own, and an index that stands in the packet."""
+
+    def test_we_protect_as_the_twin(self, name: str) -> None:
+        peer, twin = with_twin(name)
+        behind_index = TAGS[name] and 10
+        first = peer.protect(sender_report(), rtcp=True)
+        index = int.from_bytes(first[len(first) - behind_index - 4 :][:4], "big")
+        # Encrypted, and the first packet or the second, as libsrtp counts
+        assert index >> 31 == 1
+        assert index & 0x7FFFFFFF in (0, 1)
+        twin.report_index = index & 0x7FFFFFFF
+        assert first == twin.protect_report(sender_report())
+        for length in (8, 12, 28, 64):
+            packet = (sender_report() + bytes(range(64)))[:length]
+            assert peer.protect(packet, rtcp=True) == twin.protect_report(packet)
+        peer.close()
+
+    def test_we_understand_the_twin(self, name: str) -> None:
+        peer, twin = with_twin(name)
+        for index in (1, 2, 3, 500, 501, 2**31 - 2):
+            twin.report_index = index
+            sent = twin.protect_report(sender_report())
+            assert peer.unprotect(sent, rtcp=True) == sender_report()
+            assert peer.unprotect(sent, rtcp=True) == b""
+        assert (peer.row[row.FORGED], peer.row[row.REPLAYED]) == (0, 6)
+        peer.close()
+
+    def test_one_that_is_proved_and_not_encrypted(self, name: str) -> None:
+        """RFC 7714 §9.3 has such; with HMAC, who has the key has agreed to encrypt."""
+        peer, twin = with_twin(name)
+        twin.report_index = 1
+        sent = twin.protect_report(sender_report(), encrypted=False)
+        refused = TAGS[name] != 0
+        assert peer.unprotect(sent[:9] + b"x" + sent[10:], rtcp=True) == b""
+        assert peer.unprotect(sent, rtcp=True) == (b"" if refused else sender_report())
+        assert peer.row[row.FORGED] == 1 + refused
+        peer.close()
+
+    def test_one_changed_bit(self, name: str) -> None:
+        peer, twin = with_twin(name)
+        twin.report_index = 1
+        sent = twin.protect_report(sender_report())
+        for at in (5, 8, 27, len(sent) - 1, len(sent) - (TAGS[name] and 10) - 1):
+            changed = sent[:at] + bytes([sent[at] ^ 1]) + sent[at + 1 :]
+            assert peer.unprotect(changed, rtcp=True) == b""
+        assert peer.unprotect(sent, rtcp=True) == sender_report()
+        peer.close()
+
+
 class TestThereAndBack:
     @pytest.mark.parametrize("name", NAMES)
     def test_rtp(self, name: str) -> None:

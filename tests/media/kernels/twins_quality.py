@@ -42,13 +42,21 @@ class QualityTwin:
         self.ssrc, self.got, self.after_jump, self.last = ssrc, numbers, -1, None
         self.newest, self.first = max(numbers), max(numbers)
 
-    def packet(self, ssrc: int, sequence: int, timestamp: int, in_time: bool, now: int) -> None:
-        if self.second is None:
-            self.second = now, 0, 0
-        elif now - self.second[0] >= 10**9:
+    def end_second(self, now: int, shortest: int) -> None:
+        if self.second is not None and now - self.second[0] >= shortest:
             _, expected, missing = self.second
             self.seconds.append((max(self.missing - missing, 0), self.expected - expected))
             self.second = now, self.expected, self.missing
+
+    def end(self, now: int) -> None:
+        """The call is over: half a second is enough to be compared with whole ones."""
+        self.end_second(now, 10**9 // 2)
+
+    def packet(self, ssrc: int, sequence: int, timestamp: int, in_time: bool, now: int) -> None:
+        if self.second is None:
+            self.second = now, 0, 0
+        else:
+            self.end_second(now, 10**9)
         if self.newest is None or ssrc != self.ssrc:
             self.start(ssrc, {sequence: in_time})
         else:

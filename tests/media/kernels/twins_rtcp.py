@@ -5,7 +5,7 @@ from typing import Any
 
 
 def split(data: bytes) -> list[tuple[int, int, bytes]] | None:
-    """Return count, type and body of each packet of a compound one; None for nonsense (A.2)."""
+    """Return count, type and body of each packet of a datagram; None for nonsense (A.2, RFC 5506)."""
     packets: list[tuple[int, int, bytes]] = []
     rest = data
     while rest:
@@ -15,7 +15,7 @@ def split(data: bytes) -> list[tuple[int, int, bytes]] | None:
         body, rest = rest[4 : 4 + 4 * words], rest[4 + 4 * words :]
         if first >> 6 != 2 or len(body) != 4 * words:
             return None
-        if not packets and kind not in (200, 201):
+        if not packets and kind not in range(200, 208):
             return None
         if first & 0x20:
             padding = body[-1] if body else 0

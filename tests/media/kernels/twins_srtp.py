@@ -1,4 +1,4 @@
-"""SRTP sender in plain Python, AES and all: RFC 3711 and RFC 7714 for short tests."""
+"""SRTP and SRTCP sender in plain Python, AES and all: RFC 3711 and RFC 7714 for short tests."""
 
 import hmac
 from dataclasses import dataclass
@@ -107,18 +107,20 @@ def gcm(key: bytes, nonce: bytes, text: bytes, associated: bytes) -> bytes:
 
 @dataclass
 class Sender:
-    """Protects RTP packets without extensions or contributing sources.
+    """Protects RTCP, and RTP packets without extensions or contributing sources.
 
     Args:
         key, salt: the master key and salt.
         tag: octets of the HMAC-SHA1 tag; 0: AES-GCM.
         rollovers: how often the sequence number has begun anew.
+        report_index: of the next RTCP packet.
     """
 
     key: bytes
     salt: bytes
     tag: int
     rollovers: int = 0
+    report_index: int = 0
 
     def protect(self, packet: bytes) -> bytes:
         header, text = packet[:12], packet[12:]
@@ -134,3 +136,24 @@ class Sender:
         authentication = derive(self.key, self.salt, 1, 20)
         signed = secret + self.rollovers.to_bytes(4, "big")
         return secret + hmac.digest(authentication, signed, "sha1")[: self.tag]
+
+    def protect_report(self, packet: bytes, *, encrypted: bool = True) -> bytes:
+        """RFC 3711 §3.4, RFC 7714 §9: the first 8 octets stay plain; the tag is never shortened."""
+        header, text = packet[:8], packet[8:]
+        source = int.from_bytes(packet[4:8], "big")
+        index = self.report_index
+        trailer = (encrypted << 31 | index).to_bytes(4, "big")
+        self.report_index = (index + 1) % 2**31
+        session_key = derive(self.key, self.salt, 3, len(self.key))
+        session_salt = derive(self.key, self.salt, 5, len(self.salt))
+        if not self.tag:
+            nonce = xor((source << 48 | index).to_bytes(12, "big"), session_salt)
+            if encrypted:
+                return header + gcm(session_key, nonce, text, header + trailer) + trailer
+            return packet + gcm(session_key, nonce, b"", packet + trailer) + trailer
+        if encrypted:
+            start = int.from_bytes(session_salt, "big") << 16 ^ source << 64 ^ index << 16
+            text = xor(text, Aes(session_key).counter_stream(start, len(text)))
+        signed = header + text + trailer
+        authentication = derive(self.key, self.salt, 4, 20)
+        return signed + hmac.digest(authentication, signed, "sha1")[:10]

@@ -52,10 +52,12 @@ def prepare(
     slot_shift: Any,
     slots: Any,
 ) -> None:
-    """Make a row ready for a new voice.
+    """Make a row ready for a voice, or for the next codec of one.
+
+    What has been counted goes on; what waits won't be played.
 
     Args:
-        row: `jitter_row.WIDTH` words.
+        row: `jitter_row.WIDTH` words, zeros for a new voice.
         clock: units of the RTP clock in a second.
         rate: samples in a second of decoded sound.
         shortest_ms, longest_ms: bounds of the delay; the longest is at least 100 ms.
@@ -64,8 +66,14 @@ def prepare(
         slots: a power of two, up to `jitter_row.MAX_SLOTS`; the buffer of payloads has
             `slots << slot_shift` octets.
     """
+    _drop_all(row)
+    _drop_candidate(row)
+    if row[c.RATE] != 0:
+        for word in (c.CONCEALED, c.COMFORT_SAMPLES, c.SHORTENED, c.LENGTHENED):
+            row[word] = row[word] * rate // row[c.RATE]
     for word in range(c.WIDTH):
-        row[word] = 0
+        if not c.RECEIVED <= word <= c.RESTARTS:
+            row[word] = 0
     row[c.CLOCK] = clock
     row[c.RATE] = rate
     row[c.FRAME] = rate // 50

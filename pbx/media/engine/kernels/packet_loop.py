@@ -18,6 +18,7 @@ from pbx.media.engine.kernels.relay import relay, slot_of
 from pbx.media.engine.kernels.reporting import report, report_words, tick
 from pbx.media.engine.kernels.ring import first, room, taken, waiting
 from pbx.media.engine.kernels.seconds import begin as begin_statistics
+from pbx.media.engine.kernels.seconds import end_last_second
 from pbx.media.engine.kernels.taping import hand_over_due, start_taping, stop_taping
 from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
 from pbx.media.engine.kernels.ticking import begin_stream, end_stream, make_timer
@@ -128,6 +129,7 @@ def _release_stream(tables: Any, voices: Any, slot: Any, now: Any) -> None:
     _use_sessions(tables, slot, 0, 0)
     stream[row.STATE] = 0
     end_stream(tables)
+    end_last_second(stream, row_of(tables.statistics, slot), now)
     # Last: the next call may have the row in another thread.
     report(tables, ring_row.RELEASED, slot)
 

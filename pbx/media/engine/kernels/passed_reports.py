@@ -2,7 +2,7 @@
 
 It is read on its way, before its numbers are translated (`rtcp_numbering`). A round trip is the one
 between a party and here: from the moment that the sender report which it names was passed on to it.
-As with voices, only a compound packet that is whole tells anything.
+As with voices, only a datagram that is whole tells anything.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from pbx.media.engine.kernels.rtcp import (
     XR,
     XR_VOIP,
     XR_WORDS,
-    is_compound,
+    is_whole,
     metrics_score,
 )
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
@@ -88,7 +88,7 @@ def read_passed(
         packet, length: octets.
         now: when it came, CLOCK_MONOTONIC in nanoseconds.
     """
-    if not is_compound(packet, length):
+    if not is_whole(packet, length):
         return
     heard = reporter[row.OUT_NS] != 0
     at = 0

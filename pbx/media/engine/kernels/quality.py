@@ -10,7 +10,7 @@ from typing import Any
 from pbx.media import emodel
 from pbx.media.engine.kernels import quality_row as q
 from pbx.media.engine.kernels.jitter import units
-from pbx.media.engine.kernels.seconds import is_worse
+from pbx.media.engine.kernels.seconds import LAST_NS, is_worse
 from pbx.media.engine.native import kernel
 
 GMIN = 16
@@ -237,6 +237,13 @@ def receive(row: Any, ssrc: Any, sequence: Any, timestamp: Any, in_time: Any, no
     else:
         row[q.DISCARDED] += 1
     _enter_jitter(row, timestamp, now)
+
+
+@kernel
+def end_last_second(row: Any, now: Any) -> None:
+    """Compare the second that the stream ends in, if there is enough of it: no packet will end it."""
+    if row[q.SECOND_NS] != 0 and now - row[q.SECOND_NS] >= LAST_NS:
+        _end_second(row, now)
 
 
 @kernel

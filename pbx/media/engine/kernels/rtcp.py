@@ -1,7 +1,8 @@
 """RTCP of one voice: reports written and read (RFC 3550 §6, RFC 3611 §4.7).
 
-What is read is trusted only as a whole: a compound packet whose lengths, versions or first type
-are wrong (RFC 3550 A.2) tells nothing. Times in RTCP are NTP's: 32 bits of seconds, 32 of their
+What is read is trusted only as a whole: a datagram whose lengths, versions or first type are wrong
+(RFC 3550 A.2) tells nothing. It need not begin with a report (RFC 5506): who sends less than what was
+agreed is understood all the same. Times in RTCP are NTP's: 32 bits of seconds, 32 of their
 parts; the middle 32 bits of those name a report.
 """
 
@@ -240,16 +241,16 @@ def write(
 
 
 @kernel
-def is_compound(packet: Any, length: Any) -> Any:
-    """Return whether RTCP is what it says it is (RFC 3550 A.2).
+def is_whole(packet: Any, length: Any) -> Any:
+    """Return whether RTCP is what it says it is (RFC 3550 A.2, RFC 5506 §4.1).
 
     Every packet of it has the right version and ends where the next begins, the last one where the
-    datagram does; the first is a report; only the last may be padded; what a report announces is
-    in it.
+    datagram does; the first is of a type that is known; only one behind it, the last, may be padded;
+    what a report announces is in it.
     """
     if length < 8 or length & 3 != 0 or length > packet.shape[0]:
         return False
-    if packet[1] != SR and packet[1] != RR:
+    if packet[1] < SR or packet[1] > XR:
         return False
     at = 0
     while at < length:
@@ -358,7 +359,7 @@ def read(row: Any, sender: Any, stream: Any, packet: Any, length: Any, ntp: Any,
     Returns:
         `NONSENSE`, or the bits `REPORT` and, where the peer leaves, `GOODBYE`.
     """
-    if not is_compound(packet, length):
+    if not is_whole(packet, length):
         row[MALFORMED] += 1
         return NONSENSE
     row[READ] += 1

@@ -17,6 +17,9 @@ TURNS = 10
 _SHORTEST_NS = 900_000_000
 """Of a stream that has just begun, or come from another thread, the next look is the first one."""
 
+LAST_NS = 500_000_000
+"""How much of a second there must be at the end for it to be compared with whole ones."""
+
 
 @kernel
 def is_worse(missing: Any, expected: Any, worst_missing: Any, worst_expected: Any) -> Any:
@@ -35,16 +38,7 @@ def begin(statistics: Any, now: Any) -> None:
 
 
 @kernel
-def end_second(stream: Any, statistics: Any, now: Any) -> None:
-    """Compare the second that has passed, if one has, with the worst one so far.
-
-    Args:
-        stream: its row.
-        statistics: its row of statistics.
-        now: CLOCK_MONOTONIC in nanoseconds.
-    """
-    if now - statistics[s.SECOND_NS] < _SHORTEST_NS:
-        return
+def _end(stream: Any, statistics: Any, now: Any) -> None:
     # Late ones that come in the second after theirs were lost in that
     missing = max(lost(stream) - statistics[s.SECOND_LOST], 0)
     expected = stream[row.RECEIVED] - statistics[s.SECOND_RECEIVED] + missing
@@ -54,3 +48,23 @@ def end_second(stream: Any, statistics: Any, now: Any) -> None:
     statistics[s.SECOND_NS] = now
     statistics[s.SECOND_RECEIVED] = stream[row.RECEIVED]
     statistics[s.SECOND_LOST] = lost(stream)
+
+
+@kernel
+def end_second(stream: Any, statistics: Any, now: Any) -> None:
+    """Compare the second that has passed, if one has, with the worst one so far.
+
+    Args:
+        stream: its row.
+        statistics: its row of statistics.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    if now - statistics[s.SECOND_NS] >= _SHORTEST_NS:
+        _end(stream, statistics, now)
+
+
+@kernel
+def end_last_second(stream: Any, statistics: Any, now: Any) -> None:
+    """Compare the second that a stream ends in, if there is enough of it; see `end_second`."""
+    if now - statistics[s.SECOND_NS] >= LAST_NS:
+        _end(stream, statistics, now)

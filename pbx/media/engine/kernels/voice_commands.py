@@ -209,6 +209,7 @@ def release_voice(tables: Any, voices: Any, slot: Any, now: Any, leaving: Any) -
     send_report(tables, voices, slot, now, leaving)
     send_posted(tables, voices)
     _end_sender(tables, voices, slot)
+    quality.end_last_second(part(row, voice_row.QUALITY, quality_row.WIDTH), now)
     report_voice(tables, voices, slot)
     row[voice_row.ACTIVE] = 0
     voices.taps[slot, tap_row.CURRENT] = -1
