@@ -64,6 +64,13 @@ class Sound:
             )
         return player
 
+    def play_to_room(self, tone: str, level_db: float) -> None:
+        """Play a tone once to all of the room that the party is in, by one player for all of them."""
+        if self._voice is not None and self._voice.room:
+            player = next(self._names)
+            self._players.add(player)
+            self._tell(protocol.Play(player, room=self._voice.room, tone=tone, level_db=level_db))
+
     def stop(self, player: int) -> None:
         """End a player, if it hasn't ended."""
         if player in self._players:

@@ -9,7 +9,7 @@ from pbx.config.settings import ServiceSettings
 from pbx.media.protocol import Digit, Play, Release, StopPlaying, Voice
 from tests.call.office import Office
 from tests.call.phone import Invite
-from tests.call.services import played, player, served, voices
+from tests.call.services import ends, played, player, served, voices
 from tests.call.test_resume import reborn
 
 
@@ -109,10 +109,29 @@ class TestWhatIsHeard:
         served(office.phone("100"), "*6*1")
         tune, mark = player(office), len(office.media)
         served(office.phone("101"), "*6*1")
-        stop, *tones = since(office, mark)
+        stop, sign = since(office, mark)
         assert stop == StopPlaying(tune.player)
-        assert {one.port for one in tones if isinstance(one, Play)} == {20000, 20002}
-        assert {one.tone for one in tones if isinstance(one, Play)} == {"600/120 0/30 900/120"}
+        assert isinstance(sign, Play)
+        assert (sign.port, sign.room) == (0, voices(office)[20000].room)
+        assert sign.tone == "600/120 0/30 900/120"
+
+    def test_a_sign_takes_one_player_however_many_hear_it(self) -> None:
+        office = Office(services=ServiceSettings(conference_parties=100), ports=160)
+        phones = [office.phone(str(number)) for number in range(100, 104)]
+        for number in range(70):
+            served(phones[number % 4], "*6*1")
+        mark = len(office.media)
+        calls = [served(phone, "*6*1") for phone in phones[:2]]
+        signs = since(office, mark)
+        (room,) = {voice.room for voice in voices(office).values()}
+        assert [(one.room, one.port) for one in signs if isinstance(one, Play)] == [(room, 0)] * 2
+        # Their end concerns nobody, and is no end of a call
+        for sign in signs:
+            assert isinstance(sign, Play)
+            ends(office, sign, "too many sounds are played already")
+        served(phones[2], "*45")
+        hang_up(calls[0])
+        assert len(office.ended) == 1
 
     def test_one_goes_and_two_stay(self, office: Office) -> None:
         calls = [served(office.phone(number), "*6*1") for number in ("100", "101", "102")]
@@ -120,7 +139,8 @@ class TestWhatIsHeard:
         hang_up(calls[1])
         assert Release([20002]) in office.media[mark:]
         tones = [one for one in since(office, mark) if isinstance(one, Play)]
-        assert {one.port for one in tones} == {20000, 20004}
+        room = voices(office)[20000].room
+        assert [(one.port, one.room) for one in tones] == [(0, room)]
         assert {one.tone for one in tones} == {"900/120 0/30 600/120"}
 
     def test_the_last_one_hears_music_again(self, office: Office) -> None:
@@ -131,7 +151,7 @@ class TestWhatIsHeard:
         tone, tune = since(office, mark)
         assert isinstance(tone, Play)
         assert isinstance(tune, Play)
-        assert (tone.port, tone.tone) == (20002, "900/120 0/30 600/120")
+        assert (tone.room, tone.tone) == (voices(office)[20002].room, "900/120 0/30 600/120")
         assert (tune.port, tune.path) == (20002, "a.wav")
 
     def test_whoever_never_got_in_makes_no_sound(self, office: Office) -> None:

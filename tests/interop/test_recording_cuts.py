@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,9 +29,6 @@ from tests.posts.talking import (
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
 
 CALLS = 6
-BETWEEN_S = 0.13
-"""The recordings begin one after the other: the cut meets each at another moment of its block."""
-
 TALK_S = 3.5
 SAFE_S = 1.5
 """So much of what each says is in its file before the cut, at least."""
@@ -81,7 +77,8 @@ def cut(exchange: Exchange, closing: ExitStack, kill: Callable[[], None]) -> lis
     talks = [Talk(exchange, 201 + number, closing, TALK_S) for number in range(CALLS)]
     for each in talks:
         each.file.begin(stereo=True)
-        time.sleep(BETWEEN_S)  # nothing to wait for: another moment is what is wanted
+        # One after the other: the cut meets each at another moment of its block
+        until("it is being recorded", each.file.path.exists)
     for each in talks:
         each.file.wait_running()
     talk(*(one for each in talks for one in each.speeches))

@@ -344,7 +344,7 @@ class Calls:
         link.release(*ports)
         link.send(*(stream(port, 0, None) for port in ports))
         voices = [Voice(port, codecs.PCMU, PCMU, room=1 + at) for at, port in enumerate(ports)]
-        players = range(1, player_row.PLAYERS + 1)
+        players = range(1, player_row.players(len(ports)) + 1)
         link.send(*voices)
         link.send(*(Play(one, room=len(ports) + one, tone="dial", times=0) for one in players))
         refused += [one.reason for one in link.said(Refused)]

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pbx.call.services.conference import ENTERS, TONE_LEVEL_DBM0
 from pbx.media import codecs
-from pbx.media.engine.player_row import PLAYERS
+from pbx.media.engine import player_row
 from pbx.media.engine.tone_plans import TONES, Step, parse_tone, plans, tone
 from pbx.media.protocol import Play, Played, Refused, Release, SendDigits, StopPlaying
 from tests.media.engine_process import Link
-from tests.media.kernels.sound import Sound, level, rms, sine
+from tests.media.kernels.sound import Sound, level, rms, sine, tone_level
 from tests.media.voice_phone import L16, PCMU, VoicePhone, converse, voice_phones
 from tests.media.wav_files import ALAW, PCM, ULAW, form, riff, wav
 
@@ -112,8 +113,9 @@ class TestTones:
         names = [(country, name) for country in plans() for name in TONES]
         with listeners(link, EXACT) as phones:
             port = phones[0].port
-            for first in range(0, len(names), PLAYERS):
-                some = dict(enumerate(names[first : first + PLAYERS], start=1))
+            most = player_row.players(len(link.ready.ports))
+            for first in range(0, len(names), most):
+                some = dict(enumerate(names[first : first + most], start=1))
                 for number, (country, name) in some.items():
                     code = country.lower()
                     link.send(Play(number, port, tone=name, country=code, level_db=-10, times=0))
@@ -310,6 +312,23 @@ class TestFiles:
 
 
 class TestWhoHearsThem:
+    def test_dialled_as_tones_it_hears_nothing_else(self, link: Link) -> None:
+        """Neither what was played before the digits nor what begins behind them."""
+        with listeners(link, EXACT) as phones:
+            phones[0].be(event_type=-1)
+            port = phones[0].port
+            link.send(
+                Play(1, port, tone="500", level_db=-20.0, times=0),
+                SendDigits(port, "1", on_ms=1000),
+                Play(2, port, tone="900", level_db=-20.0, times=0),
+            )
+            listen(*phones, seconds=0.8)
+            assert phones[0].hears(700, 0.3) > -20
+            for hertz in (500, 900):
+                assert phones[0].hears(hertz, 0.3) < -35
+            link.send(StopPlaying(1), StopPlaying(2))
+            assert ended(link, 1, 2) == {1: "", 2: ""}
+
     def test_two_on_one_voice(self, link: Link) -> None:
         with listeners(link, EXACT) as phones:
             link.send(Play(1, phones[0].port, tone="500", level_db=-20.0, times=0))
@@ -337,6 +356,40 @@ class TestWhoHearsThem:
             link.send(StopPlaying(1), StopPlaying(2))
             assert ended(link, 1, 2) == {1: "", 2: ""}
 
+    def test_a_sign_is_heard_once_by_all_of_a_room(self, link: Link) -> None:
+        """Each party hears it at its own rate, whether it may speak or not, and nobody outside."""
+        formats = [
+            EXACT,
+            WIDE,
+            (codecs.L16_48000, 97),
+            (codecs.PCMU, PCMU),
+            WIDE,
+            (codecs.OPUS, 98),
+        ]
+        with listeners(link, *formats, EXACT, room=3) as phones:
+            phones[2].ptime_ms = 10
+            phones[2].be(room=3)
+            for muted in phones[3:5]:
+                muted.be(room=3, speaks=False)
+            *inside, outside = phones
+            outside.be(room=4)
+            link.send(Play(1, room=3, tone=ENTERS, level_db=TONE_LEVEL_DBM0))
+            listen(*phones, seconds=0.8)
+            assert ended(link, 1) == {1: ""}
+            assert not outside.heard().any()
+            for phone in inside:
+                sound = phone.heard()
+                at = begin_of(sound)
+                slack = 1.0 if phone.codec in (codecs.OPUS, codecs.PCMU) else 0.2
+                for begun_s, hertz in ((0.02, 600), (0.17, 900)):
+                    first = at + round(begun_s * phone.rate)
+                    tone = sound[first : first + round(0.08 * phone.rate)]
+                    heard = tone_level(tone, hertz, phone.rate)
+                    assert abs(heard - TONE_LEVEL_DBM0 - DBOV) < slack, (phone.codec, hertz)
+                after = sound[at + round(0.3 * phone.rate) :]
+                assert len(after) > 0.1 * phone.rate
+                assert level(after) < -60, phone.codec
+
     def test_a_room_without_anybody(self, link: Link) -> None:
         with listeners(link, EXACT) as phones:
             link.send(Play(1, room=9, tone="500/40"))
@@ -347,18 +400,19 @@ class TestWhoHearsThem:
         with listeners(link, EXACT) as phones:
             phones[0].be(event_type=-1)
             port = phones[0].port
-            for number in range(1, PLAYERS + 1):
+            most = player_row.players(len(link.ready.ports))
+            for number in range(1, most + 1):
                 link.send(Play(number, port, tone=FOREVER, level_db=-60.0, times=0))
-            link.send(Play(PLAYERS + 1, port, tone=FOREVER))
-            assert "128" in ended(link, PLAYERS + 1)[PLAYERS + 1]
-            assert "128" in refusal(link, SendDigits(port, "1"))
+            link.send(Play(most + 1, port, tone=FOREVER))
+            assert str(most) in ended(link, most + 1)[most + 1]
+            assert str(most) in refusal(link, SendDigits(port, "1"))
             link.send(StopPlaying(1))
             assert ended(link, 1) == {1: ""}
             link.send(Play(1, port, tone="500/40"))
             assert ended(link, 1) == {1: ""}
             # The end of the voice ends all of them.
             link.send(Release([port]))
-            assert set(ended(link, *range(2, PLAYERS + 1)).values()) == {""}
+            assert set(ended(link, *range(2, most + 1)).values()) == {""}
             link.send(phones[0].stream())
 
     def test_a_new_exchange_ends_them(self, link: Link) -> None:

@@ -36,6 +36,14 @@ class Room:
         self.password = password
         self.parties: list[Conference] = []
 
+    def tell(self, tone: str) -> None:
+        """Let all hear a sign that somebody comes or goes, and nobody music any more."""
+        for party in self.parties:
+            party.accompany()
+        sound = next((one.sound for one in self.parties if one.sound.port), None)
+        if sound is not None:
+            sound.play_to_room(tone, TONE_LEVEL_DBM0)
+
 
 class Rooms:
     """The rooms with somebody in them, by what was dialled for them.
@@ -133,14 +141,12 @@ class Conference(Service):
         if len(self._room.parties) == 1:
             self._playlist.begin(now)
         elif not self._told:
-            for party in self._room.parties:
-                party.accompany(ENTERS)
+            self._room.tell(ENTERS)
         self._told = True
 
-    def accompany(self, tone: str) -> None:
-        """There are others: no music any more, but a sign that somebody comes or goes."""
+    def accompany(self) -> None:
+        """There are others: no music any more."""
         self._playlist.stop()
-        self.sound.play(tone=tone, level_db=TONE_LEVEL_DBM0)
 
     def hear(self, heard: Heard) -> None:
         """Let the others hear the party so; it is told by a tone whether they hear it at all."""
@@ -164,8 +170,7 @@ class Conference(Service):
         """Leave the room, and tell the others."""
         self._rooms.leave(self._name, self)
         if self._told:
-            for party in self._room.parties:
-                party.accompany(LEAVES)
+            self._room.tell(LEAVES)
         if len(self._room.parties) == 1:
             (alone,) = self._room.parties
             alone.begin(now)

@@ -55,4 +55,11 @@ WIDTH = TONE + tones.WIDTH
 TONE_PROGRAM = 1
 SAMPLES = 2
 
-PLAYERS = 128
+LEAST = 128
+FOR_EACH_STREAM = 2
+"""Music for every voice, and beside it digits or a sign."""
+
+
+def players(streams: int) -> int:
+    """Return how many players there are beside so many streams; those that don't run take no memory."""
+    return max(LEAST, FOR_EACH_STREAM * streams)

@@ -74,7 +74,8 @@ class Players:
         self._rooms = rooms
         self._reader = reader
         self._report = report
-        self._free = list(range(p.PLAYERS - 1, -1, -1))
+        self._most = len(packets.voices.players)
+        self._free = list(range(self._most - 1, -1, -1))
         self._named: dict[int, _Player] = {}
         self._rows: dict[int, _Player] = {}
         self._own = 0
@@ -134,7 +135,7 @@ class Players:
     def _dial(self, message: SendDigits, voice: int) -> None:
         steps = dtmf(message.digits.upper(), on_ms=message.on_ms, off_ms=message.off_ms)
         if not self._free:
-            raise ImpossibleError(f"{p.PLAYERS} sounds are played already")
+            raise ImpossibleError(f"{self._most} sounds are played already")
         self._own -= 1
         player = _Player(self._own, voice, 0)
         self._named[player.name] = player
@@ -263,7 +264,7 @@ class Players:
         self, player: _Player, sound: npt.NDArray[Any], kind: int, rate: int, times: int, gain: int
     ) -> None:
         if not self._free:
-            self._end(player, f"{p.PLAYERS} sounds are played already")
+            self._end(player, f"{self._most} sounds are played already")
             return
         try:
             room = self._rooms.enter(player.room)

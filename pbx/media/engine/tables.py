@@ -141,7 +141,10 @@ WRITE_NS = 17
 TURN = 18
 """Which streams end their second with the next look after silence (`kernels.seconds`)."""
 
-TOTALS = 19
+PLAYING = 19
+"""Players that run."""
+
+TOTALS = 20
 
 SESSIONS = 16
 """Words of a stream's row of `sessions`: see `kernels.srtp`."""

@@ -74,6 +74,7 @@ class VoiceTables(NamedTuple):
     queues: Sound
     wakes: Words
     active: Words
+    playing: Words
     members: Words
     chosen: Words
     loudness: Words
@@ -96,7 +97,8 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         functions: `libraries.Libraries.functions`.
         name: the canonical name in RTCP (RFC 3550 §6.5.1).
     """
-    rows = streams + player_row.PLAYERS
+    players = player_row.players(streams)
+    rows = streams + players
     return VoiceTables(
         functions=functions,
         voices=np.zeros((streams, voice_row.WIDTH), np.int64),
@@ -105,9 +107,9 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         # Twice: a voice that changes its codec has its old coders until it has the new ones.
         coders=np.zeros((4 * streams, coder_row.WIDTH), np.int64),
         memories=np.zeros((4 * streams, coder_row.MEMORY), np.int16),
-        players=np.zeros((player_row.PLAYERS, player_row.WIDTH), np.int64),
-        player_sound=np.zeros((player_row.PLAYERS, voice_row.FRAME), np.int16),
-        player_windows=np.zeros((player_row.PLAYERS, resample.WINDOW), np.int16),
+        players=np.zeros((players, player_row.WIDTH), np.int64),
+        player_sound=np.zeros((players, voice_row.FRAME), np.int16),
+        player_windows=np.zeros((players, resample.WINDOW), np.int16),
         heard=np.zeros((rows, voice_row.FRAME), np.int16),
         taps=np.zeros((streams, tap_row.WIDTH), np.int64),
         tapes=np.zeros((tape_row.TAPES, tape_row.WIDTH), np.int64),
@@ -117,7 +119,7 @@ def make_voice_tables(streams: int, functions: Words, name: bytes) -> VoiceTable
         queues=np.zeros((tape_row.TAPES, 2 * tape_row.QUEUE), np.int16),
         wakes=np.zeros(1, np.int64),
         name=np.frombuffer(name, np.uint8).copy(),
-        **_own_tables(streams),
+        **_own_tables(streams, players),
     )
 
 
@@ -127,15 +129,16 @@ def voice_tables_beside(first: VoiceTables) -> VoiceTables:
     Args:
         first: of `make_voice_tables`.
     """
-    return first._replace(**_own_tables(len(first.voices)))
+    return first._replace(**_own_tables(len(first.voices), len(first.players)))
 
 
-def _own_tables(streams: int) -> dict[str, Any]:
+def _own_tables(streams: int, players: int) -> dict[str, Any]:
     """Return what each packet thread has for itself."""
-    rows = streams + player_row.PLAYERS
+    rows = streams + players
     return {
         "rooms": np.zeros((rows, ROOM_WIDTH), np.int64),
         "active": lone(streams),
+        "playing": lone(players),
         "members": lone(rows),
         "chosen": lone(rows),
         # Of those in `chosen`, in -dBov, where somebody is told.

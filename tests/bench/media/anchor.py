@@ -12,7 +12,8 @@ goes to it through the exchange's own `Supervisor`, whose probes run as ever.
     M ADDRESS PORT                          one who listens to music
     R                                       record every call of two parties from now on
     S                                       record no more: S as soon as all files are whole, or FAULT
-                                            and what, where one isn't as long as what has come meanwhile
+                                            and what, where one isn't as long as what has come meanwhile,
+                                            or has another sample than its phones have sent
     Q                                       TICKS LATE RECEIVED SENT UNSENT: what the engine has counted
 """
 
@@ -22,6 +23,8 @@ import sys
 import wave
 from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from pbx.call.outputs import MediaCommands, Output
 from pbx.call.passage import Passage
@@ -33,6 +36,7 @@ from pbx.media.conversion import Interpreter
 from pbx.media.session import LegMedia, PortPool
 from pbx.media.supervisor import Supervisor
 from pbx.routing.services import ServiceNumber
+from tests.bench.media import markers
 
 CONTROL = ("127.0.0.1", 22333)
 """Where the harness asks."""
@@ -96,6 +100,7 @@ class Anchor:
         self._sessions = itertools.count(1)
         self._passages: list[Passage] = []
         self._callers: list[int] = []
+        self._phones: dict[int, tuple[int, int]] = {}
         self._files: dict[int, Path] = {}
         self._before: dict[int, int] = {}
         self._after: dict[int, int] = {}
@@ -130,6 +135,7 @@ class Anchor:
         passage.connect(caller, callee, timed=True)
         self._passages.append(passage)
         self._callers.append(caller.sound_port)
+        self._phones[caller.sound_port] = a[1], b[1]
         return caller.sound_port, callee.sound_port
 
     def serve(self, peer: Peer, dialled: ServiceNumber) -> int:
@@ -222,12 +228,11 @@ class Anchor:
     def _recorded(self) -> None:
         if not self._recording and self._whole:
             whole, self._whole = self._whole, None
-            faults = []
-            for port, file in self._files.items():
-                faults.append(_fault(file, self._after[port] - self._before[port]))
+            said = {port: self._after[port] - self._before[port] for port in self._files}
+            whole(fault([(file, said[at], self._phones[at]) for at, file in self._files.items()]))
+            for file in self._files.values():
                 file.unlink()
             self._files.clear()
-            whole(next(filter(None, faults), ""))
 
 
 class Control(asyncio.DatagramProtocol):
@@ -271,15 +276,27 @@ class Control(asyncio.DatagramProtocol):
                 self._anchor.count(lambda counts: say(_in_numbers(counts)))
 
 
-def _fault(file: Path, packets: int) -> str:
-    """Return what is wrong where a recording isn't as long as what has been said, or is silent."""
-    with wave.open(str(file), "rb") as reader:
-        rate, samples = reader.getframerate(), reader.getnframes()
-        sound = reader.readframes(samples)
-    said = packets * rate // _PACKETS_S
-    if abs(samples - said) > _BLOCK_S * rate:
-        return f"a recording has {samples} samples, and its call {said}"
-    return "" if any(sound) else "a recording is silent"
+def fault(recordings: list[tuple[Path, int, tuple[int, int]]]) -> str:
+    """Return what is wrong with one of the files; empty where nothing is.
+
+    Args:
+        recordings: each file, how many packets one of its phones has sent meanwhile, and the ports of both.
+    """
+    judged = 0
+    for file, packets, phones in recordings:
+        with wave.open(str(file), "rb") as reader:
+            rate, samples = reader.getframerate(), reader.getnframes()
+            sound = np.frombuffer(reader.readframes(samples), "<i2")
+        said = packets * rate // _PACKETS_S
+        if abs(samples - said) > _BLOCK_S * rate:
+            return f"a recording has {samples} samples, and its call {said}"
+        if not sound.any():
+            return "a recording is silent"
+        found = markers.fault(sound, phones, round(_BLOCK_S * rate))
+        if found:
+            return f"a recording isn't what was said: {found}"
+        judged += found is not None
+    return "" if judged else "in all recordings both phones' packets fall together"
 
 
 def _received(counts: protocol.Counts) -> dict[int, int]:

@@ -12,10 +12,10 @@ from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.ticking import (
     begin_stream,
     end_stream,
+    join_players,
     join_tick,
+    leave_players,
     leave_tick,
-    need_no_ticks,
-    need_ticks,
 )
 from pbx.media.engine.kernels.watching import is_watched, watch_seldom, watch_stream
 from pbx.media.engine.native import EPOLL_CTL_ADD, EPOLL_CTL_DEL, kernel, row_of, words_at
@@ -80,7 +80,7 @@ def move_out(tables: Any, voices: Any, command: Any) -> None:
             _let_go(tables, voices, number)
         elif kind == group_row.PLAYER:
             if _let_go_row(tables, voices.players, number, player_row.STATE):
-                need_no_ticks(tables)
+                leave_players(tables, voices, number)
         elif kind == group_row.TAPE:
             _let_go_row(tables, voices.tapes, number, tape_row.STATE)
     report_words(tables, ring_row.MOVED, 0, command[ring_row.FIRST], 0)
@@ -96,7 +96,7 @@ def adopt(tables: Any, voices: Any, command: Any) -> None:
             _take(tables, voices, number)
         elif kind == group_row.PLAYER:
             if _take_row(tables, voices.players, number, player_row.STATE):
-                need_ticks(tables)
+                join_players(tables, voices, number)
         elif kind == group_row.TAPE:
             _take_row(tables, voices.tapes, number, tape_row.STATE)
     report_words(tables, ring_row.ADOPTED, 0, command[ring_row.FIRST], 0)

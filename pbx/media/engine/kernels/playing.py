@@ -9,7 +9,7 @@ from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import resample
 from pbx.media.engine.kernels.ring import room
-from pbx.media.engine.kernels.ticking import is_playing, need_no_ticks, need_ticks
+from pbx.media.engine.kernels.ticking import join_players, leave_players
 from pbx.media.engine.native import (
     clear,
     kernel,
@@ -25,7 +25,7 @@ from pbx.media.engine.native import (
 def start_playing(tables: Any, voices: Any, command: Any) -> None:
     """Carry out PLAY: the player's settings behind its row."""
     row = row_of(voices.players, command[ring_row.ROW])
-    need_ticks(tables)
+    join_players(tables, voices, command[ring_row.ROW])
     for word in range(p.WIDTH):
         row[word] = 0
     for word in range(1, p.SETTINGS_END):
@@ -43,7 +43,7 @@ def stop_playing(tables: Any, voices: Any, number: Any) -> None:
     ours = row[p.STATE] == tables.facts[t.THREAD]
     if ours and room(tables.reports, tables.report_cursors) > 0:
         row[p.STATE] = 0
-        need_no_ticks(tables)
+        leave_players(tables, voices, number)
         report_words(tables, ring_row.PLAYED, number, 0, 0)
 
 
@@ -97,12 +97,9 @@ def _play_sound(row: Any, samples: Any, out: Any) -> Any:
 @kernel
 def play_all(tables: Any, voices: Any) -> None:
     """Fill every player's frame."""
-    if not is_playing(tables):
-        return
-    for number in range(p.PLAYERS):
+    for place in range(tables.totals[t.PLAYING]):
+        number = voices.playing[place]
         row = row_of(voices.players, number)
-        if row[p.STATE] != tables.facts[t.THREAD]:
-            continue
         samples = row[p.RATE] // 50
         out = row_of(voices.player_sound, number)
         if row[p.KIND] == p.TONE_PROGRAM:
@@ -129,33 +126,36 @@ def bring(voices: Any, number: Any, rate: Any, out: Any) -> Any:
 
 
 @kernel
-def play_for_voices(tables: Any, voices: Any) -> None:
-    """Add to each voice's output what is played for it alone."""
-    if not is_playing(tables):
+def _play_for_voice(voices: Any, number: Any) -> None:
+    row = row_of(voices.players, number)
+    slot = row[p.VOICE]
+    if slot < 0 or row[p.FILLED] == 0 or voices.voices[slot, voice_row.ACTIVE] == 0:
         return
-    for number in range(p.PLAYERS):
-        row = row_of(voices.players, number)
-        slot = row[p.VOICE]
-        if row[p.STATE] != tables.facts[t.THREAD] or row[p.FILLED] == 0 or slot < 0:
-            continue
-        if voices.voices[slot, voice_row.ACTIVE] == 0:
-            continue
-        rate = voices.voices[slot, voice_row.RATE]
-        made = bring(voices, number, rate, voices.spare)
-        out = part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME)
-        if row[p.ALONE] != 0:
-            clear(part(out, 0, made))
-        add(out, voices.spare, made)
+    rate = voices.voices[slot, voice_row.RATE]
+    made = bring(voices, number, rate, voices.spare)
+    out = part(row_of(voices.sound, slot), voice_row.OUT, voice_row.FRAME)
+    if row[p.ALONE] != 0:
+        clear(part(out, 0, made))
+    add(out, voices.spare, made)
+
+
+@kernel
+def play_for_voices(tables: Any, voices: Any) -> None:
+    """Add to each voice's output what is played for it alone; last what bears nothing beside it."""
+    for alone in range(2):
+        for place in range(tables.totals[t.PLAYING]):
+            number = voices.playing[place]
+            if voices.players[number, p.ALONE] == alone:
+                _play_for_voice(voices, number)
 
 
 @kernel
 def end_players(tables: Any, voices: Any) -> None:
     """Let those say so that have come to their end; last, for then others may have their rows."""
-    if not is_playing(tables):
-        return
-    for number in range(p.PLAYERS):
-        row = row_of(voices.players, number)
-        if row[p.STATE] == tables.facts[t.THREAD] and row[p.ENDED] != 0:
+    # From behind: the last one takes the place of one that ends.
+    for place in range(tables.totals[t.PLAYING] - 1, -1, -1):
+        number = voices.playing[place]
+        if voices.players[number, p.ENDED] != 0:
             stop_playing(tables, voices, number)
 
 

@@ -9,7 +9,6 @@ from pbx.media.engine.kernels.levels import CHOSEN, WIDTH, choose_speakers
 from pbx.media.engine.kernels.mix import UNITY, add_parties, mix_all, mix_minus, scale
 from pbx.media.engine.kernels.playing import bring
 from pbx.media.engine.kernels.resample import WINDOW, resample
-from pbx.media.engine.kernels.ticking import is_playing
 from pbx.media.engine.native import clear, kernel, part, row_of
 from pbx.media.engine.voice_tables import ROOM_LIMITER, ROOM_TICK
 
@@ -69,13 +68,10 @@ def _gather(tables: Any, voices: Any, number: Any, rate: Any) -> Any:
     for place in range(chosen):
         voices.voices[voices.chosen[place], voice_row.IN_SUM] = 1
         _come_in(voices, voices.chosen[place], rate)
-    if not is_playing(tables):
-        return chosen
     streams = voices.voices.shape[0]
-    for player in range(player_row.PLAYERS):
+    for place in range(tables.totals[t.PLAYING]):
+        player = voices.playing[place]
         row = row_of(voices.players, player)
-        if row[player_row.STATE] != tables.facts[t.THREAD]:
-            continue
         if row[player_row.ROOM] == number and row[player_row.FILLED] != 0:
             voices.chosen[chosen] = streams + player
             bring(voices, player, rate, row_of(voices.heard, streams + player))

@@ -74,12 +74,6 @@ def end_stream(tables: Any) -> None:
 
 
 @kernel
-def is_playing(tables: Any) -> Any:
-    """Return whether any player runs."""
-    return tables.totals[t.TICKED] > tables.totals[t.VOICES]
-
-
-@kernel
 def join_tick(tables: Any, voices: Any, slot: Any) -> None:
     """Serve a voice from the next tick on."""
     voices.active[tables.totals[t.VOICES]] = slot
@@ -95,4 +89,23 @@ def leave_tick(tables: Any, voices: Any, slot: Any) -> None:
         if voices.active[place] == slot:
             voices.active[place] = voices.active[last]
     tables.totals[t.VOICES] = last
+    need_no_ticks(tables)
+
+
+@kernel
+def join_players(tables: Any, voices: Any, number: Any) -> None:
+    """Play a player from the next tick on."""
+    voices.playing[tables.totals[t.PLAYING]] = number
+    tables.totals[t.PLAYING] += 1
+    need_ticks(tables)
+
+
+@kernel
+def leave_players(tables: Any, voices: Any, number: Any) -> None:
+    """Play a player no more; the last one has its place now."""
+    last = tables.totals[t.PLAYING] - 1
+    for place in range(last):
+        if voices.playing[place] == number:
+            voices.playing[place] = voices.playing[last]
+    tables.totals[t.PLAYING] = last
     need_no_ticks(tables)
