@@ -13,7 +13,7 @@ from tests.media.engine_process import Link, Phone, until
 from tests.media.kernels import twins_g711
 from tests.media.kernels.sound import Sound, tone_level
 from tests.media.test_voice_pairs import join, streams
-from tests.media.test_voice_recordings import median_level, stopped
+from tests.media.test_voice_recordings import first_loud, median_level, stopped
 from tests.media.voice_phone import G722, LEVEL, PCMA, PCMU, VoicePhone, converse, voice_phones
 from tests.media.wav_files import read_wav
 
@@ -190,6 +190,38 @@ class TestEveryPacketSize:
             _send(link, a.phone, a.port, packets)
             stopped(link)
             assert _found(sound[:at], read_wav(path)[0][0])
+
+
+class TestOneMoment:
+    @pytest.mark.parametrize("late_s", [0.0, 0.25])
+    @pytest.mark.parametrize("packets_ms", [(20, 20), (10, 60), (60, 40)])
+    @pytest.mark.parametrize("codec", [ULAW, OPUS])
+    def test_what_both_say_at_once_stands_side_by_side(
+        self,
+        link: Link,
+        tmp_path: Path,
+        codec: tuple[int, int],
+        packets_ms: tuple[int, int],
+        late_s: float,
+    ) -> None:
+        """Whatever their packets are, and if one's first packet is late; all 25 pairs: `kernels.test_taping`."""
+        path = tmp_path / "a.wav"
+        with voice_phones(link, codec, codec) as (a, b):
+            relay(a, b)
+            record(a, b, path)
+            spoken = []
+            for one, ptime_ms in zip((a, b), packets_ms, strict=True):
+                one.ptime_ms = ptime_ms
+                # A packet is sent where it begins here, not when it has been said
+                before = one.quiet(0.5 + ptime_ms / 1000)
+                spoken.append((one, np.concatenate([before, one.tone(500, 0.3), one.quiet(0.3)])))
+            b.held_up = {0: late_s}
+            converse(spoken)
+            stopped(link)
+            tracks, rate = read_wav(path)
+            left, right = (first_loud(track) for track in tracks)
+            # They wait for STEP_S, and for a busy machine
+            assert abs(left - right) <= 0.03 * rate
 
 
 class TestANewExchange:

@@ -2,9 +2,10 @@
 
 Two tracks of int16 in a ring. A packet's place is its timestamp's distance from the party's first
 one, whose own place is when it came, less its length; so any packet sizes go together, loss leaves
-silence of its length, and order of arrival does not matter. What no packet that is `BEHIND_MS` late
-can belong to any more is closed in blocks, and taken out as soon as there's room for it elsewhere: a
-place is used again only when it has been taken.
+silence of its length, and order of arrival does not matter. A first packet may be late itself: as long
+as its place isn't closed, one that comes faster moves what the party has said so far. What is older than
+`HELD_MS` is closed in blocks, and taken out as soon as there's room for it elsewhere: a place is used
+again only when it has been taken.
 """
 
 from typing import Any
@@ -15,7 +16,11 @@ from pbx.media.engine.native import kernel, part, rest
 
 WIDTH = 32
 BEHIND_MS = 200
-"""How late a packet may be."""
+"""How late a packet may be, and others behind it, on a time line that hasn't moved."""
+
+HELD_MS = 400
+"""How long a place is open: so late may a party's first packet be, less its length, and a voice is
+recorded as it is played, up to `voice_row.LONGEST_MS` after it came."""
 
 LEAD_MS = 60
 """What a first packet may hold of the time before it came; the recording begins with that."""
@@ -66,7 +71,7 @@ LEAST = 6
 
 LEAST_NS = 7
 FIRST = 8
-"""`LEAST` of the time just after the anchor was set."""
+"""`LEAST` of the time just after the anchor was set; at least 0, as nothing comes before it is said."""
 
 LAST_TS = 9
 LAST_LAG = 10
@@ -134,7 +139,7 @@ def _drift(row: Any, party: Any, lag: Any, now: Any) -> Any:
     party[LEAST] = _UNKNOWN
     party[LEAST_NS] = now
     if party[FIRST] == _UNKNOWN:
-        party[FIRST] = least
+        party[FIRST] = max(least, 0)
     moved = least - party[FIRST]
     return moved if abs(moved) > SHIFT_MS * row[RATE] // 1000 else 0
 
@@ -157,7 +162,34 @@ def _has_moved(row: Any, party: Any, timestamp: Any, lag: Any, count: Any) -> An
 
 
 @kernel
-def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: Any) -> Any:
+def _move_back(row: Any, party: Any, track: Any, lag: Any) -> Any:
+    """Move all that a party has said since its anchor, whose packet was later than one of now.
+
+    Args:
+        row, party: the recording's, and the party's part of it.
+        track: the party's.
+        lag: by how much less the packet of now is late; below 0.
+
+    Returns:
+        By how many samples it could be moved: what is closed stays.
+    """
+    anchor, end, mask = party[ANCHOR], row[END], row[MASK]
+    moved = min(-lag, anchor - row[CLOSED])
+    if moved <= 0:
+        return 0
+    for sample in range(anchor, end):
+        track[(sample - moved) & mask] = track[sample & mask]
+    for sample in range(max(end - moved, anchor), end):
+        track[sample & mask] = 0
+    party[ANCHOR] = anchor - moved
+    party[LEAST] += moved
+    return moved
+
+
+@kernel
+def _locate(
+    row: Any, party: Any, track: Any, timestamp: Any, ssrc: Any, count: Any, now: Any
+) -> Any:
     """Return the place of a packet's first sample, setting the party's anchor where needed."""
     arrived = place(row, now) - count
     if party[STARTED] == 0 or party[SSRC] != ssrc:
@@ -173,6 +205,10 @@ def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: An
         passed = passed * row[RATE] // party[CLOCK]
     sample = party[ANCHOR] + passed
     lag = arrived - sample
+    if -row[RATE] <= lag < 0:
+        before = _move_back(row, party, track, lag)
+        sample -= before
+        lag += before
     # A second off is another time line; but a packet older than the newest is only late.
     leaps = lag < -row[RATE] or (lag > row[RATE] and ahead > 0) or ahead < -8 * party[CLOCK]
     if _has_moved(row, party, extended, lag, count):
@@ -182,6 +218,10 @@ def _locate(row: Any, party: Any, timestamp: Any, ssrc: Any, count: Any, now: An
         _anchor(party, extended, arrived)
         party[NEWEST_TS] = extended
         sample = party[ANCHOR]
+    elif passed < 0 and sample >= row[CLOSED]:
+        # It was overtaken by the first one that came, and is moved with it.
+        party[ANCHOR_TS] = extended
+        party[ANCHOR] = sample
     party[ANCHOR] += moved
     row[RESETS] += 1 if leaps or moved != 0 else 0
     party[NEWEST_TS] = max(party[NEWEST_TS], extended)
@@ -211,7 +251,8 @@ def put(
     if count <= 0 or ring.shape[0] < 2 * length or (side != 0 and side != 1):
         return 0
     party = part(row, PARTY + PARTY_WIDTH * side, PARTY_WIDTH)
-    sample = _locate(row, party, timestamp, ssrc, count, now)
+    track = part(ring, side * length, length)
+    sample = _locate(row, party, track, timestamp, ssrc, count, now)
     skipped = min(max(row[CLOSED] - sample, 0), count)
     kept = min(count, row[TAKEN] + length - sample)
     whole = max(kept - skipped, 0)
@@ -221,8 +262,8 @@ def put(
     row[END] = max(row[END], sample + kept)
     at = (sample + skipped) & row[MASK]
     before_end = min(whole, length - at)
-    _copy(rest(pcm, skipped), before_end, rest(ring, side * length + at))
-    _copy(rest(pcm, skipped + before_end), whole - before_end, rest(ring, side * length))
+    _copy(rest(pcm, skipped), before_end, rest(track, at))
+    _copy(rest(pcm, skipped + before_end), whole - before_end, track)
     return whole
 
 
@@ -235,8 +276,7 @@ def _copy(source: Any, count: Any, target: Any) -> None:
 @kernel
 def close(row: Any, block: Any, now: Any) -> Any:
     """Close every block of so many samples that is whole; returns whether there was one."""
-    # A packet that comes now holds what was said before.
-    behind = (BEHIND_MS + LEAD_MS) * row[RATE] // 1000
+    behind = HELD_MS * row[RATE] // 1000
     blocks = max(place(row, now) - behind - row[CLOSED], 0) // block
     row[CLOSED] += blocks * block
     return blocks > 0
