@@ -271,7 +271,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     if verdict == j.EVENT:
         events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
         happened = telephone_event.receive(
-            events, packet, offset, octets, sequence, timestamp, marker, now
+            events, packet, offset, octets, sequence, timestamp, marker, ssrc, now
         )
         # An end with a beginning is that of the key before, or of one that one packet told of
         if happened & telephone_event.ENDED != 0 and events[telephone_event.OPEN] != 0:
