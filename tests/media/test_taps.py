@@ -237,7 +237,7 @@ class TestWhatComesWrongly:
         self, link: Link, tmp_path: Path, codec: tuple[int, int]
     ) -> None:
         """Copies change nothing. What comes out of its turn is silence; what comes in its turn, whole."""
-        tracks = []
+        tracks: list[Sound] = []
         for order in (
             [0, 1, 2, 4, 5, 7, 8, 9],
             [0, 0, 1, 0, 2, 1, 4, 3, 4, 3, 5, 7, 6, 5, 8, 8, 9],
@@ -256,7 +256,7 @@ class TestWhatComesWrongly:
                 stopped(link)
                 tracks.append(np.trim_zeros(read_wav(path)[0][0]))
         assert len(tracks[0]) > 0.17 * 16000
-        assert np.array_equal(*tracks)
+        assert np.array_equal(tracks[0], tracks[1])
 
     @pytest.mark.parametrize("codec", [(), (ULAW, OPUS)])
     def test_one_packet_of_another_source_changes_nothing(
