@@ -264,6 +264,82 @@ class TestWhatComesWrongly:
             stopped(link)
             assert _found(sound, read_wav(path)[0][0])
 
+    @pytest.mark.parametrize("codec", [WIDE, OPUS])
+    def test_order_and_repetition_where_the_codec_has_a_memory(
+        self, link: Link, tmp_path: Path, codec: tuple[int, int]
+    ) -> None:
+        """Copies change nothing. What comes out of its turn is silence; what comes in its turn, whole."""
+        tracks: list[Sound] = []
+        for order in (
+            [0, 1, 2, 4, 5, 7, 8, 9],
+            [0, 0, 1, 0, 2, 1, 4, 3, 4, 3, 5, 7, 6, 5, 8, 8, 9],
+        ):
+            path = tmp_path / f"{len(tracks)}.wav"
+            with voice_phones(link, codec, codec) as (a, b):
+                relay(a, b)
+                record(a, b, path)
+                units = codecs.codec(a.codec).rtp_clock // 50
+                frames = a.coder.frames(a.tone(700, 0.2), a.rate // 50)
+                packets = [
+                    struct.pack("!BBHII", 0x80, codec[1], number, number * units, 7) + payload
+                    for number, payload in enumerate(frames)
+                ]
+                _send(link, a.phone, a.port, [packets[number] for number in order])
+                stopped(link)
+                tracks.append(np.trim_zeros(read_wav(path)[0][0]))
+        assert len(tracks[0]) > 0.17 * 16000
+        assert np.array_equal(tracks[0], tracks[1])
+
+    @pytest.mark.parametrize("codec", [(), (ULAW, OPUS)])
+    def test_one_packet_of_another_source_changes_nothing(
+        self, link: Link, tmp_path: Path, codec: tuple[tuple[int, int], ...]
+    ) -> None:
+        path = tmp_path / "a.wav"
+        with voice_phones(link, ULAW, ULAW) as (a, b):
+            relay(a, b, *codec)
+            record(a, b, path)
+            sound = _speech(1, 0.2)
+            packets = [
+                _packet(at // 160, at, sound[at : at + 160], 7) for at in range(0, len(sound), 160)
+            ]
+            packets.insert(6, _packet(40000, 10**6, _speech(2, 0.02), 9))
+            packets.insert(3, _packet(300, 10**6, _speech(3, 0.02), 11))
+            for _, payload_type in codec[1:]:
+                # A change of codec would be a seam, too
+                stray = struct.pack("!BBHII", 0x80, payload_type, 700, 5, 13) + b"\xf8\xff\xfe"
+                packets.insert(8, stray)
+            _send(link, a.phone, a.port, packets)
+            stopped(link)
+            (left, _), rate = read_wav(path)
+            assert rate > 8000 or _found(sound, left)
+            # Nothing stands beside it
+            assert len(np.trim_zeros(left)) == pytest.approx(len(sound) * rate // 8000, abs=40)
+
+    @pytest.mark.parametrize(("first", "ssrc"), [(5000, 9), (100, 9), (100, 7), (40000, 7)])
+    def test_whoever_begins_anew_is_recorded_from_the_second_packet_on(
+        self, link: Link, tmp_path: Path, first: int, ssrc: int
+    ) -> None:
+        """A transfer, or a phone that takes other numbers: the first one might be a stray."""
+        path = tmp_path / "a.wav"
+        with voice_phones(link, ULAW, ULAW) as (a, b):
+            relay(a, b)
+            record(a, b, path)
+            sounds = [_speech(number, 0.2) for number in range(2)]
+            for sound, sequence, source in ((sounds[0], 2000, 7), (sounds[1], first, ssrc)):
+                packets = [
+                    _packet(
+                        sequence + at // 160, 1000 * sequence + at, sound[at : at + 160], source
+                    )
+                    for at in range(0, len(sound), 160)
+                ]
+                _send(link, a.phone, a.port, packets)
+                # What comes at once would stand at the same place
+                converse([(b, b.quiet(0.3))])
+            stopped(link)
+            left = read_wav(path)[0][0]
+            assert _found(sounds[0], left)
+            assert _found(sounds[1][160:], left)
+
     def test_a_lost_packet_leaves_silence_of_its_length(self, link: Link, tmp_path: Path) -> None:
         path = tmp_path / "a.wav"
         with voice_phones(link, ULAW, ULAW) as (a, b):

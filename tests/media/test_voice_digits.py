@@ -353,6 +353,25 @@ class TestEventsOut:
             converse([(phones[0], phones[0].quiet(0.6))])
             assert [fields(group[0])[0] for group in events(phones[0])] == [8]
 
+    def test_no_longer_than_they_mean_something(self, link: Link) -> None:
+        """As those to a peer whose sound is passed on: what was pressed long ago is dialled no more."""
+        with voice_phones(link, PLAIN) as (phone,):
+            phone.be()
+            link.send(SendDigits(phone.port, "71", on_ms=3000))
+            converse([(phone, phone.quiet(0.2))])
+            assert events(phone) != []
+            link.send(phone.stream(send=False), SendDigits(phone.port, "8"))
+            link.settle()
+            converse([(phone, phone.quiet(5.3))])
+            phone.forget()
+            link.send(phone.stream())
+            converse([(phone, phone.quiet(0.5))])
+            assert len(phone.sound()) > 10
+            assert events(phone) == []
+            link.send(SendDigits(phone.port, "9"))
+            converse([(phone, phone.quiet(0.6))])
+            assert [fields(group[0])[0] for group in events(phone)] == [9]
+
     @pytest.mark.parametrize(
         ("digits", "changes", "words"),
         [

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,17 @@ from tests.interop.waiting import until
 from tests.media.engine_process import Link, running, stumbling
 from tests.media.kernels.coders import decoder, encoder
 from tests.media.kernels.sound import Sound, level, sine, tone_level
-from tests.media.voice_phone import G722, L16, LEVEL, PCMA, PCMU, PEAK, converse, voice_phones
+from tests.media.voice_phone import (
+    G722,
+    L16,
+    LEVEL,
+    PCMA,
+    PCMU,
+    PEAK,
+    VoicePhone,
+    converse,
+    voice_phones,
+)
 from tests.media.wav_files import read_wav
 
 PLAIN = (codecs.PCMU, PCMU)
@@ -217,6 +228,8 @@ class TestTracks:
         with voice_phones(link, PLAIN) as (phone,):
             phone.be()
             link.send(Record(1, str(path), phone.port))
+            # Not before that: what comes earlier isn't recorded
+            link.settle()
             noise = np.random.default_rng(4).normal(0, 3000, 16000).astype(np.int16)
             with stumbling(link, *(0.08, 0.13, 0.18) * 3):
                 converse([(phone, noise)])
@@ -227,6 +240,91 @@ class TestTracks:
                 said = np.concatenate([other.decode(one) for one in coder.frames(noise, 160)])
             begin = int(np.flatnonzero(track)[0]) - int(np.flatnonzero(said)[0])
             assert np.array_equal(track[begin : begin + len(said)], said)
+
+
+def noise(phone: VoicePhone, seconds: float) -> Sound:
+    """Something to say of which each sample is found again."""
+    chance = np.random.default_rng(4)
+    return chance.normal(0, 3000, int(phone.rate * seconds)).astype(np.int16)
+
+
+def as_coded(phone: VoicePhone, sound: Sound) -> Sound:
+    """Return what a decoder makes of a sound."""
+    with encoder(phone.codec) as coder, decoder(phone.codec) as other:
+        frames = coder.frames(sound, phone.rate * phone.ptime_ms // 1000)
+        return np.concatenate([other.decode(one) for one in frames])
+
+
+def stands_in(sound: Sound, track: Sound) -> bool:
+    """Whether a track has every sample of a sound, in its order, without a gap."""
+    return sound.astype("<i2").tobytes() in track.astype("<i2").tobytes()
+
+
+class TestWhatNobodyHears:
+    """What the jitter buffer throws away stands in the recording all the same."""
+
+    @pytest.mark.parametrize(
+        ("codec", "late"),
+        [(PLAIN, {20: 0.07, 30: 0.1}), (WIDE, {20: 0.07}), ((codecs.PCMA, PCMA), {20: 0.07})],
+    )
+    def test_what_comes_too_late(
+        self, link: Link, tmp_path: Path, codec: tuple[int, int], late: dict[int, float]
+    ) -> None:
+        path = tmp_path / "one.wav"
+        with voice_phones(link, codec) as (phone,):
+            phone.be()
+            link.send(Record(1, str(path), phone.port))
+            said = noise(phone, 1.0)
+            frames = phone.coder.frames(said, phone.rate // 50)
+            first = phone.sequence, phone.timestamp
+            units = codecs.codec(phone.codec).rtp_clock // 50
+            begun = time.monotonic()
+            for due, number in sorted((0.02 * n + late.get(n, 0), n) for n in range(50)):
+                time.sleep(max(begun + due - time.monotonic(), 0))
+                phone.sequence = first[0] + number
+                phone.timestamp = first[1] + number * units
+                phone.send(frames[number])
+            link.settle()
+            phone.sequence, phone.timestamp = first[0] + 50, first[1] + 50 * units
+            converse([(phone, phone.quiet(0.4))])
+            stopped(link)
+            assert stands_in(as_coded(phone, said), read_wav(path)[0][0])
+
+    @pytest.mark.parametrize("codec", [PLAIN, (codecs.G722, G722)])
+    @pytest.mark.parametrize("source", [99, 1234])
+    def test_what_waits_when_another_source_or_time_line_begins(
+        self, link: Link, tmp_path: Path, codec: tuple[int, int], source: int
+    ) -> None:
+        """The network was stuck, and behind what it had held up a phone begins anew at once."""
+        path = tmp_path / "one.wav"
+        with voice_phones(link, codec) as (phone,):
+            phone.be()
+            link.send(Record(1, str(path), phone.port))
+            said = noise(phone, 0.58)
+            phone.held_up = {20: 0.16}
+            converse([(phone, said)])
+            phone.held_up = {}
+            phone.ssrc = source
+            phone.sequence += 20000
+            phone.timestamp += 800_000
+            converse([(phone, phone.quiet(0.4))])
+            stopped(link)
+            # Where it ends, the next one may have begun already.
+            begin = as_coded(phone, said)[: -phone.rate // 50]
+            assert stands_in(begin, read_wav(path)[0][0])
+
+    def test_what_there_is_no_room_for(self, link: Link, tmp_path: Path) -> None:
+        path = tmp_path / "one.wav"
+        with voice_phones(link, PLAIN) as (phone,):
+            phone.ptime_ms = 5
+            phone.be(ptime_ms=20)
+            link.send(Record(1, str(path), phone.port))
+            said = noise(phone, 1.0)
+            phone.held_up = {80: 0.22}
+            converse([(phone, said)])
+            converse([(phone, phone.quiet(0.4))])
+            stopped(link)
+            assert stands_in(as_coded(phone, said), read_wav(path)[0][0])
 
 
 class TestEnds:

@@ -4,7 +4,7 @@ CURRENT = 0
 """The place in `FORMATS` of what came last; -1 none."""
 
 SEQUENCE = 1
-"""Of the packet that was decoded last; -1 none."""
+"""The newest one of the source that is recorded."""
 
 COUNT = 2
 """Formats that there are."""
@@ -12,8 +12,17 @@ COUNT = 2
 DECODED_NS = 3
 """Until when what has been decoded would last, at `tapping`'s pace (CLOCK_MONOTONIC)."""
 
+SEEN = 4
+"""Bit n: sequence number `SEQUENCE` - n has come."""
+
+SSRC = 5
+"""The source that is recorded; -1 none yet."""
+
+CANDIDATE = 6
+"""SSRC << 16 | sequence number of the packet that would prove another source, or other numbers; -1 none."""
+
 # --- formats, `FORMAT` words each ----------------------------------------------------------------------
-FORMATS = 4
+FORMATS = 8
 FORMAT = 4
 MOST = 4
 

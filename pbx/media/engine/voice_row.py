@@ -126,6 +126,9 @@ HUSH = 44
 SAID = 45
 """What its peer says of voice (RFC 6464), bits: `SAYS_NONE`, `HAS_SAID_SOME`."""
 
+HELD_NS = 46
+"""Since when digits have waited for a peer that takes nothing; 0: they don't."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 48
 EVENT_IN = SENDER + rtp_out.WIDTH

@@ -18,11 +18,17 @@ class Ear:
         self.heard: Happened = []
 
     def receive(
-        self, sequence: int, timestamp: int, marker: bool, payload: bytes, now: int
+        self,
+        sequence: int,
+        timestamp: int,
+        marker: bool,
+        payload: bytes,
+        now: int,
+        ssrc: int = 7,
     ) -> Happened:
         octets = np.frombuffer(bytes(12) + payload, np.uint8)
         answer = ev.receive(
-            self.row, octets, 12, len(payload), sequence, timestamp, int(marker), now
+            self.row, octets, 12, len(payload), sequence, timestamp, int(marker), ssrc, now
         )
         return self.tell(answer)
 
@@ -105,21 +111,22 @@ class TestReceiver:
                 st.sampled_from([0, 160, 320, 800, 65535]),
                 st.sampled_from([20, 20, 20, 300, 1100]),
                 st.sampled_from([4, 4, 4, 8, 3, 0]),
+                st.sampled_from([7, 7, 7, 0]),
             ),
             max_size=40,
         )
     )
     def test_like_its_twin(
-        self, packets: list[tuple[int, int, bool, int, int, int, int, int]]
+        self, packets: list[tuple[int, int, bool, int, int, int, int, int, int]]
     ) -> None:
         ear, twin = Ear(), ReceiverTwin()
         sequence, timestamp, now = 65530, 2**32 - 1000, 10**12
-        for move, leap, marker, digit, second, duration, pause, length in packets:
+        for move, leap, marker, digit, second, duration, pause, length, ssrc in packets:
             sequence, timestamp = (sequence + move) % 65536, (timestamp + leap) % 2**32
             now += pause * MS
             payload = (bytes([digit, second]) + duration.to_bytes(2, "big") + bytes(4))[:length]
-            assert ear.receive(sequence, timestamp, marker, payload, now) == twin.packet(
-                sequence, timestamp, marker, payload, now
+            assert ear.receive(sequence, timestamp, marker, payload, now, ssrc) == twin.packet(
+                sequence, timestamp, marker, payload, now, ssrc
             )
 
     @settings(deadline=None, max_examples=80)
@@ -158,6 +165,34 @@ class TestReceiver:
         assert all(
             0 < length <= whole for (_, length), (_, whole) in zip(ended, digits, strict=True)
         )
+
+    def test_a_phone_that_begins_anew_and_dials_on(self) -> None:
+        """Another SSRC, lower numbers, and the key of before, within a second."""
+        ear, now = Ear(), 10**12
+        for ssrc, first in ((7, 40000), (8, 39990), (9, 5), (7, 3)):
+            for n, (stamp, marker, payload) in enumerate(send(5, 800, 160, 1000)):
+                now += 20 * MS
+                ear.receive(first + n, stamp, marker, payload, now, ssrc)
+            now += 100 * MS
+        assert ear.heard == [("began", 5, 0), ("ended", 5, 800)] * 4
+
+    def test_two_phones_behind_one_port(self) -> None:
+        """Keys of both come, whoever of them was last; of two at once the one that was first."""
+        ear, now = Ear(), 10**12
+        for turn, (ssrc, digit) in enumerate([(7, 1), (8, 2), (7, 3), (8, 4), (8, 5), (7, 6)]):
+            first = 100 * turn + (30000 if ssrc == 7 else 0)
+            for n, (stamp, marker, payload) in enumerate(send(digit, 800, 160, 5000 * turn)):
+                now += 20 * MS
+                ear.receive(first + n, stamp, marker, payload, now, ssrc)
+            now += 100 * MS
+        assert [digit for what, digit, _ in ear.heard if what == "began"] == [1, 2, 3, 4, 5, 6]
+        ear = Ear()
+        for n, both in enumerate(zip(send(1, 1600, 160, 0), send(2, 1600, 160, 0), strict=True)):
+            now += 20 * MS
+            for ssrc, (stamp, marker, payload) in zip((7, 8), both, strict=True):
+                if n < 8:
+                    ear.receive(100 * ssrc + n, stamp, marker, payload, now, ssrc)
+        assert ear.heard == [("began", 1, 0)]
 
     def test_only_the_ends_come(self) -> None:
         ear = Ear()
@@ -208,5 +243,5 @@ class TestReceiver:
         row = np.zeros(ev.WIDTH, np.int64)
         octets = np.zeros(16, np.uint8)
         for offset, length in [(12, 3), (13, 4), (-1, 4), (12, -4), (2**40, 4)]:
-            assert ev.receive(row, octets, offset, length, 1, 1, 1, 10**12) == 0
+            assert ev.receive(row, octets, offset, length, 1, 1, 1, 7, 10**12) == 0
         assert not row.any()

@@ -17,19 +17,24 @@ class ReceiverTwin:
     tone: Tone | None = None
     sequence: int = 0
     last_ns: int = 0
+    ssrc: int = 0
 
     def packet(
-        self, sequence: int, timestamp: int, marker: bool, payload: bytes, now: int
+        self, sequence: int, timestamp: int, marker: bool, payload: bytes, now: int, ssrc: int
     ) -> list[tuple[str, int, int]]:
         if len(payload) < 4:
             return []
         tone = self.tone
         anew = tone is None
-        if tone is not None and (sequence - self.sequence - 1) % 65536 >= 0x7FFF:
+        if tone is not None and ssrc != self.ssrc:
+            if tone.is_open and now - self.last_ns < 150_000_000:
+                return []
+            anew = True
+        elif tone is not None and (sequence - self.sequence - 1) % 65536 >= 0x7FFF:
             if now - self.last_ns < 10**9:
                 return []
             anew = True
-        self.sequence, self.last_ns = sequence, now
+        self.sequence, self.last_ns, self.ssrc = sequence, now, ssrc
         digit, ends, duration = payload[0], payload[1] >= 0x80, int.from_bytes(payload[2:4], "big")
         happened: list[tuple[str, int, int]] = []
         next_segment = 0 if tone is None else (tone.timestamp + 65535) % 2**32

@@ -144,6 +144,15 @@ def decode(functions: Any, coder: Any, memory: Any, payload: Any, length: Any, p
 
 
 @kernel
+def has_memory(coder: Any) -> Any:
+    """Return whether what a packet sounds like depends on those decoded before: all but G.711 and L16."""
+    codec = coder[row.CODEC]
+    g711 = codec == codecs.PCMU or codec == codecs.PCMA
+    linear = codec == codecs.L16_8000 or codec == codecs.L16_16000 or codec == codecs.L16_48000
+    return not g711 and not linear
+
+
+@kernel
 def encode(functions: Any, coder: Any, memory: Any, pcm: Any, samples: Any, payload: Any) -> Any:
     """Encode `samples`; returns the number of octets, 0 where there is nothing to send.
 

@@ -73,7 +73,15 @@ def notice_key(
     sequence, timestamp = big_endian_16(packet, 2), big_endian_32(packet, 4)
     marker = np.int64(packet[1]) >> 7
     happened = telephone_event.receive(
-        events, packet, place >> 16, place & 0xFFFF, sequence, timestamp, marker, now
+        events,
+        packet,
+        place >> 16,
+        place & 0xFFFF,
+        sequence,
+        timestamp,
+        marker,
+        big_endian_32(packet, 8),
+        now,
     )
     if happened & telephone_event.BEGAN != 0:
         report_digit(tables, row, slot, events[telephone_event.DIGIT], 0, now)

@@ -8,10 +8,17 @@ from pbx.media import codecs
 from pbx.media.engine import coder_row, ring_row, staged_row, stream_row, tap_row, voice_row
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import record
-from pbx.media.engine.kernels.codec import decode
+from pbx.media.engine.kernels.codec import decode, has_memory
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
-from pbx.media.engine.kernels.rtp import RTP, big_endian_16, big_endian_32, packet_kind
+from pbx.media.engine.kernels.rtp import (
+    MAX_DROPOUT,
+    MAX_MISORDER,
+    RTP,
+    big_endian_16,
+    big_endian_32,
+    packet_kind,
+)
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import change_clock, tape
 from pbx.media.engine.native import (
@@ -32,6 +39,9 @@ _PACE = 2
 _AHEAD_NS = 1_000_000_000
 """How far ahead of that: what a network has held up comes at once."""
 
+_FORGOTTEN_NS = 5_000_000_000
+"""Without a packet that was decoded: whatever comes next is a beginning."""
+
 
 @kernel
 def _decodes_fast(voices: Any, row: Any) -> Any:
@@ -51,7 +61,7 @@ def set_tap(tables: Any, voices: Any, command: Any) -> None:
     slot = command[ring_row.ROW]
     row = row_of(voices.taps, slot)
     row[tap_row.CURRENT] = -1
-    row[tap_row.SEQUENCE] = -1
+    row[tap_row.SSRC] = -1
     row[tap_row.DECODED_NS] = 0
     row[tap_row.COUNT] = command[ring_row.SETTINGS]
     for word in range(tap_row.MOST * tap_row.FORMAT):
@@ -62,56 +72,113 @@ def set_tap(tables: Any, voices: Any, command: Any) -> None:
 
 
 @kernel
-def _switch(voices: Any, slot: Any, payload_type: Any) -> Any:
-    """Make a payload type's format the current one; returns False where there is none."""
-    row = row_of(voices.taps, slot)
+def _format_of(row: Any, payload_type: Any) -> Any:
+    """Return the place in `FORMATS` of a payload type; -1 where there is none."""
     for place in range(row[tap_row.COUNT]):
-        wanted = part(row, tap_row.FORMATS + tap_row.FORMAT * place, tap_row.FORMAT)
-        if wanted[tap_row.TYPE] != payload_type:
-            continue
-        if row[tap_row.CURRENT] != place:
-            row[tap_row.CURRENT] = place
-            # The words of a voice that isn't one: where recordings look.
-            voice = row_of(voices.voices, slot)
-            voice[voice_row.DECODER] = wanted[tap_row.DECODER]
-            rate, clock = wanted[tap_row.RATE], wanted[tap_row.CLOCK]
-            # On the same clock the sound goes on without a seam.
-            if voice[voice_row.RATE] != rate or voice[voice_row.CLOCK] != clock:
-                voice[voice_row.RATE] = rate
-                voice[voice_row.CLOCK] = clock
-                clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
-                change_clock(voices, slot)
+        if row[tap_row.FORMATS + tap_row.FORMAT * place + tap_row.TYPE] == payload_type:
+            return place
+    return -1
+
+
+@kernel
+def _switch(voices: Any, slot: Any, place: Any) -> None:
+    """Make a format the current one."""
+    row = row_of(voices.taps, slot)
+    if row[tap_row.CURRENT] == place:
+        return
+    row[tap_row.CURRENT] = place
+    wanted = part(row, tap_row.FORMATS + tap_row.FORMAT * place, tap_row.FORMAT)
+    # The words of a voice that isn't one: where recordings look.
+    voice = row_of(voices.voices, slot)
+    voice[voice_row.DECODER] = wanted[tap_row.DECODER]
+    rate, clock = wanted[tap_row.RATE], wanted[tap_row.CLOCK]
+    # On the same clock the sound goes on without a seam.
+    if voice[voice_row.RATE] != rate or voice[voice_row.CLOCK] != clock:
+        voice[voice_row.RATE] = rate
+        voice[voice_row.CLOCK] = clock
+        clear(part(row_of(voices.sound, slot), voice_row.TO_TAPE, WINDOW))
+        change_clock(voices, slot)
+
+
+@kernel
+def _begin(row: Any, ssrc: Any, sequence: Any) -> None:
+    row[tap_row.SSRC] = ssrc
+    row[tap_row.SEQUENCE] = sequence
+    row[tap_row.SEEN] = 1
+    row[tap_row.CANDIDATE] = -1
+
+
+@kernel
+def _proves_itself(row: Any, ssrc: Any, sequence: Any) -> Any:
+    """Return whether a packet of another source, or with other numbers, follows one of its kind.
+
+    One alone proves nothing (RFC 3550 A.1), and would tear the recording apart.
+    """
+    if row[tap_row.CANDIDATE] != ssrc << 16 | sequence:
+        row[tap_row.CANDIDATE] = ssrc << 16 | (sequence + 1) & 0xFFFF
+        return False
+    _begin(row, ssrc, sequence)
+    row[tap_row.SEEN] = 3
+    return True
+
+
+@kernel
+def _is_wanted(voices: Any, row: Any, place: Any, ssrc: Any, sequence: Any) -> Any:
+    """Take note of a packet of the format at `place`; return whether it is to be recorded.
+
+    A copy is not, and a late one only if its codec has no memory: others' is beyond that packet
+    already, and what comes behind would suffer, too. It is silence then, as if it had been lost.
+    """
+    if row[tap_row.SSRC] < 0:
+        _begin(row, ssrc, sequence)
         return True
-    return False
+    ahead = (sequence - row[tap_row.SEQUENCE]) & 0xFFFF
+    if row[tap_row.SSRC] != ssrc:
+        return _proves_itself(row, ssrc, sequence)
+    if 0 < ahead < MAX_DROPOUT:
+        row[tap_row.SEEN] = (row[tap_row.SEEN] << ahead if ahead <= MAX_MISORDER else 0) | 1
+        row[tap_row.SEQUENCE] = sequence
+        return True
+    late = (-ahead) & 0xFFFF
+    if late > MAX_MISORDER:
+        return _proves_itself(row, ssrc, sequence)
+    if (row[tap_row.SEEN] >> late) & 1 != 0:
+        return False
+    row[tap_row.SEEN] |= 1 << late
+    decoder = row[tap_row.FORMATS + tap_row.FORMAT * place + tap_row.DECODER]
+    return not has_memory(row_of(voices.coders, decoder))
 
 
 @kernel
 def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
-    place = payload_place(packet, length)
+    payload = payload_place(packet, length)
     row = row_of(voices.taps, slot)
-    sequence = big_endian_16(packet, 2)
-    if place < 0 or sequence == row[tap_row.SEQUENCE]:
+    place = _format_of(row, np.int64(packet[1]) & 0x7F)
+    if payload < 0 or place < 0:
         return
-    if row[tap_row.DECODED_NS] - now > _AHEAD_NS:
+    ahead = row[tap_row.DECODED_NS] - now
+    if ahead > _AHEAD_NS:
         # Nobody speaks as fast: who sends more than can be heard takes others' time
         return
-    if not _switch(voices, slot, np.int64(packet[1]) & 0x7F):
+    if ahead < -_FORGOTTEN_NS:
+        row[tap_row.SSRC] = -1
+    timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
+    if not _is_wanted(voices, row, place, ssrc, big_endian_16(packet, 2)):
         return
-    row[tap_row.SEQUENCE] = sequence
+    _switch(voices, slot, place)
     coder = voices.voices[slot, voice_row.DECODER]
     samples = decode(
         voices.functions,
         row_of(voices.coders, coder),
         row_of(voices.memories, coder),
-        part(packet, place >> 16, place & 0xFFFF),
-        place & 0xFFFF,
+        part(packet, payload >> 16, payload & 0xFFFF),
+        payload & 0xFFFF,
         voices.tapped,
     )
     if samples > 0:
         rate = np.uint64(_PACE) * np.uint64(voices.voices[slot, voice_row.RATE])
         takes = np.int64(np.uint64(samples) * np.uint64(1_000_000_000) // rate)
         row[tap_row.DECODED_NS] = max(row[tap_row.DECODED_NS], now) + takes
-        timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
         tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
 
 

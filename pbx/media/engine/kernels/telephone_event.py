@@ -45,6 +45,9 @@ ENDED_DIGIT = 10
 ENDED_DURATION = 11
 """The tone that an event ended, while the next one may have begun already."""
 
+SSRC = 12
+"""Of its last packet."""
+
 # --- words of the sender --------------------------------------------------------------------------
 WHOLE = 6
 """Units that the tone shall last; 0 until `stop`."""
@@ -104,6 +107,7 @@ def receive(
     sequence: Any,
     timestamp: Any,
     marker: Any,
+    ssrc: Any,
     now: Any,
 ) -> Any:
     """Take in one packet of telephone-event.
@@ -112,7 +116,7 @@ def receive(
         row: `WIDTH` words, zeros at first.
         packet: the octets of the packet.
         offset, length: where its payload is.
-        sequence, timestamp, marker: of its header.
+        sequence, timestamp, marker, ssrc: of its header.
         now: when it came, CLOCK_MONOTONIC in nanoseconds.
 
     Returns:
@@ -121,7 +125,13 @@ def receive(
     if length < PAYLOAD or offset < 0 or offset + PAYLOAD > packet.shape[0]:
         return 0
     ahead = (sequence - row[SEQUENCE]) & 0xFFFF
-    if row[STARTED] != 0 and (ahead == 0 or ahead >= 0x8000):
+    if row[STARTED] != 0 and ssrc != row[SSRC]:
+        # Two phones behind one port, or one that has begun anew. While a key is down, it is that one
+        # which counts: else each packet of two that are down at once would be another key.
+        if row[OPEN] != 0 and now - row[LAST_NS] < SILENCE_NS:
+            return 0
+        row[STARTED] = 0
+    elif row[STARTED] != 0 and (ahead == 0 or ahead >= 0x8000):
         # Doubled, or overtaken by a packet that knew more. After a second, though, it's a peer
         # that has begun anew.
         if now - row[LAST_NS] < 1_000_000_000:
@@ -132,6 +142,7 @@ def receive(
     duration = big_endian_16(packet, offset + 2)
     distance = signed_32(timestamp - row[TIMESTAMP])
     row[SEQUENCE] = sequence
+    row[SSRC] = ssrc
     row[LAST_NS] = now
     happened = 0
     if row[STARTED] != 0 and row[OPEN] != 0 and digit == row[DIGIT] and distance == LONGEST:

@@ -28,7 +28,7 @@ from pbx.media.engine.kernels.rtp import RTP_HEADER
 from pbx.media.engine.kernels.taping import change_clock
 from pbx.media.engine.kernels.ticking import join_tick, leave_tick
 from pbx.media.engine.kernels.voice_in import record_waiting
-from pbx.media.engine.kernels.voice_out import send_report
+from pbx.media.engine.kernels.voice_out import forget_digits, send_report
 from pbx.media.engine.kernels.watching import become_relayed, become_voice
 from pbx.media.engine.native import clear, kernel, monotonic_ns, part, row_of
 
@@ -107,13 +107,6 @@ def _begin(tables: Any, voices: Any, slot: Any, command: Any) -> None:
 
 
 @kernel
-def _forget_digits(row: Any) -> None:
-    row[voice_row.DIGITS_LEFT] = 0
-    row[voice_row.DIGITS] = 0
-    row[voice_row.DIGITS + 1] = 0
-
-
-@kernel
 def _begin_codec(voices: Any, slot: Any) -> None:
     """Make all ready that depends on the codec."""
     row = row_of(voices.voices, slot)
@@ -155,8 +148,7 @@ def _change_types(row: Any) -> None:
     row[voice_row.JITTER + jitter_row.EVENT_TYPE] = row[voice_row.EVENT_TYPE]
     row[voice_row.JITTER + jitter_row.NOISE_TYPE] = row[voice_row.NOISE_TYPE]
     if row[voice_row.EVENT_TYPE] < 0:
-        _forget_digits(row)
-        clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
+        forget_digits(row)
 
 
 @kernel

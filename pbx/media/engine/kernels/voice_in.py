@@ -22,6 +22,7 @@ from pbx.media.engine.kernels.codec import (
     conceal_natively,
     decode,
     ends_in_noise,
+    has_memory,
     opus_has_copy,
     recover,
 )
@@ -141,6 +142,78 @@ def _note_said(row: Any, packet: Any, length: Any) -> None:
 
 
 @kernel
+def _record_unheard(
+    voices: Any, slot: Any, payload: Any, length: Any, timestamp: Any, ssrc: Any, now: Any
+) -> None:
+    """Decode a packet that nobody will hear into the voice's recording, which it has."""
+    row = row_of(voices.voices, slot)
+    coder = row[voice_row.DECODER]
+    samples = decode(
+        voices.functions,
+        row_of(voices.coders, coder),
+        row_of(voices.memories, coder),
+        payload,
+        length,
+        voices.tapped,
+    )
+    if samples > 0:
+        tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
+
+
+@kernel
+def _record_late(
+    voices: Any,
+    slot: Any,
+    payload: Any,
+    length: Any,
+    payload_type: Any,
+    timestamp: Any,
+    ssrc: Any,
+    now: Any,
+) -> None:
+    """Record a packet that has come too late to be heard, where it belongs.
+
+    Not of a codec with a memory: that is beyond this packet already, and what is heard would suffer.
+    """
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    # One that is further away may be of another time line.
+    late = jitter_in.signed_32(jitter[j.NEXT_TS] - timestamp)
+    known = payload_type == row[voice_row.PAYLOAD_TYPE] and 0 < late <= jitter[j.MAX_DELAY]
+    if known and not has_memory(row_of(voices.coders, row[voice_row.DECODER])):
+        _record_unheard(voices, slot, payload, length, timestamp, ssrc, now)
+
+
+@kernel
+def _record_dropped(voices: Any, slot: Any, dropped: Any, ssrc: Any, now: Any) -> None:
+    """Record what `jitter.put` has just thrown away: what waited longest, or all of another source.
+
+    Its slots are the last ones to be filled anew. A full buffer has filled the oldest one already.
+
+    Args:
+        voices, slot: as for `take_packet`.
+        dropped: packets.
+        ssrc: their source.
+        now: when the packet came for which they had to go.
+    """
+    row = row_of(voices.voices, slot)
+    jitter = part(row, voice_row.JITTER, j.WIDTH)
+    free = jitter[j.SLOT_MASK] + 1 - jitter[j.COUNT] - jitter[j.CANDIDATE]
+    count = min(dropped, free)
+    first = jitter_in.timestamp_of(jitter, jitter_in.slot_at(jitter, jitter[j.HEAD] - count))
+    for position in range(jitter[j.HEAD] - count, jitter[j.HEAD]):
+        place = jitter_in.slot_at(jitter, position)
+        facts = jitter_in.facts_of(jitter, place)
+        if facts >> 32 == row[voice_row.NOISE_TYPE]:
+            continue
+        timestamp = jitter_in.timestamp_of(jitter, place)
+        payload = rest(row_of(voices.payloads, slot), place << voice_row.SLOT_SHIFT)
+        # A recording takes packets when they are played, and these would have been so one by one.
+        due = now + (timestamp - first) * 1_000_000_000 // jitter[j.CLOCK]
+        _record_unheard(voices, slot, payload, facts & 0xFFFF, timestamp, ssrc, due)
+
+
+@kernel
 def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> None:
     """Take in one RTP packet of a voice's peer.
 
@@ -162,7 +235,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     sequence, timestamp = big_endian_16(packet, 2), big_endian_32(packet, 4)
     ssrc = big_endian_32(packet, 8)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
-    before = jitter[j.SSRC]
+    before, head = jitter[j.SSRC], jitter[j.HEAD]
     verdict = jitter_in.put(
         jitter,
         row_of(voices.payloads, slot),
@@ -176,6 +249,12 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
         ssrc,
         now,
     )
+    if row[voice_row.TAPE] != 0:
+        if jitter[j.HEAD] > head:
+            _record_dropped(voices, slot, jitter[j.HEAD] - head, before, now)
+        if verdict == j.TOO_LATE:
+            payload = rest(packet, offset)
+            _record_late(voices, slot, payload, octets, payload_type, timestamp, ssrc, now)
     is_opus = voices.coders[row[voice_row.DECODER], coder_row.CODEC] == codecs.OPUS
     if is_opus and verdict == j.STORED and opus_has_copy(rest(packet, offset), octets):
         jitter[j.COPIES] = 1
@@ -192,7 +271,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     if verdict == j.EVENT:
         events = part(row, voice_row.EVENT_IN, telephone_event.WIDTH)
         happened = telephone_event.receive(
-            events, packet, offset, octets, sequence, timestamp, marker, now
+            events, packet, offset, octets, sequence, timestamp, marker, ssrc, now
         )
         # An end with a beginning is that of the key before, or of one that one packet told of
         if happened & telephone_event.ENDED != 0 and events[telephone_event.OPEN] != 0:

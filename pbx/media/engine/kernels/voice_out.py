@@ -16,11 +16,12 @@ from pbx.media.engine.kernels import (
 )
 from pbx.media.engine.kernels.codec import encode
 from pbx.media.engine.kernels.counting import measure
+from pbx.media.engine.kernels.dialling import STALE_NS
 from pbx.media.engine.kernels.levels import energy
 from pbx.media.engine.kernels.outbox import post
 from pbx.media.engine.kernels.playout import TICK_NS
 from pbx.media.engine.kernels.rtp import RTP_HEADER
-from pbx.media.engine.native import kernel, monotonic_ns, ntp_time, part, rest, row_of
+from pbx.media.engine.native import clear, kernel, monotonic_ns, ntp_time, part, rest, row_of
 from pbx.media.engine.voice_tables import PACKET
 
 _VOLUME = 10
@@ -51,6 +52,28 @@ def _next_digit(row: Any) -> None:
     timestamp = row[voice_row.SENDER + rtp_out.TIMESTAMP]
     telephone_event.start(events, digit, _VOLUME, timestamp, row[voice_row.ON_UNITS])
     row[voice_row.OFF_LEFT] = row[voice_row.OFF_UNITS]
+
+
+@kernel
+def forget_digits(row: Any) -> None:
+    """Send no more of a voice's digits, nor of the one that is being sent."""
+    row[voice_row.DIGITS_LEFT] = 0
+    row[voice_row.DIGITS] = 0
+    row[voice_row.DIGITS + 1] = 0
+    clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
+
+
+@kernel
+def _withhold_digits(row: Any, now: Any) -> None:
+    """Let digits wait in a tick in which the peer takes nothing; forget them after a while."""
+    events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
+    left = row[voice_row.DIGITS_LEFT] + events[telephone_event.OPEN] + events[telephone_event.ENDS]
+    if left == 0:
+        row[voice_row.HELD_NS] = 0
+    elif row[voice_row.HELD_NS] == 0:
+        row[voice_row.HELD_NS] = now
+    elif now - row[voice_row.HELD_NS] > STALE_NS:
+        forget_digits(row)
 
 
 @kernel
@@ -192,7 +215,10 @@ def speak(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         rtp_out.pass_time(sender, ((now - before) // TICK_NS - 1) * units)
     quiet = False
     if tables.streams[slot, stream_row.FLAGS] & stream_row.SEND != 0:
+        row[voice_row.HELD_NS] = 0
         quiet = _send_event(tables, voices, slot, row[voice_row.EVENT_CLOCK] // 50)
+    else:
+        _withhold_digits(row, now)
     out = part(sound, voice_row.OUT, voice_row.FRAME)
     pending, packet = row[voice_row.PENDING], row[voice_row.PACKET]
     if pending == 0 and packet == frame:
