@@ -239,9 +239,7 @@ class TestFromThePhone:
         for digit, ms in (("5", 230), ("#", 2000), ("1", 40), ("2", 60_000)):
             press(office, alice, digit, ms)
         held = [("5", 230), ("#", 2000), ("1", 80), ("2", 10_000)]
-        assert lengths(office) == [
-            one for digit, ms in held for one in ((digit, 10_000), ("", ms))
-        ]
+        assert lengths(office) == [one for digit, ms in held for one in ((digit, 10_000), ("", ms))]
 
     def test_a_key_whose_end_is_lost_ends_with_the_next_one(self, office: Office) -> None:
         alice, _, _, _ = calling(office, INBAND)

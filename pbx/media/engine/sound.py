@@ -32,15 +32,7 @@ from pbx.media.protocol import (
 )
 
 SoundCommand = (
-    Voice
-    | StopVoice
-    | Play
-    | StopPlaying
-    | SendDigits
-    | EndDigit
-    | Tap
-    | Record
-    | StopRecording
+    Voice | StopVoice | Play | StopPlaying | SendDigits | EndDigit | Tap | Record | StopRecording
 )
 
 _DIGITS = DTMF_DIGITS + "!"
