@@ -13,7 +13,10 @@ from pbx.media.session import LegMedia, bridge
 
 _ON_MS = 80
 _OFF_MS = 60
-"""Of a digit that is passed on: done with before the next one comes, however fast they are."""
+"""Of a digit that is passed on, at the least: done with before the next one comes, however fast they are."""
+
+HELD_MS = 10_000
+"""Of one whose end nobody has told of yet."""
 
 
 class Passage:
@@ -259,19 +262,34 @@ class Passage:
         """
         return self._keypad(port).by_info(digit, now)
 
-    def dial(self, port: int, digit: str, *, tones: bool) -> bool:
-        """Let the engine tell a party's partner of a key; False where it can't.
+    def dial(self, port: int, digit: str, *, tones: bool, on_ms: int) -> int:
+        """Let the engine tell a party's partner of a key.
 
         Args:
             port: of the party's sound, whose key it is.
             digit: as in `events.Dialled`.
             tones: as tones, where the partner takes no telephone-events.
+            on_ms: how long it lasts; `HELD_MS`: until `end_digit`. What is passed on has one length.
+
+        Returns:
+            The port of the partner's sound; 0 where the engine can't tell it.
         """
         hearer = self._hearer(port, tones=tones)
         if not hearer or digit == "!":
-            return False
-        self._tell([protocol.SendDigits(hearer, digit, _ON_MS, _OFF_MS)])
-        return True
+            return 0
+        lasts = _length(on_ms) if self._voices else _ON_MS
+        self._tell([protocol.SendDigits(hearer, digit, lasts, _OFF_MS)])
+        return hearer
+
+    def end_digit(self, hearer: int, on_ms: int) -> None:
+        """Let the last key last so long that a party was told of by `dial`.
+
+        Args:
+            hearer: what that has returned.
+            on_ms: how long the key was held down.
+        """
+        if hearer in self._voices:
+            self._tell([protocol.EndDigit(hearer, _length(on_ms))])
 
     def _hearer(self, port: int, *, tones: bool) -> int:
         """Return by which port the engine can tell a party's partner of a key; 0 for none."""
@@ -283,3 +301,7 @@ class Passage:
 
     def _keypad(self, port: int) -> Keypad:
         return self._keypads.setdefault(port, Keypad())
+
+
+def _length(on_ms: int) -> int:
+    return min(max(on_ms, _ON_MS), HELD_MS)

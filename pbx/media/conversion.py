@@ -210,14 +210,15 @@ def voices(
         return ()
     found = []
     for media, own, hearer, heard in ((a, one, b, other), (b, other, a, one)):
+        # Its keys are tones, and the partner understands telephone-events or INFO
+        told = own.event_type < 0 and (heard.event_type >= 0 or hearer.keys is KeyForm.INFO)
         found.append(
             structs.replace(
                 own.voice(media.port(own.index), heard.rate),
                 partner=hearer.port(own.index),
-                # Its keys are tones, and the partner understands telephone-events or INFO only, or we
-                # want to know of them
-                inband=own.event_type < 0
-                and (heard.event_type >= 0 or hearer.keys is KeyForm.INFO or media.watched),
+                # Or we want to know of them
+                inband=told or (own.event_type < 0 and media.watched),
+                hides_keys=told,
             )
         )
     return tuple(found)

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-VERSION = 6
+VERSION = 7
 """Raised when a message changes its meaning; both sides refuse another version."""
 
 TAP_FORMATS = 4
@@ -179,6 +179,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
         echo: it hears itself.
         gain_db: how much louder the others hear it, `LEAST_GAIN_DB` to `MOST_GAIN_DB`.
         inband: find DTMF digits in its sound, for a peer that sends no telephone-events.
+        hides_keys: others don't hear what `inband` finds: they are told of it in another form.
         line: tell by `Line` of busy and congestion tone in its sound, and of silence.
         country: ISO 3166-1 alpha-2, whose tones these are; empty for those of E.180.
         metrics: send the peer VoIP metrics (RFC 3611 §4.7) with the reports on what it sends.
@@ -223,6 +224,7 @@ class Voice(msgspec.Struct, frozen=True, tag="voice"):
     level_in: int = 0
     level_out: int = 0
     speakers_out: int = 0
+    hides_keys: bool = False
 
 
 class StopVoice(msgspec.Struct, frozen=True, tag="stop-voice"):
@@ -275,13 +277,29 @@ class SendDigits(msgspec.Struct, frozen=True, tag="send-digits"):
     Args:
         port: the voice, or the stream.
         digits: of ``0123456789*#ABCD``, at most 32.
-        on_ms, off_ms: length of each digit and of the pause behind it.
+        on_ms, off_ms: length of each digit and of the pause behind it; 40 and 20 at least, 10000 and
+            5000 at the most. That of the last digit may be told later by `EndDigit`.
     """
 
     port: int
     digits: str
     on_ms: int = 160
     off_ms: int = 90
+
+
+class EndDigit(msgspec.Struct, frozen=True, tag="end-digit"):
+    """Let the last digit of the last `SendDigits` for a voice last so long.
+
+    Where it has lasted longer already it ends now, and one that is over is left alone; so is all where
+    the stream is no voice.
+
+    Args:
+        port: the voice.
+        on_ms: its length, 40 to 10000.
+    """
+
+    port: int
+    on_ms: int
 
 
 class Tap(msgspec.Struct, frozen=True, tag="tap"):
@@ -336,6 +354,7 @@ Command = (
     | Play
     | StopPlaying
     | SendDigits
+    | EndDigit
     | Tap
     | Record
     | StopRecording

@@ -414,7 +414,7 @@ class TestKeys:
         office.exchange.reported(Digit(own.port, "!", False), office.now)
         office.pump()
         assert self.sent(office) == [(partner.port, "5")]
-        assert partner.inband == (callee == "9")
+        assert partner.inband == partner.hides_keys == (callee == "9")
 
     def test_of_calls_that_have_ended_nothing_is_passed_on(self, office: Office) -> None:
         _, bob, call, _ = converted(office)

@@ -8,7 +8,7 @@ import pytest
 from pbx.config.line import Line
 from pbx.config.settings import MediaSettings
 from pbx.media import codecs
-from pbx.media.protocol import Digit, DigitEnded, SendDigits
+from pbx.media.protocol import Digit, DigitEnded, EndDigit, SendDigits
 from pbx.sip.message import Request, Response
 from tests.call.office import Office, Phone
 from tests.call.phone import Invite
@@ -80,6 +80,19 @@ def heard_of(peer: Phone) -> list[str]:
 
 def dialled(office: Office) -> list[tuple[int, str]]:
     return [(one.port, one.digits) for one in office.media if isinstance(one, SendDigits)]
+
+
+def lengths(office: Office) -> list[tuple[str, int]]:
+    """The keys that the engine was to tell of, and what was said of how long each lasts."""
+    found: list[tuple[str, int]] = []
+    for one in office.media:
+        if isinstance(one, SendDigits):
+            port = one.port
+            found.append((one.digits, one.on_ms))
+        elif isinstance(one, EndDigit):
+            assert one.port == port
+            found.append(("", one.on_ms))
+    return found
 
 
 def event_types(message: Request | Response) -> list[str]:
@@ -221,6 +234,21 @@ class TestFromThePhone:
         assert dialled(office) == [(port_of(office, peer), "5")]
         assert heard_of(peer) == []
 
+    def test_to_a_tone_as_long_as_it_is_held(self, office: Office) -> None:
+        alice, _, _, _ = calling(office, INBAND)
+        for digit, ms in (("5", 230), ("#", 2000), ("1", 40), ("2", 60_000)):
+            press(office, alice, digit, ms)
+        held = [("5", 230), ("#", 2000), ("1", 80), ("2", 10_000)]
+        assert lengths(office) == [one for digit, ms in held for one in ((digit, 10_000), ("", ms))]
+
+    def test_a_key_whose_end_is_lost_ends_with_the_next_one(self, office: Office) -> None:
+        alice, _, _, _ = calling(office, INBAND)
+        port = port_of(office, alice)
+        office.exchange.reported(Digit(port, "5", False), office.now)
+        office.now += 0.3
+        press(office, alice, "6", 100)
+        assert lengths(office) == [("5", 10_000), ("", 300), ("6", 10_000), ("", 100)]
+
     @pytest.mark.parametrize("line", [INFO, INBAND])
     @pytest.mark.parametrize("info_first", [False, True])
     def test_told_of_twice_it_counts_once(
@@ -255,6 +283,7 @@ class TestFromThePhone:
         call.cseq += 1
         call.request("INFO", call.cseq, b"Signal=5\r\nDuration=250\r\n", RELAY)
         assert dialled(office) == [(port_of(office, peer), "5")]
+        assert lengths(office) == [("5", 250)]
         assert heard_of(peer) == []
 
     def test_by_info_to_info(self, office: Office) -> None:
@@ -300,9 +329,12 @@ class TestToThePhone:
     @pytest.mark.parametrize(("line", "inband"), [(INFO, False), (INFO, True), (INBAND, True)])
     def test_as_an_event(self, office: Office, line: Line, inband: bool) -> None:
         alice, peer, _, invite = calling(office, line)
-        assert office.voices()[port_of(office, peer)].inband
+        voice = office.voices()[port_of(office, peer)]
+        assert voice.inband
+        assert voice.hides_keys
         self.tells(office, peer, invite, inband=inband)
         assert dialled(office) == [(port_of(office, alice), "7")]
+        assert lengths(office) == ([("7", 10_000), ("", 230)] if inband else [("7", 250)])
         assert heard_of(alice) == []
 
     def test_told_of_twice_it_counts_once(self, office: Office) -> None:
@@ -315,6 +347,7 @@ class TestToThePhone:
         """It hears them as they are: another one beside would be a second key."""
         _, peer, _, _ = calling(office, INBAND, "8")
         assert not office.voices()[port_of(office, peer)].inband
+        assert not office.voices()[port_of(office, peer)].hides_keys
 
     def test_by_info_to_a_phone_without_events(self, office: Office) -> None:
         alice, peer, _, invite = calling(office, INFO, "8")

@@ -14,7 +14,7 @@ from msgspec import structs
 from pbx.media.engine import player_row as p
 from pbx.media.engine import ring_row, voice_row
 from pbx.media.engine.background import Background
-from pbx.media.engine.kernels import mix
+from pbx.media.engine.kernels import mix, tones
 from pbx.media.engine.packet_threads import PacketThreads
 from pbx.media.engine.rooms import Rooms
 from pbx.media.engine.sound_file import SoundFile, SoundFileError
@@ -140,6 +140,21 @@ class Players:
         player = _Player(self._own, voice, 0)
         self._named[player.name] = player
         self._play_tone(player, steps, DTMF_LEVEL, 1)
+
+    def end_digit(self, voice: int, on_ms: int) -> None:
+        """Let the digit last so long that was the last one to be dialled for a voice."""
+        waiting = self._waiting.get(voice)
+        if waiting:
+            last = waiting.pop()
+            if len(last.digits) > 1:
+                waiting.append(structs.replace(last, digits=last.digits[:-1]))
+            waiting.append(structs.replace(last, digits=last.digits[-1], on_ms=on_ms))
+            return
+        for player in self._rows.values():
+            if player.name < 0 and player.voice == voice and player.sound is not None:
+                # The last step is the pause behind it
+                samples = player.sound[-2, tones.SAMPLES : tones.SAMPLES + 1]
+                self._packets.publish(samples, on_ms * _TONE_RATE // 1000)
 
     def stop(self, name: int) -> None:
         """End a player; nothing happens where there's none of that name."""

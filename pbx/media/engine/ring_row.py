@@ -47,6 +47,8 @@ another packet thread, all at once."""
 ADOPT = 15
 """Of the thread that they go to, the same words."""
 
+END_DIGIT = 16
+
 MOST_REPORTS = 4
 """Reports that one command may bring about at most: of a voice that is released what it has counted and
 its end, then its SRTP sessions, and the stream's end."""

@@ -18,6 +18,7 @@ from pbx.media.engine.voices import Voices, pcm_rate, voice_counts
 from pbx.media.protocol import (
     Digit,
     DigitEnded,
+    EndDigit,
     Play,
     Record,
     Report,
@@ -30,7 +31,9 @@ from pbx.media.protocol import (
     VoiceCounts,
 )
 
-SoundCommand = Voice | StopVoice | Play | StopPlaying | SendDigits | Tap | Record | StopRecording
+SoundCommand = (
+    Voice | StopVoice | Play | StopPlaying | SendDigits | EndDigit | Tap | Record | StopRecording
+)
 
 _DIGITS = DTMF_DIGITS + "!"
 """By RFC 4733's event codes 0 to 16."""
@@ -116,6 +119,9 @@ class Sound:
         elif isinstance(message, SendDigits):
             if not self._voices.send_digits(message, row(message.port)):
                 self._players.dial(message, row(message.port))
+        elif isinstance(message, EndDigit):
+            if not self._voices.end_digit(message, row(message.port)):
+                self._players.end_digit(row(message.port), message.on_ms)
         elif isinstance(message, Tap):
             self._taps.set(message, row(message.port))
         elif isinstance(message, Record):

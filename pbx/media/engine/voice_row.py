@@ -90,16 +90,17 @@ TAPE_SIDE = 30
 DIGIT_NS = 31
 """When the next digit may come, if they come evenly."""
 
-# --- digits to send: codes of 4 bits, the next one lowest ------------------------------------------------
+# --- digits to send -----------------------------------------------------------------------------------
 MOST_DIGITS = 32
 DIGITS_LEFT = 32
-DIGITS = 33
-"""Two words of 16 digits."""
+"""How many of `DIGITS` wait."""
 
-ON_UNITS = 35
+DIGITS_FIRST = 33
+"""Which of them is the next one; the others follow in turn."""
+
 OFF_UNITS = 36
 OFF_LEFT = 37
-"""Of `EVENT_CLOCK`, as the two above: the pause behind the last digit that is still to pass."""
+"""Of `EVENT_CLOCK`, as the one above: the pause behind the last digit that is still to pass."""
 
 TICK_NS = 38
 """The tick that it was last sent something in; 0 none yet."""
@@ -152,7 +153,10 @@ where it wants to know (`SPEAKERS_OUT`)."""
 MOST_NAMED = 15
 """RFC 3550 §5.1: "If there are more than 15 contributing sources, only 15 can be identified"."""
 
-WIDTH = SPEAKERS + 1 + MOST_NAMED
+DIGITS = SPEAKERS + 1 + MOST_NAMED
+"""Each is its code, 4 bits, and above them how long it lasts, in units of `EVENT_CLOCK`."""
+
+WIDTH = DIGITS + MOST_DIGITS
 
 # --- bits of FLAGS ----------------------------------------------------------------------------------
 SPEAKS = 1
@@ -167,6 +171,9 @@ DTX = 32
 
 WATCHED = 64
 """Tones and silence on its line are reported."""
+
+HIDES_KEYS = 128
+"""Others don't hear the keys that are found in its sound."""
 
 # Behind them numbers of header extensions, four bits each; 0 none
 MOST_EXTENSIONS = 14

@@ -27,6 +27,7 @@ from pbx.media.engine.tone_plans import DTMF_DIGITS
 from pbx.media.protocol import (
     LEAST_GAIN_DB,
     MOST_GAIN_DB,
+    EndDigit,
     Line,
     SendDigits,
     Voice,
@@ -40,6 +41,7 @@ _ANY_PTIME_MS = (10, 20, 30, 40, 50, 60)
 
 _DTX_OCTETS = {codecs.OPUS: 2}
 _CODES = {digit: code for code, digit in enumerate(DTMF_DIGITS)}
+_DIGIT_MS = (40, 10_000)
 
 _AMPLE = 40000
 """Bits per second that Opus never comes to here."""
@@ -59,7 +61,7 @@ class _Running:
 
 
 class Voices:
-    """Turns `Voice` and `SendDigits` into commands, and keeps what they need.
+    """Turns `Voice`, `SendDigits` and `EndDigit` into commands, and keeps what they need.
 
     Args:
         libraries: the codecs' libraries.
@@ -174,7 +176,8 @@ class Voices:
         codes = [_CODES.get(digit, -1) for digit in message.digits.upper()]
         if not 0 < len(codes) <= voice_row.MOST_DIGITS or -1 in codes:
             raise ImpossibleError(f"{message.digits!r} can't be dialled")
-        if not (40 <= message.on_ms <= 5000 and 20 <= message.off_ms <= 5000):
+        least, most = _DIGIT_MS
+        if not (least <= message.on_ms <= most and 20 <= message.off_ms <= 5000):
             raise ImpossibleError(f"digits of {message.on_ms} and {message.off_ms} ms")
         if event_type < 0:
             return False
@@ -189,6 +192,22 @@ class Voices:
         record[ring_row.SETTINGS + 4] = message.off_ms
         self._packets.command(record)
         return True
+
+    def end_digit(self, message: EndDigit, row: int) -> bool:
+        """Tell how long a telephone-event lasts; returns False where the peer takes none.
+
+        Raises:
+            ImpossibleError: no digit is so long.
+        """
+        least, most = _DIGIT_MS
+        if not least <= message.on_ms <= most:
+            raise ImpossibleError(f"a digit of {message.on_ms} ms")
+        voice = self.voice(row)
+        if voice is not None and voice.event_type >= 0:
+            record = command_record(ring_row.END_DIGIT, row)
+            record[ring_row.SETTINGS] = message.on_ms
+            self._packets.command(record)
+        return voice is None or voice.event_type >= 0
 
 
 def _watch(voice: Voice, before: LineWatch | None) -> LineWatch | None:
@@ -284,6 +303,7 @@ def _record(voice: Voice, row: int, decoder: int, encoder: int, room: int, partn
         | (voice_row.METRICS if voice.metrics else 0)
         | (voice_row.DTX if voice.dtx else 0)
         | (voice_row.WATCHED if voice.line else 0)
+        | (voice_row.HIDES_KEYS if voice.hides_keys else 0)
         | voice.level_in << voice_row.LEVEL_IN_SHIFT
         | voice.level_out << voice_row.LEVEL_OUT_SHIFT
         | voice.speakers_out << voice_row.SPEAKERS_OUT_SHIFT

@@ -79,17 +79,33 @@ class TestSender:
             digit, volume, timestamp, whole, step
         )
 
-    def test_until_stopped(self) -> None:
+    @pytest.mark.parametrize("begun", [0, 80_000])
+    @pytest.mark.parametrize(
+        ("whole", "last"), [(0, 1280), (1279, 1280), (1280, 1280), (1281, 1281), (1700, 1700)]
+    )
+    def test_until_stopped(self, begun: int, whole: int, last: int) -> None:
+        """It lasts no less than it has been told to, and no less than it has lasted."""
         row = np.zeros(ev.WIDTH, np.int64)
         out = np.zeros(4, np.uint8)
-        ev.start(row, 11, 10, 1000, 0)
+        ev.start(row, 11, 10, 1000, begun)
         durations = []
-        for n in range(12):
+        for n in range(16):
             if n == 8:
-                ev.stop(row)
+                ev.stop(row, whole)
             if ev.packet(row, out, 0, 160):
                 durations.append((int(out[1]) >> 7, int(out[2]) << 8 | int(out[3])))
-        assert durations == [(0, 160 * n) for n in range(1, 9)] + [(1, 1280)] * 3
+        before = [(0, duration) for duration in range(160, max(last, 1281), 160)]
+        assert durations == before + [(1, last)] * 3
+
+    def test_stopped_after_its_end(self) -> None:
+        row = np.zeros(ev.WIDTH, np.int64)
+        out = np.zeros(4, np.uint8)
+        ev.start(row, 11, 10, 1000, 160)
+        sent = 0
+        for _ in range(8):
+            sent += ev.packet(row, out, 0, 160) > 0
+            ev.stop(row, 3200)
+        assert sent == 3
 
     def test_no_room(self) -> None:
         row = np.zeros(ev.WIDTH, np.int64)

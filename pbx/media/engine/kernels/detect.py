@@ -97,6 +97,7 @@ _HERTZ = (697, 770, 852, 941, 1209, 1336, 1477, 1633)
 _CODES = np.array([1, 2, 3, 12, 4, 5, 6, 13, 7, 8, 9, 14, 10, 0, 11, 15], np.int64)
 
 _HITS_NEEDED = 5
+_HITS_SUSPECT = 3
 _MISSES_NEEDED = 5
 
 # Q.24 asks for -25 dBm0 (NTT -24, others to -27) to be heard, and lets what is below -29 be silent.
@@ -305,6 +306,15 @@ def detect_dtmf(row: Any, pcm: Any, samples: Any) -> Any:
         if _enter_verdict(row, _digit(row)):
             began = row[DIGIT] - 1
     return began
+
+
+@kernel
+def may_sound(row: Any) -> Any:
+    """Return whether a digit sounds, or something that will be one if it goes on.
+
+    It is so before 25 ms of it have been heard: too little for any receiver (Q.24).
+    """
+    return row[DIGIT] != 0 or row[_HITS] >= _HITS_SUSPECT
 
 
 @kernel

@@ -24,6 +24,7 @@ from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
 from pbx.media.engine.kernels.ticking import begin_stream, end_stream, make_timer
 from pbx.media.engine.kernels.views import tables_view, voices_view
 from pbx.media.engine.kernels.voice_commands import (
+    end_digit,
     release_voice,
     send_digits,
     set_voice,
@@ -147,6 +148,8 @@ def _obey_voices(tables: Any, voices: Any, command: Any, now: Any) -> None:
         stop_playing(tables, voices, command[ring_row.ROW])
     elif operation == ring_row.SEND_DIGITS:
         send_digits(tables, voices, command, now)
+    elif operation == ring_row.END_DIGIT:
+        end_digit(voices, command)
     elif operation == ring_row.TAP:
         set_tap(tables, voices, command)
     elif operation == ring_row.RECORD:

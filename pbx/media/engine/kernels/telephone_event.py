@@ -202,10 +202,15 @@ def start(row: Any, digit: Any, volume: Any, timestamp: Any, whole: Any) -> None
 
 
 @kernel
-def stop(row: Any) -> None:
-    """Let the tone that is being sent end with the next packet."""
+def stop(row: Any, whole: Any) -> None:
+    """Let the tone that is being sent last so long; it ends with the next packet where it has already.
+
+    Args:
+        row: the sender's row.
+        whole: how long, in timestamp units.
+    """
     if row[OPEN] != 0:
-        row[WHOLE] = max(row[DURATION], 1)
+        row[WHOLE] = max(whole, row[DURATION], 1)
 
 
 @kernel

@@ -219,6 +219,12 @@ def stop_voice(tables: Any, voices: Any, slot: Any, now: Any) -> None:
 
 
 @kernel
+def _place(row: Any, number: Any) -> Any:
+    """Return where one of the digits that wait stands, counted from the next one on."""
+    return (row[voice_row.DIGITS_FIRST] + number) & (voice_row.MOST_DIGITS - 1)
+
+
+@kernel
 def send_digits(tables: Any, voices: Any, command: Any, now: Any) -> None:
     """Carry out SEND_DIGITS: count, two words of codes, milliseconds on and off.
 
@@ -231,11 +237,24 @@ def send_digits(tables: Any, voices: Any, command: Any, now: Any) -> None:
         if tables.streams[slot, stream_row.STATE] != 0:
             dial(tables.streams[slot], command[settings + 1], min(count, 16), on_ms, off_ms, now)
         return
-    row[voice_row.ON_UNITS] = on_ms * row[voice_row.EVENT_CLOCK] // 1000
+    on_units = on_ms * row[voice_row.EVENT_CLOCK] // 1000
     row[voice_row.OFF_UNITS] = off_ms * row[voice_row.EVENT_CLOCK] // 1000
     for at in range(count):
         left = row[voice_row.DIGITS_LEFT]
         if left < voice_row.MOST_DIGITS:
             code = (command[settings + 1 + (at >> 4)] >> (4 * (at & 15))) & 0xF
-            row[voice_row.DIGITS + (left >> 4)] |= code << (4 * (left & 15))
+            row[voice_row.DIGITS + _place(row, left)] = code | on_units << 4
             row[voice_row.DIGITS_LEFT] = left + 1
+
+
+@kernel
+def end_digit(voices: Any, command: Any) -> None:
+    """Carry out END_DIGIT: the milliseconds that the digit lasts which came last."""
+    row = row_of(voices.voices, command[ring_row.ROW])
+    units = command[ring_row.SETTINGS] * row[voice_row.EVENT_CLOCK] // 1000
+    left = row[voice_row.DIGITS_LEFT]
+    if left == 0:
+        telephone_event.stop(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH), units)
+        return
+    word = voice_row.DIGITS + _place(row, left - 1)
+    row[word] = row[word] & 0xF | units << 4

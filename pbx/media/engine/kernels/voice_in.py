@@ -43,7 +43,7 @@ from pbx.media.engine.kernels.ring import room
 from pbx.media.engine.kernels.rtp import big_endian_16, big_endian_32
 from pbx.media.engine.kernels.rtp_in import payload_place
 from pbx.media.engine.kernels.taping import tape
-from pbx.media.engine.native import kernel, part, rest, row_of
+from pbx.media.engine.native import clear, kernel, part, rest, row_of
 
 _MOST_STEPS = 2 * j.MAX_SLOTS
 """Of one tick; a bound for what ends by itself."""
@@ -462,7 +462,10 @@ def record_waiting(voices: Any, slot: Any, now: Any) -> None:
 
 @kernel
 def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
-    """Look at the frame that `play` has filled: level, tones, digits in it, and events that ended."""
+    """Look at the frame that `play` has filled: level, tones, digits in it, and events that ended.
+
+    Where others aren't to hear the digits, it is silent then as long as there is one.
+    """
     row = row_of(voices.voices, slot)
     samples = row[voice_row.FILLED]
     sound = row_of(voices.sound, slot)
@@ -481,3 +484,6 @@ def listen(tables: Any, voices: Any, slot: Any, now: Any) -> None:
         _watch_line(tables, row, slot, frame)
     if row[voice_row.FLAGS] & voice_row.INBAND != 0:
         _watch_keys(tables, voices, slot, frame, now)
+        digits = part(row, voice_row.DIGIT_IN, detect.WIDTH)
+        if row[voice_row.FLAGS] & voice_row.HIDES_KEYS != 0 and detect.may_sound(digits):
+            clear(frame)

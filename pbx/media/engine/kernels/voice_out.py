@@ -43,14 +43,13 @@ def _next_digit(row: Any) -> None:
     """Begin the next digit that waits, once the pause behind the last one is over."""
     if row[voice_row.DIGITS_LEFT] == 0:
         return
-    digit = row[voice_row.DIGITS] & 0xF
-    row[voice_row.DIGITS] = (row[voice_row.DIGITS] >> 4) & 0x0FFFFFFFFFFFFFFF
-    row[voice_row.DIGITS] |= (row[voice_row.DIGITS + 1] & 0xF) << 60
-    row[voice_row.DIGITS + 1] = (row[voice_row.DIGITS + 1] >> 4) & 0x0FFFFFFFFFFFFFFF
+    first = row[voice_row.DIGITS_FIRST]
+    digit = row[voice_row.DIGITS + first]
+    row[voice_row.DIGITS_FIRST] = (first + 1) & (voice_row.MOST_DIGITS - 1)
     row[voice_row.DIGITS_LEFT] -= 1
     events = part(row, voice_row.EVENT_OUT, telephone_event.WIDTH)
     timestamp = row[voice_row.SENDER + rtp_out.TIMESTAMP]
-    telephone_event.start(events, digit, _VOLUME, timestamp, row[voice_row.ON_UNITS])
+    telephone_event.start(events, digit & 0xF, _VOLUME, timestamp, digit >> 4)
     row[voice_row.OFF_LEFT] = row[voice_row.OFF_UNITS]
 
 
@@ -58,8 +57,6 @@ def _next_digit(row: Any) -> None:
 def forget_digits(row: Any) -> None:
     """Send no more of a voice's digits, nor of the one that is being sent."""
     row[voice_row.DIGITS_LEFT] = 0
-    row[voice_row.DIGITS] = 0
-    row[voice_row.DIGITS + 1] = 0
     clear(part(row, voice_row.EVENT_OUT, telephone_event.WIDTH))
 
 
