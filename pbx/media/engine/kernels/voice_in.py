@@ -185,7 +185,28 @@ def _record_late(
 
 
 @kernel
-def _record_dropped(voices: Any, slot: Any, dropped: Any, ssrc: Any, now: Any) -> None:
+def _fastest(jitter: Any, timestamp: Any, base: Any, now: Any) -> Any:
+    """Return when a packet came, or would have, had it been the fastest, in nanoseconds.
+
+    When it is played depends on what the network does to others; a recording is to have it where it
+    was said.
+
+    Args:
+        jitter: the voice's jitter row.
+        timestamp: of the packet, extended.
+        base: `jitter_row.BASE` of its time line.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    at = np.uint64(max(timestamp + base, 0))
+    clock, second = np.uint64(jitter[j.CLOCK]), np.uint64(jitter_in.SECOND_NS)
+    # In two parts: all of it in nanoseconds would be too much for a word.
+    whole = at // clock
+    came = whole * second + (at - whole * clock) * second // clock
+    return min(np.int64(came), now)
+
+
+@kernel
+def _record_dropped(voices: Any, slot: Any, dropped: Any, ssrc: Any, base: Any, now: Any) -> None:
     """Record what `jitter.put` has just thrown away: what waited longest, or all of another source.
 
     Its slots are the last ones to be filled anew. A full buffer has filled the oldest one already.
@@ -193,14 +214,13 @@ def _record_dropped(voices: Any, slot: Any, dropped: Any, ssrc: Any, now: Any) -
     Args:
         voices, slot: as for `take_packet`.
         dropped: packets.
-        ssrc: their source.
+        ssrc, base: their source, and the `BASE` of its time line.
         now: when the packet came for which they had to go.
     """
     row = row_of(voices.voices, slot)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
     free = jitter[j.SLOT_MASK] + 1 - jitter[j.COUNT] - jitter[j.CANDIDATE]
     count = min(dropped, free)
-    first = jitter_in.timestamp_of(jitter, jitter_in.slot_at(jitter, jitter[j.HEAD] - count))
     for position in range(jitter[j.HEAD] - count, jitter[j.HEAD]):
         place = jitter_in.slot_at(jitter, position)
         facts = jitter_in.facts_of(jitter, place)
@@ -208,9 +228,8 @@ def _record_dropped(voices: Any, slot: Any, dropped: Any, ssrc: Any, now: Any) -
             continue
         timestamp = jitter_in.timestamp_of(jitter, place)
         payload = rest(row_of(voices.payloads, slot), place << voice_row.SLOT_SHIFT)
-        # A recording takes packets when they are played, and these would have been so one by one.
-        due = now + (timestamp - first) * 1_000_000_000 // jitter[j.CLOCK]
-        _record_unheard(voices, slot, payload, facts & 0xFFFF, timestamp, ssrc, due)
+        came = _fastest(jitter, timestamp, base, now)
+        _record_unheard(voices, slot, payload, facts & 0xFFFF, timestamp, ssrc, came)
 
 
 @kernel
@@ -235,7 +254,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     sequence, timestamp = big_endian_16(packet, 2), big_endian_32(packet, 4)
     ssrc = big_endian_32(packet, 8)
     jitter = part(row, voice_row.JITTER, j.WIDTH)
-    before, head = jitter[j.SSRC], jitter[j.HEAD]
+    before, base, head = jitter[j.SSRC], jitter[j.BASE], jitter[j.HEAD]
     verdict = jitter_in.put(
         jitter,
         row_of(voices.payloads, slot),
@@ -251,7 +270,7 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
     )
     if row[voice_row.TAPE] != 0:
         if jitter[j.HEAD] > head:
-            _record_dropped(voices, slot, jitter[j.HEAD] - head, before, now)
+            _record_dropped(voices, slot, jitter[j.HEAD] - head, before, base, now)
         if verdict == j.TOO_LATE:
             payload = rest(packet, offset)
             _record_late(voices, slot, payload, octets, payload_type, timestamp, ssrc, now)
@@ -283,21 +302,6 @@ def take_packet(tables: Any, voices: Any, slot: Any, packet: Any, length: Any, n
 
 
 @kernel
-def _fastest(jitter: Any, now: Any) -> Any:
-    """Return when the packet that the jitter buffer has handed out came, or would have, had it been the fastest.
-
-    In nanoseconds. When it is played depends on what the network does to others; a recording is to
-    have it where it was said.
-    """
-    at = np.uint64(max(jitter[j.SLOT_TS] + jitter[j.BASE], 0))
-    clock, second = np.uint64(jitter[j.CLOCK]), np.uint64(jitter_in.SECOND_NS)
-    # In two parts: all of it in nanoseconds would be too much for a word.
-    whole = at // clock
-    came = whole * second + (at - whole * clock) * second // clock
-    return min(np.int64(came), now)
-
-
-@kernel
 def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> Any:
     """Decode and record the packet that the jitter buffer has handed out.
 
@@ -318,7 +322,7 @@ def _decode_slot(voices: Any, slot: Any, line: Any, now: Any) -> Any:
         end,
     )
     if samples > 0 and row[voice_row.TAPE] != 0:
-        came = _fastest(jitter, now)
+        came = _fastest(jitter, jitter[j.SLOT_TS], jitter[j.BASE], now)
         tape(voices, slot, end, samples, jitter[j.SLOT_TS], jitter[j.SSRC], came)
     return samples
 
