@@ -217,6 +217,7 @@ class TestTracks:
         with voice_phones(link, PLAIN) as (phone,):
             phone.be()
             link.send(Record(1, str(path), phone.port))
+            link.settle()
             noise = np.random.default_rng(4).normal(0, 3000, 16000).astype(np.int16)
             with stumbling(link, *(0.08, 0.13, 0.18) * 3):
                 converse([(phone, noise)])
