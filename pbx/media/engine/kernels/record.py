@@ -71,7 +71,7 @@ LEAST = 6
 
 LEAST_NS = 7
 FIRST = 8
-"""`LEAST` of the time just after the anchor was set; at least 0, as nothing comes before it is said."""
+"""`LEAST` of the time just after the anchor was set."""
 
 LAST_TS = 9
 LAST_LAG = 10
@@ -139,7 +139,7 @@ def _drift(row: Any, party: Any, lag: Any, now: Any) -> Any:
     party[LEAST] = _UNKNOWN
     party[LEAST_NS] = now
     if party[FIRST] == _UNKNOWN:
-        party[FIRST] = max(least, 0)
+        party[FIRST] = least
     moved = least - party[FIRST]
     return moved if abs(moved) > SHIFT_MS * row[RATE] // 1000 else 0
 

@@ -87,8 +87,19 @@ static int has_moved(const int64_t *row, int64_t *party, int64_t timestamp, int6
   return party[RECORD_EVEN] >= RECORD_MOST_EVEN;
 }
 
-static int64_t locate(int64_t *row, int64_t *party, int64_t timestamp, int64_t ssrc, int64_t count,
-                      int64_t now) {
+static int64_t move_back(const int64_t *row, int64_t *party, int16_t *track, int64_t lag) {
+  int64_t first = party[RECORD_ANCHOR], end = row[RECORD_END], mask = row[RECORD_MASK];
+  int64_t moved = MIN(-lag, first - row[RECORD_CLOSED]);
+  if (moved <= 0) return 0;
+  for (int64_t i = first; i < end; i++) track[(i - moved) & mask] = track[i & mask];
+  for (int64_t i = MAX(end - moved, first); i < end; i++) track[i & mask] = 0;
+  party[RECORD_ANCHOR] = first - moved;
+  party[RECORD_LEAST] += moved;
+  return moved;
+}
+
+static int64_t locate(int64_t *row, int64_t *party, int16_t *track, int64_t timestamp, int64_t ssrc,
+                      int64_t count, int64_t now) {
   int64_t rate = row[RECORD_RATE];
   int64_t arrived = units(MAX(now - row[RECORD_START_NS], 0), rate) - count;
   if (!party[RECORD_STARTED] || party[RECORD_SSRC] != ssrc) {
@@ -102,6 +113,11 @@ static int64_t locate(int64_t *row, int64_t *party, int64_t timestamp, int64_t s
   int64_t extended = party[RECORD_NEWEST_TS] + ahead, clock = party[RECORD_CLOCK];
   int64_t since = (extended - party[RECORD_ANCHOR_TS]) * rate;
   int64_t sample = party[RECORD_ANCHOR] + rounded_down(since, clock), lag = arrived - sample;
+  if (-rate <= lag && lag < 0) {
+    int64_t before = move_back(row, party, track, lag);
+    sample -= before;
+    lag += before;
+  }
   int leaps = lag < -rate || (lag > rate && ahead > 0) || ahead < -8 * clock;
   if (has_moved(row, party, extended, lag, count)) leaps = 1;
   int64_t moved = leaps ? 0 : drift(row, party, lag, now);
@@ -109,6 +125,9 @@ static int64_t locate(int64_t *row, int64_t *party, int64_t timestamp, int64_t s
     anchor(party, extended, arrived);
     party[RECORD_NEWEST_TS] = extended;
     sample = party[RECORD_ANCHOR];
+  } else if (since < 0 && sample >= row[RECORD_CLOSED]) {
+    party[RECORD_ANCHOR_TS] = extended;
+    party[RECORD_ANCHOR] = sample;
   }
   party[RECORD_ANCHOR] += moved;
   row[RECORD_RESETS] += leaps || moved;
@@ -121,14 +140,14 @@ int64_t record_put(int64_t *restrict row, int16_t *restrict ring, int64_t side,
             int64_t now) {
   int64_t mask = row[RECORD_MASK], length = mask + 1;
   int64_t *party = row + RECORD_PARTY + RECORD_PARTY_WIDTH * side;
-  int64_t sample = locate(row, party, timestamp, ssrc, count, now);
+  int16_t *track = ring + side * length;
+  int64_t sample = locate(row, party, track, timestamp, ssrc, count, now);
   int64_t skipped = MIN(MAX(row[RECORD_CLOSED] - sample, 0), count);
   int64_t kept = MIN(count, row[RECORD_TAKEN] + length - sample), whole = MAX(kept - skipped, 0);
   row[RECORD_MISSED] += count - whole;
   if (!whole) return 0;
   row[RECORD_END] = MAX(row[RECORD_END], sample + kept);
   int64_t at = (sample + skipped) & mask, before_end = MIN(whole, length - at);
-  int16_t *track = ring + side * length;
   __builtin_memcpy(track + at, pcm + skipped, 2 * (uint64_t)before_end);
   __builtin_memcpy(track, pcm + skipped + before_end, 2 * (uint64_t)(whole - before_end));
   return whole;
