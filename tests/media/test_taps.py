@@ -333,8 +333,8 @@ class TestWhatComesWrongly:
                     for at in range(0, len(sound), 160)
                 ]
                 _send(link, a.phone, a.port, packets)
-                # What comes at once would stand at the same place
-                converse([(b, b.quiet(0.3))])
+                # What comes at once has been said before, for as long as it is
+                converse([(b, b.quiet(0.6))])
             stopped(link)
             left = read_wav(path)[0][0]
             assert _found(sounds[0], left)
