@@ -8,9 +8,11 @@ import numpy as np
 from pbx.media import codecs
 from pbx.media.engine import coder_row, ring_row, staged_row, stream_row, voice_row
 from pbx.media.engine import tables as t
-from pbx.media.engine.kernels import record
+from pbx.media.engine.kernels import jitter_row, record
+from pbx.media.engine.kernels.pacing import decoded_until
 from pbx.media.engine.kernels.taping import start_taping
-from pbx.media.engine.kernels.tapping import _tap_packet, record_staged, set_tap, tap
+from pbx.media.engine.kernels.tapping import record_staged, set_tap, tap
+from pbx.media.engine.kernels.voice_in import _record_unheard
 from pbx.media.engine.tables import Tables, make_tables
 from pbx.media.engine.voice_tables import VoiceTables, make_voice_tables
 from tests.media.kernels import twins_g711
@@ -84,6 +86,21 @@ def test_nobody_is_decoded_faster_than_one_can_speak() -> None:
     assert recorded >= 49 * 160
 
 
+def test_nor_is_what_nobody_hears_of_a_voice() -> None:
+    """A flood of packets that come too late, or for which there's no room."""
+    _, voices = recording_of(1)
+    voices.voices[0, voice_row.DECODER] = 0
+    voices.voices[0, voice_row.RATE] = 8000
+    voices.voices[0, voice_row.JITTER + jitter_row.CLOCK] = 8000
+    base = NOW * 8000 // 10**9
+    quiet, loud, later = (np.full(160, octet, np.uint8) for octet in (0xFF, 0x00, 0x80))
+    for number in range(1000):
+        _record_unheard(voices, 0, quiet if number < 101 else loud, 160, 0, base, 7, NOW)
+    assert twins_g711.decode_ulaw(loud[0]) not in voices.tracks[0]
+    _record_unheard(voices, 0, later, 160, 8000, base, 7, NOW + 10**9)
+    assert np.count_nonzero(voices.tracks[0] == twins_g711.decode_ulaw(later[0])) == 160
+
+
 def test_no_division_is_rounded_down() -> None:
     """Of numbers with signs, each takes twice as long: all packets of a recorded call come through here."""
     tables, voices = recording_of(1)
@@ -91,7 +108,7 @@ def test_no_division_is_rounded_down() -> None:
     record_staged(tables, voices)
     divisions = [
         signature.args
-        for compiled in _tap_packet.overloads.values()
+        for compiled in decoded_until.overloads.values()
         for expression, signature in compiled.type_annotation.calltypes.items()
         if getattr(expression, "op", "") == "binop" and expression.fn is operator.floordiv
     ]

@@ -10,7 +10,7 @@ COUNT = 2
 """Formats that there are."""
 
 DECODED_NS = 3
-"""Until when what has been decoded would last, at `tapping`'s pace (CLOCK_MONOTONIC)."""
+"""Until when what has been decoded would last, at `pacing`'s pace (CLOCK_MONOTONIC)."""
 
 SEEN = 4
 """Bit n: sequence number `SEQUENCE` - n has come."""

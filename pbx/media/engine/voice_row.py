@@ -130,6 +130,9 @@ SAID = 45
 HELD_NS = 46
 """Since when digits have waited for a peer that takes nothing; 0: they don't."""
 
+UNHEARD_NS = 47
+"""Until when it has had its time with what nobody hears (`pacing`)."""
+
 # --- rows of kernels --------------------------------------------------------------------------------
 SENDER = 48
 EVENT_IN = SENDER + rtp_out.WIDTH

@@ -9,6 +9,7 @@ from pbx.media.engine import coder_row, ring_row, staged_row, stream_row, tap_ro
 from pbx.media.engine import tables as t
 from pbx.media.engine.kernels import record
 from pbx.media.engine.kernels.codec import decode, has_memory
+from pbx.media.engine.kernels.pacing import decoded_until, may_decode
 from pbx.media.engine.kernels.reporting import report_words
 from pbx.media.engine.kernels.resample import WINDOW
 from pbx.media.engine.kernels.rtp import (
@@ -32,12 +33,6 @@ from pbx.media.engine.native import (
 )
 
 _LOW_32 = 0xFFFFFFFF
-
-_PACE = 2
-"""Seconds of sound that are decoded of one stream in each second: a network may double packets."""
-
-_AHEAD_NS = 1_000_000_000
-"""How far ahead of that: what a network has held up comes at once."""
 
 _FORGOTTEN_NS = 5_000_000_000
 """Without a packet that was decoded: whatever comes next is a beginning."""
@@ -156,11 +151,10 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
     place = _format_of(row, np.int64(packet[1]) & 0x7F)
     if payload < 0 or place < 0:
         return
-    ahead = row[tap_row.DECODED_NS] - now
-    if ahead > _AHEAD_NS:
-        # Nobody speaks as fast: who sends more than can be heard takes others' time
+    until = row[tap_row.DECODED_NS]
+    if not may_decode(until, now):
         return
-    if ahead < -_FORGOTTEN_NS:
+    if until < now - _FORGOTTEN_NS:
         row[tap_row.SSRC] = -1
     timestamp, ssrc = big_endian_32(packet, 4), big_endian_32(packet, 8)
     if not _is_wanted(voices, row, place, ssrc, big_endian_16(packet, 2)):
@@ -175,10 +169,9 @@ def _tap_packet(voices: Any, slot: Any, packet: Any, length: Any, now: Any) -> N
         payload & 0xFFFF,
         voices.tapped,
     )
+    rate = voices.voices[slot, voice_row.RATE]
+    row[tap_row.DECODED_NS] = decoded_until(until, samples, rate, now)
     if samples > 0:
-        rate = np.uint64(_PACE) * np.uint64(voices.voices[slot, voice_row.RATE])
-        takes = np.int64(np.uint64(samples) * np.uint64(1_000_000_000) // rate)
-        row[tap_row.DECODED_NS] = max(row[tap_row.DECODED_NS], now) + takes
         tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
 
 

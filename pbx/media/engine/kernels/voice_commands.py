@@ -171,12 +171,14 @@ def set_voice(tables: Any, voices: Any, command: Any) -> None:
     )
     if moved:
         row[voice_row.ROOM_RATE] = 0
-    watched = row[voice_row.FLAGS] & settings[voice_row.FLAGS] & voice_row.WATCHED != 0
+    kept = row[voice_row.FLAGS] & settings[voice_row.FLAGS]
     for word in range(1, voice_row.SETTINGS_END):
         row[word] = settings[word]
     line = part(row, voice_row.LINE_IN, detect.LINE_WIDTH)
-    if not watched:
+    if kept & voice_row.WATCHED == 0:
         clear(line)
+    if kept & voice_row.INBAND == 0:
+        clear(part(row, voice_row.DIGIT_IN, detect.WIDTH))
     line[detect.LINE_TURNS] = row[voice_row.LINE_TURNS]
     line[detect.LINE_BESIDE] = row[voice_row.LINE_BESIDE]
     row[voice_row.SAID] = 0

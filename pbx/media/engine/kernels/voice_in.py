@@ -28,6 +28,7 @@ from pbx.media.engine.kernels.codec import (
 )
 from pbx.media.engine.kernels.keys import report_digit, report_end, report_event_end
 from pbx.media.engine.kernels.levels import watch_level
+from pbx.media.engine.kernels.pacing import decoded_until, may_decode
 from pbx.media.engine.kernels.playout import (
     decoded,
     filled,
@@ -142,11 +143,48 @@ def _note_said(row: Any, packet: Any, length: Any) -> None:
 
 
 @kernel
+def _fastest(jitter: Any, timestamp: Any, base: Any, now: Any) -> Any:
+    """Return when a packet came, or would have, had it been the fastest, in nanoseconds.
+
+    When it is played depends on what the network does to others; a recording is to have it where it
+    was said.
+
+    Args:
+        jitter: the voice's jitter row.
+        timestamp: of the packet, extended.
+        base: `jitter_row.BASE` of its time line.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    at = np.uint64(max(timestamp + base, 0))
+    clock, second = np.uint64(jitter[j.CLOCK]), np.uint64(jitter_in.SECOND_NS)
+    # In two parts: all of it in nanoseconds would be too much for a word.
+    whole = at // clock
+    came = whole * second + (at - whole * clock) * second // clock
+    return min(np.int64(came), now)
+
+
+@kernel
 def _record_unheard(
-    voices: Any, slot: Any, payload: Any, length: Any, timestamp: Any, ssrc: Any, now: Any
+    voices: Any,
+    slot: Any,
+    payload: Any,
+    length: Any,
+    timestamp: Any,
+    base: Any,
+    ssrc: Any,
+    now: Any,
 ) -> None:
-    """Decode a packet that nobody will hear into the voice's recording, which it has."""
+    """Decode a packet that nobody will hear into the voice's recording, which it has.
+
+    Args:
+        voices, slot: as for `take_packet`.
+        payload, length: of the packet.
+        timestamp, base, ssrc: its own, extended; the `BASE` of its time line; its source.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
     row = row_of(voices.voices, slot)
+    if not may_decode(row[voice_row.UNHEARD_NS], now):
+        return
     coder = row[voice_row.DECODER]
     samples = decode(
         voices.functions,
@@ -156,8 +194,13 @@ def _record_unheard(
         length,
         voices.tapped,
     )
+    row[voice_row.UNHEARD_NS] = decoded_until(
+        row[voice_row.UNHEARD_NS], samples, row[voice_row.RATE], now
+    )
     if samples > 0:
-        tape(voices, slot, voices.tapped, samples, timestamp, ssrc, now)
+        jitter = part(row, voice_row.JITTER, j.WIDTH)
+        came = _fastest(jitter, timestamp, base, now)
+        tape(voices, slot, voices.tapped, samples, timestamp, ssrc, came)
 
 
 @kernel
@@ -181,28 +224,8 @@ def _record_late(
     late = jitter_in.signed_32(jitter[j.NEXT_TS] - timestamp)
     known = payload_type == row[voice_row.PAYLOAD_TYPE] and 0 < late <= jitter[j.MAX_DELAY]
     if known and not has_memory(row_of(voices.coders, row[voice_row.DECODER])):
-        _record_unheard(voices, slot, payload, length, timestamp, ssrc, now)
-
-
-@kernel
-def _fastest(jitter: Any, timestamp: Any, base: Any, now: Any) -> Any:
-    """Return when a packet came, or would have, had it been the fastest, in nanoseconds.
-
-    When it is played depends on what the network does to others; a recording is to have it where it
-    was said.
-
-    Args:
-        jitter: the voice's jitter row.
-        timestamp: of the packet, extended.
-        base: `jitter_row.BASE` of its time line.
-        now: CLOCK_MONOTONIC in nanoseconds.
-    """
-    at = np.uint64(max(timestamp + base, 0))
-    clock, second = np.uint64(jitter[j.CLOCK]), np.uint64(jitter_in.SECOND_NS)
-    # In two parts: all of it in nanoseconds would be too much for a word.
-    whole = at // clock
-    came = whole * second + (at - whole * clock) * second // clock
-    return min(np.int64(came), now)
+        extended = jitter[j.NEXT_TS] - late
+        _record_unheard(voices, slot, payload, length, extended, jitter[j.BASE], ssrc, now)
 
 
 @kernel
@@ -228,8 +251,7 @@ def _record_dropped(voices: Any, slot: Any, dropped: Any, ssrc: Any, base: Any, 
             continue
         timestamp = jitter_in.timestamp_of(jitter, place)
         payload = rest(row_of(voices.payloads, slot), place << voice_row.SLOT_SHIFT)
-        came = _fastest(jitter, timestamp, base, now)
-        _record_unheard(voices, slot, payload, facts & 0xFFFF, timestamp, ssrc, came)
+        _record_unheard(voices, slot, payload, facts & 0xFFFF, timestamp, base, ssrc, now)
 
 
 @kernel
@@ -348,9 +370,13 @@ def _pass_over(tables: Any, voices: Any, slot: Any, line: Any, now: Any) -> None
     """Record the packet that nobody will hear, and look for keys in it."""
     row = row_of(voices.voices, slot)
     watches = row[voice_row.FLAGS] & voice_row.INBAND != 0
-    if row[voice_row.TAPE] == 0 and not watches:
+    wanted = row[voice_row.TAPE] != 0 or watches
+    if not wanted or not may_decode(row[voice_row.UNHEARD_NS], now):
         return
     samples = _decode_slot(voices, slot, line, now)
+    row[voice_row.UNHEARD_NS] = decoded_until(
+        row[voice_row.UNHEARD_NS], samples, row[voice_row.RATE], now
+    )
     if watches:
         end = rest(line, row[voice_row.JITTER + j.LINE])
         _watch_unheard_keys(tables, voices, slot, end, samples, now)
