@@ -28,6 +28,9 @@ class CallRecording:
         self._changed = changed
         self._last: Recording | None = None
         self._wanted: Recording | None = None
+        self._unread = ""
+        """What the record says where somebody's wish to record it has failed."""
+
         self.signs: RecordingSigns | None = None
         """What the parties hear of it; set with `due`."""
         self.due: Callable[[], Recording | None] = lambda: None
@@ -70,8 +73,12 @@ class CallRecording:
             return False
         if not self._passage.record(recording.name, recording.path, stereo=recording.stereo):
             if not waits:
-                self.refused(english("unrecorded-sound"))
+                self._unread = english("unrecorded-sound")
+                self.refused(self._unread)
             return False
+        if facts.recording_failure == self._unread:
+            # Whoever has asked for it then has it now
+            facts.recording_failure = ""
         self._last, self._wanted = recording, None
         facts.recordings += (recording.file,)
         if self.signs is not None:

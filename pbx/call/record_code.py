@@ -1,4 +1,4 @@
-"""The keys that a party of a call presses to have it recorded."""
+"""Keys that a party presses in a call to have it recorded, or to be heard no more in a conference room."""
 
 GAP_S = 3.0
 """How long after one key of the code the next one may come."""

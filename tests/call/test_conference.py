@@ -288,6 +288,13 @@ class TestOwnMute:
         press(office, 20000, keys)
         assert voice(office, 20000) == (True, 0.0)
 
+    def test_keys_that_are_apart(self, office: Office) -> None:
+        served(office.phone("100"), "*6*1")
+        press(office, 20000, "*")
+        office.now += 10
+        press(office, 20000, "6")
+        assert voice(office, 20000) == (True, 0.0)
+
     def test_who_is_muted_from_the_exchange_may_unmute_itself(self, office: Office) -> None:
         served(office.phone("100"), "*6*1")
         seat(office, "100").hear(Heard(muted=True), office.now)

@@ -299,6 +299,25 @@ class TestSoundThatTheEngineCannotRead:
         assert office.ended[0].recordings == ()
         assert office.ended[0].recording_failure == "the media engine can't read its sound"
 
+    def test_once_it_can_nothing_has_failed(self, office: Office) -> None:
+        call, bob = talking(office, "18")
+        press_by_info(call)
+        for _ in "*1":
+            bob.respond(bob.hears("INFO"), 200, "OK")
+            call.phone.response(200)
+        assert recordings(office) == []
+        call.reinvite(sdp(call.phone, "8"))
+        bob.respond(bob.hears("INVITE"), 200, "OK", sdp(bob, "8"))
+        bob.hears("ACK")
+        call.answered()
+        call.ack()
+        office.now += 5
+        press_by_info(call)
+        assert len(recordings(office)) == 1
+        call.bye()
+        assert len(office.ended[0].recordings) == 1
+        assert office.ended[0].recording_failure == ""
+
     @SILENT
     def test_nor_does_the_administrator_record_it(
         self, office: Office, formats: str, lines: tuple[str, ...], protocol: str

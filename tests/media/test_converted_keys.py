@@ -145,6 +145,18 @@ class TestHowLong:
             assert [one for one, _ in found] == ["5"]
             assert found[0][1] == pytest.approx(600, abs=25)
 
+    def test_a_tone_whose_hearer_takes_events_meanwhile(self, link: Link) -> None:
+        with voice_phones(link, ALAW) as (phone,):
+            phone.be(event_type=-1)
+            link.send(SendDigits(phone.port, "5", on_ms=10_000, off_ms=60))
+            converse([(phone, phone.quiet(0.3))])
+            phone.be()
+            link.send(EndDigit(phone.port, 300))
+            converse([(phone, phone.quiet(0.8))])
+            ((digit, ms),) = keys_in(phone.heard(), phone.rate)
+            assert digit == "5"
+            assert ms < 600
+
     def test_of_a_stream_that_is_no_voice_there_is_none(self, link: Link) -> None:
         with voice_phones(link, ALAW) as (phone,):
             link.send(EndDigit(phone.port, 100))

@@ -6,6 +6,7 @@ from itertools import count
 
 from pbx.call.cause import ROOM_FULL, WRONG_PASSWORD, Cause
 from pbx.call.heard import Heard
+from pbx.call.record_code import CodeWatch
 from pbx.call.services.music import Playlist
 from pbx.call.services.service import Mode, Service
 from pbx.call.sound import Sound
@@ -119,7 +120,7 @@ class Conference(Service):
         self._room = room
         self._playlist = playlist
         self._told = told
-        self._dialled = ""
+        self._code = CodeWatch(MUTE_KEYS)
 
     @property
     def room(self) -> str:
@@ -158,9 +159,8 @@ class Conference(Service):
 
     def dialled(self, digit: str, now: float) -> None:
         """Mute the party that asks for it, or no more."""
-        if self._dialled == MUTE_KEYS[0] and digit == MUTE_KEYS[1]:
+        if self._code.completes(self, digit, now):
             self.hear(replace(self.heard, muted=not self.heard.muted))
-        self._dialled = digit
 
     def played(self, player: int, failure: str, now: float) -> None:
         """Play on, while it waits."""

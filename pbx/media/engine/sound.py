@@ -120,8 +120,9 @@ class Sound:
             if not self._voices.send_digits(message, row(message.port)):
                 self._players.dial(message, row(message.port))
         elif isinstance(message, EndDigit):
-            if not self._voices.end_digit(message, row(message.port)):
-                self._players.end_digit(row(message.port), message.on_ms)
+            # Both: the peer may take telephone-events since a tone has begun
+            self._voices.end_digit(message, row(message.port))
+            self._players.end_digit(row(message.port), message.on_ms)
         elif isinstance(message, Tap):
             self._taps.set(message, row(message.port))
         elif isinstance(message, Record):

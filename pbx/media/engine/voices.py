@@ -193,8 +193,8 @@ class Voices:
         self._packets.command(record)
         return True
 
-    def end_digit(self, message: EndDigit, row: int) -> bool:
-        """Tell how long a telephone-event lasts; returns False where the peer takes none.
+    def end_digit(self, message: EndDigit, row: int) -> None:
+        """Tell how long a telephone-event lasts, where the peer takes any.
 
         Raises:
             ImpossibleError: no digit is so long.
@@ -207,7 +207,6 @@ class Voices:
             record = command_record(ring_row.END_DIGIT, row)
             record[ring_row.SETTINGS] = message.on_ms
             self._packets.command(record)
-        return voice is None or voice.event_type >= 0
 
 
 def _watch(voice: Voice, before: LineWatch | None) -> LineWatch | None:
