@@ -74,38 +74,43 @@ def end_stream(tables: Any) -> None:
 
 
 @kernel
+def _enter(tables: Any, served: Any, count: Any, number: Any) -> None:
+    """Put a number behind those that each tick serves; `count` is the word that says how many these are."""
+    served[tables.totals[count]] = number
+    tables.totals[count] += 1
+    need_ticks(tables)
+
+
+@kernel
+def _strike_out(tables: Any, served: Any, count: Any, number: Any) -> None:
+    """Take a number out of them; the last one has its place then."""
+    last = tables.totals[count] - 1
+    for place in range(last):
+        if served[place] == number:
+            served[place] = served[last]
+    tables.totals[count] = last
+    need_no_ticks(tables)
+
+
+@kernel
 def join_tick(tables: Any, voices: Any, slot: Any) -> None:
     """Serve a voice from the next tick on."""
-    voices.active[tables.totals[t.VOICES]] = slot
-    tables.totals[t.VOICES] += 1
-    need_ticks(tables)
+    _enter(tables, voices.active, t.VOICES, slot)
 
 
 @kernel
 def leave_tick(tables: Any, voices: Any, slot: Any) -> None:
     """Serve a voice no more."""
-    last = tables.totals[t.VOICES] - 1
-    for place in range(last):
-        if voices.active[place] == slot:
-            voices.active[place] = voices.active[last]
-    tables.totals[t.VOICES] = last
-    need_no_ticks(tables)
+    _strike_out(tables, voices.active, t.VOICES, slot)
 
 
 @kernel
 def join_players(tables: Any, voices: Any, number: Any) -> None:
     """Play a player from the next tick on."""
-    voices.playing[tables.totals[t.PLAYING]] = number
-    tables.totals[t.PLAYING] += 1
-    need_ticks(tables)
+    _enter(tables, voices.playing, t.PLAYING, number)
 
 
 @kernel
 def leave_players(tables: Any, voices: Any, number: Any) -> None:
-    """Play a player no more; the last one has its place now."""
-    last = tables.totals[t.PLAYING] - 1
-    for place in range(last):
-        if voices.playing[place] == number:
-            voices.playing[place] = voices.playing[last]
-    tables.totals[t.PLAYING] = last
-    need_no_ticks(tables)
+    """Play a player no more."""
+    _strike_out(tables, voices.playing, t.PLAYING, number)
